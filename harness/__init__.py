@@ -1,0 +1,7 @@
+"""HOW we measure: plan, worker processes, clocks, meters and the record. Imports neither torch nor pandas."""
+
+from harness.plan import Case, Comparison, Subject, Suite, Target
+from harness.record import RecordError, Run, load_run
+
+__version__ = "0.1.0"
+__all__ = ["Case", "Comparison", "RecordError", "Run", "Subject", "Suite", "Target", "load_run"]

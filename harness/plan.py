@@ -1,0 +1,150 @@
+"""What is to be measured, as plain data: cases, comparisons and suites.
+
+Nothing here imports torch. A case names its builder as text (``package.module:function``); only a
+worker process imports it, so listing and planning stay instant on a 4 GB board.
+"""
+
+import re
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+
+Options = Tuple[Tuple[str, Any], ...]
+
+
+def slug(text: str) -> str:
+    """Return ``text`` as a lower-case word fit for a file name or a page anchor."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+class Target(NamedTuple):
+    """The machine a plan is made for: ``device`` is ``cpu`` or ``cuda``; ``threads`` is torch's setting."""
+
+    device: str = "cpu"
+    threads: int = 1
+
+
+class Case(NamedTuple):
+    """One thing to measure: layer, implementation, input and the way it is run.
+
+    ``shape`` is the input as torch sees it (N, C, H, W). ``implementation`` is the form asked for; the
+    record also holds the form that really ran. ``protocol`` is ``steady`` (the harness's own way) or
+    ``published`` (batch 1 image by image, one thread, allocation inside the clock).
+    """
+
+    layer: str
+    implementation: str
+    builder: str
+    shape: Tuple[int, ...]
+    dtype: str = "float32"
+    memory_format: str = "contiguous"
+    device: str = "cpu"
+    threads: int = 1
+    mode: str = "inference"
+    protocol: str = "steady"
+    options: Options = ()
+
+    @property
+    def name(self) -> str:
+        """Short name, unique inside its comparison."""
+        return "{} {}".format(self.layer, self.implementation).strip()
+
+    @property
+    def slug(self) -> str:
+        """The name as one word."""
+        return slug(self.name)
+
+    def __str__(self) -> str:
+        threads = "" if self.device != "cpu" else ", {} thread{}".format(self.threads, "s" * (self.threads != 1))
+        return "{} | {} {} {} | {}{} | {}, {}".format(
+            self.name, "x".join(map(str, self.shape)), self.dtype, self.memory_format,
+            self.device, threads, self.mode, self.protocol)
+
+
+class Comparison(NamedTuple):
+    """A baseline and the rivals that want to replace it, on the same input and seed.
+
+    ``note`` is one sentence the report prints under the title, or an empty string.
+    """
+
+    id: str
+    title: str
+    baseline: Case
+    rivals: Tuple[Case, ...]
+    note: str = ""
+
+    @property
+    def cases(self) -> Tuple[Case, ...]:
+        """The baseline, then the rivals."""
+        return (self.baseline,) + self.rivals
+
+    def case_id(self, case: Case) -> str:
+        """Return the name of ``case`` that is unique in the whole run, ``comparison/case``."""
+        return "{}/{}".format(self.id, case.slug)
+
+
+class Suite(NamedTuple):
+    """A named list of comparisons; ``comparisons(target)`` makes them for one machine."""
+
+    name: str
+    summary: str
+    comparisons: Callable[[Target], List[Comparison]]
+
+
+class Subject(NamedTuple):
+    """What a builder hands back in a worker: the thing to call and the means to check it.
+
+    ``call()`` runs the case once and returns its output tensor (or a tuple of tensors).
+    ``reference(x)`` computes the same in float64 by an independent dense route from a float64 batch
+    ``x`` shaped like the input (any batch size); ``None`` with a ``reference_reason`` where there is none.
+    ``tolerance`` is the allowed largest error relative to the reference's root mean square, ``None`` for
+    the default of the dtype. ``implementation`` names what really runs, ``reason`` why it differs from
+    what was asked for. ``parameters`` and ``macs`` (multiply-accumulates per call) are ``None`` if unknown.
+    """
+
+    call: Callable[[], Any]
+    reference: Optional[Callable[[Any], Any]] = None
+    reference_reason: Optional[str] = None
+    tolerance: Optional[float] = None
+    implementation: Optional[str] = None
+    reason: Optional[str] = None
+    parameters: Optional[int] = None
+    macs: Optional[int] = None
+
+
+def check_comparison(comparison: Comparison) -> None:
+    """Raise ``ValueError`` in one sentence if two cases of ``comparison`` share a name."""
+    seen = set()  # type: set
+    for case in comparison.cases:
+        if case.slug in seen:
+            raise ValueError(
+                "comparison '{}' has two cases named '{}': give them different layer or implementation "
+                "names".format(comparison.id, case.name))
+        seen.add(case.slug)
+
+
+def case_to_dict(case: Case) -> Dict[str, Any]:
+    """Return ``case`` as JSON-ready data."""
+    data = dict(case._asdict())
+    data["shape"] = list(case.shape)
+    data["options"] = dict(case.options)
+    return data
+
+
+def case_from_dict(data: Dict[str, Any]) -> Case:
+    """Read back what :func:`case_to_dict` wrote; fields added by later versions are ignored."""
+    fields = {key: value for key, value in data.items() if key in Case._fields}
+    fields["shape"] = tuple(data["shape"])
+    fields["options"] = tuple(sorted(data.get("options", {}).items()))
+    return Case(**fields)
+
+
+def comparison_to_dict(comparison: Comparison) -> Dict[str, Any]:
+    """Return ``comparison`` as JSON-ready data."""
+    return {"id": comparison.id, "title": comparison.title, "note": comparison.note,
+            "baseline": case_to_dict(comparison.baseline),
+            "rivals": [case_to_dict(case) for case in comparison.rivals]}
+
+
+def comparison_from_dict(data: Dict[str, Any]) -> Comparison:
+    """Read back what :func:`comparison_to_dict` wrote."""
+    return Comparison(data["id"], data["title"], case_from_dict(data["baseline"]),
+                      tuple(case_from_dict(case) for case in data["rivals"]), data.get("note", ""))

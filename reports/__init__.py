@@ -1,0 +1,1 @@
+"""WHAT IT MEANS: statistics on recorded runs, tables, figures and pages. Never imports torch."""

@@ -1,0 +1,1 @@
+"""WHAT we measure: layers, kernels, networks, and one file per suite."""
