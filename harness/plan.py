@@ -53,7 +53,7 @@ class Case(NamedTuple):
         return slug(self.name)
 
     def __str__(self) -> str:
-        threads = "" if self.device != "cpu" else ", {} thread{}".format(self.threads, "s" * (self.threads != 1))
+        threads = ", {} thread{}".format(self.threads, "s" * (self.threads != 1)) if self.device == "cpu" else ""
         return "{} | {} {} {} | {}{} | {}, {}".format(
             self.name, "x".join(map(str, self.shape)), self.dtype, self.memory_format,
             self.device, threads, self.mode, self.protocol)
@@ -82,11 +82,15 @@ class Comparison(NamedTuple):
 
 
 class Suite(NamedTuple):
-    """A named list of comparisons; ``comparisons(target)`` makes them for one machine."""
+    """A named list of comparisons; ``comparisons(target)`` makes them for one machine.
+
+    ``quick(comparisons)`` returns the ones that ``--quick`` runs; ``None`` runs them all.
+    """
 
     name: str
     summary: str
     comparisons: Callable[[Target], List[Comparison]]
+    quick: Optional[Callable[[List[Comparison]], List[Comparison]]] = None
 
 
 class Subject(NamedTuple):
@@ -111,9 +115,13 @@ class Subject(NamedTuple):
 
 
 def check_comparison(comparison: Comparison) -> None:
-    """Raise ``ValueError`` in one sentence if two cases of ``comparison`` share a name."""
-    seen = set()  # type: set
+    """Raise ``ValueError`` in one sentence if the cases of ``comparison`` cannot be run side by side."""
+    seen: set = set()
     for case in comparison.cases:
+        if (case.device, case.threads) != (comparison.baseline.device, comparison.baseline.threads):
+            raise ValueError(
+                "comparison '{}': case '{}' differs from the baseline in device or threads, but all cases of a "
+                "comparison run in one process: make it a comparison of its own".format(comparison.id, case.name))
         if case.slug in seen:
             raise ValueError(
                 "comparison '{}' has two cases named '{}': give them different layer or implementation "

@@ -60,7 +60,7 @@ def read_lines(path: str) -> Iterator[Line]:
                 yield json.loads(text)
             except ValueError:
                 raise RecordError("{} line {} is not JSON: restore the file from a copy, or delete that line "
-                                  "to lose only that pass".format(path, number))
+                                  "to lose only that pass".format(path, number)) from None
 
 
 class Run:

@@ -1,0 +1,17 @@
+"""``python -m harness``: the command line."""
+
+import sys
+
+from harness.locale import restart_with_utf8
+
+
+def main() -> None:
+    """Run the command line on this process's arguments."""
+    restart_with_utf8(sys.argv[1:])
+    from harness.cli import cli
+
+    cli(prog_name="run_bench.sh")
+
+
+if __name__ == "__main__":
+    main()

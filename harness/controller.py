@@ -1,0 +1,188 @@
+"""The run: takes a plan unit by unit through worker processes and records each before the next.
+
+The controller imports neither torch nor pandas nor numpy: on a 4 GB board it must leave the memory to
+the layers. All it decides is which unit comes next; what the samples mean is for reports.
+"""
+
+import time
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
+
+from harness.allocator import heap_environment
+from harness.plan import Comparison, comparison_to_dict
+from harness.process import Outcome, run_worker
+from harness.progress import PlainProgress
+from harness.record import RecordWriter
+from harness.settings import Settings
+from harness.units import ORDER, Unit, all_units, runnable, time_shares, unit_of, verified
+
+#: Seconds of sampling one launch may take at the most, whatever the budget.
+LAUNCH_CAP_S = 120.0
+
+Runner = Callable[..., Outcome]
+
+
+class RunPlan(NamedTuple):
+    """What a controller works through: ``rule`` goes to the time pass as it stands in the record."""
+
+    comparisons: Sequence[Comparison]
+    settings: Settings
+    rule: Dict[str, Any]
+
+
+class Controller:
+    """Works off a :class:`RunPlan`; ``lines`` are the record's ``pass`` lines of earlier sessions."""
+
+    def __init__(self, plan: RunPlan, writer: RecordWriter, lines: List[Dict[str, Any]],
+                 progress: PlainProgress, runner: Runner = run_worker,
+                 clock: Callable[[], float] = time.monotonic) -> None:
+        self.plan = plan
+        self.settings = plan.settings
+        self.writer = writer
+        self.lines = lines
+        self.progress = progress
+        self._runner = runner
+        self._clock = clock
+        self._sampled_s = 0.0  # spent of the budget
+
+    def run(self) -> None:
+        """Do every unit that the record lacks. ``KeyboardInterrupt`` passes through; the record is whole."""
+        units = {comparison.id: all_units(comparison, self.settings.passes, self.settings.launches)
+                 for comparison in self.plan.comparisons}
+        done = len(set(map(unit_of, self.lines)) & {unit for some in units.values() for unit in some})
+        self.progress.begin(sum(map(len, units.values())), done)
+        for index, comparison in enumerate(self.plan.comparisons):
+            left = len(self.plan.comparisons) - index
+            steps = {"verify": self._verify, "time": lambda c: self._time(c, left),  # noqa: B023 called at once
+                     "memory": self._memory, "energy": self._energy}
+            for name in ORDER:
+                if name in self.settings.passes:
+                    steps[name](comparison)
+
+    # One method per pass -------------------------------------------------------------------------
+
+    def _verify(self, comparison: Comparison) -> None:
+        ids = [comparison.case_id(case) for case in comparison.cases]
+        line = self._unit(Unit("verify", comparison.id), self._job("verify", comparison, ids))
+        if line is not None and line["status"] == "failed":
+            # One case took the worker down with it: check them one by one to learn which.
+            for name in ids:
+                self._unit(Unit("verify", comparison.id, name), self._job("verify", comparison, [name]),
+                           planned=False)
+
+    def _time(self, comparison: Comparison, comparisons_left: int) -> None:
+        shares = time_shares(self.settings.budget_s - self._sampled_s, comparisons_left,
+                             self.settings.launches, LAUNCH_CAP_S)
+        ids = self._runnable(comparison)
+        baseline = comparison.case_id(comparison.baseline)
+        units = [unit for unit in all_units(comparison, ("time",), self.settings.launches) if not self._is_done(unit)]
+        for unit in units:
+            launch = unit.launch or 1
+            first = self._first_launch(comparison) if launch > 1 else None
+            reason = self._not_timed(comparison, ids, baseline)
+            if reason is not None and launch == 1:
+                self._record(unit, Outcome(None, reason, 0.0))
+            elif reason is None and (launch == 1 or self._to_confirm(comparison, launch)):
+                job = self._job("time", comparison, ids, launch=launch, rule=self.plan.rule,
+                                role="first" if launch == 1 else "confirm", first=first,
+                                confirm=self._to_confirm(comparison, launch) if launch > 1 else None,
+                                budget_s=shares[launch - 1], limit_s=0.8 * self.settings.limit_s)
+                started = self._clock()
+                self._unit(unit, job)
+                self._sampled_s += self._clock() - started
+            else:
+                self.progress.skip(1)
+
+    def _memory(self, comparison: Comparison) -> None:
+        self._case_by_case("memory", comparison)
+
+    def _energy(self, comparison: Comparison) -> None:
+        self._case_by_case("energy", comparison, power=self.settings.power)
+
+    def _case_by_case(self, name: str, comparison: Comparison, **extra: Any) -> None:
+        fit = set(self._runnable(comparison))
+        for unit in all_units(comparison, (name,), 1):
+            if unit.case in fit:
+                self._unit(unit, self._job(name, comparison, [unit.case], **extra))
+            elif not self._is_done(unit):
+                self._record(unit, Outcome(None, self._why_unfit(comparison, unit.case), 0.0))
+
+    # What earlier lines say ----------------------------------------------------------------------
+
+    def _is_done(self, unit: Unit) -> bool:
+        return any(unit_of(line) == unit for line in self.lines)
+
+    def _runnable(self, comparison: Comparison) -> List[str]:
+        if "verify" not in self.settings.passes:
+            return [comparison.case_id(case) for case in comparison.cases]
+        return runnable(comparison, self.lines)
+
+    def _why_unfit(self, comparison: Comparison, case: Optional[str]) -> str:
+        result = verified(comparison, self.lines).get(case or "")
+        return "not measured, since it did not pass the check: {}".format(
+            result["reason"] if result else "its check did not end")
+
+    def _not_timed(self, comparison: Comparison, ids: Sequence[str], baseline: str) -> Optional[str]:
+        if baseline not in ids:
+            return "the baseline {}".format(self._why_unfit(comparison, baseline))
+        return None if len(ids) > 1 else "no rival passed the check, so there is nothing to compare"
+
+    def _launches(self, comparison: Comparison) -> List[Dict[str, Any]]:
+        return sorted((line for line in self.lines if line["pass"] == "time" and line["comparison"] == comparison.id
+                       and line["status"] == "ok"), key=lambda line: line["launch"])
+
+    def _first_launch(self, comparison: Comparison) -> Optional[List[Dict[str, Any]]]:
+        launches = self._launches(comparison)
+        if not launches or launches[0]["launch"] != 1:
+            return None
+        return [{"cache": series["cache"], "decisions": series["decisions"]} for series in launches[0]["series"]]
+
+    def _to_confirm(self, comparison: Comparison, launch: int) -> Dict[str, List[str]]:
+        """Return, by cache state, the rivals that launch 1 decided and no later launch contradicted."""
+        launches = [line for line in self._launches(comparison) if line["launch"] < launch]
+        if not launches or launches[0]["launch"] != 1 or len(launches) != launch - 1:
+            return {}
+        wanted = {}
+        for index, series in enumerate(launches[0]["series"]):
+            open_rivals = [rival for rival, decision in sorted(series["decisions"].items())
+                           if decision["state"] != "undecided"]
+            for later in launches[1:]:
+                answers = later["series"][index]["decisions"] if index < len(later["series"]) else {}
+                open_rivals = [rival for rival in open_rivals
+                               if answers.get(rival, {"state": "undecided"})["state"] == "agrees"]
+            if open_rivals:
+                wanted[series["cache"]] = open_rivals
+        return wanted
+
+    # Doing and recording -------------------------------------------------------------------------
+
+    def _job(self, name: str, comparison: Comparison, cases: Sequence[Optional[str]], **extra: Any) -> Dict[str, Any]:
+        return dict({"pass": name, "comparison": comparison_to_dict(comparison), "cases": list(cases),
+                     "seed": self.settings.seed, "quick": self.settings.quick}, **extra)
+
+    def _unit(self, unit: Unit, job: Dict[str, Any], planned: bool = True) -> Optional[Dict[str, Any]]:
+        """Run ``job`` unless the record has it; return the new line, ``None`` if it was there."""
+        if self._is_done(unit):
+            return None
+        self.progress.unit(str(unit))
+        heap = "warm" if unit.name in ("verify", "time") else "default"
+        outcome = self._runner(
+            job, self.settings.limit_s, extra_environment=heap_environment(heap),
+            progress=lambda m: self.progress.within(m["done"], m["total"], m["what"], m.get("left_s")))
+        return self._record(unit, outcome, planned)
+
+    def _record(self, unit: Unit, outcome: Outcome, planned: bool = True) -> Dict[str, Any]:
+        line = dict(outcome.payload or {}, kind="pass", comparison=unit.comparison, case=unit.case,
+                    status="ok" if outcome.ok else "failed", reason=outcome.reason,
+                    seconds=round(outcome.seconds, 3), started_s=round(self._clock() - outcome.seconds, 3))
+        line["pass"] = unit.name
+        if unit.launch is not None:
+            line["launch"] = unit.launch
+        self.writer.append(line)
+        self.lines.append(line)
+        text = "{}: {}".format(unit, "done in {:.1f} s".format(outcome.seconds) if outcome.ok else
+                               "failed: {}".format(outcome.reason))
+        if planned:
+            self.progress.unit_done(text)
+        else:
+            self.progress.note(text)
+        return line

@@ -1,0 +1,76 @@
+"""Pass 1: is the layer right? Output against a float64 dense reference; a wrong layer is not timed."""
+
+from typing import Any, Callable, Dict, Optional
+
+import torch
+
+from harness.plan import Case, Subject, comparison_from_dict
+from harness.subjects import Inputs, as_tensors, build, cases_of, prepare, synchronizer
+from harness.worker import describe
+
+#: Largest allowed error relative to the root mean square of the reference, by dtype. A correct layer of
+#: a few thousand accumulations stays ten times below; a wrong sign or order is a thousand times above.
+TOLERANCES: Dict[str, Any] = {"float64": 1e-10, "float32": 1e-4, "float16": 5e-2, "bfloat16": 3e-1}
+
+
+def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
+    """Verify the cases named by the job; return the payload of a ``verify`` line."""
+    comparison = comparison_from_dict(job["comparison"])
+    cases = cases_of(comparison, job["cases"])
+    prepare(cases)
+    inputs = Inputs(job["seed"])
+    results = []
+    for done, case in enumerate(cases):
+        progress(done, len(cases), case.name)
+        results.append(dict(verify_case(case, inputs), case=comparison.case_id(case)))
+    return {"results": results}
+
+
+def verify_case(case: Case, inputs: Inputs) -> Dict[str, Any]:
+    """Build and check one case; a failure to build or call it is a result, not an error."""
+    result: Dict[str, Any] = {"ok": None, "error": None, "allowed": None, "reason": None, "implementation": None,
+              "implementation_reason": None, "parameters": None, "macs": None}
+    try:
+        subject = build(case, inputs)
+        result.update(implementation=subject.implementation, implementation_reason=subject.reason,
+                      parameters=subject.parameters, macs=subject.macs)
+        output = subject.call()
+        synchronizer(case.device)()
+        result.update(check(case, subject, output, inputs.get(case)))
+    except Exception as error:  # the reason is recorded and the other cases go on
+        result.update(ok=False, reason="it cannot run here: {}".format(describe(error)))
+    return result
+
+
+def check(case: Case, subject: Subject, output: Any, x: Any) -> Dict[str, Any]:
+    """Compare ``output`` with the reference on the first and the last image of the batch.
+
+    Layers treat images alone, so two of them tell; the whole batch in float64 would take longer than
+    the measurement on a small board.
+    """
+    if subject.reference is None:
+        return {"reason": subject.reference_reason or "its builder gives no reference"}
+    picked = sorted({0, case.shape[0] - 1})
+    wanted = as_tensors(subject.reference(x.detach()[picked].cpu().double()))
+    given = [part.detach()[picked].cpu().double() for part in as_tensors(output)]
+    allowed = subject.tolerance if subject.tolerance is not None else TOLERANCES[case.dtype]
+    shapes = ([tuple(part.shape) for part in given], [tuple(part.shape) for part in wanted])
+    if shapes[0] != shapes[1]:
+        return {"ok": False, "allowed": allowed,
+                "reason": "its output has shape {}, the reference {}".format(*shapes)}
+    error = max(relative_error(have, want) for have, want in zip(given, wanted))
+    if error is None or not error <= allowed:
+        finite = error is not None and error < float("inf")
+        return {"ok": False, "allowed": allowed, "error": error if finite else None,
+                "reason": "largest error {} of the reference's root mean square, allowed {:.1e}; not timed".format(
+                    "{:.1e}".format(error) if finite else "not finite", allowed)}
+    return {"ok": True, "allowed": allowed, "error": error}
+
+
+def relative_error(have: Any, want: Any) -> float:
+    """Return the largest absolute difference over the root mean square of ``want`` (infinity for NaN)."""
+    scale: float = float(want.pow(2).mean().sqrt())
+    worst: Optional[float] = float((have - want).abs().max())
+    if worst is None or worst != worst or not bool(torch.isfinite(have).all()):
+        return float("inf")
+    return worst / scale if scale else worst

@@ -1,0 +1,144 @@
+"""Worker processes: start one, follow its messages, say in words how it ended.
+
+A worker gets its job as JSON on standard input and answers with JSON lines on a pipe of its own, so
+that nothing a library prints can be taken for a result. Whatever happens to it, the caller gets an
+:class:`Outcome`, never an exception.
+"""
+
+import io
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
+
+PROJECT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+Progress = Callable[[Dict[str, Any]], None]
+
+
+class Outcome(NamedTuple):
+    """How a worker ended: ``payload`` if all went well, else ``reason`` in one sentence."""
+
+    payload: Optional[Dict[str, Any]]
+    reason: Optional[str]
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is a payload."""
+        return self.payload is not None
+
+
+def worker_environment(extra: Dict[str, str]) -> Dict[str, str]:
+    """Return this process's environment with ``extra`` and what every worker needs."""
+    environment = dict(os.environ)
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [PROJECT, os.environ.get("PYTHONPATH")]))
+    if os.uname().machine == "aarch64":
+        # numpy 1.19's OpenBLAS picks a kernel that the Tegra cores cannot run ("Illegal instruction").
+        environment.setdefault("OPENBLAS_CORETYPE", "ARMV8")
+    environment.update(extra)
+    return environment
+
+
+def run_worker(job: Dict[str, Any], limit_s: float, progress: Progress = lambda message: None,
+               extra_environment: Optional[Dict[str, str]] = None, module: str = "harness.worker") -> Outcome:
+    """Run ``job`` in a fresh process and return how it ended, after ``limit_s`` seconds at the latest."""
+    started = time.monotonic()
+    reader, writer = os.pipe()
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, str(writer)], stdin=subprocess.PIPE, stdout=log, stderr=log,
+            pass_fds=[writer], start_new_session=True, env=worker_environment(extra_environment or {}))
+        os.close(writer)
+        try:
+            _send_job(process, job)
+            final, timed_out = _follow(reader, started + limit_s, progress)
+            if not timed_out:
+                timed_out = not _wait(process, started + limit_s)
+        finally:
+            os.close(reader)
+            _end(process)
+        seconds = time.monotonic() - started
+        if final.get("event") == "result" and not timed_out:
+            return Outcome(final["payload"], None, seconds)
+        if final.get("event") == "error":
+            return Outcome(None, final["reason"], seconds)
+        if timed_out:
+            return Outcome(None, "hung: it had not ended after {:.0f} s and was stopped; give it more time with "
+                           "--limit, or leave it out with --only".format(limit_s), seconds)
+        return Outcome(None, describe_exit(process.returncode, last_words(log)), seconds)
+
+
+def _send_job(process: Any, job: Dict[str, Any]) -> None:
+    try:
+        process.stdin.write(json.dumps(job).encode("ascii"))
+        process.stdin.close()
+    except BrokenPipeError:
+        process.stdin = None  # it died at once; its exit status tells why
+
+
+def _follow(reader: int, deadline: float, progress: Progress) -> Any:
+    """Read messages until the pipe closes; return the last weighty one and whether time ran out."""
+    final: Dict[str, Any] = {}
+    waiting = b""
+    while True:
+        left = deadline - time.monotonic()
+        if left <= 0 or not select.select([reader], [], [], left)[0]:
+            return final, True
+        chunk = os.read(reader, 1 << 16)
+        if not chunk:
+            return final, False
+        lines = (waiting + chunk).split(b"\n")
+        waiting = lines.pop()
+        for line in lines:
+            message = json.loads(line.decode("ascii"))
+            if message["event"] == "progress":
+                progress(message)
+            else:
+                final = message
+
+
+def _wait(process: Any, deadline: float) -> bool:
+    try:
+        process.wait(max(0.1, deadline - time.monotonic()))
+        return True
+    except subprocess.TimeoutExpired:
+        return False
+
+
+def _end(process: Any) -> None:
+    """Leave no process of the worker's session behind, on any way out."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass  # all gone already
+    process.wait()
+
+
+def last_words(log: Any, lines: int = 3, width: int = 300) -> str:
+    """Return the end of a worker's output, on one line."""
+    size = log.seek(0, io.SEEK_END)
+    log.seek(max(0, size - 4096))
+    text = log.read().decode("utf-8", "replace")
+    kept: List[str] = [line.strip() for line in text.splitlines() if line.strip()][-lines:]
+    return " / ".join(kept)[-width:]
+
+
+def describe_exit(code: int, words: str) -> str:
+    """Say in one sentence what exit status ``code`` of a worker means."""
+    said = "; its last words: {}".format(words) if words else ""
+    if code == -signal.SIGKILL:
+        return ("killed (SIGKILL), most often by the kernel for want of memory: close programs, add swap or "
+                "leave the case out with --only" + said)
+    if code < 0:
+        try:
+            name = signal.Signals(-code).name
+        except ValueError:
+            name = "signal {}".format(-code)
+        return "crashed ({}){}".format(name, said)
+    return "ended with status {} and no result{}".format(code, said)

@@ -1,0 +1,109 @@
+"""What the user sees while a run goes on: a bar on a terminal, plain lines anywhere else."""
+
+import sys
+import time
+from typing import Any, Callable, Optional
+
+from harness.settings import format_duration
+
+
+class PlainProgress:
+    """One line for each finished unit, with the time left; fit for a log file."""
+
+    def __init__(self, write: Callable[[str], Any] = print, clock: Callable[[], float] = time.monotonic) -> None:
+        self._write = write
+        self._clock = clock
+        self._started = clock()
+        self._first = 0
+        self.done = 0
+        self.total = 0
+
+    def begin(self, total: int, done: int = 0) -> None:
+        """Say how many units there are and how many of them an earlier session finished."""
+        self._started, self._first, self.done, self.total = self._clock(), done, done, total
+
+    def unit(self, text: str) -> None:
+        """A unit named ``text`` starts. Plain lines come when it ends."""
+
+    def within(self, done: int, total: int, text: str, left_s: Optional[float]) -> None:
+        """The unit under way has done ``done`` of ``total`` steps."""
+
+    def unit_done(self, text: str) -> None:
+        """The unit ended; ``text`` says how."""
+        self.done += 1
+        self._write("[{}/{}] {}{}".format(self.done, self.total, text, self._left()))
+
+    def skip(self, count: int) -> None:
+        """``count`` planned units turned out not to be needed."""
+        self.total -= count
+
+    def note(self, text: str) -> None:
+        """Say something between two units."""
+        self._write(text)
+
+    def close(self) -> None:
+        """The run is over."""
+
+    def _left(self) -> str:
+        fresh = self.done - self._first
+        if self.done >= self.total or fresh < 1:
+            return ""
+        left = (self._clock() - self._started) / fresh * (self.total - self.done)
+        return " (about {} left)".format(format_duration(left))
+
+
+class BarProgress(PlainProgress):
+    """A live bar with the time left, drawn by rich; failures and notes stay above it."""
+
+    def __init__(self) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+        super(BarProgress, self).__init__(write=lambda text: None)
+        self._bar = Progress(TextColumn("{task.description}"), BarColumn(bar_width=24),
+                             TextColumn("{task.completed:.0f}/{task.total:.0f}"), TimeElapsedColumn(),
+                             TextColumn("left"), TimeRemainingColumn())
+        self._task = self._bar.add_task("starting", total=1)
+        self._bar.start()
+
+    def begin(self, total: int, done: int = 0) -> None:
+        """See :class:`PlainProgress`."""
+        super(BarProgress, self).begin(total, done)
+        self._bar.update(self._task, total=total, completed=done)
+
+    def unit(self, text: str) -> None:
+        """See :class:`PlainProgress`."""
+        self._name = text
+        self._bar.update(self._task, description=text)
+
+    def within(self, done: int, total: int, text: str, left_s: Optional[float]) -> None:
+        """See :class:`PlainProgress`."""
+        part = min(1.0, done / float(total)) if total else 0.0
+        self._bar.update(self._task, completed=self.done + part, description="{}: {}".format(self._name, text))
+
+    def unit_done(self, text: str) -> None:
+        """See :class:`PlainProgress`."""
+        super(BarProgress, self).unit_done(text)
+        self._bar.update(self._task, completed=self.done)
+        if "failed" in text:
+            self._bar.console.print(text, markup=False, highlight=False)
+
+    def skip(self, count: int) -> None:
+        """See :class:`PlainProgress`."""
+        super(BarProgress, self).skip(count)
+        self._bar.update(self._task, total=self.total)
+
+    def note(self, text: str) -> None:
+        """See :class:`PlainProgress`."""
+        self._bar.console.print(text, markup=False, highlight=False)
+
+    def close(self) -> None:
+        """See :class:`PlainProgress`."""
+        self._bar.stop()
+
+
+def make_progress(stream: Any = sys.stderr) -> PlainProgress:
+    """Return a bar where ``stream`` is a terminal that can show one, else plain lines on it."""
+    encoding = (getattr(stream, "encoding", None) or "ascii").lower().replace("-", "")
+    if stream.isatty() and encoding == "utf8":
+        return BarProgress()
+    return PlainProgress(lambda text: print(text, file=stream, flush=True))

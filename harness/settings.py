@@ -1,0 +1,58 @@
+"""How a run is to be made: what the user chose, as plain data that goes into the record."""
+
+import re
+from typing import Any, Dict, NamedTuple, Optional, Tuple
+
+UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
+
+#: Passes of a run; ``energy`` records a reason where no power meter answers.
+PASSES = ("verify", "time", "memory", "energy")
+
+
+class Settings(NamedTuple):
+    """The choices of one run. Times in seconds; ``only`` is a pattern on case ids or ``None``."""
+
+    device: str
+    threads: int
+    seed: int = 1
+    quick: bool = False
+    launches: int = 4
+    budget_s: float = 600.0
+    limit_s: float = 900.0
+    only: Optional[str] = None
+    power: Optional[str] = None
+    lock_clocks: bool = False
+    passes: Tuple[str, ...] = PASSES
+
+
+def settings_to_dict(settings: Settings) -> Dict[str, Any]:
+    """Return ``settings`` as JSON-ready data."""
+    return dict(settings._asdict(), passes=list(settings.passes))
+
+
+def settings_from_dict(data: Dict[str, Any]) -> Settings:
+    """Read back what :func:`settings_to_dict` wrote; fields added by later versions are ignored."""
+    fields = {key: value for key, value in data.items() if key in Settings._fields}
+    fields["passes"] = tuple(fields.get("passes", PASSES))
+    return Settings(**fields)
+
+
+def parse_duration(text: str) -> float:
+    """Return seconds from ``90``, ``90s``, ``10m``, ``1.5h`` or ``1h30m``; raises ``ValueError``."""
+    parts = re.findall(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip().lower())
+    if not parts or re.sub(r"(\d+(?:\.\d+)?)\s*([smh]?)\s*", "", text.strip().lower()):
+        raise ValueError("'{}' is no duration: write 90s, 10m or 1h30m".format(text))
+    seconds = sum(float(number) * UNITS_S[unit] for number, unit in parts)
+    if seconds <= 0:
+        raise ValueError("a duration must be longer than nothing, not '{}'".format(text))
+    return seconds
+
+
+def format_duration(seconds: float) -> str:
+    """Return ``seconds`` as people say it: ``45 s``, ``3 min 20 s``, ``1 h 5 min``."""
+    whole = int(round(seconds))
+    if whole < 60:
+        return "{} s".format(whole)
+    if whole < 3600:
+        return "{} min {} s".format(*divmod(whole, 60)) if whole % 60 else "{} min".format(whole // 60)
+    return "{} h {} min".format(whole // 3600, whole % 3600 // 60)

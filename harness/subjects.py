@@ -1,0 +1,68 @@
+"""Inside a worker: the input of a case and the subject its builder makes of it. Imports torch."""
+
+from typing import Any, Dict, List, Sequence, Tuple
+
+import torch
+
+from harness.plan import Case, Comparison, Subject
+from harness.worker import resolve
+
+
+def torch_dtype(name: str) -> Any:
+    """Return torch's dtype called ``name``, such as ``float32``."""
+    dtype = getattr(torch, name, None)
+    if not isinstance(dtype, torch.dtype):
+        raise ValueError("unknown dtype '{}': use float32, float64, float16 or bfloat16".format(name))
+    return dtype
+
+
+def synchronizer(device: str) -> Any:
+    """Return a function that waits until all work on ``device`` is done."""
+    return torch.cuda.synchronize if device == "cuda" else (lambda: None)
+
+
+def prepare(cases: Sequence[Case]) -> None:
+    """Set torch up for ``cases``, which share a device and a thread count."""
+    torch.set_num_threads(cases[0].threads)
+    if cases[0].device == "cuda":
+        if not torch.cuda.is_available():
+            raise RuntimeError("torch sees no CUDA device: use --device cpu")
+        # Each shape is warmed up alone, so the search ends before the first sample.
+        torch.backends.cudnn.benchmark = True
+
+
+class Inputs:
+    """Makes inputs from the seed; cases of the same shape, dtype, layout and device share one tensor."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self._made: Dict[Tuple[Any, ...], Any] = {}
+
+    def get(self, case: Case) -> Any:
+        """Return the input of ``case``: standard normal, the same numbers for every dtype and layout."""
+        key = (case.shape, case.dtype, case.memory_format, case.device)
+        if key not in self._made:
+            generator = torch.Generator().manual_seed(self.seed)
+            x = torch.randn(case.shape, generator=generator).to(torch_dtype(case.dtype))
+            if case.memory_format == "channels_last":
+                x = x.contiguous(memory_format=torch.channels_last)
+            elif case.memory_format != "contiguous":
+                raise ValueError("unknown memory format '{}': use contiguous or channels_last".format(
+                    case.memory_format))
+            self._made[key] = x.to(case.device)
+        return self._made[key]
+
+
+def build(case: Case, inputs: Inputs) -> Subject:
+    """Import the builder of ``case`` and return what it makes."""
+    return resolve(case.builder)(case, inputs.get(case))
+
+
+def as_tensors(output: Any) -> List[Any]:
+    """Return the tensors of a subject's output, which is one tensor or a tuple of them."""
+    return list(output) if isinstance(output, (tuple, list)) else [output]
+
+
+def cases_of(comparison: Comparison, names: Sequence[str]) -> List[Case]:
+    """Return the cases of ``comparison`` whose ids are in ``names``, in the plan's order."""
+    return [case for case in comparison.cases if comparison.case_id(case) in set(names)]

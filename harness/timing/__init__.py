@@ -1,0 +1,1 @@
+"""Clocks, calibration, warm-up and rounds: how one stretch of calls becomes one sample."""

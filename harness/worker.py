@@ -1,0 +1,57 @@
+"""The worker process: one job from standard input, one result on the pipe named by the argument."""
+
+import importlib
+import json
+import os
+import sys
+import traceback
+from typing import Any, Callable, Dict, List
+
+#: One line per pass: its name and the function that runs it, imported only where it is needed.
+PASSES = {
+    "probe": "harness.passes.probe:run",
+    "verify": "harness.passes.verify:run",
+    "time": "harness.passes.timing:run",
+    "memory": "harness.passes.memory:run",
+}
+
+
+def resolve(name: str) -> Callable[..., Any]:
+    """Import and return the function named ``package.module:function``."""
+    module, _, function = name.partition(":")
+    try:
+        return getattr(importlib.import_module(module), function)
+    except AttributeError:
+        raise ValueError("module {} has no function '{}'".format(module, function)) from None
+
+
+def main(argv: List[str]) -> int:
+    """Run the job and report it; the exit status is 0 only if a result was sent."""
+    channel = os.fdopen(int(argv[1]), "w", 1)
+
+    def send(message: Dict[str, Any]) -> None:
+        channel.write(json.dumps(message, allow_nan=False) + "\n")
+        channel.flush()
+
+    def progress(done: int, total: int, what: str, left_s: Any = None) -> None:
+        send({"event": "progress", "done": done, "total": total, "what": what, "left_s": left_s})
+
+    job = json.load(sys.stdin)
+    try:
+        payload = resolve(PASSES[job["pass"]])(job, progress)
+    except Exception as error:  # a worker's whole purpose is to turn any failure into a recorded reason
+        traceback.print_exc()
+        send({"event": "error", "reason": describe(error)})
+        return 1
+    send({"event": "result", "payload": payload})
+    return 0
+
+
+def describe(error: BaseException) -> str:
+    """Return ``error`` as one line: its kind and the first line of its text."""
+    lines = str(error).strip().splitlines() or [""]
+    return "{}: {}".format(type(error).__name__, lines[0]).rstrip(": ")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))
