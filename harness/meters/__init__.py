@@ -1,0 +1,1 @@
+"""Sources of readings: power, energy, memory, clocks and temperatures."""
