@@ -1,0 +1,54 @@
+"""The forms a transform can take, and which one runs when the choice is left to the library."""
+
+import difflib
+from typing import NamedTuple, Optional
+
+IMPLEMENTATIONS = ("auto", "matrix", "two-stage", "butterfly", "fused")
+
+# Where the dense product stops winning, measured on x86 with torch 1.10 and 2.13: along rows (channels-last)
+# the smaller stages of the Kronecker form are slow batches of tiny products, so dense wins longer.
+LARGEST_DENSE_ROWS = 128
+LARGEST_DENSE_COLUMNS = 32
+# Batched products this narrow waste most of each vector register; butterflies do not.
+NARROW = 16
+
+
+class Choice(NamedTuple):
+    """The form that runs, and in one sentence why, where that is not simply what was asked for."""
+
+    form: str
+    reason: Optional[str]
+
+
+def check_implementation(name: str) -> None:
+    """Raise ``ValueError`` with the nearest right name unless ``name`` is one of :data:`IMPLEMENTATIONS`."""
+    if name not in IMPLEMENTATIONS:
+        near = difflib.get_close_matches(name, IMPLEMENTATIONS, 1)
+        raise ValueError("unknown implementation '{}': {}use one of {}".format(
+            name, "did you mean '{}'? ".format(near[0]) if near else "", ", ".join(IMPLEMENTATIONS)))
+
+
+def best_plain_form(size: int, inner: int) -> str:
+    """Return the fastest form made of stock torch operations for ``size`` points lying ``inner`` apart."""
+    if inner == 1:
+        return "matrix" if size <= LARGEST_DENSE_ROWS else "two-stage"
+    if inner < NARROW:
+        return "butterfly"
+    return "matrix" if size <= LARGEST_DENSE_COLUMNS else "two-stage"
+
+
+def choose(asked: str, plain: str, fused_problem: Optional[str]) -> Choice:
+    """Return what runs for ``asked``; ``fused_problem`` says why the fused kernel cannot, ``None`` if it can.
+
+    ``plain`` is the best plain form here, run by ``auto`` where the fused kernel cannot.
+
+    Raises ``RuntimeError`` if ``fused`` was asked for by name and cannot run.
+    """
+    if asked == "fused" or asked == "auto":
+        if fused_problem is None:
+            return Choice("fused", None)
+        if asked == "fused":
+            raise RuntimeError("the fused kernel cannot run: {}; use implementation='auto' to fall back to "
+                               "stock torch operations".format(fused_problem))
+        return Choice(plain, "{} of stock torch operations: {}".format(plain, fused_problem))
+    return Choice(asked, None)

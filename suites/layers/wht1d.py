@@ -1,0 +1,78 @@
+"""The one-dimensional Walsh-Hadamard layer: a channel mixer in place of a 1x1 convolution."""
+
+from typing import Any, Optional
+
+import torch
+from torch import nn
+
+from suites.layers.core import threshold_between
+from suites.layers.fused import fused_problem
+from suites.layers.implementations import best_plain_form, check_implementation, choose
+from suites.layers.lanes import split_lanes
+from suites.layers.matrices import check_order, sequency_permutation, transform_size
+from suites.layers.transform import check_floating
+
+
+class WalshHadamard1d(nn.Module):
+    """Transform the channels of every pixel, smooth-threshold, transform back (paper 2104.07085).
+
+    The channels are padded with zeros to ``size``, the next power of two at or above both channel counts;
+    the first ``out_channels`` of the result are kept. One ``threshold`` vector of ``size`` elements, j / (10
+    size) at first, is the only parameter; with ``keep_first`` coefficient 0 passes untouched, as in the
+    authors' final speed model, and there are ``size - 1`` thresholds.
+
+    Input (N, in_channels, ...) of any floating type, output (N, out_channels, ...) in the same memory format.
+    ``order`` says what the thresholds are sorted by (``natural`` or ``sequency``). ``implementation`` is
+    ``auto``, ``matrix``, ``two-stage``, ``butterfly`` or ``fused``; after a call ``implementation_used`` holds the
+    form that ran and ``implementation_reason`` why, where that was not simply what was asked for.
+    """
+
+    def __init__(self, in_channels: int, out_channels: Optional[int] = None, keep_first: bool = False,
+                 order: str = "natural", implementation: str = "auto", device: Any = None,
+                 dtype: Optional[torch.dtype] = None) -> None:
+        super().__init__()
+        check_order(order)
+        check_implementation(implementation)
+        self.in_channels = in_channels
+        self.out_channels = in_channels if out_channels is None else out_channels
+        self.size = transform_size(self.in_channels, self.out_channels)
+        self.keep_first = keep_first
+        self.order = order
+        self.implementation = implementation
+        self.implementation_used = None  # type: Optional[str]
+        self.implementation_reason = None  # type: Optional[str]
+        self.threshold = nn.Parameter(torch.empty(self.size - int(keep_first), device=device, dtype=dtype))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Set the thresholds to their ramp from 0 to about 0.1."""
+        with torch.no_grad():
+            ramp = torch.arange(self.size, dtype=torch.float64) / (10 * self.size)
+            self.threshold.copy_(ramp[int(self.keep_first):])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the layer's output for ``x`` (N, in_channels, ...)."""
+        check_floating(x, "WalshHadamard1d")
+        if x.dim() < 2 or x.shape[1] != self.in_channels:
+            raise ValueError("WalshHadamard1d made for {} channels needs an input of shape (N, {}, ...), got {}: "
+                             "make the layer with in_channels set to the input's dim 1".format(
+                                 self.in_channels, self.in_channels, tuple(x.shape)))
+        lanes, restore = split_lanes(x, 1)
+        self.implementation_used, self.implementation_reason = choose(
+            self.implementation, best_plain_form(self.size, lanes.shape[2]), fused_problem(x, self.size))
+        return restore(threshold_between(lanes, self.size, self.out_channels, self.implementation_used,
+                                         self._natural_threshold(), keep_first=self.keep_first))
+
+    def _natural_threshold(self) -> torch.Tensor:
+        threshold = self.threshold  # type: torch.Tensor
+        if self.keep_first:
+            threshold = torch.cat((threshold.new_zeros(1), threshold))
+        if self.order == "sequency":
+            # Moving the few thresholds costs less than moving the data into sequency order and back.
+            threshold = threshold[sequency_permutation(self.size, threshold.device).argsort()]
+        return threshold
+
+    def extra_repr(self) -> str:
+        """Return the settings for ``print(layer)``."""
+        return "{}, {}, size={}, keep_first={}, order={}, implementation={}".format(
+            self.in_channels, self.out_channels, self.size, self.keep_first, self.order, self.implementation)

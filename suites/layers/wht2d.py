@@ -1,0 +1,91 @@
+"""The two-dimensional Walsh-Hadamard layer over the plane of every channel."""
+
+from typing import Any, Optional, Tuple, Union
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from suites.layers.fused import fused_problem
+from suites.layers.implementations import best_plain_form, check_implementation, choose
+from suites.layers.lanes import split_lanes, transform_lanes
+from suites.layers.matrices import check_order, sequency_permutation, transform_size
+from suites.layers.thresholds import smooth_threshold, smooth_threshold_inplace
+from suites.layers.transform import check_floating
+
+
+class WalshHadamard2d(nn.Module):
+    """Transform each channel's plane, weigh, smooth-threshold, transform back (paper 2201.02711).
+
+    The plane is padded with zeros at the bottom and right to ``size`` x ``size``, the next power of two at or above
+    both sides, and cropped after the inverse. ``weight`` (ones at first) and ``threshold`` ((i + j) / (10
+    size) at first), both (size, size), are shared by all channels; channels are not mixed. A ``stride`` above 1
+    is average pooling after the inverse; a last window that hangs over the edge is averaged over what it holds, so
+    sizes match a padded 3x3 convolution of that stride.
+
+    Input (N, C, H, W) with (H, W) = ``plane`` (one number for a square), output (N, C, ceil(H / stride),
+    ceil(W / stride)) in the same memory format. ``order``, ``implementation`` and the two attributes about it are as
+    in :class:`~suites.layers.wht1d.WalshHadamard1d`; ``matrix`` is one dense product for each axis.
+    """
+
+    def __init__(self, plane: Union[int, Tuple[int, int]], stride: int = 1, order: str = "natural",
+                 implementation: str = "auto", device: Any = None,
+                 dtype: Optional[torch.dtype] = None) -> None:
+        super().__init__()
+        check_order(order)
+        check_implementation(implementation)
+        self.plane = (plane, plane) if isinstance(plane, int) else (plane[0], plane[1])
+        if stride < 1:
+            raise ValueError("stride must be 1 or more, got {}: 1 keeps the plane's size".format(stride))
+        self.stride = stride
+        self.size = transform_size(*self.plane)
+        self.order = order
+        self.implementation = implementation
+        self.implementation_used = None  # type: Optional[str]
+        self.implementation_reason = None  # type: Optional[str]
+        self.weight = nn.Parameter(torch.empty(self.size, self.size, device=device, dtype=dtype))
+        self.threshold = nn.Parameter(torch.empty(self.size, self.size, device=device, dtype=dtype))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Set the weights to 1 and the thresholds to their ramp from 0 to about 0.2."""
+        with torch.no_grad():
+            index = torch.arange(self.size, dtype=torch.float64)
+            self.weight.fill_(1)
+            self.threshold.copy_((index.unsqueeze(0) + index.unsqueeze(1)) / (10 * self.size))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the layer's output for ``x`` (N, C, H, W)."""
+        check_floating(x, "WalshHadamard2d")
+        if x.dim() != 4 or tuple(x.shape[2:]) != self.plane:
+            raise ValueError("WalshHadamard2d made for a plane of {}x{} needs an input of shape (N, C, {}, {}), got "
+                             "{}: make the layer with plane set to the input's height and width".format(
+                                 *self.plane, *self.plane, tuple(x.shape)))
+        best = {dim: best_plain_form(self.size, split_lanes(x, dim)[0].shape[2]) for dim in (3, 2)}
+        self.implementation_used, self.implementation_reason = choose(
+            self.implementation, " and ".join(sorted(set(best.values()))), fused_problem(x, self.size))
+        values = self._along(self._along(x, 3, self.size), 2, self.size)
+        values = self._between(values)
+        y = self._along(self._along(values, 2, self.plane[0]), 3, self.plane[1])
+        return y if self.stride == 1 else F.avg_pool2d(y, self.stride, ceil_mode=True)
+
+    def _along(self, x: torch.Tensor, dim: int, rows_out: int) -> torch.Tensor:
+        lanes, restore = split_lanes(x, dim)
+        form = str(self.implementation_used)
+        if self.implementation == "auto":
+            form = best_plain_form(self.size, lanes.shape[2])
+        return restore(transform_lanes(lanes, self.size, rows_out, form, self.size ** -0.5))
+
+    def _between(self, values: torch.Tensor) -> torch.Tensor:
+        weight, threshold = self.weight, self.threshold  # type: torch.Tensor, torch.Tensor
+        if self.order == "sequency":
+            place = sequency_permutation(self.size, threshold.device).argsort()
+            weight, threshold = weight[place][:, place], threshold[place][:, place]
+        if torch.is_grad_enabled() and (values.requires_grad or weight.requires_grad or threshold.requires_grad):
+            return smooth_threshold(values * weight, threshold)
+        return smooth_threshold_inplace(values.mul_(weight), threshold)
+
+    def extra_repr(self) -> str:
+        """Return the settings for ``print(layer)``."""
+        return "plane={}x{}, size={}, stride={}, order={}, implementation={}".format(
+            self.plane[0], self.plane[1], self.size, self.stride, self.order, self.implementation)
