@@ -2,7 +2,7 @@
 
 import sys
 
-from harness.locale import restart_with_utf8
+from harness.utf8 import restart_with_utf8
 
 
 def main() -> None:

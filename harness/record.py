@@ -104,7 +104,7 @@ class Run:
     @property
     def ended(self) -> bool:
         """Whether the run reached its end (a stopped run can be resumed)."""
-        return any(line["kind"] == "end" for line in self.lines)
+        return any(line["kind"] == "end" and line["status"] == "complete" for line in self.lines)
 
     def passes(self, name: Optional[str] = None, comparison: Optional[str] = None,
                case: Optional[str] = None) -> List[Line]:

@@ -9,12 +9,12 @@ from harness.worker import describe, resolve
 
 
 def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
-    """Return ``torch`` and ``gpu`` environment sections and the result of each function in ``job['status']``.
+    """Return the ``torch`` and ``gpu`` sections, the rule's numbers and what each ``job['status']`` function says.
 
     Where torch cannot be imported its version is ``None`` with the reason.
     """
     payload: Dict[str, Any] = {"torch": {"version": None}, "gpu": {"name": None}, "status": {},
-               "heap": describe_heap(os.environ)}
+                               "heap": describe_heap(os.environ), "rule": rule_to_dict(Rule())}
     try:
         import torch
     except (ImportError, OSError) as error:

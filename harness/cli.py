@@ -1,0 +1,184 @@
+"""The command line: reads arguments, says what went wrong in one sentence, and calls the parts.
+
+Imports here cost every start, so each command imports what it needs itself.
+"""
+
+import os
+import subprocess
+import sys
+from typing import Any, Optional, Sequence, Tuple
+
+import click
+
+from harness import __version__
+from harness.nearest import NearestGroup, unknown
+
+RESULTS = "results"
+
+
+class DurationType(click.ParamType):
+    """A duration such as ``90s``, ``10m`` or ``1h30m``, as seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        """Return seconds, or fail with one sentence."""
+        from harness.settings import parse_duration
+
+        try:
+            return value if isinstance(value, float) else parse_duration(str(value))
+        except ValueError as error:
+            return self.fail(str(error), param, ctx)
+
+
+DURATION = DurationType()
+
+
+@click.group(cls=NearestGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="edge-transform-bench")
+def cli() -> None:
+    """Measure structured transform layers against the convolutions they replace, on this machine.
+
+    Without a command, './run_bench.sh' runs the suite 'paper'; './run_bench.sh test' runs the tests.
+    """
+
+
+@cli.command()
+@click.argument("suite", required=False)
+@click.option("--quick", is_flag=True, help="One launch, short budget, a suite's smaller list; the report says so.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), help="Default: cuda if torch sees one, else cpu.")
+@click.option("--threads", type=click.IntRange(1), help="CPU threads. Default: torch's own choice.")
+@click.option("--budget", type=DURATION, help="Sampling time for the whole run, such as 10m.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of the inputs and of the order of play.")
+@click.option("--only", metavar="PATTERN", help="Rivals to run, as part of a name or with * and ?; several by comma.")
+@click.option("--launches", type=click.IntRange(1, 20), help="Fresh processes that must agree. Default: 4.")
+@click.option("--limit", type=DURATION, default="15m", show_default=True, help="Longest time for one worker.")
+@click.option("--power", metavar="METER", help="Power meter to use. Default: the best one that answers.")
+@click.option("--lock-clocks", is_flag=True, help="Lock CPU and GPU clocks for this run and put them back after it.")
+@click.option("--out", type=click.Path(file_okay=False), default=RESULTS, show_default=True,
+              help="Folder that gets the run's folder.")
+@click.option("--resume", metavar="RUN", help="Finish a stopped run; its own settings hold.")
+@click.option("--no-report", is_flag=True, help="Leave the report to './run_bench.sh report RUN'.")
+def run(suite: Optional[str], out: str, resume: Optional[str], no_report: bool, budget: Optional[float],
+        limit: float, **choices: Any) -> None:
+    """Run SUITE (a name from 'list', or a .py file of your own) and write its report."""
+    from harness import launch
+    from harness.progress import make_progress
+    from harness.record import RecordError, load_run
+
+    try:
+        probed = launch.probe()
+        if resume is not None:
+            found = load_run(find_run(resume, out))
+            if suite not in (None, found.suite):
+                raise launch.LaunchError("--resume {}: that run is of suite '{}', not '{}'. Leave the suite "
+                                         "out.".format(resume, found.suite, suite))
+            if found.ended:
+                raise launch.LaunchError("--resume {}: that run is complete. './run_bench.sh report {}' makes its "
+                                         "report again.".format(resume, found.folder))
+        else:
+            wishes = launch.Wishes(budget_s=budget, limit_s=limit, **choices)
+            found = launch.start(load_suite(suite or "paper"), wishes, probed, out)
+        click.echo("Run {} in {}".format(found.id, found.folder), err=True)
+        status = launch.carry_on(found, sys.argv[1:], probed, make_progress())
+    except (launch.LaunchError, RecordError, ValueError, OSError) as error:
+        raise click.ClickException(str(error)) from None
+    if status != "complete":
+        click.echo("Stopped. Everything finished is kept; go on with: ./run_bench.sh run --resume {}".format(
+            found.folder), err=True)
+    code = 0 if no_report else report_process([found.folder])
+    sys.exit(130 if status != "complete" else code)
+
+
+def load_suite(name: str) -> Any:
+    """Return the suite ``name`` or the one in the Python file ``name``; raises ``ValueError``."""
+    import suites
+
+    if name.endswith(".py"):
+        return suites.load_suite_file(name)
+    if name not in suites.SUITES:
+        raise ValueError(unknown("suite", name, suites.SUITES))
+    return suites.load_suite(name)
+
+
+def find_run(name: str, out: str = RESULTS) -> str:
+    """Return the folder of the run ``name``: a path, or a run's name in ``out``; raises ``ValueError``."""
+    from harness.record import FILE_NAME
+
+    for folder in (name, os.path.join(out, name), os.path.join(RESULTS, "reference", name)):
+        if os.path.isfile(os.path.join(folder, FILE_NAME)):
+            return folder
+    known = [one for one in (os.listdir(out) if os.path.isdir(out) else [])
+             if os.path.isfile(os.path.join(out, one, FILE_NAME))]
+    raise ValueError(unknown("run", name, known))
+
+
+def report_process(folders: Sequence[str], options: Sequence[str] = (), module: str = "reports") -> int:
+    """Make reports in a process of their own: pandas and templates would stay in this one's memory."""
+    from harness.process import worker_environment
+
+    return subprocess.call([sys.executable, "-m", module] + list(options) + list(folders), env=worker_environment({}))
+
+
+def _find_all(names: Sequence[str]) -> Tuple[str, ...]:
+    try:
+        return tuple(find_run(name) for name in names)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+
+
+@cli.command()
+@click.argument("runs", nargs=-1, required=True)
+@click.option("--format", "kind", type=click.Choice(["all", "terminal", "markdown", "html"]), default="all",
+              show_default=True, help="What to make.")
+@click.option("--out", type=click.Path(file_okay=False), help="Folder for the files. Default: the run's own.")
+def report(runs: Sequence[str], kind: str, out: Optional[str]) -> None:
+    """Make the report of RUNS again from their records alone; several runs stand side by side."""
+    options = ["--format", kind] + (["--out", out] if out else [])
+    sys.exit(report_process(_find_all(runs), options))
+
+
+@cli.command()
+@click.argument("first")
+@click.argument("second")
+def compare(first: str, second: str) -> None:
+    """Compare two runs case by case, their differences in environment first.
+
+    Exit status: 0 nothing slower, 1 something slower, 2 nothing slower but something cannot be told.
+    """
+    sys.exit(report_process(_find_all([first, second]), module="reports.compare"))
+
+
+@cli.command(name="list")
+@click.argument("suite", required=False)
+@click.option("--quick", is_flag=True, help="The smaller list that 'run --quick' takes.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="Plan for it.")
+def list_(suite: Optional[str], quick: bool, device: str) -> None:
+    """List the suites, or the cases of SUITE."""
+    import suites
+    from harness.plan import Target
+    from harness.planning import plan_comparisons
+
+    if suite is None:
+        for name in sorted(suites.SUITES):
+            found = suites.load_suite(name)
+            click.echo("{:10} {}".format(name, found.summary))
+        click.echo("\n'./run_bench.sh list SUITE' shows its cases, './run_bench.sh run SUITE' measures them.")
+        return
+    try:
+        comparisons = plan_comparisons(load_suite(suite), Target(device, os.cpu_count() or 1), quick, None)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    for comparison in comparisons:
+        click.echo("{}: {}".format(comparison.id, comparison.title))
+        for case in comparison.cases:
+            mark = "baseline" if case == comparison.baseline else "rival"
+            click.echo("  {:8} {}".format(mark, case))
+
+
+@cli.command()
+def doctor() -> None:
+    """Say what can be measured here and what cannot, with the reason and the remedy."""
+    from harness.doctor import examine, print_findings
+
+    print_findings(examine())

@@ -1,0 +1,112 @@
+"""From the command line's wishes to a finished run folder: probe, plan, run, end."""
+
+import os
+import time
+from typing import Any, Dict, List, NamedTuple, Optional
+
+from harness.controller import Controller, RunPlan
+from harness.environment import collect
+from harness.plan import Suite, Target, comparison_to_dict
+from harness.planning import plan_comparisons
+from harness.process import run_worker
+from harness.progress import PlainProgress
+from harness.record import FORMAT, RecordWriter, Run, load_run
+from harness.settings import Settings, settings_from_dict, settings_to_dict
+
+#: Time enough to import torch from an SD card for the first time.
+PROBE_LIMIT_S = 300.0
+
+
+class LaunchError(Exception):
+    """A run that cannot start; the message is one sentence with the remedy."""
+
+
+class Wishes(NamedTuple):
+    """What the user asked for; ``None`` leaves the choice to :func:`settle`."""
+
+    device: Optional[str] = None
+    threads: Optional[int] = None
+    seed: int = 1
+    quick: bool = False
+    launches: Optional[int] = None
+    budget_s: Optional[float] = None
+    limit_s: float = 900.0
+    only: Optional[str] = None
+    power: Optional[str] = None
+    lock_clocks: bool = False
+
+
+def probe(status: Optional[List[str]] = None) -> Dict[str, Any]:
+    """Ask a worker what torch is here; raises :class:`LaunchError` if it cannot answer."""
+    outcome = run_worker({"pass": "probe", "status": status or []}, PROBE_LIMIT_S)
+    if outcome.payload is None:
+        raise LaunchError("The first worker {}.".format(outcome.reason))
+    return outcome.payload
+
+
+def settle(wishes: Wishes, probed: Dict[str, Any]) -> Settings:
+    """Choose what the user left open: the best device present, torch's threads, the launches, the budget."""
+    if probed["torch"]["version"] is None:
+        raise LaunchError("Nothing can be measured: {}. Remove .venv and start ./run_bench.sh again to set up "
+                          "anew.".format(probed["torch"]["version_reason"]))
+    has_cuda = probed["gpu"]["name"] is not None
+    if wishes.device == "cuda" and not has_cuda:
+        raise LaunchError("--device cuda: {}. Use --device cpu, or install a torch with CUDA ('./run_bench.sh "
+                          "doctor' says more).".format(probed["gpu"]["name_reason"]))
+    return Settings(
+        device=wishes.device or ("cuda" if has_cuda else "cpu"),
+        threads=wishes.threads or probed["torch"]["threads"],
+        seed=wishes.seed, quick=wishes.quick,
+        launches=wishes.launches or (1 if wishes.quick else int(probed["rule"]["launches"])),
+        budget_s=wishes.budget_s or (45.0 if wishes.quick else 480.0),
+        limit_s=wishes.limit_s, only=wishes.only, power=wishes.power, lock_clocks=wishes.lock_clocks)
+
+
+def run_id(suite: str, settings: Settings, now: Optional[float] = None) -> str:
+    """Return a name for a new run: date, time, suite and device, and two letters of chance."""
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
+    return "{}-{}-{}-{}".format(stamp, suite, settings.device, os.urandom(1).hex())
+
+
+def utc_now() -> str:
+    """Return the date and time in UTC."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def start(suite: Suite, wishes: Wishes, probed: Dict[str, Any], out: str) -> Run:
+    """Make the folder and the header of a new run. Raises ``ValueError`` or :class:`LaunchError`."""
+    settings = settle(wishes, probed)
+    target = Target(settings.device, settings.threads)
+    comparisons = plan_comparisons(suite, target, settings.quick, settings.only)
+    rule = dict(probed["rule"], launches=settings.launches)
+    name = run_id(suite.name, settings)
+    folder = os.path.join(out, name)
+    RecordWriter(folder).append({
+        "kind": "run", "format": FORMAT, "id": name, "suite": suite.name, "created": utc_now(),
+        "seed": settings.seed, "settings": settings_to_dict(settings), "rule": rule,
+        "comparisons": [comparison_to_dict(comparison) for comparison in comparisons]})
+    return load_run(folder)
+
+
+def carry_on(run: Run, argv: List[str], probed: Dict[str, Any], progress: PlainProgress,
+             environment: Optional[Dict[str, Any]] = None) -> str:
+    """Do what the record of ``run`` lacks; return ``complete`` or ``interrupted``.
+
+    Writes a ``session`` line first and an ``end`` line last, also after Ctrl-C.
+    """
+    writer = RecordWriter(run.folder)
+    found = dict(environment if environment is not None else collect(), torch=probed["torch"], gpu=probed["gpu"])
+    writer.append({"kind": "session", "argv": argv, "started": utc_now(), "environment": found})
+    plan = RunPlan(run.comparisons, settings_from_dict(run.header["settings"]), run.header["rule"])
+    controller = Controller(plan, writer, run.passes(), progress)
+    status = "interrupted"
+    try:
+        controller.run()
+        status = "complete"
+    except KeyboardInterrupt:
+        pass  # said below and by the caller; everything finished is in the record
+    finally:
+        progress.close()
+        writer.append({"kind": "end", "status": status, "finished": utc_now(),
+                       "reason": None if status == "complete" else "stopped before its end"})
+    return status

@@ -1,0 +1,32 @@
+"""A worker that ends the way its job says: the real processes behind the tests of harness.process."""
+
+import json
+import os
+import signal
+import sys
+import time
+
+job = json.load(sys.stdin)
+channel = os.fdopen(int(sys.argv[1]), "w", 1)
+print("noise on standard output that must not be taken for a result")
+for step in range(job.get("steps", 0)):
+    channel.write(json.dumps({"event": "progress", "done": step, "total": job["steps"], "what": "step"}) + "\n")
+if job["do"] == "result":
+    channel.write(json.dumps({"event": "result", "payload": {"answer": job["answer"]}}) + "\n")
+elif job["do"] == "error":
+    channel.write(json.dumps({"event": "error", "reason": "ValueError: no such layer"}) + "\n")
+    sys.exit(1)
+elif job["do"] == "killed":
+    os.kill(os.getpid(), signal.SIGKILL)
+elif job["do"] == "segfault":
+    print("about to touch address 0", file=sys.stderr, flush=True)
+    os.kill(os.getpid(), signal.SIGSEGV)
+elif job["do"] == "exit":
+    print("the library says: out of luck", file=sys.stderr, flush=True)
+    sys.exit(3)
+elif job["do"] == "hang":
+    time.sleep(60)
+elif job["do"] == "hang with a child":
+    if os.fork() == 0:
+        time.sleep(60)
+    time.sleep(60)
