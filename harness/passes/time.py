@@ -44,14 +44,15 @@ def run_time_pass(entrants: Sequence[Named], timer: Timer, rule: Rule, seed: int
     jobs = [(sampler, chosen) for sampler, chosen in jobs if role == FIRST or len(chosen) > 2]
     if not jobs:
         raise ValueError("a confirming launch needs launch 1's decisions, and at least one verdict among them")
-    deadline = float("inf") if limit_s is None else timer.now() + limit_s
+    hard_s = float("inf") if limit_s is None else limit_s
+    deadline = timer.now() + hard_s
     left_s = rule.budget_s if budget_s is None else budget_s
     series = []  # type: List[Dict[str, Any]]
     warmups = []  # type: List[Dict[str, Any]]
     with quiet_collector():
         for number, (sampler, chosen) in enumerate(jobs):
             share_s = left_s / (len(jobs) - number)
-            limits = Limits(share_s, timer.now, deadline, limit_s)
+            limits = Limits(share_s, timer.now, deadline, hard_s)
             ids = [case_id for case_id, _ in chosen]
             warmed = _warm_all(sampler, chosen, timer, rule, limits, warm_up_limits)
             warmups.extend(_warm_up_record(case_id, sampler, warm) for case_id, warm in zip(ids, warmed))

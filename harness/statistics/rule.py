@@ -6,7 +6,7 @@ symmetric about the true log ratio whatever the noise does, and the exact signed
 """
 
 import math
-from typing import Dict, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Dict, NamedTuple, Optional, Sequence, Tuple
 
 from harness.statistics.signed_rank import Interval, signed_rank_interval
 
@@ -148,7 +148,8 @@ def confirming_launch(d: Sequence[float], looks: Sequence[int], verdict: str, fi
                    lambda interval: decide_confirm(interval, verdict, rule.edge))
 
 
-def _launch(d: Sequence[float], looks: Sequence[int], level: float, decide) -> Decision:  # type: ignore[no-untyped-def]
+def _launch(d: Sequence[float], looks: Sequence[int], level: float,
+            decide: Callable[[Interval], str]) -> Decision:
     for look in looks:
         if look > len(d):
             break

@@ -1,0 +1,93 @@
+"""Tossed, mirrored rounds: every entrant once in a fresh random order, then once more backwards.
+
+Nothing is ever dropped: every stretch and every settling call that was timed is in the record.
+"""
+
+import gc
+from contextlib import contextmanager
+from random import Random
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence
+
+from harness.timing.sampler import Call, Sampler
+
+ClockReader = Callable[[], Optional[float]]
+
+
+class Entrant(NamedTuple):
+    """One place in a round: the call, calls a sample, and whether a settling call precedes each sample."""
+
+    call: Call
+    calls: int
+    settle: bool
+
+
+class OutOfTimeError(Exception):
+    """The hard limit passed inside a round; ``partial`` holds what was timed of it."""
+
+    def __init__(self, partial: Dict[str, Any]) -> None:
+        super().__init__("the hard time limit passed inside a round")
+        self.partial = partial
+
+
+@contextmanager
+def quiet_collector() -> Iterator[None]:
+    """Collect garbage once, then keep the collector off; its former state comes back in any case."""
+    was_enabled = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def toss(present: Sequence[int], coin: Random) -> List[int]:
+    """Return the entrant indices in a freshly tossed order."""
+    order = list(present)
+    coin.shuffle(order)
+    return order
+
+
+def nine_digits(value: float) -> float:
+    """Return ``value`` with nine significant digits, as the record keeps it."""
+    return float("%.9g" % value)
+
+
+def play_round(sampler: Sampler, entrants: Sequence[Entrant], order: Sequence[int],
+               read_clock: Optional[ClockReader] = None, now: Optional[Callable[[], float]] = None,
+               deadline: float = float("inf")) -> Dict[str, Any]:
+    """Play one mirrored round and return it as the record keeps it.
+
+    ``order`` holds the entrant indices of the first half. ``read_clock`` (Hz) is read before and after.
+    Raises :class:`OutOfTimeError` when ``now()`` passes ``deadline`` between two places.
+    """
+    sample = sampler.sample
+    places = list(order) + list(reversed(order))
+    taken = []  # type: List[float]
+    settled = []  # type: List[Optional[float]]
+    enqueued = []  # type: List[Optional[float]]
+    before = read_clock() if read_clock is not None else None
+    for index in places:
+        call, calls, settle = entrants[index]
+        if now is not None and now() > deadline:
+            raise OutOfTimeError(_record(order, taken, settled, enqueued, None))
+        settled.append(sample(call, 1)[0] if settle else None)
+        seconds, enqueue = sample(call, calls)
+        taken.append(seconds)
+        enqueued.append(enqueue)
+    after = read_clock() if read_clock is not None else None
+    clock = None if before is None or after is None else [before, after]
+    return _record(order, taken, settled, enqueued, clock)
+
+
+def _record(order: Sequence[int], taken: Sequence[float], settled: Sequence[Optional[float]],
+            enqueued: Sequence[Optional[float]], clock: Optional[List[float]]) -> Dict[str, Any]:
+    return {"order": list(order), "sample_s": [nine_digits(value) for value in taken],
+            "settle_s": _column(settled), "enqueue_s": _column(enqueued), "clock_hz": clock}
+
+
+def _column(values: Sequence[Optional[float]]) -> Optional[List[Optional[float]]]:
+    if all(value is None for value in values):
+        return None
+    return [None if value is None else nine_digits(value) for value in values]

@@ -1,0 +1,42 @@
+"""What a clock must offer to the engine: samplers (hot, cold) with their resolution and overhead."""
+
+from abc import ABC, abstractmethod
+from typing import Any, Callable, Dict, Optional, Tuple
+
+Call = Callable[[], Any]
+
+HOT = "hot"
+COLD = "cold"
+
+
+class Sampler(ABC):
+    """Times stretches of calls in one cache state."""
+
+    cache = HOT
+
+    @abstractmethod
+    def sample(self, call: Call, calls: int) -> Tuple[float, Optional[float]]:
+        """Time ``calls`` calls of ``call``: seconds, and the host's seconds to enqueue them (or ``None``).
+
+        The work is finished when this returns, so the next sample starts on an idle device.
+        """
+
+
+class Timer:
+    """A clock with its samplers.
+
+    ``name`` goes into the record; ``resolution_s`` is the smallest step of the clock; ``overhead_s`` the
+    cost of one reading; ``now`` the host's monotonic clock (s) for budgets and limits.
+    """
+
+    def __init__(self, name: str, now: Callable[[], float], resolution_s: float, overhead_s: float,
+                 samplers: Sequence[Sampler]) -> None:
+        self.name = name
+        self.now = now
+        self.resolution_s = resolution_s
+        self.overhead_s = overhead_s
+        self.samplers = tuple(samplers)
+
+    def describe(self) -> Dict[str, Any]:
+        """Return the timer as JSON-ready data for the record."""
+        return {"name": self.name, "resolution_s": self.resolution_s, "overhead_s": self.overhead_s}
