@@ -1,7 +1,7 @@
 """What a clock must offer to the engine: samplers (hot, cold) with their resolution and overhead."""
 
 from abc import ABC, abstractmethod
-from typing import Any, Callable, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, Optional, Sequence, Tuple
 
 Call = Callable[[], Any]
 
