@@ -13,7 +13,7 @@ from harness.process import Outcome, run_worker
 from harness.progress import PlainProgress
 from harness.record import RecordWriter
 from harness.settings import Settings
-from harness.units import ORDER, Unit, all_units, runnable, time_shares, unit_of, verified
+from harness.units import ORDER, Unit, all_units, runnable, time_shares, to_confirm, unit_of, verified
 
 #: Seconds of sampling one launch may take at the most, whatever the budget.
 LAUNCH_CAP_S = 120.0
@@ -77,14 +77,13 @@ class Controller:
         units = [unit for unit in all_units(comparison, ("time",), self.settings.launches) if not self._is_done(unit)]
         for unit in units:
             launch = unit.launch or 1
-            first = self._first_launch(comparison) if launch > 1 else None
+            first = to_confirm(self._launches(comparison), launch) if launch > 1 else None
             reason = self._not_timed(comparison, ids, baseline)
             if reason is not None and launch == 1:
                 self._record(unit, Outcome(None, reason, 0.0))
-            elif reason is None and (launch == 1 or self._to_confirm(comparison, launch)):
+            elif reason is None and (launch == 1 or first):
                 job = self._job("time", comparison, ids, launch=launch, rule=self.plan.rule,
                                 role="first" if launch == 1 else "confirm", first=first,
-                                confirm=self._to_confirm(comparison, launch) if launch > 1 else None,
                                 budget_s=shares[launch - 1], limit_s=0.8 * self.settings.limit_s)
                 started = self._clock()
                 self._unit(unit, job)
@@ -127,31 +126,8 @@ class Controller:
         return None if len(ids) > 1 else "no rival passed the check, so there is nothing to compare"
 
     def _launches(self, comparison: Comparison) -> List[Dict[str, Any]]:
-        return sorted((line for line in self.lines if line["pass"] == "time" and line["comparison"] == comparison.id
-                       and line["status"] == "ok"), key=lambda line: line["launch"])
-
-    def _first_launch(self, comparison: Comparison) -> Optional[List[Dict[str, Any]]]:
-        launches = self._launches(comparison)
-        if not launches or launches[0]["launch"] != 1:
-            return None
-        return [{"cache": series["cache"], "decisions": series["decisions"]} for series in launches[0]["series"]]
-
-    def _to_confirm(self, comparison: Comparison, launch: int) -> Dict[str, List[str]]:
-        """Return, by cache state, the rivals that launch 1 decided and no later launch contradicted."""
-        launches = [line for line in self._launches(comparison) if line["launch"] < launch]
-        if not launches or launches[0]["launch"] != 1 or len(launches) != launch - 1:
-            return {}
-        wanted = {}
-        for index, series in enumerate(launches[0]["series"]):
-            open_rivals = [rival for rival, decision in sorted(series["decisions"].items())
-                           if decision["state"] != "undecided"]
-            for later in launches[1:]:
-                answers = later["series"][index]["decisions"] if index < len(later["series"]) else {}
-                open_rivals = [rival for rival in open_rivals
-                               if answers.get(rival, {"state": "undecided"})["state"] == "agrees"]
-            if open_rivals:
-                wanted[series["cache"]] = open_rivals
-        return wanted
+        return sorted((line for line in self.lines if line["pass"] == "time" and line["status"] == "ok"
+                       and line["comparison"] == comparison.id), key=lambda line: line["launch"])
 
     # Doing and recording -------------------------------------------------------------------------
 

@@ -67,3 +67,24 @@ def time_shares(budget_s: float, comparisons_left: int, launches: int, cap_s: fl
     share = max(0.0, budget_s) / max(1, comparisons_left)
     weights = [1.0] + [0.5] * (launches - 1)
     return [min(cap_s, share * weight / sum(weights)) for weight in weights]
+
+
+def to_confirm(launches: Sequence[Dict[str, Any]], launch: int) -> Dict[str, Dict[str, Any]]:
+    """Return launch 1's decisions that ``launch`` has to confirm, by cache state and rival; empty if none.
+
+    ``launches`` are the finished time lines of one comparison in order. A rival is out once launch 1 did not
+    decide it or a later launch did not agree; a launch that failed ends the confirming of all.
+    """
+    earlier = [line for line in launches if line["launch"] < launch]
+    if [line["launch"] for line in earlier] != list(range(1, launch)):
+        return {}
+    found = {}
+    for series in earlier[0]["series"]:
+        answers = [later["decisions"] for line in earlier[1:] for later in line["series"]
+                   if later["cache"] == series["cache"]]
+        still_open = {rival: decision for rival, decision in series["decisions"].items()
+                      if decision["state"] != "undecided" and len(answers) == len(earlier) - 1
+                      and all(answer.get(rival, {}).get("state") == "agrees" for answer in answers)}
+        if still_open:
+            found[series["cache"]] = still_open
+    return found

@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, List
 PASSES = {
     "probe": "harness.passes.probe:run",
     "verify": "harness.passes.verify:run",
-    "time": "harness.passes.timing:run",
+    "time": "harness.passes.launch:run",
     "memory": "harness.passes.memory:run",
 }
 

@@ -5,6 +5,7 @@ import sys
 from typing import Any, Callable, Dict
 
 from harness.allocator import describe_heap
+from harness.statistics.rule import Rule, rule_to_dict
 from harness.worker import describe, resolve
 
 

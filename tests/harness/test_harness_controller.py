@@ -32,7 +32,7 @@ class FakeWorkers:
                                         for case in job["cases"]]}, None, 1.0)
         if job["pass"] == "time":
             decided = self.states.get(job["launch"], "faster" if job["role"] == "first" else "agrees")
-            rivals = job["cases"][1:] if job["role"] == "first" else job["confirm"]["hot"]
+            rivals = job["cases"][1:] if job["role"] == "first" else job["first"]["hot"]
             return Outcome({"series": [{"cache": "hot", "decisions": {
                 rival: {"state": decided if isinstance(decided, str) else decided[rival], "round": 12}
                 for rival in rivals}}]}, None, 2.0)
@@ -43,13 +43,14 @@ class FakeWorkers:
 
 
 def run(tmp_path, workers, comparisons=(ONE,), **settings):
-    settings = Settings("cpu", 1, **dict(dict(launches=4, passes=("verify", "time", "memory")), **settings))
+    settings = Settings("cpu", 1, **dict({"launches": 4, "passes": ("verify", "time", "memory")}, **settings))
     writer = RecordWriter(str(tmp_path))
     if not (tmp_path / "record.jsonl").exists():
         writer.append({"kind": "run", "format": 1, "id": "r", "suite": "s", "comparisons": []})
     said = []
     lines = load_run(str(tmp_path)).passes()
-    Controller(RunPlan(comparisons, settings, {"factor": 0.02}), writer, lines, PlainProgress(said.append), workers).run()
+    plan = RunPlan(comparisons, settings, {"factor": 0.02})
+    Controller(plan, writer, lines, PlainProgress(said.append), workers).run()
     return load_run(str(tmp_path)), said
 
 
@@ -123,8 +124,8 @@ def test_a_resumed_run_repeats_nothing(tmp_path):
 def test_undecided_rivals_are_not_confirmed(tmp_path):
     workers = FakeWorkers(states={1: {"1d/wht-matrix": "faster", "1d/wht-butterfly": "undecided"}})
     run(tmp_path, workers)
-    confirmed = [job["confirm"] for job in workers.jobs if job.get("role") == "confirm"]
-    assert confirmed == [{"hot": ["1d/wht-matrix"]}] * 3
+    confirmed = [job["first"] for job in workers.jobs if job.get("role") == "confirm"]
+    assert confirmed == [{"hot": {"1d/wht-matrix": {"state": "faster", "round": 12}}}] * 3
 
 
 def test_no_launch_follows_when_nothing_was_decided(tmp_path):
@@ -137,7 +138,7 @@ def test_no_launch_follows_when_nothing_was_decided(tmp_path):
 def test_a_contradicted_rival_leaves_the_later_launches(tmp_path):
     workers = FakeWorkers(states={2: {"1d/wht-matrix": "contradicts", "1d/wht-butterfly": "agrees"}})
     run(tmp_path, workers)
-    assert [sorted(job["confirm"]["hot"]) for job in workers.jobs if job.get("role") == "confirm"] == [
+    assert [sorted(job["first"]["hot"]) for job in workers.jobs if job.get("role") == "confirm"] == [
         ["1d/wht-butterfly", "1d/wht-matrix"], ["1d/wht-butterfly"], ["1d/wht-butterfly"]]
 
 

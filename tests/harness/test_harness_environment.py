@@ -9,7 +9,8 @@ from harness.environment import collect
 from harness.environment.board import board_section, parse_l4t
 from harness.environment.host import cpu_model, vector_extensions
 
-NANO_RELEASE = "# R32 (release), REVISION: 7.1, GCID: 29818004, BOARD: t210ref, EABI: aarch64, DATE: Sat Feb 19 17:05:08 UTC 2022"
+NANO_RELEASE = ("# R32 (release), REVISION: 7.1, GCID: 29818004, BOARD: t210ref, EABI: aarch64, "
+                "DATE: Sat Feb 19 17:05:08 UTC 2022")
 
 
 @pytest.fixture

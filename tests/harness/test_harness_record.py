@@ -15,8 +15,8 @@ COMPARISON = Comparison("1d", "one", CONV, (WHT,), "a note")
 
 
 def header(**changes):
-    return dict({"kind": "run", "format": 1, "id": "r", "suite": "s", "comparisons": [comparison_to_dict(COMPARISON)]},
-                **changes)
+    plan = [comparison_to_dict(COMPARISON)]
+    return dict({"kind": "run", "format": 1, "id": "r", "suite": "s", "comparisons": plan}, **changes)
 
 
 def write(folder, *lines):

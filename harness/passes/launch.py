@@ -1,0 +1,56 @@
+"""Pass 2 as a worker's job: build the entrants of one comparison, choose timer and clock, time one launch."""
+
+import os
+from typing import Any, Callable, Dict, List, Tuple
+
+import torch
+
+from harness.allocator import describe_heap
+from harness.passes.time import run_time_pass
+from harness.plan import Case, comparison_from_dict
+from harness.statistics.rule import rule_from_dict
+from harness.subjects import Inputs, build, cases_of, prepare
+from harness.timing.clock_readers import ClockSource, cpu_clock, gpu_clock
+from harness.timing.cpu_timer import CpuTimer
+from harness.timing.cuda_timer import CudaTimer
+from harness.timing.sampler import Call, Timer
+
+
+def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
+    """Time the cases named by the job; return the payload of a ``time`` line.
+
+    The baseline is built twice: its second copy is the A/A check and has weights of its own, so that
+    differences of memory addresses show in the run's noise floor.
+    """
+    comparison = comparison_from_dict(job["comparison"])
+    first = job.get("first")
+    names = set(job["cases"])
+    if first is not None:  # only what is to be confirmed is built: a small board has no room for the rest
+        names &= {comparison.case_id(comparison.baseline)} | {rival for found in first.values() for rival in found}
+    cases = cases_of(comparison, names)
+    prepare(cases)
+    timer, clock = instruments(cases[0])
+    inputs = Inputs(job["seed"])
+    progress(0, 1, "building")
+    entrants: List[Tuple[str, Call]] = []
+    implementations = {}
+    for case in [cases[0]] + cases:
+        subject = build(case, inputs)
+        entrants.append((comparison.case_id(case), subject.call))
+        implementations[comparison.case_id(case)] = subject.implementation
+
+    def report(done: int, planned: int, left_s: float) -> None:
+        progress(done, planned, "round {} of at most {}".format(done, planned), left_s)
+
+    with torch.inference_mode(cases[0].mode == "inference"):
+        payload = run_time_pass(
+            entrants, timer, rule_from_dict(job["rule"]), job["seed"], role=job["role"], first=first,
+            budget_s=job["budget_s"], limit_s=job["limit_s"], report=report, launch=job["launch"], clock=clock)
+    return dict(payload, implementations=implementations, allocator=describe_heap(os.environ))
+
+
+def instruments(case: Case) -> Tuple[Timer, ClockSource]:
+    """Return the timer and the clock reader for the device of ``case``."""
+    if case.device == "cuda":
+        return CudaTimer(torch), gpu_clock(torch)
+    return CpuTimer(), cpu_clock()
