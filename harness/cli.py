@@ -93,9 +93,10 @@ def run(suite: Optional[str], out: str, resume: Optional[str], no_report: bool, 
 def load_suite(name: str) -> Any:
     """Return the suite ``name`` or the one in the Python file ``name``; raises ``ValueError``."""
     import suites
+    from suites.user_file import load_suite_file
 
     if name.endswith(".py"):
-        return suites.load_suite_file(name)
+        return load_suite_file(name)
     if name not in suites.SUITES:
         raise ValueError(unknown("suite", name, suites.SUITES))
     return suites.load_suite(name)

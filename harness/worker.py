@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import runpy
 import sys
 import traceback
 from typing import Any, Callable, Dict, List
@@ -17,11 +18,13 @@ PASSES = {
 
 
 def resolve(name: str) -> Callable[..., Any]:
-    """Import and return the function named ``package.module:function``."""
-    module, _, function = name.partition(":")
+    """Import and return the function named ``package.module:function`` or ``folder/file.py:function``."""
+    module, _, function = name.rpartition(":")
     try:
+        if module.endswith(".py"):
+            return runpy.run_path(module)[function]
         return getattr(importlib.import_module(module), function)
-    except AttributeError:
+    except (AttributeError, KeyError):
         raise ValueError("module {} has no function '{}'".format(module, function)) from None
 
 
