@@ -118,7 +118,7 @@ class PeakRssWindow:
     def __init__(self, pid: Pid = "self", root: str = "/") -> None:
         self.pid = pid
         self.root = root
-        self.reason = "the window was not started"  # type: Optional[str]
+        self.reason: Optional[str] = "the window was not started"
 
     def start(self) -> None:
         """Forget the peak so far."""
@@ -162,7 +162,7 @@ def read_cpu_times(root: str = "/") -> Dict[str, CpuTimes]:
 
 def cpu_load(before: Dict[str, CpuTimes], after: Dict[str, CpuTimes]) -> Dict[str, Optional[float]]:
     """Return the busy share (0 to 1) of each CPU between two readings, ``None`` if no tick has passed."""
-    load = {}  # type: Dict[str, Optional[float]]
+    load: Dict[str, Optional[float]] = {}
     for name in sorted(set(before) & set(after)):
         total = after[name].total - before[name].total
         busy = after[name].busy - before[name].busy
@@ -188,7 +188,7 @@ def temperatures_c(root: str = "/") -> Dict[str, float]:
     says -256). Zones of one type are numbered from the second on (``acpitz``, ``acpitz 2``).
     """
     tree = Tree(root)
-    zones = {}  # type: Dict[str, float]
+    zones: Dict[str, float] = {}
     for zone in tree.glob("/sys/class/thermal/thermal_zone[0-9]*"):
         kind = tree.try_read(zone + "/type")[0]
         value = tree.try_int(zone + "/temp")
@@ -225,6 +225,6 @@ def gpu_load(root: str = "/") -> Optional[float]:
     tree = Tree(root)
     patterns = ("/sys/devices/gpu.0/load", "/sys/devices/*.gpu/load", "/sys/devices/platform/gpu.0/load",
                 "/sys/devices/platform/*/*.gpu/load", "/sys/class/devfreq/*gpu*/device/load")
-    names = [name for pattern in patterns for name in tree.glob(pattern)]  # type: List[str]
+    names = [name for pattern in patterns for name in tree.glob(pattern)]
     per_mille = [value for value in map(tree.try_int, names) if value is not None]
     return per_mille[0] / 1000.0 if per_mille else None

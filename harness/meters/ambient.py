@@ -1,0 +1,41 @@
+"""Clock and temperature beside every power reading, from /sys, for meters that do not give them."""
+
+from typing import Mapping
+
+from harness.meters.base import Reading
+from harness.meters.procfs import cpu_frequencies_hz, gpu_devfreq, temperatures_c
+from harness.meters.tree import Tree
+
+PERIOD_S = 0.5  # they change slowly, and a thermal zone can take a millisecond to answer
+
+
+class Ambient:
+    """Adds clocks and temperatures to readings, read afresh at most every ``PERIOD_S``."""
+
+    def __init__(self, root: str = "/") -> None:
+        self._root = root
+        self._tree = Tree(root)
+        self._gpu = gpu_devfreq(root)
+        self._next_s = float("-inf")
+
+    def add(self, reading: Reading) -> Reading:
+        """Return ``reading``, with clocks and temperatures where they are due and not in it already."""
+        if reading.time_s < self._next_s:
+            return reading
+        self._next_s = reading.time_s + PERIOD_S
+        if not reading.clock_hz:
+            reading = reading._replace(clock_hz=self._clocks())
+        if not reading.temperature_c:
+            reading = reading._replace(temperature_c=temperatures_c(self._root))
+        return reading
+
+    def _clocks(self) -> Mapping[str, float]:
+        clocks = {}
+        frequencies = cpu_frequencies_hz(self._root)
+        if frequencies:
+            clocks["cpu"] = float(max(frequencies.values()))
+        if self._gpu is not None:
+            hertz = self._tree.try_int(self._gpu + "/cur_freq")
+            if hertz is not None:
+                clocks["gpu"] = float(hertz)
+        return clocks

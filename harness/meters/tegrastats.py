@@ -1,0 +1,170 @@
+"""tegrastats, NVIDIA's own monitor on every Jetson, run as a child process of ours."""
+
+import os
+import select
+import shutil
+import subprocess
+import time
+from typing import Callable, Dict, Iterator, List, Optional
+
+from harness.meters.base import Availability, Meter, MeterError, Reading, refusal
+from harness.meters.procs import die_with_parent, end_process
+from harness.meters.tegraline import CpuLoad, TegraLine, parse_line
+from harness.meters.tree import Tree
+
+__all__ = ["CpuLoad", "TegraLine", "TegrastatsMeter", "parse_line"]
+
+USUAL_PLACES = ("/usr/bin/tegrastats", "/home/nvidia/tegrastats", "/home/ubuntu/tegrastats")
+FIRST_LINE_S = 2.5
+_MAX_LINE = 8192
+_DUMMY_ZONES = ("PMIC",)  # a constant on every board
+
+
+class TegrastatsMeter(Meter):
+    """Power, RAM, temperature and GPU clock from tegrastats.
+
+    ``sudo -n`` is tried first: since L4T r32.6.1 only root sees the rails. Neither ``--start`` nor
+    ``--stop`` is used; they would end the user's own tegrastats.
+    """
+
+    name = "tegrastats"
+    quantities = ("power", "ram", "temperature", "clock")
+    period_s = 0.1
+
+    def __init__(self, root: str = "/") -> None:
+        super().__init__(root)
+        self.on_child: Callable[[int], None] = _ignore
+
+    def program(self) -> Optional[str]:
+        """Return where tegrastats is, ``None`` if it is not on this machine."""
+        found = shutil.which("tegrastats") if self.root == "/" else None
+        tree = Tree(self.root)
+        places = [found] if found else [tree.path(place) for place in USUAL_PLACES]
+        return next((place for place in places if place and os.access(place, os.X_OK)), None)
+
+    def probe(self) -> Dict[str, Availability]:
+        """Start it, read one line, end it."""
+        try:
+            child = self._start_child(self.period_s)
+        except MeterError as error:
+            return dict.fromkeys(self.quantities, refusal(error))
+        child.end()
+        line = child.first
+        given = {"power": bool(line.power_w), "ram": line.ram_used_bytes is not None,
+                 "temperature": bool(line.temperature_c), "clock": line.gpu_mhz is not None}
+        remedies = {"power": "let this user run it as root without a password: add the line '{} ALL=(root) NOPASSWD: "
+                             "{}' with 'sudo visudo'".format(_user(), self.program())}
+        reasons = {"power": line.input_power_reason}
+        return {quantity: Availability(True) if given[quantity] else Availability(
+            False, reasons.get(quantity) or "this tegrastats shows no {}".format(quantity), remedies.get(quantity))
+            for quantity in self.quantities}
+
+    def stream(self, period_s: float) -> Iterator[Reading]:
+        """Yield one reading per line; lines that come faster than asked for are passed over."""
+        child = self._start_child(period_s)
+        self.on_child(child.process.pid)
+        last_s = float("-inf")
+        try:
+            while True:
+                try:
+                    text = child.next_line()
+                except MeterError as error:
+                    raise MeterError("tegrastats {} while measuring: run it by hand to see why".format(
+                        error)) from error
+                now_s = time.monotonic()
+                if now_s - last_s < 0.5 * period_s:
+                    continue
+                reading = to_reading(parse_line(text), now_s)
+                if reading.power_w or reading.ram_used_bytes is not None:
+                    last_s = now_s
+                    yield reading
+        finally:
+            child.end()
+
+    def _start_child(self, period_s: float) -> "_Child":
+        """Start tegrastats with the rights to be had and wait for a whole line; as root first."""
+        program = self.program()
+        if program is None:
+            raise MeterError("tegrastats is not on this machine: a Jetson has it in package nvidia-l4t-tools, "
+                             "other machines never")
+        command = [program, "--interval", str(max(1, int(round(1000 * period_s))))]
+        sudo = [] if os.geteuid() == 0 or not shutil.which("sudo") else [["sudo", "-n"] + command]
+        trouble = ""
+        for attempt in sudo + [command]:
+            child = _Child(attempt)
+            trouble = child.wait_for_first(FIRST_LINE_S + period_s)
+            if not trouble:
+                return child
+            child.end()
+        raise MeterError("tegrastats {}: run '{}' by hand to see why".format(trouble, " ".join(command)))
+
+
+class _Child:
+    """A running tegrastats and the lines that came from it."""
+
+    def __init__(self, command: List[str]) -> None:
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        stderr=subprocess.DEVNULL, preexec_fn=die_with_parent)
+        assert self.process.stdout is not None  # for the type checker: a pipe was asked for
+        self._pipe = self.process.stdout
+        self.first = parse_line("")
+        self._buffer = b""
+        self._lines: List[bytes] = []
+
+    def wait_for_first(self, timeout_s: float) -> str:
+        """Wait for a line with a RAM figure; return what went wrong, or an empty string."""
+        end_s = time.monotonic() + timeout_s
+        seen = False
+        while time.monotonic() < end_s:
+            try:
+                text = self.next_line(end_s - time.monotonic())
+            except MeterError as error:
+                return str(error)
+            seen = True
+            self.first = parse_line(text)
+            if self.first.ram_used_bytes is not None:
+                return ""
+        return "printed nothing that could be read" if seen else "printed nothing"
+
+    def next_line(self, timeout_s: Optional[float] = None) -> str:
+        """Return the next whole line. Raises :class:`MeterError` at its end or after ``timeout_s``."""
+        while not self._lines:
+            ready = select.select([self._pipe], [], [], timeout_s)[0]
+            if not ready:
+                raise MeterError("printed nothing within {:g} s".format(timeout_s or 0.0))
+            data = os.read(self._pipe.fileno(), 1 << 16)
+            if not data:
+                raise MeterError("ended (status {})".format(self.process.wait()))
+            parts = (self._buffer + data).split(b"\n")
+            self._buffer = parts.pop()[-_MAX_LINE:]
+            self._lines = parts
+        return self._lines.pop(0).decode("utf-8", "replace")
+
+    def end(self) -> None:
+        """End and reap it; it does not end when its pipe closes."""
+        end_process(self.process)
+        self._pipe.close()
+
+
+def to_reading(line: TegraLine, time_s: float) -> Reading:
+    """Return what a line says, stamped with when it was read."""
+    clock = {} if line.gpu_mhz is None else {"gpu": line.gpu_mhz * 1e6}
+    on = [cpu.mhz for cpu in line.cpu or [] if cpu is not None and cpu.mhz is not None]
+    if on:
+        clock["cpu"] = max(on) * 1e6
+    return Reading(time_s, power_w=line.power_w, clock_hz=clock, ram_used_bytes=line.ram_used_bytes,
+                   temperature_c={zone: celsius for zone, celsius in line.temperature_c.items()
+                                  if not zone.startswith(_DUMMY_ZONES)})
+
+
+def _ignore(_pid: int) -> None:
+    """Nobody needs to know the child."""
+
+
+def _user() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except KeyError:  # a container's user without a name
+        return "#{}".format(os.geteuid())
