@@ -56,9 +56,11 @@ def generate_chain(out_features: int, in_features: int, kind: str = "monotonic",
         in_features = kernel_size ** 2 * _next_power(in_features // kernel_size ** 2)
     by_level = _published(out_features, in_features, kind) or _general(out_features, in_features, kind)
     if not by_level:
+        remedy = "keep the dense layer" if kind == "monotonic" else "use kind='monotonic' or keep the dense layer"
+        if not round_up and (_split(out_features)[1] > 9 or _split(in_features)[1] > 9):
+            remedy = "round the sizes up with round_up=True, or " + remedy
         raise ValueError("no {} chain from {} to {} features holds fewer weights than the dense matrix: {}".format(
-            kind, in_features, out_features, "try kind='monotonic', or keep the dense layer"
-            if kind == "bulging" else "round the sizes up to powers of two (round_up=True) or keep the dense layer"))
+            kind, in_features, out_features, remedy))
     if level is None:
         # Of equal weights the lowest level: fewer factors, fewer passes over memory.
         level = min(by_level, key=lambda n: (_weights(by_level[n]), n))
@@ -99,15 +101,24 @@ def _general(out_features: int, in_features: int, kind: str) -> Dict[int, Pairs]
     """Return {number of factors: pairs} of the chains that hold fewer weights than the dense matrix."""
     shrink = in_features >= out_features
     small, large = min(out_features, in_features), max(out_features, in_features)
+    # The cut by weights alone ends in bare fan-outs such as (4, 1), so it comes only where the others fail.
+    for candidates in (_shrinking(small, large), [_cut(small, large)]):
+        by_level = _levels(candidates, small * large, kind, shrink)
+        if by_level:
+            break
+    return by_level
+
+
+def _levels(candidates: Sequence[Pairs], dense: int, kind: str, shrink: bool) -> Dict[int, Pairs]:
     by_level = {}  # type: Dict[int, Pairs]
-    for finest in _shrinking(small, large):
+    for finest in candidates:
         pairs = _bulged(finest) if kind == "bulging" else finest
         while pairs is not None and len(pairs) > 1:
             # The transpose of a shrinking chain grows: swap r and s, reverse the order.
             oriented = pairs if shrink else [(s, r) for r, s in reversed(pairs)]
             weights = _weights(oriented)
             # Equal weights (4 x 4, 4 x 8) are let through: the chain is valid and costs nothing more.
-            if weights <= small * large and weights < _weights(by_level.get(len(pairs))):
+            if weights <= dense and weights < _weights(by_level.get(len(pairs))):
                 by_level[len(pairs)] = oriented
             pairs = _merged(pairs, kind)
     return by_level
@@ -139,6 +150,21 @@ def _shrinking(small: int, large: int) -> List[Pairs]:
     return found
 
 
+def _cut(r: int, s: int) -> Pairs:
+    """Return (r, s) cut in two, and each part again, as long as that saves weights; every r stays at most its s."""
+    best, choice = r * s, None
+    for a in _divisors(r):
+        for b in _divisors(s):
+            # Weights of (a, b) then (r/a, s/b), up to the factor both share.
+            weights = a * s + r * (s // b)
+            if a <= b and r // a <= s // b and weights < best:
+                best, choice = weights, (a, b)
+    if choice is None:
+        return [(r, s)]
+    a, b = choice
+    return _cut(a, b) + _cut(r // a, s // b)
+
+
 def _powers(twos_r: int, twos_s: int) -> Pairs:
     """Return pairs (2, 2), the later ones (2, 4) and so on, with 2^twos_r -> r and 2^twos_s -> s in all."""
     if not twos_r:
@@ -149,6 +175,8 @@ def _powers(twos_r: int, twos_s: int) -> Pairs:
 
 def _bulged(pairs: Pairs) -> Optional[Pairs]:
     """Return ``pairs`` with twos of r moved from the end to the first factor until it grows, or ``None``."""
+    if not pairs:
+        return None
     rs, ss = [r for r, _ in pairs], [s for _, s in pairs]
     while rs[0] <= ss[0]:
         donors = [index for index in range(1, len(rs)) if rs[index] % 2 == 0]
@@ -193,6 +221,11 @@ def _groupings(odd: int) -> List[List[int]]:
         divisor += 2
     ways = [sorted(groups), [odd] if odd > 1 else []]
     return ways if ways[0] != ways[1] else ways[:1]
+
+
+def _divisors(number: int) -> List[int]:
+    low = [divisor for divisor in range(1, int(number ** 0.5) + 1) if number % divisor == 0]
+    return low + [number // divisor for divisor in reversed(low) if divisor * divisor != number]
 
 
 def _split(number: int) -> Tuple[int, int]:

@@ -1,0 +1,227 @@
+"""DeBut layers: a linear map or a convolution whose matrix is a chain of sparse factors."""
+
+import difflib
+import math
+from typing import Any, Optional, Sequence, Tuple, Union
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from suites.layers.debut.als import fit_chain
+from suites.layers.debut.chain import Chain, validate_chain
+from suites.layers.debut.factors import apply_blocks, apply_grouped, new_weight, product
+from suites.layers.debut.generate import generate_chain
+
+IMPLEMENTATIONS = ("auto", "blocks", "grouped", "product")
+ORDERS = ("channel", "tap")
+Pair = Union[int, Tuple[int, int]]
+
+
+class _Debut(nn.Module):
+    """What both layers share: the factors, the bias, and the choice of form."""
+
+    def __init__(self, out_features: int, in_features: int, chain: Chain, bias: bool, implementation: str,
+                 strict: bool) -> None:
+        super().__init__()
+        check_choice("implementation", implementation, IMPLEMENTATIONS)
+        self.chain = validate_chain(chain, strict=strict)
+        if self.chain[0].q < in_features or self.chain[-1].p < out_features:
+            raise ValueError("a chain from {} to {} features is too small for a layer from {} to {}: generate "
+                             "one for this size".format(self.chain[0].q, self.chain[-1].p, in_features, out_features))
+        self.implementation = implementation
+        self.factors = nn.ParameterList([nn.Parameter(new_weight(factor)) for factor in self.chain])
+        bound = 1.0 / math.sqrt(in_features)
+        self.bias = nn.Parameter(torch.empty(out_features).uniform_(-bound, bound)) if bias else None
+        self.als_errors = None  # type: Optional[list]
+
+    @property
+    def implementation_used(self) -> str:
+        """The form that runs: ``blocks`` where the choice is left to the layer."""
+        return "blocks" if self.implementation == "auto" else self.implementation
+
+    def dense_matrix(self) -> torch.Tensor:
+        """Return the chain multiplied out, (last p, first q), in the layer's own column order."""
+        return product(list(self.factors))
+
+    def fit(self, matrix: torch.Tensor, sweeps: int) -> None:
+        """Start from the best factors of ``matrix`` (out features, in features); ``als_errors`` tells how close."""
+        padded = matrix.new_zeros(self.chain[-1].p, self.chain[0].q)
+        padded[:matrix.shape[0], :matrix.shape[1]] = matrix
+        fitted = fit_chain(padded, [list(factor) for factor in self.chain], sweeps, strict=False)
+        with torch.no_grad():
+            for parameter, weight in zip(self.factors, fitted.weights):
+                parameter.copy_(weight)
+        self.als_errors = fitted.errors
+
+    def _run(self, x: torch.Tensor, weights: Sequence[torch.Tensor]) -> torch.Tensor:
+        apply = apply_grouped if self.implementation_used == "grouped" else apply_blocks
+        for weight in weights:
+            x = apply(x, weight)
+        return x
+
+    def _describe(self) -> str:
+        return "bias={}, factors={}, implementation={}".format(
+            self.bias is not None, [list(factor) for factor in self.chain], self.implementation)
+
+
+class DebutLinear(_Debut):
+    """A linear layer as a factor chain (NeurIPS 2021, arXiv 2203.13556): (..., in_features) to (..., out_features).
+
+    ``chain`` is a list of [p, q, r, s, t], first applied first (default: the generator's monotonic chain); one
+    longer at either end is fed zeros and cropped. ``implementation``: ``blocks`` (scaled sums on strided
+    views), ``grouped`` (grouped 1x1 convolutions with channel shuffles), ``product`` (multiplied out, the dense
+    reference) or ``auto``. ``strict=False`` admits published chains that break the rule.
+    """
+
+    def __init__(self, in_features: int, out_features: int, chain: Optional[Chain] = None, bias: bool = True,
+                 implementation: str = "auto", strict: bool = True) -> None:
+        super().__init__(out_features, in_features, chain or generate_chain(out_features, in_features), bias,
+                         implementation, strict)
+        self.in_features, self.out_features = in_features, out_features
+
+    @classmethod
+    def from_dense(cls, layer: nn.Linear, chain: Optional[Chain] = None, sweeps: int = 5,
+                   **options: Any) -> "DebutLinear":
+        """Return a layer fitted to ``layer`` by ``sweeps`` of least squares (0: fresh weights); the bias is kept."""
+        options.setdefault("bias", layer.bias is not None)
+        made = cls(layer.in_features, layer.out_features, chain, **options)
+        return _start(made, layer, layer.weight, sweeps)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the layer's output for ``x`` (..., in_features)."""
+        if x.shape[-1] != self.in_features:
+            raise ValueError("DebutLinear for {} features got an input of shape {}: its last dim must match".format(
+                self.in_features, tuple(x.shape)))
+        if self.implementation == "product":
+            return F.linear(x, self.dense_matrix()[:self.out_features, :self.in_features], self.bias)
+        # Positions last, so that the inner loop runs along the batch.
+        columns = F.pad(x.reshape(-1, self.in_features), (0, self.chain[0].q - self.in_features)).t().unsqueeze(0)
+        y = self._run(columns, list(self.factors))[0, :self.out_features].t().reshape(x.shape[:-1] + (-1,))
+        return y if self.bias is None else y + self.bias
+
+    def extra_repr(self) -> str:
+        """Return the settings for ``print(layer)``."""
+        return "{}, {}, {}".format(self.in_features, self.out_features, self._describe())
+
+
+class DebutConv2d(_Debut):
+    """A convolution whose (out, k k in) filter matrix is a factor chain: (N, C, H, W) as ``nn.Conv2d``.
+
+    ``order`` is how the k k in columns are read: ``channel`` (the taps of one channel side by side, the
+    paper's figure) or ``tap`` (the channels of one tap side by side, the released code). In channel order a first
+    factor with s = k k, t = 1 is a depthwise convolution with r outputs per channel and runs as one, without
+    im2col. Chain, ``implementation`` and ``strict`` as in :class:`DebutLinear`.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: Pair, chain: Optional[Chain] = None,
+                 stride: Pair = 1, padding: Pair = 0, bias: bool = True, order: str = "channel",
+                 implementation: str = "auto", strict: bool = True) -> None:
+        self_kernel = _pair(kernel_size)
+        taps = self_kernel[0] * self_kernel[1]
+        super().__init__(out_channels, taps * in_channels, chain or generate_chain(out_channels, taps * in_channels),
+                         bias, implementation, strict)
+        check_choice("order", order, ORDERS)
+        if self.chain[0].q % taps:
+            raise ValueError("factor 1, {}, takes {} features, not a multiple of the {} taps of the kernel".format(
+                list(self.chain[0]), self.chain[0].q, taps))
+        self.in_channels, self.out_channels = in_channels, out_channels
+        self.kernel_size, self.stride, self.padding = self_kernel, _pair(stride), _pair(padding)
+        self.order = order
+
+    @classmethod
+    def from_dense(cls, layer: nn.Conv2d, chain: Optional[Chain] = None, sweeps: int = 5,
+                   **options: Any) -> "DebutConv2d":
+        """Return a layer fitted to ``layer`` by ``sweeps`` of least squares (0: fresh weights); the bias is kept."""
+        if layer.groups != 1 or _pair(layer.dilation) != (1, 1) or isinstance(layer.padding, str):
+            raise ValueError("only an ungrouped, undilated convolution with numeric padding can become a "
+                             "DebutConv2d, not {}".format(layer))
+        options.setdefault("bias", layer.bias is not None)
+        made = cls(layer.in_channels, layer.out_channels, layer.kernel_size, chain, layer.stride,  # type: ignore[arg-type]
+                   layer.padding, **options)  # type: ignore[arg-type]
+        return _start(made, layer, made.matrix_of(layer.weight), sweeps)
+
+    def matrix_of(self, weight: torch.Tensor) -> torch.Tensor:
+        """Return the filter bank (out, in, kh, kw) as a matrix in this layer's column order."""
+        return (weight if self.order == "channel" else weight.permute(0, 2, 3, 1)).reshape(weight.shape[0], -1)
+
+    def dense_weight(self) -> torch.Tensor:
+        """Return the filter bank (out, in, kh, kw) that this layer equals."""
+        matrix = self.dense_matrix()[:self.out_channels]
+        height, width = self.kernel_size
+        if self.order == "channel":
+            full = matrix.reshape(self.out_channels, -1, height, width)
+        else:
+            full = matrix.reshape(self.out_channels, height, width, -1).permute(0, 3, 1, 2)
+        return full[:, :self.in_channels]
+
+    @property
+    def first_is_depthwise(self) -> bool:
+        """Whether the first factor is a depthwise convolution in this column order."""
+        taps = self.kernel_size[0] * self.kernel_size[1]
+        return self.order == "channel" and self.chain[0].s == taps and self.chain[0].t == 1
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the layer's output for ``x`` (N, in_channels, H, W)."""
+        if x.dim() != 4 or x.shape[1] != self.in_channels:
+            raise ValueError("DebutConv2d for {} channels got an input of shape {}: it takes (N, {}, H, W)".format(
+                self.in_channels, tuple(x.shape), self.in_channels))
+        if self.implementation == "product":
+            return F.conv2d(x, self.dense_weight(), self.bias, self.stride, self.padding)
+        height, width = self.output_size(x.shape[2], x.shape[3])
+        channels = self.chain[0].q // (self.kernel_size[0] * self.kernel_size[1])
+        if channels != self.in_channels:
+            x = F.pad(x, (0, 0, 0, 0, 0, channels - self.in_channels))
+        weights = list(self.factors)
+        if self.first_is_depthwise:
+            kernel = weights[0].reshape(self.chain[0].p, 1, *self.kernel_size)
+            columns = F.conv2d(x, kernel, None, self.stride, self.padding, groups=channels)
+            columns = columns.reshape(x.shape[0], -1, height * width)
+            weights = weights[1:]
+        else:
+            columns = self._columns(x)
+        y = self._run(columns, weights)[:, :self.out_channels]
+        y = y if self.bias is None else y + self.bias.reshape(-1, 1)
+        return y.reshape(x.shape[0], self.out_channels, height, width)
+
+    def output_size(self, height: int, width: int) -> Tuple[int, int]:
+        """Return the output's height and width for an input of this size."""
+        sizes = [(size + 2 * pad - kernel) // step + 1 for size, pad, kernel, step in zip(
+            (height, width), self.padding, self.kernel_size, self.stride)]
+        return sizes[0], sizes[1]
+
+    def _columns(self, x: torch.Tensor) -> torch.Tensor:
+        if self.kernel_size == (1, 1) and self.padding == (0, 0):
+            return x[:, :, ::self.stride[0], ::self.stride[1]].reshape(x.shape[0], x.shape[1], -1)
+        columns = F.unfold(x, self.kernel_size, padding=self.padding, stride=self.stride)
+        if self.order == "tap":
+            taps = self.kernel_size[0] * self.kernel_size[1]
+            columns = columns.reshape(x.shape[0], x.shape[1], taps, -1).transpose(1, 2)
+        return columns.reshape(x.shape[0], self.chain[0].q, -1)
+
+    def extra_repr(self) -> str:
+        """Return the settings for ``print(layer)``."""
+        return "{}, {}, kernel_size={}, stride={}, padding={}, order={}, {}".format(
+            self.in_channels, self.out_channels, self.kernel_size, self.stride, self.padding, self.order,
+            self._describe())
+
+
+def check_choice(word: str, value: str, choices: Sequence[str]) -> None:
+    """Raise ``ValueError`` with the nearest right name unless ``value`` is one of ``choices``."""
+    if value not in choices:
+        near = difflib.get_close_matches(str(value), choices, 1)
+        raise ValueError("unknown {} '{}': {}use one of {}".format(
+            word, value, "did you mean '{}'? ".format(near[0]) if near else "", ", ".join(choices)))
+
+
+def _start(made: Any, layer: Any, matrix: torch.Tensor, sweeps: int) -> Any:
+    if sweeps:
+        made.fit(matrix.detach(), sweeps)
+    if made.bias is not None and layer.bias is not None:
+        with torch.no_grad():
+            made.bias.copy_(layer.bias)
+    return made.to(layer.weight)
+
+
+def _pair(value: Any) -> Tuple[int, int]:
+    return (value, value) if isinstance(value, int) else (int(value[0]), int(value[1]))
