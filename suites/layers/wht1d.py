@@ -7,7 +7,7 @@ from torch import nn
 
 from suites.layers.core import threshold_between
 from suites.layers.fused import fused_problem
-from suites.layers.implementations import best_plain_form, check_implementation, choose
+from suites.layers.implementations import Choice, best_plain_form, check_implementation, choose
 from suites.layers.lanes import split_lanes
 from suites.layers.matrices import check_order, sequency_permutation, transform_size
 from suites.layers.transform import check_floating
@@ -58,10 +58,14 @@ class WalshHadamard1d(nn.Module):
                              "make the layer with in_channels set to the input's dim 1".format(
                                  self.in_channels, self.in_channels, tuple(x.shape)))
         lanes, restore = split_lanes(x, 1)
-        self.implementation_used, self.implementation_reason = choose(
-            self.implementation, best_plain_form(self.size, lanes.shape[2]), fused_problem(x, self.size))
+        self.implementation_used, self.implementation_reason = self.choose(x)
         return restore(threshold_between(lanes, self.size, self.out_channels, self.implementation_used,
                                          self._natural_threshold(), keep_first=self.keep_first))
+
+    def choose(self, x: torch.Tensor) -> Choice:
+        """Return the form that runs on ``x`` and why, without running it."""
+        return choose(self.implementation, best_plain_form(self.size, split_lanes(x, 1)[0].shape[2]),
+                      fused_problem(x, self.size))
 
     def _natural_threshold(self) -> torch.Tensor:
         threshold = self.threshold  # type: torch.Tensor

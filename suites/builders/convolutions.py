@@ -1,0 +1,70 @@
+"""Builders of the convolutions the transform layers want to replace, and of squeeze-and-excite."""
+
+from typing import Dict
+
+import torch
+from torch import nn
+
+from harness.plan import Case, Subject
+from suites.builders import dense
+from suites.builders.counts import convolution_macs
+from suites.builders.subject import options, seeded, subject_of
+from suites.layers.squeeze_excite import SqueezeExcite
+
+
+def convolution(case: Case, x: torch.Tensor) -> Subject:
+    """Same-padding convolution with bias and ReLU; options ``kernel`` (1), ``out_channels`` (as in), ``stride``."""
+    images, channels = x.shape[:2]
+    chosen = options(case)
+    kernel, stride = chosen.get("kernel", 1), chosen.get("stride", 1)
+    out_channels = chosen.get("out_channels", channels)
+    module = seeded(lambda: nn.Sequential(
+        nn.Conv2d(channels, out_channels, kernel, stride=stride, padding=kernel // 2), nn.ReLU(inplace=True)), case)
+
+    def reference(weights: Dict[str, torch.Tensor], batch: torch.Tensor) -> torch.Tensor:
+        return torch.relu(dense.convolution(batch, weights["0.weight"], weights["0.bias"], stride))
+
+    plane_out = -(-x.shape[2] // stride) * -(-x.shape[3] // stride)
+    return subject_of(case, x, module, reference,
+                      convolution_macs(images, plane_out, channels, out_channels, kernel * kernel))
+
+
+def depthwise_separable(case: Case, x: torch.Tensor) -> Subject:
+    """Depthwise 3x3 then pointwise 1x1 convolution, ReLU at the end; option ``out_channels`` (as in)."""
+    images, channels, height, width = x.shape
+    out_channels = options(case).get("out_channels", channels)
+    module = seeded(lambda: nn.Sequential(
+        nn.Conv2d(channels, channels, 3, padding=1, groups=channels), nn.Conv2d(channels, out_channels, 1),
+        nn.ReLU(inplace=True)), case)
+
+    def reference(weights: Dict[str, torch.Tensor], batch: torch.Tensor) -> torch.Tensor:
+        middle = dense.depthwise(batch, weights["0.weight"], weights["0.bias"])
+        return torch.relu(dense.convolution(middle, weights["1.weight"], weights["1.bias"]))
+
+    return subject_of(case, x, module, reference,
+                      convolution_macs(images, height * width, channels, channels, 9, groups=channels)
+                      + convolution_macs(images, height * width, channels, out_channels))
+
+
+def depthwise(case: Case, x: torch.Tensor) -> Subject:
+    """Depthwise 3x3 convolution with bias."""
+    images, channels, height, width = x.shape
+    module = seeded(lambda: nn.Conv2d(channels, channels, 3, padding=1, groups=channels), case)
+
+    def reference(weights: Dict[str, torch.Tensor], batch: torch.Tensor) -> torch.Tensor:
+        return dense.depthwise(batch, weights["weight"], weights["bias"])
+
+    return subject_of(case, x, module, reference,
+                      convolution_macs(images, height * width, channels, channels, 9, groups=channels))
+
+
+def squeeze_excite(case: Case, x: torch.Tensor) -> Subject:
+    """Squeeze-and-excite with a quarter of the channels in the middle."""
+    images, channels = x.shape[:2]
+    module = seeded(lambda: SqueezeExcite(channels), case)
+
+    def reference(weights: Dict[str, torch.Tensor], batch: torch.Tensor) -> torch.Tensor:
+        return dense.squeeze_excite(batch, (weights["squeeze.weight"], weights["squeeze.bias"]),
+                                    (weights["excite.weight"], weights["excite.bias"]))
+
+    return subject_of(case, x, module, reference, 2 * images * channels * (channels // 4))

@@ -1,0 +1,120 @@
+"""From a module and its dense reference to the subject a worker calls: protocol, mode and precision."""
+
+import zlib
+from typing import Any, Callable, Dict, Optional, Tuple
+
+import torch
+from torch import nn
+
+from harness.plan import Case, Subject
+
+#: Products of 10-bit mantissas over thousands of terms stay under this; float32's own limit does not apply.
+TF32_TOLERANCE = 1e-2
+
+Dense = Callable[[Dict[str, torch.Tensor], torch.Tensor], torch.Tensor]
+
+
+def options(case: Case) -> Dict[str, Any]:
+    """Return the case's options as a dict."""
+    return dict(case.options)
+
+
+def seeded(make: Callable[[], nn.Module], case: Case) -> nn.Module:
+    """Return ``make()`` with weights that depend on the layer's name alone, in every process the same."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(zlib.crc32(case.layer.encode("utf-8")))
+        return make()
+
+
+def subject_of(case: Case, x: torch.Tensor, module: nn.Module, dense: Dense, macs: int,
+               implementation: Optional[str] = None, reason: Optional[str] = None) -> Subject:
+    """Return the subject that runs ``module`` on ``x`` the way ``case`` says.
+
+    ``dense(parameters, x)`` is the reference in float64, given the module's parameters by name as float64.
+    """
+    memory_format = torch.channels_last if case.memory_format == "channels_last" else torch.contiguous_format
+    module = module.to(device=x.device, dtype=x.dtype).to(memory_format=memory_format)
+    training = case.mode == "training"
+    module.train(training)
+    calls = {"inference": _inference, "training": _training}
+    if case.mode not in calls or case.protocol not in ("steady", "published"):
+        raise ValueError("no way to run mode '{}' with protocol '{}': use inference or training, steady or "
+                         "published".format(case.mode, case.protocol))
+    if case.protocol == "published":
+        if training:
+            raise ValueError("the published protocol is inference only: use mode='inference'")
+        call = _image_by_image(module, x)
+    else:
+        call = calls[case.mode](module, x)
+    tf32 = bool(options(case).get("tf32", False))
+    if x.is_cuda:
+        call = _with_tf32(call, tf32)
+    exact = {name: parameter.detach().cpu().double() for name, parameter in module.named_parameters()}
+    reference = _training_reference(dense, exact) if training else lambda batch: dense(exact, batch)
+    return Subject(call=call, reference=reference, tolerance=TF32_TOLERANCE if tf32 else None,
+                   implementation=implementation or case.implementation or "torch", reason=reason,
+                   parameters=sum(parameter.numel() for parameter in module.parameters()), macs=macs)
+
+
+def _inference(module: nn.Module, x: torch.Tensor) -> Callable[[], torch.Tensor]:
+    def call() -> torch.Tensor:
+        with torch.inference_mode():
+            return module(x)
+
+    return call
+
+
+def _image_by_image(module: nn.Module, x: torch.Tensor) -> Callable[[], torch.Tensor]:
+    """The published loop: each image alone, copied in and copied out, all memory asked for inside the call."""
+    def call() -> torch.Tensor:
+        with torch.inference_mode():
+            result = None  # type: Optional[torch.Tensor]
+            for index in range(x.shape[0]):
+                y = module(x[index:index + 1].clone())
+                if result is None:
+                    result = y.new_empty((x.shape[0],) + tuple(y.shape[1:]))
+                result[index:index + 1].copy_(y)
+            return result if result is not None else module(x)
+
+    return call
+
+
+def _training(module: nn.Module, x: torch.Tensor) -> Callable[[], Tuple[torch.Tensor, torch.Tensor]]:
+    """One step: forward, backward to the parameters and to the input, update.
+
+    The gradient at the output is the output itself (the loss is half its sum of squares). The learning rate is 0: the
+    update does all its work and leaves the weights, so every step computes the same and stays checkable.
+    """
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.0)
+    x = x.detach()
+
+    def call() -> Tuple[torch.Tensor, torch.Tensor]:
+        # Made anew in every step, as the layer before would hand it over.
+        leaf = x.view_as(x).requires_grad_()
+        optimizer.zero_grad(set_to_none=True)
+        y = module(leaf)
+        y.backward(y.detach())
+        optimizer.step()
+        assert leaf.grad is not None
+        return y.detach(), leaf.grad
+
+    return call
+
+
+def _training_reference(dense: Dense, exact: Dict[str, torch.Tensor]) -> Callable[[torch.Tensor], Any]:
+    def reference(batch: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
+        leaf = batch.detach().requires_grad_()
+        y = dense(exact, leaf)
+        return y.detach(), torch.autograd.grad(y, leaf, y.detach())[0]
+
+    return reference
+
+
+def _with_tf32(call: Callable[[], Any], allowed: bool) -> Callable[[], Any]:
+    """Set torch's process-wide TF32 switches in each call: cases of one process differ in them."""
+    def switched() -> Any:
+        torch.backends.cudnn.allow_tf32 = allowed
+        torch.backends.cuda.matmul.allow_tf32 = allowed
+        return call()
+
+    return switched

@@ -1,0 +1,42 @@
+"""Builders of the Walsh-Hadamard layers in each of their forms."""
+
+from typing import Dict
+
+import torch
+
+from harness.plan import Case, Subject
+from suites.builders import dense
+from suites.builders.counts import wht1d_macs, wht2d_macs
+from suites.builders.subject import options, seeded, subject_of
+from suites.layers.wht1d import WalshHadamard1d
+from suites.layers.wht2d import WalshHadamard2d
+
+
+def wht1d(case: Case, x: torch.Tensor) -> Subject:
+    """The 1-D layer; options ``out_channels`` (as in) and ``keep_first`` (coefficient 0 untouched)."""
+    images, channels, height, width = x.shape
+    chosen = options(case)
+    out_channels, keep_first = chosen.get("out_channels", channels), chosen.get("keep_first", False)
+    module = seeded(lambda: WalshHadamard1d(channels, out_channels, keep_first,
+                                            implementation=case.implementation), case)
+
+    def reference(weights: Dict[str, torch.Tensor], batch: torch.Tensor) -> torch.Tensor:
+        return dense.wht1d(batch, weights["threshold"], out_channels, keep_first)
+
+    form, reason = module.choose(x)
+    return subject_of(case, x, module, reference, wht1d_macs(images * height * width, channels, out_channels, form),
+                      form, reason)
+
+
+def wht2d(case: Case, x: torch.Tensor) -> Subject:
+    """The 2-D layer over the input's plane; option ``stride`` (1)."""
+    images, channels, height, width = x.shape
+    stride = options(case).get("stride", 1)
+    module = seeded(lambda: WalshHadamard2d((height, width), stride, implementation=case.implementation), case)
+
+    def reference(weights: Dict[str, torch.Tensor], batch: torch.Tensor) -> torch.Tensor:
+        return dense.wht2d(batch, weights["weight"], weights["threshold"], stride)
+
+    form, reason = module.choose(x)
+    macs = wht2d_macs(images * channels, height, width, module.axis_form(x, 2), module.axis_form(x, 3))
+    return subject_of(case, x, module, reference, macs, form, reason)
