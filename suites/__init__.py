@@ -41,5 +41,6 @@ def load_suite_file(path: str) -> Suite:
     importlib.invalidate_caches()
     suite = getattr(importlib.import_module(name), "SUITE", None)
     if not isinstance(suite, Suite):
-        raise ValueError("{} declares no suite: give it a line SUITE = Suite(name, summary, comparisons)".format(path))
+        raise ValueError("{} declares no suite: give it a line SUITE = Suite(name, summary, comparisons)".format(
+            path))
     return suite

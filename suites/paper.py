@@ -25,8 +25,9 @@ def one_dimensional(target: Target, memory_format: str) -> Comparison:
     """The 1-D layer against the 1x1 convolution with bias and ReLU."""
     case = Case("Conv 1x1", "", CONVOLUTION, WIDE, memory_format=memory_format, device=target.device,
                 threads=target.threads)
-    wht = case._replace(layer="WHT 1-D", builder=WHT_1D)
-    rivals = tuple(wht._replace(implementation=form) for form in ("matrix", "two-stage", "butterfly"))
+    wht = case._replace(layer="WHT 1D", builder=WHT_1D)
+    rivals = tuple(wht._replace(implementation=form)
+                   for form in ("matrix", "two-stage", "butterfly"))  # type: Tuple[Case, ...]
     last = memory_format == "channels_last"
     if not last:
         # The fastest form of the baseline differs by backend; the honest denominator is the best of them.
@@ -42,10 +43,10 @@ def two_dimensional(target: Target, shape: Tuple[int, ...]) -> Comparison:
     """The 2-D layer against the 3x3 convolution with bias and ReLU."""
     case = Case("Conv 3x3", "", CONVOLUTION, shape, device=target.device, threads=target.threads,
                 options=KERNEL_3)
-    wht = case._replace(layer="WHT 2-D", builder=WHT_2D, options=())
+    wht = case._replace(layer="WHT 2D", builder=WHT_2D, options=())
     rivals = (wht._replace(implementation="matrix"), wht._replace(implementation="butterfly"),
               case._replace(layer="Squeeze-excite", builder=SQUEEZE_EXCITE, options=()),
-              case._replace(layer="Depthwise 3x3 + 1x1", builder=SEPARABLE, options=()))
+              case._replace(layer="Depthwise 3x3 + 1x1", builder=SEPARABLE, options=()))  # type: Tuple[Case, ...]
     rivals += lower_precision(case, wht._replace(implementation="matrix"), target)
     side = shape[-1]
     return Comparison(
@@ -68,7 +69,7 @@ def published_1d() -> Comparison:
     """The protocol behind the published 2x."""
     case = Case("Conv 1x1", "", CONVOLUTION, WIDE, protocol="published")
     # The authors' final speed model leaves coefficient 0 alone.
-    wht = case._replace(layer="WHT 1-D", builder=WHT_1D, options=(("keep_first", True),))
+    wht = case._replace(layer="WHT 1D", builder=WHT_1D, options=(("keep_first", True),))
     return Comparison(
         "1d-published", "1-D layer by the published protocol, 10 images of 1024x32x32", case,
         tuple(wht._replace(implementation=form) for form in ("matrix", "two-stage")),
@@ -79,7 +80,7 @@ def published_1d() -> Comparison:
 def published_2d() -> Comparison:
     """The protocol behind the published 24x."""
     case = Case("Conv 3x3", "", CONVOLUTION, SMALL, protocol="published", options=KERNEL_3)
-    wht = case._replace(layer="WHT 2-D", builder=WHT_2D, options=())
+    wht = case._replace(layer="WHT 2D", builder=WHT_2D, options=())
     return Comparison(
         "2d-8x8-published", "2-D layer by the published protocol, 10 images of 1024x8x8", case,
         (wht._replace(implementation="matrix"), wht._replace(implementation="butterfly"),

@@ -33,19 +33,19 @@ def subject_of(case: Case, x: torch.Tensor, module: nn.Module, dense: Dense, mac
     ``dense(parameters, x)`` is the reference in float64, given the module's parameters by name as float64.
     """
     memory_format = torch.channels_last if case.memory_format == "channels_last" else torch.contiguous_format
-    module = module.to(device=x.device, dtype=x.dtype).to(memory_format=memory_format)
+    module.to(device=x.device, dtype=x.dtype)
+    module.to(memory_format=memory_format)  # type: ignore[call-overload]
     training = case.mode == "training"
     module.train(training)
-    calls = {"inference": _inference, "training": _training}
-    if case.mode not in calls or case.protocol not in ("steady", "published"):
+    if case.mode not in ("inference", "training") or case.protocol not in ("steady", "published"):
         raise ValueError("no way to run mode '{}' with protocol '{}': use inference or training, steady or "
                          "published".format(case.mode, case.protocol))
     if case.protocol == "published":
         if training:
             raise ValueError("the published protocol is inference only: use mode='inference'")
-        call = _image_by_image(module, x)
+        call = _image_by_image(module, x)  # type: Callable[[], Any]
     else:
-        call = calls[case.mode](module, x)
+        call = _training(module, x) if training else _inference(module, x)
     tf32 = bool(options(case).get("tf32", False))
     if x.is_cuda:
         call = _with_tf32(call, tf32)

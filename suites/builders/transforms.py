@@ -7,7 +7,7 @@ import torch
 from harness.plan import Case, Subject
 from suites.builders import dense
 from suites.builders.counts import wht1d_macs, wht2d_macs
-from suites.builders.subject import options, seeded, subject_of
+from suites.builders.subject import options, subject_of
 from suites.layers.wht1d import WalshHadamard1d
 from suites.layers.wht2d import WalshHadamard2d
 
@@ -17,8 +17,8 @@ def wht1d(case: Case, x: torch.Tensor) -> Subject:
     images, channels, height, width = x.shape
     chosen = options(case)
     out_channels, keep_first = chosen.get("out_channels", channels), chosen.get("keep_first", False)
-    module = seeded(lambda: WalshHadamard1d(channels, out_channels, keep_first,
-                                            implementation=case.implementation), case)
+    # No randomness in these weights: the papers' ramps are part of the layer.
+    module = WalshHadamard1d(channels, out_channels, keep_first, implementation=case.implementation)
 
     def reference(weights: Dict[str, torch.Tensor], batch: torch.Tensor) -> torch.Tensor:
         return dense.wht1d(batch, weights["threshold"], out_channels, keep_first)
@@ -32,7 +32,7 @@ def wht2d(case: Case, x: torch.Tensor) -> Subject:
     """The 2-D layer over the input's plane; option ``stride`` (1)."""
     images, channels, height, width = x.shape
     stride = options(case).get("stride", 1)
-    module = seeded(lambda: WalshHadamard2d((height, width), stride, implementation=case.implementation), case)
+    module = WalshHadamard2d((height, width), stride, implementation=case.implementation)
 
     def reference(weights: Dict[str, torch.Tensor], batch: torch.Tensor) -> torch.Tensor:
         return dense.wht2d(batch, weights["weight"], weights["threshold"], stride)

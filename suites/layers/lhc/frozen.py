@@ -1,0 +1,141 @@
+"""The learnable heterogeneous convolution at inference: only the blocks that the mask keeps.
+
+With a constant mask the kernel of one tap is a matrix of dense blocks (16 outputs x 32 inputs), most of them
+empty. Two ways to skip those, both plain torch:
+
+- ``shifted``: the padded image is seen as one long row per channel; a tap is then the same rows read from
+  another offset, a view. Each kept block is one small matrix product added to its outputs: no im2col, no gather.
+- ``gathered``: per group of outputs, the rows of the im2col matrix that it needs are gathered and multiplied at
+  once; few, larger products, which wins on small planes.
+"""
+
+from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from suites.layers.debut.layers import check_choice
+
+IMPLEMENTATIONS = ("auto", "shifted", "gathered")
+# From this many output positions on, products on views beat gathering (measured on x86, 64 to 512 channels).
+SMALLEST_SHIFTED = 256
+
+
+class Block(NamedTuple):
+    """One kept block: input channels [first, last), the tap's row and column, its columns in the group's matrix."""
+
+    first: int
+    last: int
+    row: int
+    column: int
+    start: int
+
+
+class FrozenLhcConv2d(nn.Module):
+    """A convolution that holds and multiplies only the kept blocks; made by ``LhcConv2d.freeze``.
+
+    ``weight`` is (out, in, kh, kw), ``kept`` a boolean (output groups, input groups, kh, kw). The weights of
+    output group g become one matrix (its outputs, kept inputs); all are held in one flat parameter without gradient.
+    ``implementation`` is ``auto`` (by plane size; strided layers gather), ``shifted`` or ``gathered``.
+    """
+
+    def __init__(self, weight: torch.Tensor, bias: Optional[torch.Tensor], kept: torch.Tensor, group_in: int,
+                 group_out: int, stride: Sequence[int] = (1, 1), padding: Sequence[int] = (0, 0),
+                 implementation: str = "auto") -> None:
+        super().__init__()
+        check_choice("implementation", implementation, IMPLEMENTATIONS)
+        self.stride, self.padding = tuple(stride), tuple(padding)
+        if implementation == "shifted" and self.stride != (1, 1):
+            raise ValueError("the shifted form needs stride 1, not {}: use implementation='auto'".format(self.stride))
+        self.out_channels, self.in_channels = weight.shape[:2]
+        self.kernel_size = tuple(weight.shape[2:])
+        self.group_out, self.implementation = group_out, implementation
+        self.implementation_used = None  # type: Optional[str]
+        self.blocks = []  # type: List[List[Block]]
+        matrices, rows = [], []
+        taps = self.kernel_size[0] * self.kernel_size[1]
+        for group in range(kept.shape[0]):
+            outputs = weight[group * group_out:(group + 1) * group_out]
+            blocks, parts, start = [], [], 0
+            for number, row, column in kept[group].nonzero().tolist():
+                first, last = number * group_in, min(self.in_channels, (number + 1) * group_in)
+                blocks.append(Block(first, last, row, column, start))
+                parts.append(outputs[:, first:last, row, column])
+                rows.append(torch.arange(first, last) * taps + row * self.kernel_size[1] + column)
+                start += last - first
+            self.blocks.append(blocks)
+            matrices.append(torch.cat(parts, 1) if parts else weight.new_zeros(outputs.shape[0], 0))
+        self.weight = nn.Parameter(torch.cat([matrix.reshape(-1) for matrix in matrices]), requires_grad=False)
+        self.bias = None if bias is None else nn.Parameter(bias.detach().clone(), requires_grad=False)
+        # Where each kept input stands in the im2col matrix, all groups in a row.
+        self.register_buffer("rows", torch.cat(rows) if rows else torch.zeros(0, dtype=torch.long))
+        self._sizes = [tuple(matrix.shape) for matrix in matrices]
+
+    @property
+    def density(self) -> float:
+        """Share of the weights of the full kernel that are held."""
+        return self.weight.numel() / float(self.out_channels * self.in_channels
+                                           * self.kernel_size[0] * self.kernel_size[1])
+
+    def dense_weight(self) -> torch.Tensor:
+        """Return the kernel (out, in, kh, kw) that this layer equals."""
+        full = self.weight.new_zeros((self.out_channels, self.in_channels) + self.kernel_size)
+        for group, matrix in enumerate(self._matrices()):
+            outputs = full[group * self.group_out:(group + 1) * self.group_out]
+            for block in self.blocks[group]:
+                outputs[:, block.first:block.last, block.row, block.column] = matrix[
+                    :, block.start:block.start + block.last - block.first]
+        return full
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the layer's output for ``x`` (N, in, H, W)."""
+        if x.dim() != 4 or x.shape[1] != self.in_channels:
+            raise ValueError("FrozenLhcConv2d for {} channels got an input of shape {}: it takes (N, {}, H, W)".format(
+                self.in_channels, tuple(x.shape), self.in_channels))
+        height, width = [(size + 2 * pad - kernel) // step + 1 for size, pad, kernel, step in zip(
+            x.shape[2:], self.padding, self.kernel_size, self.stride)]
+        shifted = self.implementation == "shifted" or (
+            self.implementation == "auto" and self.stride == (1, 1) and height * width >= SMALLEST_SHIFTED)
+        self.implementation_used = "shifted" if shifted else "gathered"
+        with torch.no_grad():
+            y = self._shifted(x, height, width) if shifted else self._gathered(x, height, width)
+            return y if self.bias is None else y.add_(self.bias.reshape(-1, 1, 1))
+
+    def _matrices(self) -> List[torch.Tensor]:
+        parts = self.weight.split([height * width for height, width in self._sizes])
+        return [part.reshape(size) for part, size in zip(parts, self._sizes)]
+
+    def _shifted(self, x: torch.Tensor, height: int, width: int) -> torch.Tensor:
+        # One row more below, so that the last tap's view of a whole plane stays inside.
+        padded = F.pad(x, (self.padding[1], self.padding[1], self.padding[0], self.padding[0] + 1))
+        step = padded.shape[3]
+        flat = padded.reshape(x.shape[0], self.in_channels, -1)
+        length = height * step
+        y = x.new_zeros(x.shape[0], self.out_channels, length)
+        matrices = self._matrices()
+        for image, result in zip(flat, y):
+            for group, (matrix, blocks) in enumerate(zip(matrices, self.blocks)):
+                outputs = result[group * self.group_out:(group + 1) * self.group_out]
+                for first, last, row, column, start in blocks:
+                    offset = row * step + column
+                    outputs.addmm_(matrix[:, start:start + last - first], image[first:last, offset:offset + length])
+        # The last columns of each row mix two image rows; they are cut off.
+        return y.reshape(x.shape[0], self.out_channels, height, step)[:, :, :, :width].contiguous()
+
+    def _gathered(self, x: torch.Tensor, height: int, width: int) -> torch.Tensor:
+        columns = F.unfold(x, self.kernel_size, padding=self.padding, stride=self.stride)
+        columns = columns.transpose(0, 1).reshape(columns.shape[1], -1)
+        y = x.new_zeros(self.out_channels, columns.shape[1])
+        wanted = self.rows.split([size for _, size in self._sizes])  # type: Tuple[Any, ...]
+        for group, (matrix, rows) in enumerate(zip(self._matrices(), wanted)):
+            if rows.numel():
+                outputs = y[group * self.group_out:(group + 1) * self.group_out]
+                torch.mm(matrix, columns.index_select(0, rows), out=outputs)
+        return y.reshape(self.out_channels, x.shape[0], height, width).transpose(0, 1).contiguous()
+
+    def extra_repr(self) -> str:
+        """Return the settings for ``print(layer)``."""
+        return "{}, {}, kernel_size={}, stride={}, padding={}, density={:.3f}, implementation={}".format(
+            self.in_channels, self.out_channels, self.kernel_size, self.stride, self.padding, self.density,
+            self.implementation)
