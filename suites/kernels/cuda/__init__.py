@@ -1,0 +1,1 @@
+"""The fused Walsh-Hadamard layer on CUDA devices."""

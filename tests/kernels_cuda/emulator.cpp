@@ -1,0 +1,374 @@
+// Runs the device source on the CPU: a fiber for every thread of a block, switched at barriers and shuffles.
+//
+// Beside the result it checks what a GPU would let pass: two threads touching one word of shared memory without a
+// barrier between them, words read before they are written, elements read or written outside the tensors or written
+// twice, warps that part at a barrier. The macros that name a kernel are numbers set by the caller at run time, so
+// one build serves every kernel.
+#include <cstdint>
+#include <cstdio>
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <string>
+#include <ucontext.h>
+#include <vector>
+
+#define WHT_EMULATED
+#define WHT_FORWARD
+#define WHT_BACKWARD
+
+#define WHT_SETTINGS(USE)                                                                                       \
+    USE(LOG2N) USE(SLOTS) USE(LANES) USE(PIXELS) USE(TILES) USE(ROUNDS) USE(STRIDED) USE(CROP_IN) USE(CROP_OUT) \
+    USE(PLANE) USE(LOG2W) USE(SPLIT) USE(DTYPE) USE(SMOOTH) USE(MODE) USE(SCALED) USE(KEEP_FIRST) USE(RESIDUAL)
+
+namespace setting {
+#define DECLARE(name) static int name;
+WHT_SETTINGS(DECLARE)
+}
+#define WHT_LOG2N setting::LOG2N
+#define WHT_SLOTS setting::SLOTS
+#define WHT_LANES setting::LANES
+#define WHT_PIXELS setting::PIXELS
+#define WHT_TILES setting::TILES
+#define WHT_ROUNDS setting::ROUNDS
+#define WHT_STRIDED setting::STRIDED
+#define WHT_CROP_IN setting::CROP_IN
+#define WHT_CROP_OUT setting::CROP_OUT
+#define WHT_PLANE setting::PLANE
+#define WHT_LOG2W setting::LOG2W
+#define WHT_SPLIT setting::SPLIT
+#define WHT_DTYPE setting::DTYPE
+#define WHT_SMOOTH setting::SMOOTH
+#define WHT_MODE setting::MODE
+#define WHT_SCALED setting::SCALED
+#define WHT_KEEP_FIRST setting::KEEP_FIRST
+#define WHT_RESIDUAL setting::RESIDUAL
+
+typedef long long wht_int64;
+#define WHT_SLOT_ARRAY 64
+#define WHT_INLINE static
+#define WHT_KERNEL static void
+#define WHT_SMALL_KERNEL static void
+#define WHT_UNROLL
+
+namespace {
+
+struct Index { unsigned x, y; };
+Index threadIdx, blockIdx, blockDim, gridDim;
+
+enum Wait { RUNNING, AT_BLOCK_BARRIER, AT_WARP_BARRIER, AT_SHUFFLE, DONE };
+
+struct Fiber {
+    ucontext_t context;
+    std::vector<char> stack;
+    Wait wait;
+    float offered;
+};
+
+const size_t STACK_BYTES = 64 * 1024;
+std::vector<Fiber> fibers;
+ucontext_t scheduler;
+unsigned current;
+std::string problem;
+
+void complain(const std::string &what) {
+    if (problem.empty()) {
+        problem = "block " + std::to_string(blockIdx.x) + ", thread " + std::to_string(threadIdx.x) + ": " + what;
+    }
+}
+
+void pause(Wait wait) {
+    fibers[current].wait = wait;
+    swapcontext(&fibers[current].context, &scheduler);
+}
+
+// Shared memory: who touched each word last, and between which barriers.
+const int NOBODY = -1, SEVERAL = -2;
+struct Touch { int thread; unsigned block_epoch, warp_epoch; };
+struct Word { float value; bool written; Touch writer, reader; };
+std::vector<Word> words;
+unsigned block_epoch;
+std::vector<unsigned> warp_epochs;
+
+// Whether everything the toucher did is known to be over before the current thread goes on.
+bool settled(const Touch &touch) {
+    if (touch.thread == NOBODY || touch.thread == (int)current || touch.block_epoch != block_epoch) return true;
+    return touch.thread != SEVERAL && touch.thread / 32 == (int)current / 32
+           && touch.warp_epoch != warp_epochs[current / 32];
+}
+
+Touch touch_now() { return Touch{(int)current, block_epoch, warp_epochs[current / 32]}; }
+
+bool outside(int word) {
+    if (word >= 0 && (size_t)word < words.size()) return false;
+    complain("word " + std::to_string(word) + " is outside the " + std::to_string(words.size())
+             + " words of shared memory");
+    return true;
+}
+
+struct Shared {};
+
+void shared_put(int index, float value) {
+    if (outside(index)) return;
+    Word &word = words[index];
+    if (!settled(word.writer) || !settled(word.reader)) {
+        complain("race: writes word " + std::to_string(index) + " that another thread has just used");
+    }
+    word.value = value;
+    word.written = true;
+    word.writer = touch_now();
+    word.reader.thread = NOBODY;
+}
+
+float shared_get(int index) {
+    if (outside(index)) return 0;
+    Word &word = words[index];
+    if (!word.written) complain("reads word " + std::to_string(index) + " that nobody has written");
+    if (!settled(word.writer)) {
+        complain("race: reads word " + std::to_string(index) + " that another thread has just written");
+    }
+    Touch now = touch_now();
+    if (!settled(word.reader)) now.thread = SEVERAL;
+    word.reader = now;
+    return word.value;
+}
+
+float shuffle_xor(float value, int mask) {
+    unsigned me = current;
+    fibers[me].offered = value;
+    pause(AT_SHUFFLE);
+    float taken = fibers[me ^ mask].offered;
+    pause(AT_SHUFFLE);
+    return taken;
+}
+
+// Tensors: every access is checked against the elements the caller declared.
+struct Tensor { const char *base; size_t elements, bytes; std::vector<unsigned char> writes; };
+std::map<const char *, Tensor> tensors;
+
+Tensor *find(const void *address) {
+    auto after = tensors.upper_bound((const char *)address);
+    if (after == tensors.begin()) return nullptr;
+    Tensor &tensor = (--after)->second;
+    return (const char *)address < tensor.base + tensor.elements * tensor.bytes ? &tensor : nullptr;
+}
+
+size_t element_bytes() { return setting::DTYPE == 0 ? 4 : 2; }
+
+struct Pointer {
+    char *address;
+    Pointer(const void *from = nullptr) : address((char *)from) {}
+    Pointer operator+(wht_int64 elements) const { return Pointer(address + elements * (wht_int64)element_bytes()); }
+};
+
+float half_to_float(unsigned short half) {
+    unsigned sign = (unsigned)(half & 0x8000) << 16, exponent = half >> 10 & 31, fraction = half & 1023;
+    float magnitude = exponent == 31 ? (fraction ? NAN : INFINITY)
+                                     : std::ldexp((float)(exponent ? fraction | 1024 : fraction),
+                                                  (exponent ? (int)exponent : 1) - 25);
+    return sign ? -magnitude : magnitude;
+}
+
+unsigned short float_to_half(float value) {
+    unsigned short sign = std::signbit(value) ? 0x8000 : 0;
+    if (std::isnan(value)) return 0x7fff;
+    float magnitude = std::fabs(value);
+    if (magnitude >= 65520.0f) return sign | 0x7c00;
+    int exponent;
+    std::frexp(magnitude, &exponent);
+    int power = exponent - 11 < -24 ? -24 : exponent - 11;  // of the last kept bit
+    unsigned units = (unsigned)std::nearbyint(std::ldexp(magnitude, -power));
+    return sign | (unsigned short)(units + ((unsigned)(power + 24) << 10));
+}
+
+unsigned bits_of(float value) { unsigned bits; memcpy(&bits, &value, 4); return bits; }
+float float_of(unsigned bits) { float value; memcpy(&value, &bits, 4); return value; }
+
+float wht_get(Pointer from, int index) {
+    const char *address = (from + index).address;
+    if (!find(address)) { complain("reads an element outside its tensor"); return 0; }
+    if (setting::DTYPE == 0) { float value; memcpy(&value, address, 4); return value; }
+    unsigned short stored;
+    memcpy(&stored, address, 2);
+    return setting::DTYPE == 1 ? half_to_float(stored) : float_of((unsigned)stored << 16);
+}
+
+void wht_put(Pointer to, int index, float value) {
+    char *address = (to + index).address;
+    Tensor *tensor = find(address);
+    if (!tensor) { complain("writes an element outside its tensor"); return; }
+    if (tensor->writes[(address - tensor->base) / tensor->bytes]++) complain("writes an element a second time");
+    if (setting::DTYPE == 0) { memcpy(address, &value, 4); return; }
+    unsigned short stored = float_to_half(value);
+    if (setting::DTYPE == 2) {
+        unsigned bits = bits_of(value);
+        stored = std::isnan(value) ? 0x7fc0 : (unsigned short)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+    }
+    memcpy(address, &stored, 2);
+}
+
+float wht_parameter(const float *from, int index) {
+    if (!find(from + index)) { complain("reads a parameter outside its table"); return 0; }
+    return from[index];
+}
+
+float wht_exp2(float x) { return std::exp2(x); }
+float wht_reciprocal(float x) { return 1.0f / x; }
+unsigned wht_multiply_high(unsigned a, unsigned b) { return (unsigned)((uint64_t)a * b >> 32); }
+using std::copysignf;
+using std::fabs;
+}  // namespace
+
+typedef Pointer wht_source;
+typedef Pointer wht_target;
+#define WHT_BLOCK_BARRIER() pause(AT_BLOCK_BARRIER)
+#define WHT_WARP_BARRIER() pause(AT_WARP_BARRIER)
+#define WHT_SHUFFLE_XOR(value, mask) shuffle_xor(value, mask)
+#define WHT_SHARED_PUT(shared, word, value) shared_put((int)(shared - (float *)nullptr) + (word), value)
+#define WHT_SHARED_GET(shared, word) shared_get((int)(shared - (float *)nullptr) + (word))
+#define WHT_SHARED_BUFFER(name, count) \
+    float *name = nullptr;             \
+    if ((size_t)(count) > words.size()) complain("has too little shared memory")
+
+#include WHT_SOURCE
+
+namespace {
+WhtParams arguments;
+int kernel;
+
+void thread_main() {
+    if (kernel == 0) wht_forward(arguments);
+    if (kernel == 1) wht_backward(arguments);
+    if (kernel == 2) wht_reduce(arguments);
+    fibers[current].wait = DONE;
+    swapcontext(&fibers[current].context, &scheduler);
+}
+
+void resume(unsigned thread) {
+    current = thread;
+    threadIdx.x = thread;
+    fibers[thread].wait = RUNNING;
+    swapcontext(&scheduler, &fibers[thread].context);
+}
+
+bool all_wait(unsigned first, unsigned last, Wait wait) {
+    for (unsigned t = first; t < last; ++t) if (fibers[t].wait != wait) return false;
+    return true;
+}
+
+// Runs threads first..last-1 until each stands at a block barrier or is done.
+void run_warp(unsigned first, unsigned last, bool reversed) {
+    while (problem.empty()) {
+        for (unsigned k = 0; k < last - first; ++k) {
+            unsigned t = reversed ? last - 1 - k : first + k;
+            if (fibers[t].wait == RUNNING) resume(t);
+        }
+        bool warp = all_wait(first, last, AT_WARP_BARRIER);
+        if (!warp && !all_wait(first, last, AT_SHUFFLE)) {
+            for (unsigned t = first; t < last; ++t) {
+                if (fibers[t].wait == AT_WARP_BARRIER || fibers[t].wait == AT_SHUFFLE) {
+                    current = threadIdx.x = t;
+                    complain("the threads of its warp parted at a barrier or shuffle");
+                }
+            }
+            return;
+        }
+        if (warp) ++warp_epochs[first / 32];
+        for (unsigned t = first; t < last; ++t) fibers[t].wait = RUNNING;
+    }
+}
+
+void run_block(unsigned threads, unsigned shared_words, bool reversed) {
+    fibers.resize(threads);
+    for (unsigned t = 0; t < threads; ++t) {
+        Fiber &fiber = fibers[t];
+        fiber.stack.resize(STACK_BYTES);
+        getcontext(&fiber.context);
+        fiber.context.uc_stack.ss_sp = fiber.stack.data();
+        fiber.context.uc_stack.ss_size = STACK_BYTES;
+        fiber.context.uc_link = nullptr;
+        makecontext(&fiber.context, thread_main, 0);
+        fiber.wait = RUNNING;
+    }
+    words.assign(shared_words, Word{0, false, {NOBODY, 0, 0}, {NOBODY, 0, 0}});
+    warp_epochs.assign((threads + 31) / 32, 0);
+    block_epoch = 0;
+    while (problem.empty()) {
+        unsigned warps = (threads + 31) / 32;
+        for (unsigned k = 0; k < warps; ++k) {
+            unsigned warp = reversed ? warps - 1 - k : k;
+            run_warp(warp * 32, threads < warp * 32 + 32 ? threads : warp * 32 + 32, reversed);
+        }
+        if (!problem.empty() || all_wait(0, threads, DONE)) return;
+        if (!all_wait(0, threads, AT_BLOCK_BARRIER)) {
+            complain("some threads of its block are done while others wait at a barrier");
+            return;
+        }
+        ++block_epoch;
+        for (unsigned t = 0; t < threads; ++t) fibers[t].wait = RUNNING;
+    }
+}
+}  // namespace
+
+extern "C" {
+// Names and sizes the host must agree with.
+size_t emulator_params_bytes() { return sizeof(WhtParams); }
+
+int emulator_set(const char *name, int value) {
+#define SET(setting_name) if (!strcmp(name, "WHT_" #setting_name)) { setting::setting_name = value; return 1; }
+    WHT_SETTINGS(SET)
+    return 0;
+}
+
+void emulator_forget_tensors() { tensors.clear(); }
+
+void emulator_tensor(const void *base, size_t elements, size_t bytes) {
+    tensors[(const char *)base] = Tensor{(const char *)base, elements, bytes,
+                                         std::vector<unsigned char>(elements, 0)};
+}
+
+// Elements of a tensor written exactly once.
+size_t emulator_written(const void *base) {
+    size_t count = 0;
+    for (unsigned char writes : tensors[(const char *)base].writes) count += writes == 1;
+    return count;
+}
+
+// Words the exchanges and sums of the kernel named by the settings use.
+int emulator_shared_words(int which) {
+    return which == 0 ? (WHT_EXCHANGE_WORDS == 0 ? 1 : WHT_EXCHANGE_WORDS) : which == 1 ? WHT_BACKWARD_WORDS : 512;
+}
+
+// kernel: 0 forward, 1 backward, 2 reduce. Returns null or what went wrong.
+const char *emulator_launch(int which, const void *params, unsigned blocks_x, unsigned blocks_y, unsigned threads,
+                            unsigned shared_bytes, int reversed) {
+    problem.clear();
+    memcpy(&arguments, params, sizeof arguments);
+    kernel = which;
+    gridDim = Index{blocks_x, blocks_y};
+    blockDim = Index{threads, 1};
+    for (blockIdx.y = 0; blockIdx.y < blocks_y; ++blockIdx.y) {
+        for (blockIdx.x = 0; blockIdx.x < blocks_x && problem.empty(); ++blockIdx.x) {
+            run_block(threads, shared_bytes / 4, reversed != 0);
+        }
+    }
+    return problem.empty() ? nullptr : problem.c_str();
+}
+
+// The bank conflicts of an exchange: the most threads of a warp that meet one of 32 banks with different words.
+int emulator_worst_bank(int low) {
+    int worst = 0;
+    for (unsigned first = 0; first < (unsigned)(WHT_LANES * WHT_PIXELS * WHT_TILES); first += 32) {
+        for (int s = 0; s < WHT_SLOTS; ++s) {
+            std::map<int, std::map<int, int>> banks;
+            for (unsigned t = first; t < first + 32; ++t) {
+                WhtWords place = wht_words(wht_place(t, 0));
+                int word = low ? wht_low_word(place, s) : wht_high_word(place, s);
+                banks[word % 32][word] = 1;
+                if ((int)banks[word % 32].size() > worst) worst = (int)banks[word % 32].size();
+            }
+        }
+    }
+    return worst;
+}
+}
