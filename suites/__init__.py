@@ -23,6 +23,14 @@ def load_suite(name: str) -> Suite:
     return suite
 
 
+def _taken(name: str, path: str) -> bool:
+    """Whether the module name ``name`` already means another file than ``path``."""
+    if name in sys.modules:
+        return getattr(sys.modules[name], "__file__", None) != path
+    spec = importlib.util.find_spec(name)
+    return spec is not None and spec.origin != path
+
+
 def load_suite_file(path: str) -> Suite:
     """Return the ``SUITE`` of the Python file at ``path``, a user's own suite.
 
@@ -33,7 +41,7 @@ def load_suite_file(path: str) -> Suite:
         raise ValueError("there is no suite file {}: give the path of a Python file with a SUITE in it".format(path))
     folder, file_name = os.path.split(os.path.abspath(path))
     name = os.path.splitext(file_name)[0]
-    if not name.isidentifier() or (name not in sys.modules and importlib.util.find_spec(name) is not None):
+    if not name.isidentifier() or _taken(name, os.path.join(folder, file_name)):
         raise ValueError("{} cannot be imported under the name '{}': rename the file to an unused Python "
                          "name".format(path, name))
     if folder not in sys.path:
