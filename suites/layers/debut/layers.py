@@ -1,6 +1,5 @@
 """DeBut layers: a linear map or a convolution whose matrix is a chain of sparse factors."""
 
-import difflib
 import math
 from typing import Any, Optional, Sequence, Tuple, Union
 
@@ -8,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from suites.layers.choices import check_choice
 from suites.layers.debut.als import fit_chain
 from suites.layers.debut.chain import Chain, validate_chain
 from suites.layers.debut.factors import apply_blocks, apply_grouped, new_weight, product
@@ -204,14 +204,6 @@ class DebutConv2d(_Debut):
         return "{}, {}, kernel_size={}, stride={}, padding={}, order={}, {}".format(
             self.in_channels, self.out_channels, self.kernel_size, self.stride, self.padding, self.order,
             self._describe())
-
-
-def check_choice(word: str, value: str, choices: Sequence[str]) -> None:
-    """Raise ``ValueError`` with the nearest right name unless ``value`` is one of ``choices``."""
-    if value not in choices:
-        near = difflib.get_close_matches(str(value), choices, 1)
-        raise ValueError("unknown {} '{}': {}use one of {}".format(
-            word, value, "did you mean '{}'? ".format(near[0]) if near else "", ", ".join(choices)))
 
 
 def _start(made: Any, layer: Any, matrix: torch.Tensor, sweeps: int) -> Any:

@@ -9,13 +9,13 @@ empty. Two ways to skip those, both plain torch:
   once; few, larger products, which wins on small planes.
 """
 
-from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
+from typing import List, NamedTuple, Optional, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from suites.layers.debut.layers import check_choice
+from suites.layers.choices import check_choice
 
 IMPLEMENTATIONS = ("auto", "shifted", "gathered")
 # From this many output positions on, products on views beat gathering (measured on x86, 64 to 512 channels).
@@ -91,8 +91,8 @@ class FrozenLhcConv2d(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the layer's output for ``x`` (N, in, H, W)."""
         if x.dim() != 4 or x.shape[1] != self.in_channels:
-            raise ValueError("FrozenLhcConv2d for {} channels got an input of shape {}: it takes (N, {}, H, W)".format(
-                self.in_channels, tuple(x.shape), self.in_channels))
+            raise ValueError("FrozenLhcConv2d takes (N, {}, H, W), not an input of shape {}".format(
+                self.in_channels, tuple(x.shape)))
         height, width = [(size + 2 * pad - kernel) // step + 1 for size, pad, kernel, step in zip(
             x.shape[2:], self.padding, self.kernel_size, self.stride)]
         shifted = self.implementation == "shifted" or (
@@ -127,7 +127,7 @@ class FrozenLhcConv2d(nn.Module):
         columns = F.unfold(x, self.kernel_size, padding=self.padding, stride=self.stride)
         columns = columns.transpose(0, 1).reshape(columns.shape[1], -1)
         y = x.new_zeros(self.out_channels, columns.shape[1])
-        wanted = self.rows.split([size for _, size in self._sizes])  # type: Tuple[Any, ...]
+        wanted = torch.split(self.rows, [size for _, size in self._sizes])  # type: ignore[arg-type]
         for group, (matrix, rows) in enumerate(zip(self._matrices(), wanted)):
             if rows.numel():
                 outputs = y[group * self.group_out:(group + 1) * self.group_out]

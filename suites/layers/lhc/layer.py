@@ -1,13 +1,13 @@
 """The learnable heterogeneous convolution while it is trained: a full kernel times a learned mask."""
 
 import math
-from typing import Any, Optional, Tuple
+from typing import Any, Optional
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from suites.layers.debut.layers import check_choice
+from suites.layers.choices import check_choice
 from suites.layers.lhc.frozen import FrozenLhcConv2d
 from suites.layers.lhc.masks import free_mask, rigid_choice, rigid_shapes, spread
 
@@ -35,7 +35,7 @@ class LhcConv2d(nn.Module):
         if shape == "rigid" and tuple(dense.kernel_size) != (3, 3):
             raise ValueError("rigid shapes are 3x3, not {}x{}: use shape='free'".format(*dense.kernel_size))
         self.in_channels, self.out_channels, self.shape = in_channels, out_channels, shape
-        self.kernel_size = dense.kernel_size  # type: Tuple[int, ...]
+        self.kernel_size = dense.kernel_size
         self.stride, self.padding = dense.stride, dense.padding
         self.group_in, self.group_out = group_in, group_out
         self.weight, self.bias = dense.weight, dense.bias
@@ -101,7 +101,7 @@ class LhcConv2d(nn.Module):
     def freeze(self, implementation: str = "auto") -> FrozenLhcConv2d:
         """Return the inference form: the blocks that the mask keeps, and nothing else."""
         return FrozenLhcConv2d(self.weight.detach(), self.bias, self.group_mask().detach() > 0, self.group_in,
-                               self.group_out, self.stride, self.padding, implementation)
+                               self.group_out, self.stride, self.padding, implementation)  # type: ignore[arg-type]
 
     def extra_repr(self) -> str:
         """Return the settings for ``print(layer)``."""

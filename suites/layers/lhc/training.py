@@ -1,11 +1,11 @@
-"""Training of learnable heterogeneous convolutions: density loss, mask warm-up and the two stages (arXiv 2301.05440)."""
+"""Training of learnable heterogeneous convolutions: density loss, warm-up, two stages (arXiv 2301.05440)."""
 
 from typing import List, Optional, Tuple
 
 import torch
 from torch import nn
 
-from suites.layers.debut.layers import check_choice
+from suites.layers.choices import check_choice
 from suites.layers.lhc.layer import LhcConv2d
 
 STAGES = ("coarse", "fine")
