@@ -58,7 +58,7 @@ def _after_launch_1(evidence: Evidence, first: Decision, moved: Optional[str]) -
     if evidence.aa_is_real:
         return _floor(evidence)
     if moved is not None:
-        return "{}: lock the clocks, check the fan and the power mode".format(moved)
+        return "{}; lock the clocks, check the fan and the power mode, close other programs".format(moved)
     distance = abs(abs(first.interval.centre) - edge)
     return _more_rounds(evidence, evidence.rounds, half_width, distance)
 

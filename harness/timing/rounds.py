@@ -31,10 +31,14 @@ class OutOfTimeError(Exception):
 
 @contextmanager
 def quiet_collector() -> Iterator[None]:
-    """Collect garbage once, then keep the collector off; its former state comes back in any case."""
+    """Collect garbage once, then keep the collector off; it is on again afterwards in any case.
+
+    A collector that is off already is left alone.
+    """
     was_enabled = gc.isenabled()
-    gc.collect()
-    gc.disable()
+    if was_enabled:
+        gc.collect()
+        gc.disable()
     try:
         yield
     finally:

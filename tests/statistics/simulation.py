@@ -1,0 +1,61 @@
+"""Whole comparisons on the fake machine, through the real engine: launches, rounds, looks and verdicts."""
+
+import gc
+from typing import NamedTuple
+
+import numpy as np
+from fake_machine import FakeMachine
+
+from harness.passes.time import run_time_pass
+from harness.statistics.launches import next_launch
+from harness.statistics.rule import Rule
+from harness.statistics.verdict import verdicts
+from harness.timing.warmup import WarmUpLimits
+
+RULE = Rule(budget_s=1e9)
+QUICK_WARM_UP = WarmUpLimits(group=2, tolerance=0.5, least_s=0.0)
+
+
+class Outcome(NamedTuple):
+    first: str  # launch 1 alone
+    state: str  # the whole rule
+    samples: int  # per entrant, all launches
+
+
+def rule_for(name):
+    """The clock of 20 steps is the one kind measured below the rule's 100 steps a sample."""
+    return RULE._replace(sample_steps=20) if name.startswith("clock of 20 steps") else RULE
+
+
+def play(kind, ratio, seed, rule=RULE):
+    """Return the recorded launches of baseline, copy and one rival ``ratio`` times as slow."""
+    random = np.random.RandomState(seed)
+    lines = []
+    first = None
+    while not lines or first:
+        machine = FakeMachine(kind, [1.0, 1.0, ratio], random)
+        entrants = list(zip(("c/baseline", "c/baseline", "c/rival"), machine.calls))
+        lines.append(run_time_pass(entrants, machine.timer(), rule, seed, "confirm" if first else "first", first,
+                                   launch=len(lines) + 1, warm_up_limits=QUICK_WARM_UP))
+        first = next_launch(lines, rule)
+    return lines
+
+
+def outcome(kind, ratio, seed, rule=RULE):
+    lines = play(kind, ratio, seed, rule)
+    verdict, = verdicts(lines, rule)
+    return Outcome(verdict.launches[0].decision.state, verdict.state, verdict.samples)
+
+
+def outcomes(kind, ratio, runs, seed=0, rule=RULE):
+    """Return ``runs`` outcomes with consecutive seeds; the collector is off meanwhile (it would dominate)."""
+    gc.collect()
+    gc.disable()
+    try:
+        return [outcome(kind, ratio, seed * 100003 + run, rule) for run in range(runs)]
+    finally:
+        gc.enable()
+
+
+def share(found, state, field="state"):
+    return sum(1 for item in found if getattr(item, field) == state) / float(len(found))
