@@ -11,7 +11,7 @@ import math
 import random
 import sys
 import time
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 from harness.statistics.rule import Rule
 from harness.statistics.signed_rank import Interval, signed_rank_interval
@@ -130,7 +130,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     timer = CudaTimer(torch) if device == "cuda" else CpuTimer()
     coin = random.Random(options.seed)
     print("{:30} {:>12} {:>12} {:>8}  {:18} rounds".format("operation", "ours", "torch's", "ratio", "99 % interval"))
-    codes = {}  # type: Dict[str, int]
+    codes = {}
     with torch.no_grad(), quiet_collector():
         for name, call in operations(torch, device):
             theirs = benchmark.Timer("call()", globals={"call": call}, num_threads=options.threads)
