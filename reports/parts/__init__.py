@@ -1,0 +1,1 @@
+"""The parts of the page data, one idea each; :mod:`reports.page_data` puts them together."""

@@ -1,0 +1,141 @@
+"""The verdict as a sentence: who, how much, against what, and where it does not hold."""
+
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+from reports.numbers import NARROW, SIGNS, count, listing, percent, speed
+
+ORDER = ("faster", "slower", "same", "cannot tell", "wrong", "not measured")
+GROUPS = 2          # a headline longer than two claims is not read
+WORDS = {"faster": "faster", "slower": "slower", "same": "as fast", "cannot tell": "cannot be told apart",
+         "wrong": "wrong", "not measured": "not measured"}
+
+
+class Part(NamedTuple):
+    """A piece of the headline; ``tone`` is the verdict that colours it, or ``None``."""
+
+    text: str
+    tone: Optional[str] = None
+
+
+def headline(tables: Sequence[Dict[str, Any]], device: str) -> List[Part]:
+    """Return the sentence in parts. ``tables`` are those of the page; only the main ones speak."""
+    spoken = [table for table in tables if table["main"] and table["protocol"] == "steady"]
+    spoken = spoken or [table for table in tables if table["main"]]
+    if not spoken or all(row["ratio"] is None for table in spoken for row in table["rows"]):
+        return [Part("Nothing was timed on this {}: no verdict.".format(device))]
+    groups = _groups(spoken)
+    if not groups:
+        return [Part("On this {} the layer in question was not timed: no verdict on it.".format(device))]
+    titles = short_titles(spoken)
+    parts = [Part("On this {} ".format(device))]
+    for index, (hero, members) in enumerate(groups[:GROUPS]):
+        if index:
+            parts.append(Part("; "))
+        parts.extend(_claim(hero, members, titles))
+    left = sum(len(members) for _, members in groups[GROUPS:])
+    parts.append(Part("; {} more below.".format(count(left, "comparison")) if left else "."))
+    return parts
+
+
+def _groups(tables: Sequence[Dict[str, Any]]) -> List[Tuple[str, List[Dict[str, Any]]]]:
+    """Group tables by baseline, each with its hero.
+
+    A comparison is about the layer its suite names first among the rivals; the hero is the fastest form of
+    that layer in the first table of the group that timed it.
+    """
+    by_baseline = []  # type: List[Tuple[str, List[Dict[str, Any]]]]
+    for table in tables:
+        for name, members in by_baseline:
+            if name == table["baseline"]:
+                members.append(table)
+                break
+        else:
+            by_baseline.append((table["baseline"], [table]))
+    found = []
+    for _, members in by_baseline:
+        for table in members:
+            hero = next((row["name"] for row in table["rows"]
+                         if row["ratio"] is not None and row["layer"] == table["about"]), None)
+            if hero is not None:
+                found.append((hero, [table] + [other for other in members if other is not table]))
+                break
+    return found
+
+
+def short_titles(tables: Sequence[Dict[str, Any]]) -> Dict[str, str]:
+    """Return by table key the shortest part of its title that tells it apart from those of its baseline.
+
+    "1-D layer, 10x1024x8x8, channels-last" becomes "10x1024x8x8, channels-last"; a title without a comma,
+    or whose end another table shares, stays whole.
+    """
+    ends = {table["key"]: table["title"].split(", ", 1)[-1] for table in tables}
+    found = {}
+    for table in tables:
+        rivals = [other["key"] for other in tables if other["baseline"] == table["baseline"]]
+        alone = [ends[key] for key in rivals].count(ends[table["key"]]) == 1
+        found[table["key"]] = ends[table["key"]] if alone else table["title"]
+    return found
+
+
+def _claim(hero: str, members: Sequence[Dict[str, Any]], titles: Dict[str, str]) -> List[Part]:
+    first = _row(members[0], hero)
+    assert first is not None                             # the hero was picked from this table
+    parts = _first(hero, first, members[0], titles[members[0]["key"]])
+    clauses, lost = [], []
+    for table in members[1:]:
+        row, title = _row(table, hero), titles[table["key"]]
+        if row is None or row["ratio"] is None and row["state"] != "wrong":
+            lost.append(title)
+        else:
+            clauses.append("{} at {}".format(_said(row), title))
+    if clauses:
+        parts.append(Part((", " if len(clauses) > 1 else " and ") + listing(clauses)))
+    if lost:
+        parts.append(Part(" (not timed at {})".format(listing(lost))))
+    return parts
+
+
+def _first(hero: str, row: Dict[str, Any], table: Dict[str, Any], title: str) -> List[Part]:
+    baseline = table["baseline"]
+    if row["state"] == "faster":
+        return [Part("{} is {}".format(hero, _said(row)), "faster"), Part(" than {} at {}".format(baseline, title))]
+    if row["state"] == "slower":
+        return [Part("{} is {}".format(hero, _said(row)), "slower"), Part(" than {} at {}".format(baseline, title))]
+    if row["state"] == "same":
+        return [Part("{} is as fast as {}".format(hero, baseline), "same"), Part(" at {}".format(title))]
+    return [Part("{} cannot be told apart".format(hero), "cannot tell"),
+            Part(" from {} at {}".format(baseline, title))]
+
+
+def _said(row: Dict[str, Any]) -> str:
+    if row["state"] in ("faster", "slower"):
+        text = speed(row["ratio"])
+        if not text.endswith(row["state"]):              # within 10 % the number is a percentage
+            text = "{}{}% {}".format(percent(max(row["ratio"], 1 / row["ratio"]), sign=False), NARROW, row["state"])
+        return text
+    return WORDS[row["state"]]
+
+
+def _row(table: Dict[str, Any], name: str) -> Optional[Dict[str, Any]]:
+    return next((row for row in table["rows"] if row["name"] == name and not row["baseline"]), None)
+
+
+def tally(tables: Sequence[Dict[str, Any]]) -> List[Dict[str, Any]]:
+    """Return how many rivals of the main tables got which word, in a fixed order, zeros left out."""
+    states = [row["state"] for table in tables if table["main"] for row in table["rows"] if not row["baseline"]]
+    return [{"state": state, "sign": SIGNS[state], "count": states.count(state)}
+            for state in ORDER if state in states]
+
+
+def subline(tables: Sequence[Dict[str, Any]], factor: float, launches: int) -> str:
+    """Return the line under the headline: how much was compared and what this run could tell."""
+    rivals = sum(len(table["rows"]) - 1 for table in tables if table["main"])
+    comparisons = len([table for table in tables if table["main"]])
+    floors = [table["floor"] for table in tables if table["floor"] is not None]
+    text = "{} in {}.".format(count(rivals, "rival"), count(comparisons, "comparison"))
+    if floors:
+        least = max([1 + factor] + floors)
+        text += " 99{n}% intervals over rounds{l}; the smallest difference this run could tell is {p}{n}%.".format(
+            n=NARROW, p=percent(least, sign=False).replace(".0", ""),
+            l=", {}".format(count(launches, "launch", "launches")) if launches else "")
+    return text

@@ -1,0 +1,68 @@
+"""Crossover data: time per call against the size that a suite sweeps (the case option ``sweep``)."""
+
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+from harness.plan import Case
+from harness.record import Run
+
+
+def sweep_of(case: Case) -> Optional[Tuple[str, float]]:
+    """Return (axis, value) from the option ``sweep = {"axis": ..., "value": ...}``, ``None`` without it."""
+    sweep = dict(case.options).get("sweep")
+    if not isinstance(sweep, dict) or "axis" not in sweep or "value" not in sweep:
+        return None
+    return str(sweep["axis"]), float(sweep["value"])
+
+
+def sweeps(run: Run, tables: Sequence[Dict[str, Any]]) -> List[Dict[str, Any]]:
+    """Return one chart's data per swept axis and baseline: ``{"axis", "baseline", "series"}``.
+
+    A series is ``{"name", "baseline", "points"}``, a point (value, median, P5, P95) in seconds.
+    """
+    cases = {ident: case for _, case, ident in run.cases()}
+    charts = []  # type: List[Dict[str, Any]]
+    for table in tables:
+        if not table["main"]:
+            continue
+        for row in table["rows"]:
+            place = sweep_of(cases[row["case"]])
+            if place is None or row["median_s"] is None:
+                continue
+            axis, value = place
+            chart = next((c for c in charts if c["axis"] == axis and c["baseline"] == table["baseline"]), None)
+            if chart is None:
+                chart = {"axis": axis, "baseline": table["baseline"], "series": []}
+                charts.append(chart)
+            series = next((s for s in chart["series"] if s["name"] == row["name"]), None)
+            if series is None:
+                series = {"name": row["name"], "baseline": row["baseline"], "points": []}
+                chart["series"].append(series)
+            series["points"].append([value, row["median_s"], row["p5_s"], row["p95_s"]])
+    for chart in charts:
+        for series in chart["series"]:
+            series["points"].sort()
+        chart["series"].sort(key=lambda series: not series["baseline"])
+    return [chart for chart in charts if any(len(series["points"]) > 1 for series in chart["series"])]
+
+
+def roofline_data(run: Run, tables: Sequence[Dict[str, Any]]) -> Optional[Dict[str, Any]]:
+    """Return roof and points, ``None`` unless the run measured its own roof.
+
+    The roof is the environment's section ``roof`` (``flops_per_s`` and ``bytes_per_s``, both measured on
+    the device); a point needs the multiply-accumulates and ``bytes`` of its case from the verify pass.
+    """
+    roof = run.environment.get("roof") or {}
+    if not roof.get("flops_per_s") or not roof.get("bytes_per_s"):
+        return None
+    moved = {result["case"]: result.get("bytes") for line in run.passes("verify") if line["status"] == "ok"
+             for result in line["results"]}
+    points = []
+    for table in tables:
+        for row in table["rows"]:
+            if table["main"] and row["macs"] and moved.get(row["case"]) and row["median_s"]:
+                flops = 2.0 * row["macs"]
+                points.append({"name": row["name"], "baseline": row["baseline"], "title": table["title"],
+                               "intensity": flops / moved[row["case"]], "rate": flops / row["median_s"]})
+    if not points:
+        return None
+    return {"flops_per_s": roof["flops_per_s"], "bytes_per_s": roof["bytes_per_s"], "points": points}

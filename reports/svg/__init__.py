@@ -1,0 +1,1 @@
+"""Charts as SVG text: x in percent, y in pixels, colours only as classes."""
