@@ -1,0 +1,204 @@
+"""Builds the CPU kernels on first use with the compiler that is there, and keeps the result.
+
+The cache folder is private to the user (``XDG_CACHE_HOME``); a build is keyed by the sources, the compiler's
+version, the flags and the CPU model, made in a temporary folder and moved into place by one rename, so that
+two processes that build at once do not disturb each other. The build log stays beside the library.
+"""
+
+import errno
+import fcntl
+import hashlib
+import io
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+import time
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+SOURCE_FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "cpu")
+UNITS = ("forward.cpp", "backward.cpp")
+LIBRARY = "libwhtcpu.so"
+LOG = "build.log"
+COMPILERS = ("c++", "g++", "clang++", "cc", "gcc", "clang")
+COMMON_FLAGS = ("-std=c++14", "-O3", "-fPIC", "-fno-exceptions", "-fno-rtti", "-fno-math-errno",
+                "-fno-trapping-math", "-pthread")
+
+
+class Built(NamedTuple):
+    """A finished build. ``path`` is ``None`` where there is none; ``reason`` then says why in a sentence."""
+
+    path: Optional[str]
+    reason: Optional[str]
+    compiler: Optional[str]
+    compiler_version: Optional[str]
+    flags: Tuple[str, ...]
+    seconds: Optional[float]
+    log: Optional[str]
+
+
+def cache_folder(environment: Optional[Dict[str, str]] = None) -> str:
+    """Return the folder builds are kept in: below ``XDG_CACHE_HOME`` or ``~/.cache``."""
+    environment = dict(os.environ) if environment is None else environment
+    base = environment.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return os.path.join(base, "edge-transform-bench", "kernels")
+
+
+def find_compiler(environment: Optional[Dict[str, str]] = None) -> Optional[str]:
+    """Return the path of a C++ compiler: the one ``CXX`` names if set, else the first found, else ``None``."""
+    environment = dict(os.environ) if environment is None else environment
+    names = (environment["CXX"],) if environment.get("CXX") else COMPILERS
+    for name in names:
+        path = shutil.which(name, path=environment.get("PATH"))
+        if path:
+            return path
+    return None
+
+
+def cpu_model(path: str = "/proc/cpuinfo") -> str:
+    """Return the lines that tell this CPU from others (model and instruction sets), or the machine name."""
+    wanted = ("model name", "flags", "Features", "CPU part", "CPU implementer")
+    try:
+        with io.open(path, encoding="utf-8", errors="replace") as file:
+            lines = sorted({line.strip() for line in file if line.split(":")[0].strip() in wanted})
+    except (IOError, OSError):
+        lines = []
+    return "\n".join(lines) or platform.machine()
+
+
+def native_flags(machine: str) -> Tuple[str, ...]:
+    """Return the flags that let the compiler use all this machine can."""
+    if machine in ("x86_64", "AMD64", "i686"):
+        return ("-march=native", "-mprefer-vector-width=512")
+    if machine in ("aarch64", "arm64"):
+        return ("-mcpu=native",)
+    return ()
+
+
+def sources(folder: str = SOURCE_FOLDER) -> List[str]:
+    """Return the paths of every file a build reads, sorted."""
+    return sorted(os.path.join(folder, name) for name in os.listdir(folder) if name.endswith((".cpp", ".h")))
+
+
+def build_key(compiler_version: str, flags: Sequence[str], cpu: str, paths: Sequence[str]) -> str:
+    """Return the name of a build: a digest of everything its machine code depends on."""
+    digest = hashlib.sha256()
+    for text in (compiler_version, " ".join(flags), cpu):
+        digest.update(text.encode("utf-8") + b"\0")
+    for path in paths:
+        with open(path, "rb") as file:
+            digest.update(os.path.basename(path).encode("utf-8") + b"\0" + file.read() + b"\0")
+    return digest.hexdigest()[:20]
+
+
+def _run(command: Sequence[str]) -> Tuple[int, str]:
+    process = subprocess.Popen(list(command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               universal_newlines=True)
+    output = process.communicate()[0]
+    return process.returncode, output
+
+
+def compiler_version(compiler: str) -> Optional[str]:
+    """Return what ``compiler --version`` prints first, or ``None`` if it does not run."""
+    try:
+        status, output = _run((compiler, "--version"))
+    except OSError:
+        return None
+    return output.splitlines()[0].strip() if status == 0 and output.strip() else None
+
+
+def _compile(compiler: str, flags: Sequence[str], folder: str) -> Tuple[bool, str]:
+    """Compile every unit at once, link, and return success and the log."""
+    commands = [[compiler] + list(flags) + ["-c", os.path.join(SOURCE_FOLDER, unit), "-o",
+                                            os.path.join(folder, unit + ".o")] for unit in UNITS]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                  universal_newlines=True) for command in commands]
+    log, good = [], True
+    for command, process in zip(commands, processes):
+        output = process.communicate()[0]
+        log.append("$ {}\n{}[exit {}]\n".format(" ".join(command), output, process.returncode))
+        good = good and process.returncode == 0
+    if good:
+        link = [compiler, "-shared", "-pthread", "-o", os.path.join(folder, LIBRARY)]
+        link += [os.path.join(folder, unit + ".o") for unit in UNITS]
+        status, output = _run(link)
+        log.append("$ {}\n{}[exit {}]\n".format(" ".join(link), output, status))
+        good = status == 0
+    return good, "".join(log)
+
+
+def _write(path: str, text: str) -> None:
+    with io.open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def build(environment: Optional[Dict[str, str]] = None, machine: Optional[str] = None) -> Built:
+    """Return the library for this machine, building it if the cache has none.
+
+    ``environment`` replaces ``os.environ`` (read: ``CXX``, ``PATH``, ``XDG_CACHE_HOME`` and
+    ``EDGE_BENCH_CXXFLAGS``, which replaces the flags that aim at this CPU). Never raises for a missing or
+    failing compiler or an unwritable cache: ``reason`` says it.
+    """
+    environment = dict(os.environ) if environment is None else environment
+    compiler = find_compiler(environment)
+    if compiler is None:
+        return Built(None, "no C++ compiler was found: install g++ (apt install g++) or set CXX", None, None, (),
+                     None, None)
+    version = compiler_version(compiler)
+    if version is None:
+        return Built(None, "the compiler {} does not run: set CXX to one that does".format(
+            os.path.basename(compiler)), compiler, None, (), None, None)
+    target = environment.get("EDGE_BENCH_CXXFLAGS")
+    flags = COMMON_FLAGS + (tuple(target.split()) if target is not None
+                            else native_flags(machine or platform.machine()))
+    key = build_key(version, flags, cpu_model(), sources())
+    folder = os.path.join(cache_folder(environment), key)
+    try:
+        return _build_in(folder, compiler, version, flags)
+    except (IOError, OSError) as error:
+        return Built(None, "the kernel cache cannot be written ({}): set XDG_CACHE_HOME to a folder you "
+                     "own".format(os.strerror(error.errno) if error.errno else error), compiler, version, flags,
+                     None, None)
+
+
+def _build_in(folder: str, compiler: str, version: str, flags: Tuple[str, ...]) -> Built:
+    library, log = os.path.join(folder, LIBRARY), os.path.join(folder, LOG)
+    if os.path.exists(library):
+        return Built(library, None, compiler, version, flags, None, log)
+    parent = os.path.dirname(folder)
+    os.makedirs(parent, mode=0o700, exist_ok=True)
+    with open(folder + ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a second process waits here instead of building the same again
+        if os.path.exists(library):
+            return Built(library, None, compiler, version, flags, None, log)
+        work = tempfile.mkdtemp(prefix="build-", dir=parent)
+        try:
+            started = time.monotonic()
+            good, text = _compile(compiler, flags, work)
+            seconds = time.monotonic() - started
+            _write(os.path.join(work, LOG), text + "built in {:.2f} s\n".format(seconds))
+            if not good:
+                failed = folder + ".failed.log"
+                shutil.copy(os.path.join(work, LOG), failed)
+                return Built(None, "the kernel build failed: see {}".format(home_as_tilde(failed)), compiler,
+                             version, flags, seconds, failed)
+            _rename(work, folder)
+            return Built(library, None, compiler, version, flags, seconds, log)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def _rename(work: str, folder: str) -> None:
+    """Move a finished build into place; one that is there already (no file locks here) is as good."""
+    try:
+        os.rename(work, folder)
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+            raise
+
+
+def home_as_tilde(path: str) -> str:
+    """Return ``path`` with the home folder written as ``~``, fit for a record that is shown to others."""
+    home = os.path.expanduser("~")
+    return "~" + path[len(home):] if home != "/" and path.startswith(home + os.sep) else path

@@ -1,0 +1,83 @@
+// One call of a planned layer, and the loads and stores both shapes of work share.
+#pragma once
+#include "nonlinear.h"
+#include "plan.h"
+#include "threads.h"
+
+struct Call {
+    const Plan *plan;
+    const void *x, *g;       // input; gradient of the output (backward)
+    void *y;                 // output; gradient of the input (backward)
+    const float *threshold;  // one per coefficient, in the transform's order, divided by the folded factor
+    const float *scale;      // the same, times the forward factor; null where it is folded into the constants
+    bool past_cache;
+    bool need_table_gradients;
+    double *partial;         // backward: [chunk][2][length] sums for threshold and scale
+    int64_t chunks;
+    int failed;              // set to 1 by a thread that found no memory
+    Constants constants;
+    vi first_lanes;          // ROWS: all ones in the lanes of the first vector that hold a coefficient 0
+};
+
+static INLINE int64_t table_floats(const Plan &plan) { return plan.length > VL ? plan.length : VL; }
+
+// The threshold as the kernels want it: in the transform's order, after its mode, divided by `factor`.
+// Rows shorter than a vector share one, so their table is repeated. The same for the scale.
+static inline void fill_tables(const Plan &plan, const float *threshold, double factor, const float *scale,
+                               double scale_factor, float *threshold_table, float *scale_table) {
+    float inverse = (float)(1 / factor);
+    for (int64_t i = 0; i < table_floats(plan); i++) {
+        int64_t k = i % plan.length, from = plan.order ? plan.order[k] : k;
+        float t = threshold[from];
+        if (plan.g.threshold_mode == ABSOLUTE) t = t < 0 ? -t : t;
+        if (plan.g.threshold_mode == CLAMPED) t = t < 0 ? 0 : t;
+        threshold_table[i] = t * inverse;
+        if (scale_table) scale_table[i] = (scale ? scale[from] : 1.0f) * (float)scale_factor;
+    }
+}
+
+static const int MOST_COLUMNS = 16;
+static const float ZEROS[MOST_COLUMNS * VL] = {0};
+
+// The first `count` < VL elements of v.
+template <class T> static INLINE void store_partial(T *p, vf v, int64_t count) {
+    T all[VL];
+    const T *from = all;
+    store(all, v);
+#if VL > 8
+    if (count & 8) { memcpy(p, from, 8 * sizeof(T)); p += 8; from += 8; }
+#endif
+#if VL > 4
+    if (count & 4) { memcpy(p, from, 4 * sizeof(T)); p += 4; from += 4; }
+#endif
+    if (count & 2) { memcpy(p, from, 2 * sizeof(T)); p += 2; from += 2; }
+    if (count & 1) memcpy(p, from, sizeof(T));
+}
+
+// `count` < VL elements, zeros after them; reads nothing beyond them.
+template <class T> static INLINE vf load_partial(const T *p, int64_t count) {
+    T all[VL] = {};
+    memcpy(all, p, count * sizeof(T));
+    return load(all);
+}
+
+static INLINE vi lanes_below(int64_t count) {
+    vi lane = splat_int(0);
+    for (int l = 0; l < VL; l++) lane[l] = l;
+    return lane < splat_int((int32_t)count);
+}
+
+// Radix-R butterflies over `columns` vectors; element strides between the R rows on both sides.
+template <int R, bool PAST_CACHE>
+static INLINE void stage(const float *in, int64_t in_stride, float *out, int64_t out_stride, int64_t columns) {
+    for (int64_t c = 0; c < columns; c++) {
+        vf v[R];
+        Each<R>::run([&](int j) UNROLLED { v[j] = load(in + j * in_stride + c * VL); });
+        Butterfly<R>::run(v);
+        Each<R>::run([&](int j) UNROLLED {
+            float *p = out + j * out_stride + c * VL;
+            if (PAST_CACHE) store_past_cache(p, v[j]);
+            else store(p, v[j]);
+        });
+    }
+}

@@ -1,0 +1,55 @@
+// Forward of the fused layer: transform, nonlinearity, inverse in one read and one write.
+#include "rows.h"
+#include "strided.h"
+
+static Pool pool;
+
+template <class T> static void run(Call *call, int threads) {
+    const Plan &plan = *call->plan;
+    int64_t grain = plan.units / (threads * 8);
+    parallel_for(&pool, threads, plan.units, grain, plan.g.kind == STRIDED ? strided_forward<T> : rows_forward<T>, call);
+}
+
+extern "C" {
+
+// Bumped with every change of the C interface.
+int wht_interface() { return 1; }
+int wht_vector_bytes() { return VL * 4; }
+
+// GOMP_parallel of the OpenMP library in this process, or null for own threads.
+void wht_set_pool(void *parallel) { pool.parallel = (OmpParallel)parallel; }
+
+void *wht_plan(const int64_t *geometry, const double *factors, const int32_t *order) {
+    return plan_make(geometry, factors, order);
+}
+void wht_free(void *plan) { plan_free((Plan *)plan); }
+
+// Returns 0, or 1 if memory ran out. threshold and scale: float32, one per coefficient; scale may be null.
+int wht_forward(const void *plan_pointer, const void *x, void *y, const float *threshold, const float *scale, int threads) {
+    const Plan &plan = *(const Plan *)plan_pointer;
+    if (plan.units == 0) return 0;
+    Call call = {};
+    call.plan = &plan;
+    call.x = x;
+    call.y = y;
+    const int64_t count = table_floats(plan);
+    float *tables = arena(TABLES, 2 * count * sizeof(float));
+    if (!tables) return 1;
+    // A tiny factor to the eighth power would leave float32: then it goes into the table of scales.
+    const bool fold = !scale && plan.forward_factor > 1e-3 && plan.forward_factor < 1e3;
+    const double s = plan.forward_factor, out = plan.inverse_factor;
+    fill_tables(plan, threshold, fold ? s : 1, scale, s, tables, fold ? 0 : tables + count);
+    call.constants.set(fold ? s : 1, out, s * out);
+    call.threshold = tables;
+    call.scale = fold ? 0 : tables + count;
+    for (int l = 0; l < VL; l++) call.first_lanes[l] = l % plan.length == 0 ? -1 : 0;
+    call.past_cache = plan.g.dtype == FLOAT32 && plan.y_extent * 4 > plan.g.past_cache_bytes &&
+                      (plan.y_aligned || plan.g.kind == ROWS);
+    switch (plan.g.dtype) {
+        case FLOAT32: run<float>(&call, threads); break;
+        case BFLOAT16: run<bf16>(&call, threads); break;
+        default: run<fp16>(&call, threads); break;
+    }
+    return call.failed;
+}
+}

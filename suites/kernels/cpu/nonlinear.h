@@ -1,0 +1,79 @@
+// The nonlinearity between the two transforms, its derivative, and the tables it reads.
+#pragma once
+#include "vec.h"
+
+// tanh(x) = x P(x^2) / Q(x^2) for |x| <= TANH_LIMIT, own minimax fit; beyond it tanh is 1 to 4.2e-7.
+// Largest absolute error in float32 arithmetic: 4.8e-7.
+static const double TANH_LIMIT = 7.7;
+static const double TANH_P[4] = {0.9999994487675838, 0.12937069981131102, 0.0029642587630030787, 1.159357640200958e-05};
+static const double TANH_Q[5] = {1.0, 0.46270205116828966, 0.02386708500181094, 0.0002406696227009654,
+                                 2.516342720882191e-07};
+
+enum { SMOOTH = 0, SOFT = 1 };
+
+// Constants of one call. The scale factors of both transforms are folded in, so that the kernels work on
+// plain sums and differences: w = s * sum, u = S(w) * s_inverse.
+struct Constants {
+    vf zero, limit;
+    vf p[4], q[5];
+    vf soft;          // factor of the soft threshold's result
+    vf first_factor;  // factor of an untouched coefficient 0
+
+    // s: factor from the sums to w, 1 where a table of scales holds it; out: factor of u.
+    void set(double s, double out, double first) {
+        double square = 1;
+        zero = splat(0.0f);
+        limit = splat((float)(TANH_LIMIT / s));
+        for (int i = 0; i < 5; i++, square *= s * s) {
+            if (i < 4) p[i] = splat((float)(TANH_P[i] * square * s * s * out));
+            q[i] = splat((float)(TANH_Q[i] * square));
+        }
+        soft = splat((float)(s * out));
+        first_factor = splat((float)first);
+    }
+};
+
+// N values at a time, stage by stage: one chain alone is longer than a core can look ahead.
+template <int N, int KIND> static INLINE void nonlinear(vf *v, const vf *threshold, const Constants &k) {
+    vf a[N], r[N];
+    Each<N>::run([&](int i) UNROLLED { a[i] = absolute(v[i]); });
+    Each<N>::run([&](int i) UNROLLED { r[i] = a[i] - threshold[i]; });
+    Each<N>::run([&](int i) UNROLLED { r[i] = max2(k.zero, r[i]); });
+    if (KIND == SOFT) {
+        Each<N>::run([&](int i) UNROLLED { v[i] = with_sign(r[i] * k.soft, v[i]); });
+        return;
+    }
+    vf z[N], p[N], q[N];
+    Each<N>::run([&](int i) UNROLLED { a[i] = min2(k.limit, a[i]); });
+    Each<N>::run([&](int i) UNROLLED { z[i] = a[i] * a[i]; });
+    Each<N>::run([&](int i) UNROLLED { q[i] = z[i] * k.q[4] + k.q[3]; });
+    Each<N>::run([&](int i) UNROLLED { p[i] = z[i] * k.p[3] + k.p[2]; });
+    Each<N>::run([&](int i) UNROLLED { q[i] = z[i] * q[i] + k.q[2]; });
+    Each<N>::run([&](int i) UNROLLED { p[i] = z[i] * p[i] + k.p[1]; });
+    Each<N>::run([&](int i) UNROLLED { q[i] = z[i] * q[i] + k.q[1]; });
+    Each<N>::run([&](int i) UNROLLED { p[i] = z[i] * p[i] + k.p[0]; });
+    Each<N>::run([&](int i) UNROLLED { q[i] = z[i] * q[i] + k.q[0]; });
+    Each<N>::run([&](int i) UNROLLED { p[i] = a[i] * p[i]; });
+    Each<N>::run([&](int i) UNROLLED { p[i] = divide(p[i], q[i]); });
+    Each<N>::run([&](int i) UNROLLED { v[i] = with_sign(p[i] * r[i], v[i]); });
+}
+
+// Backward for one vector. w: argument of the threshold function; gu: gradient of its result; constants
+// set with factors 1. Returns the gradient of w; *g_threshold gets gu * dS/dT.
+template <int KIND>
+static INLINE vf nonlinear_backward(vf w, vf gu, vf threshold, vf *g_threshold, const Constants &k) {
+    vf a = absolute(w), d = a - threshold;
+    vi above = d > k.zero;
+    vi flip = ~(vi)w & splat_int((int32_t)0x80000000u);  // the sign of -w
+    if (KIND == SOFT) {
+        *g_threshold = (vf)(((vi)gu ^ flip) & above);
+        return (vf)((vi)gu & (above | (w != w))) + (w - w);  // a NaN or infinity in w must come through
+    }
+    vf c = min2(k.limit, a), z = c * c;
+    vf p = ((z * k.p[3] + k.p[2]) * z + k.p[1]) * z + k.p[0];
+    vf q = (((z * k.q[4] + k.q[3]) * z + k.q[2]) * z + k.q[1]) * z + k.q[0];
+    vf t = divide(c * p, q), gt = gu * t;
+    vf r = a < k.limit ? max2(k.zero, d) : k.zero;  // beyond the limit tanh is flat, whatever r is
+    *g_threshold = (vf)(((vi)gt ^ flip) & above);
+    return gu * ((k.q[0] - t * t) * r) + (vf)((vi)gt & above) + (w - w);
+}

@@ -1,0 +1,209 @@
+// The plan of one layer call: geometry, tables and the order of the passes. Made once, used many times.
+#pragma once
+#include <stdlib.h>
+#include <string.h>
+
+#include "vec.h"
+
+enum Kind { STRIDED = 0, ROWS = 1 };
+enum Dtype { FLOAT32 = 0, BFLOAT16 = 1, FLOAT16 = 2 };
+
+// What the caller fills in (one int64 each, in this order). Strides count elements.
+struct Geometry {
+    int64_t kind;                  // STRIDED: "inner" is contiguous; ROWS: the transformed axis is
+    int64_t dtype, nonlinearity;
+    int64_t outer, blocks;         // units of work: outer x blocks (x tiles of inner)
+    int64_t x_outer, x_block, y_outer, y_block;
+    int64_t inner;                 // STRIDED: contiguous elements beside the axis
+    int64_t p1, p2;                // padded lengths, powers of two; L = p1 * p2
+    int64_t n1, n2, m1, m2;        // valid lengths of input and output
+    int64_t n2_last, m2_last;      // the same in the last block
+    int64_t x1, x2, y1, y2;        // strides of the two axes
+    int64_t keep_first, residual;
+    int64_t threshold_mode;        // raw, absolute or clamped at zero
+    int64_t past_cache_bytes;      // outputs beyond this many bytes are stored past the caches
+    int64_t tile;                  // STRIDED: floats of one tile, a multiple of VL; 0: chosen here
+};
+
+enum ThresholdMode { RAW = 0, ABSOLUTE = 1, CLAMPED = 2 };
+
+static const int MAX_LEVELS = 8;
+
+struct Levels {
+    int count;
+    int radix[MAX_LEVELS];
+    int64_t rows[MAX_LEVELS];    // rows of one block at this level; the last level is done in registers
+    int64_t stride[MAX_LEVELS];  // floats from one block of this level to the next in scratch
+    int32_t *position;           // row -> floats from the start of the scratch
+};
+
+struct Plan {
+    Geometry g;
+    int64_t length, units, tiles, tile;
+    int64_t x_extent, y_extent;     // elements from the first to one past the last
+    Levels levels, backward;
+    int64_t scratch_floats;         // of one tile or one batch of rows
+    int64_t *x_offset, *y_offset;   // row -> elements from the block's start, -1 where nothing is stored
+    int64_t *x_offset_last, *y_offset_last;
+    bool whole, whole_input;        // every coefficient has an output; an input
+    bool x_aligned, y_aligned;      // STRIDED: every row begins a whole number of vectors after the first
+    bool plain;                     // ROWS: rows are whole, contiguous and float32 on both sides
+    bool prefetch;
+    double forward_factor, inverse_factor;  // of the two transforms: their product is 1 / length
+    int32_t *order;                 // coefficient of the tables -> place in the caller's; null: the same
+    int64_t batch;                  // ROWS: rows of one unit
+};
+
+static inline int64_t valid_offset(int64_t k, int64_t p2, int64_t n1, int64_t n2, int64_t s1, int64_t s2) {
+    int64_t i = k / p2, j = k % p2;
+    return i < n1 && j < n2 ? i * s1 + j * s2 : -1;
+}
+
+// Splits `rows` into radices, at most `widest` each and at most `core` for the last one, as even as can
+// be; into two at least where work begins and ends outside the scratch.
+static inline void split(int64_t rows, int core, int widest, bool two, int *radix, int *count) {
+    int log = 0, log_core = 0, log_wide = 0;
+    while ((1ll << log) < rows) log++;
+    while ((1 << log_core) < core) log_core++;
+    while ((1 << log_wide) < widest) log_wide++;
+    if (two && log_core > log - 1) log_core = log - 1;
+    *count = 0;
+    int rest = log - (log < log_core ? log : log_core);
+    int passes = (rest + log_wide - 1) / log_wide;
+    for (int i = 0; i < passes; i++) {
+        int share = rest / (passes - i);  // the smaller ones first: the first pass reads far apart
+        radix[(*count)++] = 1 << share;
+        rest -= share;
+    }
+    radix[(*count)++] = 1 << (log < log_core ? log : log_core);
+}
+
+// Scratch with one cache line between the blocks: power-of-two strides would all meet in one cache set.
+static inline int64_t lay_out(Levels *levels, int64_t rows, int core, int widest, bool two, int64_t row_floats,
+                              int64_t pad) {
+    split(rows, core, widest, two, levels->radix, &levels->count);
+    for (int i = 0; i < levels->count; i++) {
+        levels->rows[i] = rows;
+        rows /= levels->radix[i];
+    }
+    for (int i = levels->count - 1; i >= 0; i--)
+        levels->stride[i] = i == levels->count - 1 ? levels->rows[i] * row_floats + pad
+                                                   : levels->stride[i + 1] * levels->radix[i] + pad;
+    return levels->stride[0];
+}
+
+static inline bool place_rows(Levels *levels, int64_t row_floats) {
+    levels->position = (int32_t *)malloc(levels->rows[0] * sizeof(int32_t));
+    if (!levels->position) return false;
+    for (int64_t r = 0; r < levels->rows[0]; r++) {
+        int64_t rest = r, at = 0;
+        for (int i = 0; i + 1 < levels->count; i++) {
+            at += rest / levels->rows[i + 1] * levels->stride[i + 1];
+            rest %= levels->rows[i + 1];
+        }
+        levels->position[r] = (int32_t)(at + rest * row_floats);
+    }
+    return true;
+}
+
+static inline void plan_free(Plan *plan) {
+    if (!plan) return;
+    free(plan->levels.position);
+    free(plan->backward.position);
+    free(plan->x_offset);
+    free(plan->order);
+    free(plan);
+}
+
+static inline int64_t largest(const int64_t *values, int64_t count) {
+    int64_t most = 0;
+    for (int64_t i = 0; i < count; i++)
+        if (values[i] > most) most = values[i];
+    return most;
+}
+
+static inline bool plan_strided(Plan *plan) {
+    const Geometry &g = plan->g;
+    // A tile small enough for the first cache where its rows allow, else 256-byte lines of each row: whole
+    // pages are touched once and the memory's own prefetcher follows.
+    int64_t tile = g.tile;
+    if (!tile) {
+        tile = 8192 / plan->length;
+        if (tile > 128) tile = 128;
+        if (tile < 64 && plan->length >= 512) tile = 64;
+        if (plan->length * tile > 131072) tile = 32;
+        if (tile > (g.inner + VL - 1) / VL * VL) tile = (g.inner + VL - 1) / VL * VL;
+        if (tile < VL) tile = VL;
+    }
+    plan->tile = tile;
+    plan->tiles = (g.inner + tile - 1) / tile;
+    plan->units = g.outer * g.blocks * plan->tiles;
+    const int widest = VL == 4 ? 8 : 16;
+    int64_t floats = lay_out(&plan->levels, plan->length, 8, widest, true, tile, 16);
+    int64_t backward = lay_out(&plan->backward, plan->length, 8, widest, true, tile, 16);
+    plan->scratch_floats = floats > backward ? floats : backward;
+    plan->prefetch = plan->length * tile * 4 > 65536;
+    return place_rows(&plan->levels, tile) && place_rows(&plan->backward, tile);
+}
+
+static inline bool plan_rows(Plan *plan) {
+    const Geometry &g = plan->g;
+    int64_t rows = g.outer * g.blocks, vectors = plan->length > VL ? plan->length / VL : 1;
+    plan->tile = plan->length;
+    plan->batch = 16 * VL / plan->length;
+    if (plan->batch < 1) plan->batch = 1;
+    plan->tiles = 1;
+    plan->units = (rows + plan->batch - 1) / plan->batch;
+    lay_out(&plan->levels, vectors, 8, 16, false, VL, 0);
+    lay_out(&plan->backward, vectors, VL == 16 ? 8 : 4, 16, false, VL, 0);
+    plan->scratch_floats = (plan->length * plan->batch + VL - 1) / VL * VL + VL;
+    plan->plain = g.dtype == FLOAT32 && g.n1 == g.p1 && g.n2 == g.p2 && g.n2_last == g.p2 && g.m1 == g.p1 &&
+                  g.m2 == g.p2 && g.m2_last == g.p2 && !g.residual && (g.p1 == 1 || (g.x1 == g.p2 && g.y1 == g.p2)) &&
+                  (g.blocks == 1 || (g.x_block == plan->length && g.y_block == plan->length)) &&
+                  (g.outer == 1 || (g.x_outer == g.blocks * plan->length && g.y_outer == g.blocks * plan->length));
+    return true;
+}
+
+// Returns null if memory ran out. factors: of the forward and of the inverse transform.
+static inline Plan *plan_make(const int64_t *geometry, const double *factors, const int32_t *order) {
+    Plan *plan = (Plan *)calloc(1, sizeof(Plan));
+    if (!plan) return 0;
+    memcpy(&plan->g, geometry, sizeof(Geometry));
+    const Geometry &g = plan->g;
+    int64_t length = plan->length = g.p1 * g.p2;
+    plan->forward_factor = factors[0];
+    plan->inverse_factor = factors[1];
+    int64_t *offsets = (int64_t *)malloc(4 * length * sizeof(int64_t));
+    plan->order = order ? (int32_t *)malloc(length * sizeof(int32_t)) : 0;
+    plan->x_offset = offsets;
+    if (!offsets || (order && !plan->order) || !(g.kind == STRIDED ? plan_strided(plan) : plan_rows(plan))) {
+        plan_free(plan);
+        return 0;
+    }
+    if (order) memcpy(plan->order, order, length * sizeof(int32_t));
+    plan->y_offset = offsets + length;
+    plan->x_offset_last = offsets + 2 * length;
+    plan->y_offset_last = offsets + 3 * length;
+    for (int64_t k = 0; k < length; k++) {
+        plan->x_offset[k] = valid_offset(k, g.p2, g.n1, g.n2, g.x1, g.x2);
+        plan->y_offset[k] = valid_offset(k, g.p2, g.m1, g.m2, g.y1, g.y2);
+        plan->x_offset_last[k] = valid_offset(k, g.p2, g.n1, g.n2_last, g.x1, g.x2);
+        plan->y_offset_last[k] = valid_offset(k, g.p2, g.m1, g.m2_last, g.y1, g.y2);
+    }
+    plan->whole = g.m1 == g.p1 && g.m2 == g.p2 && g.m2_last == g.p2;
+    plan->whole_input = g.n1 == g.p1 && g.n2 == g.p2 && g.n2_last == g.p2;
+    plan->x_aligned = ((g.p1 > 1 ? g.x1 : 0) | g.x2 | g.x_outer | g.x_block) % VL == 0;
+    plan->y_aligned = ((g.p1 > 1 ? g.y1 : 0) | g.y2 | g.y_outer | g.y_block) % VL == 0;
+    int64_t inner = g.kind == STRIDED ? g.inner : 1;
+    int64_t x_most = (g.blocks - 1) * g.x_block + largest(plan->x_offset_last, length);
+    int64_t y_most = (g.blocks - 1) * g.y_block + largest(plan->y_offset_last, length);
+    if (g.blocks > 1) {
+        int64_t x_before = (g.blocks - 2) * g.x_block + largest(plan->x_offset, length);
+        int64_t y_before = (g.blocks - 2) * g.y_block + largest(plan->y_offset, length);
+        x_most = x_before > x_most ? x_before : x_most;
+        y_most = y_before > y_most ? y_before : y_most;
+    }
+    plan->x_extent = (g.outer - 1) * g.x_outer + x_most + inner;
+    plan->y_extent = (g.outer - 1) * g.y_outer + y_most + inner;
+    return plan;
+}

@@ -1,0 +1,213 @@
+// Work along contiguous rows: stages over whole vectors first, then inside the vector by swapping lanes.
+#pragma once
+#include "call.h"
+
+// Lane l gets +1 where it keeps its sign in the butterfly with lane l ^ H, else -1.
+template <int H> static INLINE vf signs() {
+    vf s = splat(1.0f);
+    for (int l = 0; l < VL; l++) s[l] = l & H ? -1.0f : 1.0f;
+    return s;
+}
+template <int N, int LANES> struct InVector {
+    static INLINE void run(vf *v) {
+        InVector<N, LANES / 2>::run(v);
+        const vf sign = signs<LANES / 2>();
+        Each<N>::run([&](int i) UNROLLED { v[i] = v[i] * sign + Swap<LANES / 2>::of(v[i]); });
+    }
+};
+template <int N> struct InVector<N, 1> {
+    static INLINE void run(vf *) {}
+};
+
+struct RowTask {
+    const float *threshold, *scale;  // at the first coefficient of the row part
+    bool keep_first, past_cache;
+    vi first_lanes;                  // all ones in the lanes that hold a coefficient 0
+};
+
+// BATCH rows of V vectors each; LANES: length of the transform inside a vector.
+template <int V, int LANES, int KIND, int BATCH>
+static INLINE void row_batch(const float *in, float *out, const RowTask &task, const Constants &k) {
+    const int N = V * BATCH, QUAD = N < 4 ? N : 4;
+    vf v[N];
+    Each<N>::run([&](int i) UNROLLED { v[i] = load(in + i * VL); });
+    Each<BATCH>::run([&](int b) UNROLLED { Butterfly<V>::run(v + b * V); });
+    InVector<N, LANES>::run(v);
+    vf kept[BATCH];
+    Each<BATCH>::run([&](int b) UNROLLED { kept[b] = v[b * V] * k.first_factor; });
+    if (task.scale) Each<N>::run([&](int i) UNROLLED { v[i] *= load(task.scale + i % V * VL); });
+    Each<N / QUAD>::run([&](int q) UNROLLED {
+        vf t[QUAD];
+        Each<QUAD>::run([&](int i) UNROLLED { t[i] = load(task.threshold + (q * QUAD + i) % V * VL); });
+        nonlinear<QUAD, KIND>(v + q * QUAD, t, k);
+    });
+    if (task.keep_first)
+        Each<BATCH>::run([&](int b) UNROLLED { v[b * V] = task.first_lanes ? kept[b] : v[b * V]; });
+    InVector<N, LANES>::run(v);
+    Each<BATCH>::run([&](int b) UNROLLED { Butterfly<V>::run(v + b * V); });
+    if (task.past_cache) Each<N>::run([&](int i) UNROLLED { store_past_cache(out + i * VL, v[i]); });
+    else Each<N>::run([&](int i) UNROLLED { store(out + i * VL, v[i]); });
+}
+
+template <int V, int LANES, int KIND>
+static NOINLINE void row_core(const float *in, float *out, int64_t rows, const RowTask &task, const Constants &k) {
+    const int BATCH = V >= 8 ? 1 : 8 / V;
+    int64_t r = 0;
+    for (; r + BATCH <= rows; r += BATCH)
+        row_batch<V, LANES, KIND, BATCH>(in + r * V * VL, out + r * V * VL, task, k);
+    if (BATCH > 1)
+        for (; r < rows; r++) row_batch<V, LANES, KIND, 1>(in + r * V * VL, out + r * V * VL, task, k);
+}
+
+template <int KIND>
+static INLINE void run_row_core(int vectors, int64_t lanes, const float *in, float *out, int64_t rows, const RowTask &task,
+                                const Constants &k) {
+    if (vectors == 2) return row_core<2, VL, KIND>(in, out, rows, task, k);
+    if (vectors == 4) return row_core<4, VL, KIND>(in, out, rows, task, k);
+    if (vectors == 8) return row_core<8, VL, KIND>(in, out, rows, task, k);
+    if (lanes == VL) return row_core<1, VL, KIND>(in, out, rows, task, k);
+    if (lanes == 2) return row_core<1, 2, KIND>(in, out, rows, task, k);
+#if VL > 4
+    if (lanes == 4) return row_core<1, 4, KIND>(in, out, rows, task, k);
+#endif
+#if VL > 8
+    if (lanes == 8) return row_core<1, 8, KIND>(in, out, rows, task, k);
+#endif
+}
+
+template <bool PAST_CACHE>
+static NOINLINE void row_stage(int radix, const float *in, int64_t in_stride, float *out, int64_t out_stride,
+                               int64_t columns) {
+    switch (radix) {
+        case 2: return stage<2, PAST_CACHE>(in, in_stride, out, out_stride, columns);
+        case 4: return stage<4, PAST_CACHE>(in, in_stride, out, out_stride, columns);
+        case 8: return stage<8, PAST_CACHE>(in, in_stride, out, out_stride, columns);
+        default: return stage<16, PAST_CACHE>(in, in_stride, out, out_stride, columns);
+    }
+}
+
+// One part of a row at `level`, from `in` to `out` through `scratch` (all three may be the same memory).
+static void row_levels(int level, const float *in, float *out, float *scratch, const Levels &levels, const Call &call,
+                       int64_t at, bool past_cache) {
+    int radix = levels.radix[level];
+    if (level == levels.count - 1) {
+        RowTask task = {call.threshold + at, call.scale ? call.scale + at : 0, call.plan->g.keep_first && at == 0,
+                        past_cache, call.first_lanes};
+        if (call.plan->g.nonlinearity == SMOOTH) run_row_core<SMOOTH>(radix, VL, in, out, 1, task, call.constants);
+        else run_row_core<SOFT>(radix, VL, in, out, 1, task, call.constants);
+        return;
+    }
+    int64_t part = levels.rows[level + 1] * VL, stride = levels.stride[level + 1];
+    row_stage<false>(radix, in, part, scratch, stride, part / VL);
+    for (int j = 0; j < radix; j++)
+        row_levels(level + 1, scratch + j * stride, scratch + j * stride, scratch + j * stride, levels, call,
+                   at + j * part, false);
+    if (past_cache) row_stage<true>(radix, scratch, stride, out, part, part / VL);
+    else row_stage<false>(radix, scratch, stride, out, part, part / VL);
+}
+
+// Where row number `row` of a plan begins and how much of it is there.
+struct RowPlace {
+    int64_t x, y, n2, m2;
+};
+static INLINE RowPlace row_place(const Geometry &g, int64_t row) {
+    int64_t block = row % g.blocks, outer = row / g.blocks;
+    bool last = block == g.blocks - 1;
+    RowPlace p = {outer * g.x_outer + block * g.x_block, outer * g.y_outer + block * g.y_block, last ? g.n2_last : g.n2,
+                  last ? g.m2_last : g.m2};
+    return p;
+}
+
+// n1 segments of n2 elements, `stride` apart, into p1 segments of p2 floats with zeros in the rest. Whole
+// vectors are stored in rising order, so what one spills is overwritten by the next; `out` has VL to spare.
+template <class T>
+static INLINE void gather(const T *x, const T *end, int64_t n1, int64_t n2, int64_t stride, int64_t p1, int64_t p2,
+                          float *out) {
+    const vi mask = lanes_below(n2 % VL);
+    for (int64_t i = 0; i < n1; i++, x += stride, out += p2) {
+        int64_t c = 0;
+        for (; c + VL <= n2; c += VL) store(out + c, load(x + c));
+        if (c < n2) {
+            vf v = x + c + VL <= end ? load(x + c) : load_partial(x + c, n2 - c);
+            store(out + c, (vf)((vi)v & mask));
+            c += VL;
+        }
+        for (; c < p2; c += VL) store(out + c, splat(0.0f));
+    }
+    for (int64_t c = 0; c < (p1 - n1) * p2; c += VL) store(out + c, splat(0.0f));
+}
+
+// The valid m1 x m2 part of a block of rows p2 floats long, to segments `stride` apart, plus x if there is one.
+template <class T>
+static INLINE void scatter(const float *in, int64_t p2, int64_t m1, int64_t m2, int64_t stride, T *y, const T *x,
+                           int64_t x_stride, int64_t n1, int64_t n2) {
+    for (int64_t i = 0; i < m1; i++, in += p2, y += stride) {
+        int64_t c = 0;
+        for (; c < m2; c += VL) {
+            int64_t rest = m2 - c;
+            vf v = load(in + c);
+            if (x && i < n1 && c < n2) {
+                int64_t there = n2 - c;
+                v += there >= VL ? load(x + i * x_stride + c) : load_partial(x + i * x_stride + c, there);
+            }
+            // Past this segment lies the next one, written after this: whole vectors may spill into it.
+            if (rest >= VL || (!x && stride == m2 && (m1 - 1 - i) * stride + rest >= VL)) store(y + c, v);
+            else store_partial(y + c, v, rest);
+        }
+    }
+}
+
+template <class T> static void rows_forward(void *context, int64_t begin, int64_t end) {
+    Call &call = *(Call *)context;
+    const Plan &plan = *call.plan;
+    const Geometry &g = plan.g;
+    const Levels &levels = plan.levels;
+    float *scratch = arena(SCRATCH, plan.scratch_floats * sizeof(float));
+    if (!scratch) {
+        call.failed = 1;
+        return;
+    }
+    const T *x = (const T *)call.x;
+    T *y = (T *)call.y;
+    const int64_t length = plan.length, all = g.outer * g.blocks;
+    const bool single = levels.count == 1;
+    RowTask task = {call.threshold, call.scale, g.keep_first != 0, false, call.first_lanes};
+    for (int64_t unit = begin; unit < end; unit++) {
+        int64_t row = unit * plan.batch, rows = all - row < plan.batch ? all - row : plan.batch;
+        // Rows shorter than a vector share one; a part-filled last vector goes through scratch.
+        int64_t vectors = length >= VL ? rows : rows * length / VL;
+        bool direct = plan.plain && (length >= VL || rows * length % VL == 0);
+        if (direct) {
+            const float *in = (const float *)call.x + row * length;
+            float *out = (float *)call.y + row * length;
+            bool past_cache = call.past_cache && (uintptr_t)out % sizeof(vf) == 0;
+            if (!single) {
+                row_levels(0, in, out, scratch, levels, call, 0, past_cache);
+                continue;
+            }
+            task.past_cache = past_cache;
+            if (g.nonlinearity == SMOOTH)
+                run_row_core<SMOOTH>(levels.radix[0], length, in, out, vectors, task, call.constants);
+            else run_row_core<SOFT>(levels.radix[0], length, in, out, vectors, task, call.constants);
+            continue;
+        }
+        for (int64_t r = 0; r < rows; r++) {
+            RowPlace p = row_place(g, row + r);
+            gather(x + p.x, x + plan.x_extent, g.n1, p.n2, g.x1, g.p1, g.p2, scratch + r * length);
+        }
+        task.past_cache = false;
+        if (!single) row_levels(0, scratch, scratch, scratch, levels, call, 0, false);
+        else if (g.nonlinearity == SMOOTH)
+            run_row_core<SMOOTH>(levels.radix[0], length, scratch, scratch, length >= VL ? rows : (rows * length + VL - 1) / VL,
+                                 task, call.constants);
+        else
+            run_row_core<SOFT>(levels.radix[0], length, scratch, scratch, length >= VL ? rows : (rows * length + VL - 1) / VL,
+                               task, call.constants);
+        for (int64_t r = 0; r < rows; r++) {
+            RowPlace p = row_place(g, row + r);
+            scatter(scratch + r * length, g.p2, g.m1, p.m2, g.y1, y + p.y, g.residual ? x + p.x : (const T *)0, g.x1, g.n1,
+                    p.n2);
+        }
+    }
+    if (call.past_cache) fence_stores();
+}

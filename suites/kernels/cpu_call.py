@@ -1,0 +1,135 @@
+"""Calls of the CPU kernels on torch tensors, with as little Python between as there can be."""
+
+from typing import Any, Dict, Optional, Tuple
+
+import torch
+from torch import Tensor
+
+from suites.kernels.build import home_as_tilde
+from suites.kernels.geometry import Spec, dense_like
+from suites.kernels.library import Loaded, load
+from suites.kernels.machine import cpu_features
+from suites.kernels.planned import DTYPES, Plans
+
+_state = {}  # type: Dict[str, Any]
+
+
+def loaded() -> Loaded:
+    """Return the library, built and loaded on the first call of this process."""
+    if "loaded" not in _state:
+        found = load()
+        _state["plans"] = None if found.handle is None else Plans(found.handle)
+        _state["loaded"] = found
+    return _state["loaded"]
+
+
+def reason(x: Tensor, spec: Spec) -> Optional[str]:
+    """Return why the CPU kernels do not take ``x``, in a sentence, or ``None`` if they do."""
+    if x.dtype not in DTYPES:
+        return "the CPU kernels do float32, bfloat16 and float16, not {}".format(str(x.dtype).replace("torch.", ""))
+    if x.layout != torch.strided:
+        return "the CPU kernels do dense tensors only"
+    if loaded().handle is None:
+        return loaded().reason
+    return _state["plans"].get(x, spec).reason
+
+
+def _table(table: Tensor) -> Tensor:
+    table = table.detach()
+    if table.dtype is not torch.float32:
+        table = table.float()
+    return table if table.is_contiguous() else table.contiguous()
+
+
+def fast(x: Tensor, threshold: Tensor, scale: Optional[Tensor], spec: Spec,
+         out: Optional[Tensor]) -> Optional[Tensor]:
+    """Run the forward if a kernel takes it as it is, else return ``None`` and leave it to the long way."""
+    if type(x) is not Tensor or x.dtype not in DTYPES or x.device.type != "cpu" or x.layout is not torch.strided:
+        return None
+    plans = _state.get("plans")
+    if plans is None:
+        if loaded().handle is None:
+            return None
+        plans = _state["plans"]
+    if x.dim() < 2 or (len(spec.dims) == 2 and x.dim() != 4):
+        return None
+    plan = plans.get(x, spec)
+    if plan.reason is not None or plan.x_strides is not None:
+        return None
+    if threshold.dtype is not torch.float32 or not threshold.is_contiguous() or threshold.numel() != plan.length:
+        return None
+    if out is None:
+        out = torch.empty_strided(plan.shape, plan.strides, dtype=x.dtype)
+    elif out.dtype is not x.dtype or out.shape != plan.shape or out.stride() != plan.strides:
+        return None
+    if scale is None:
+        scale_pointer = None
+    elif scale.dtype is not torch.float32 or not scale.is_contiguous() or scale.numel() != plan.length:
+        return None
+    else:
+        scale_pointer = scale.data_ptr()
+    if _state["loaded"].handle.wht_forward(plan.pointer, x.data_ptr(), out.data_ptr(), threshold.data_ptr(),
+                                           scale_pointer, torch.get_num_threads()):
+        raise MemoryError("no memory for the kernel's scratch: close other programs")
+    return out
+
+
+def _with_strides(x: Tensor, strides: Optional[Tuple[int, ...]]) -> Tensor:
+    """Return ``x`` laid out with ``strides``: itself if it is, else a copy."""
+    if strides is None or x.stride() == strides:
+        return x
+    return torch.empty_strided(x.shape, strides, dtype=x.dtype).copy_(x)
+
+
+def forward(x: Tensor, threshold: Tensor, scale: Optional[Tensor], spec: Spec) -> Tensor:
+    """Return the layer's output for tensors that :func:`reason` has nothing against."""
+    library = loaded().handle
+    x = x.detach()
+    plan = _state["plans"].get(x, spec)
+    x = _with_strides(x, plan.x_strides)
+    y = torch.empty_strided(plan.shape, plan.strides, dtype=x.dtype)
+    threshold, scale = _table(threshold), None if scale is None else _table(scale)
+    if library.wht_forward(plan.pointer, x.data_ptr(), y.data_ptr(), threshold.data_ptr(),
+                           None if scale is None else scale.data_ptr(), torch.get_num_threads()):
+        raise MemoryError("no memory for the kernel's scratch: close other programs")
+    return y
+
+
+def backward(gradient: Tensor, x: Tensor, threshold: Tensor, scale: Optional[Tensor],
+             spec: Spec) -> Tuple[Tensor, Tensor, Tensor]:
+    """Return the gradients of x, threshold and scale (empty without one), shaped and typed like them."""
+    library = loaded().handle
+    x = _with_strides(x.detach(), tuple(dense_like(x.shape, x.stride())))
+    plan = _state["plans"].get(x, spec)
+    gradient = _with_strides(gradient.detach().to(x.dtype), plan.strides)
+    g_x = torch.empty_strided(x.shape, x.stride(), dtype=x.dtype)
+    if plan.keep_zero:
+        g_x.zero_()
+    g_threshold = torch.empty(threshold.shape, dtype=torch.float32)
+    g_scale = torch.empty(0 if scale is None else scale.shape, dtype=torch.float32)
+    threshold_32, scale_32 = _table(threshold), None if scale is None else _table(scale)
+    if library.wht_backward(plan.pointer, x.data_ptr(), gradient.data_ptr(), g_x.data_ptr(), threshold_32.data_ptr(),
+                            None if scale_32 is None else scale_32.data_ptr(), g_threshold.data_ptr(),
+                            None if scale is None else g_scale.data_ptr(), torch.get_num_threads()):
+        raise MemoryError("no memory for the kernel's scratch: close other programs")
+    return g_x, g_threshold.to(threshold.dtype), g_scale.to(x.dtype if scale is None else scale.dtype)
+
+
+def describe() -> Dict[str, Any]:
+    """Return the CPU half of :func:`suites.kernels.status`."""
+    found = loaded()
+    built = found.built
+    return {
+        "available": found.handle is not None,
+        "reason": found.reason,
+        "remedy": None if found.handle is not None else "install a C++ compiler (apt install g++), or set CXX",
+        "compiler": None if built is None else built.compiler,
+        "compiler_version": None if built is None else built.compiler_version,
+        "flags": [] if built is None else list(built.flags),
+        "library": None if built is None or built.path is None else home_as_tilde(built.path),
+        "log": None if built is None or built.log is None else home_as_tilde(built.log),
+        "build_seconds": None if built is None else built.seconds,
+        "vector_bytes": found.vector_bytes,
+        "threads": found.pool,
+        "features": cpu_features(),
+    }

@@ -1,0 +1,84 @@
+"""The fused layer for torch: which kernel takes a call, and the gradient rule around it."""
+
+from typing import Any, Dict, Optional, Sequence
+
+import torch
+from torch import Tensor
+
+from suites.kernels import cpu_call, operator
+from suites.kernels.geometry import Spec, check_spec, out_shape, padded
+from suites.kernels.plain import plain_layer
+
+_SPECS = {}  # type: Dict[Tuple, Spec]
+
+
+def spec_of(dims: Sequence[int], block: Optional[int], nonlinearity: str, threshold_mode: str, residual: bool,
+            keep_first: bool, norm: str, order: str, out_channels: Optional[int]) -> Spec:
+    """Return the checked options; raises ``ValueError`` for one that has no meaning."""
+    spec = Spec(tuple(dims), block, nonlinearity, threshold_mode, bool(residual), bool(keep_first), norm, order,
+                out_channels)
+    check_spec(spec)
+    return spec
+
+
+def check_call(x: Tensor, threshold: Tensor, scale: Optional[Tensor], spec: Spec) -> None:
+    """Raise ``ValueError`` in one sentence if the tensors do not fit together."""
+    least = 4 if spec.dims == (2, 3) else 2
+    if x.dim() < least or (spec.dims == (2, 3) and x.dim() != 4):
+        raise ValueError("x has {} dimensions: dims {} needs {}".format(
+            x.dim(), spec.dims, "(N, C, H, W)" if least == 4 else "(N, C, ...)"))
+    if x.numel() and min(x.shape) < 1 or not x.is_floating_point():
+        raise ValueError("x is {}: use a floating-point tensor".format(x.dtype))
+    p1, p2 = padded(x.shape, spec)
+    for name, table in (("threshold", threshold), ("scale", scale)):
+        if table is not None and table.numel() != p1 * p2:
+            raise ValueError("{} has {} values: this layer has {} coefficients".format(name, table.numel(), p1 * p2))
+        if table is not None and table.device != x.device:
+            raise ValueError("{} is on {}, x on {}: move them to one device".format(name, table.device, x.device))
+
+
+def reason_not_fused(x: Tensor, spec: Spec) -> Optional[str]:
+    """Return why plain torch would run for ``x``, in one sentence, or ``None`` if a kernel will."""
+    if x.device.type == "cpu":
+        return cpu_call.reason(x, spec)
+    if x.device.type == "cuda":
+        return operator.cuda_reason(x, spec)
+    return "there is no kernel for the device '{}'".format(x.device.type)
+
+
+def run_layer(x: Tensor, threshold: Tensor, scale: Optional[Tensor], dims: Sequence[int], block: Optional[int],
+              nonlinearity: str, threshold_mode: str, residual: bool, keep_first: bool, norm: str, order: str,
+              out_channels: Optional[int], out: Optional[Tensor]) -> Tensor:
+    """Run :func:`suites.kernels.fused_layer`."""
+    if operator.is_compiling():
+        spec = spec_of(dims, block, nonlinearity, threshold_mode, residual, keep_first, norm, order, out_channels)
+        return operator.apply(x, threshold, scale, spec)
+    options = (dims, block, nonlinearity, threshold_mode, residual, keep_first, norm, order, out_channels)
+    spec_found = _SPECS.get(options) if isinstance(dims, tuple) else None
+    if spec_found is None:
+        spec_found = spec_of(*options)
+        if len(_SPECS) < 1024:
+            _SPECS[options if isinstance(dims, tuple) else (tuple(dims),) + options[1:]] = spec_found
+    grad = torch.is_grad_enabled() and (x.requires_grad or threshold.requires_grad
+                                        or (scale is not None and scale.requires_grad))
+    if not grad:
+        y = cpu_call.fast(x, threshold, scale, spec_found, out)
+        if y is not None:
+            return y
+    check_call(x, threshold, scale, spec_found)
+    if out is not None:
+        if grad:
+            raise ValueError("out cannot be given where a gradient is asked for: call under torch.no_grad()")
+        expected = out_shape(x.shape, spec_found)
+        if tuple(out.shape) != expected or out.dtype != x.dtype or out.device != x.device:
+            raise ValueError("out is {} {} on {}: this call needs {} {} on {}".format(
+                tuple(out.shape), out.dtype, out.device, expected, x.dtype, x.device))
+        return out.copy_(operator.apply(x, threshold, scale, spec_found))
+    if reason_not_fused(x, spec_found) is not None:
+        return plain_layer(x, threshold, scale, spec_found)
+    return operator.apply(x, threshold, scale, spec_found)
+
+
+def describe() -> Dict[str, Any]:
+    """Return :func:`suites.kernels.status`."""
+    return {"cpu": cpu_call.describe(), "cuda": operator.describe_cuda(), "operator": operator.describe_binding()}
