@@ -67,7 +67,7 @@ def run(suite: Optional[str], out: str, resume: Optional[str], no_report: bool, 
     from harness.record import RecordError, load_run
 
     try:
-        probed = launch.probe()
+        probed = launch.probe(choices["device"], choices["power"])
         if resume is not None:
             found = load_run(find_run(resume, out))
             if suite not in (None, found.suite):

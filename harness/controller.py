@@ -5,7 +5,7 @@ the layers. All it decides is which unit comes next; what the samples mean is fo
 """
 
 import time
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set
 
 from harness.allocator import heap_environment
 from harness.plan import Comparison, comparison_to_dict
@@ -27,6 +27,7 @@ class RunPlan(NamedTuple):
     comparisons: Sequence[Comparison]
     settings: Settings
     rule: Dict[str, Any]
+    no_energy: Optional[str] = None  # why no power can be read here; None where a meter answers
 
 
 class Controller:
@@ -43,6 +44,7 @@ class Controller:
         self._runner = runner
         self._clock = clock
         self._sampled_s = 0.0  # spent of the budget
+        self._said: Set[str] = set()
 
     def run(self) -> None:
         """Do every unit that the record lacks. ``KeyboardInterrupt`` passes through; the record is whole."""
@@ -80,7 +82,7 @@ class Controller:
             first = to_confirm(self._launches(comparison), launch) if launch > 1 else None
             reason = self._not_timed(comparison, ids, baseline)
             if reason is not None and launch == 1:
-                self._record(unit, Outcome(None, reason, 0.0))
+                self._skip(unit, reason)
             elif reason is None and (launch == 1 or first):
                 job = self._job("time", comparison, ids, launch=launch, rule=self.plan.rule,
                                 role="first" if launch == 1 else "confirm", first=first,
@@ -95,7 +97,12 @@ class Controller:
         self._case_by_case("memory", comparison)
 
     def _energy(self, comparison: Comparison) -> None:
-        self._case_by_case("energy", comparison, power=self.settings.power)
+        if self.plan.no_energy is None:
+            self._case_by_case("energy", comparison, power=self.settings.power)
+            return
+        for unit in all_units(comparison, ("energy",), 1):
+            if not self._is_done(unit):
+                self._skip(unit, self.plan.no_energy)
 
     def _case_by_case(self, name: str, comparison: Comparison, **extra: Any) -> None:
         fit = set(self._runnable(comparison))
@@ -103,7 +110,7 @@ class Controller:
             if unit.case in fit:
                 self._unit(unit, self._job(name, comparison, [unit.case], **extra))
             elif not self._is_done(unit):
-                self._record(unit, Outcome(None, self._why_unfit(comparison, unit.case), 0.0))
+                self._skip(unit, self._why_unfit(comparison, unit.case))
 
     # What earlier lines say ----------------------------------------------------------------------
 
@@ -146,19 +153,32 @@ class Controller:
             progress=lambda m: self.progress.within(m["done"], m["total"], m["what"], m.get("left_s")))
         return self._record(unit, outcome, planned)
 
+    def _skip(self, unit: Unit, reason: str) -> None:
+        """Record that ``unit`` was not tried, and why; each reason is said to the user once."""
+        self._write(unit, "skipped", Outcome(None, reason, 0.0))
+        self.progress.skip(1)
+        text = "{}: not measured: {}".format(unit.name if unit.name == "energy" else unit, reason)
+        if text not in self._said:
+            self._said.add(text)
+            self.progress.note(text)
+
     def _record(self, unit: Unit, outcome: Outcome, planned: bool = True) -> Dict[str, Any]:
-        line = dict(outcome.payload or {}, kind="pass", comparison=unit.comparison, case=unit.case,
-                    status="ok" if outcome.ok else "failed", reason=outcome.reason,
-                    seconds=round(outcome.seconds, 3), started_s=round(self._clock() - outcome.seconds, 3))
-        line["pass"] = unit.name
-        if unit.launch is not None:
-            line["launch"] = unit.launch
-        self.writer.append(line)
-        self.lines.append(line)
+        line = self._write(unit, "ok" if outcome.ok else "failed", outcome)
         text = "{}: {}".format(unit, "done in {:.1f} s".format(outcome.seconds) if outcome.ok else
                                "failed: {}".format(outcome.reason))
         if planned:
             self.progress.unit_done(text)
         else:
             self.progress.note(text)
+        return line
+
+    def _write(self, unit: Unit, status: str, outcome: Outcome) -> Dict[str, Any]:
+        line = dict(outcome.payload or {}, kind="pass", comparison=unit.comparison, case=unit.case, status=status,
+                    reason=outcome.reason, seconds=round(outcome.seconds, 3),
+                    started_s=round(self._clock() - outcome.seconds, 3))
+        line["pass"] = unit.name
+        if unit.launch is not None:
+            line["launch"] = unit.launch
+        self.writer.append(line)
+        self.lines.append(line)
         return line

@@ -36,9 +36,10 @@ class Wishes(NamedTuple):
     lock_clocks: bool = False
 
 
-def probe(status: Optional[List[str]] = None) -> Dict[str, Any]:
-    """Ask a worker what torch is here; raises :class:`LaunchError` if it cannot answer."""
-    outcome = run_worker({"pass": "probe", "status": status or []}, PROBE_LIMIT_S)
+def probe(device: Optional[str] = None, power: Optional[str] = None,
+          status: Optional[List[str]] = None) -> Dict[str, Any]:
+    """Ask a worker what torch and the meters are here; raises :class:`LaunchError` if it cannot answer."""
+    outcome = run_worker({"pass": "probe", "device": device, "power": power, "status": status or []}, PROBE_LIMIT_S)
     if outcome.payload is None:
         raise LaunchError("The first worker {}.".format(outcome.reason))
     return outcome.payload
@@ -60,6 +61,15 @@ def settle(wishes: Wishes, probed: Dict[str, Any]) -> Settings:
         launches=wishes.launches or (1 if wishes.quick else int(probed["rule"]["launches"])),
         budget_s=wishes.budget_s or (45.0 if wishes.quick else 480.0),
         limit_s=wishes.limit_s, only=wishes.only, power=wishes.power, lock_clocks=wishes.lock_clocks)
+
+
+def why_no_energy(meters: List[Dict[str, Any]]) -> Optional[str]:
+    """Return in one sentence why no power can be read here, ``None`` if a meter was chosen."""
+    power = [entry for entry in meters if entry["quantity"] == "power"]
+    if any(entry["chosen"] for entry in power):
+        return None
+    return "no power meter answers here ({}): './run_bench.sh doctor' gives each one's reason and remedy".format(
+        ", ".join(entry["name"] for entry in power) or "none is known")
 
 
 def run_id(suite: str, settings: Settings, now: Optional[float] = None) -> str:
@@ -95,9 +105,11 @@ def carry_on(run: Run, argv: List[str], probed: Dict[str, Any], progress: PlainP
     Writes a ``session`` line first and an ``end`` line last, also after Ctrl-C.
     """
     writer = RecordWriter(run.folder)
-    found = dict(environment if environment is not None else collect(), torch=probed["torch"], gpu=probed["gpu"])
+    found = dict(environment if environment is not None else collect(), torch=probed["torch"], gpu=probed["gpu"],
+                 meters=probed["meters"])
     writer.append({"kind": "session", "argv": argv, "started": utc_now(), "environment": found})
-    plan = RunPlan(run.comparisons, settings_from_dict(run.header["settings"]), run.header["rule"])
+    plan = RunPlan(run.comparisons, settings_from_dict(run.header["settings"]), run.header["rule"],
+                   why_no_energy(probed["meters"]))
     controller = Controller(plan, writer, run.passes(), progress)
     status = "interrupted"
     try:

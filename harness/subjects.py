@@ -1,6 +1,6 @@
 """Inside a worker: the input of a case and the subject its builder makes of it. Imports torch."""
 
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Sequence, Tuple
 
 import torch
 
@@ -63,6 +63,7 @@ def as_tensors(output: Any) -> List[Any]:
     return list(output) if isinstance(output, (tuple, list)) else [output]
 
 
-def cases_of(comparison: Comparison, names: Sequence[str]) -> List[Case]:
+def cases_of(comparison: Comparison, names: Iterable[str]) -> List[Case]:
     """Return the cases of ``comparison`` whose ids are in ``names``, in the plan's order."""
-    return [case for case in comparison.cases if comparison.case_id(case) in set(names)]
+    wanted = set(names)
+    return [case for case in comparison.cases if comparison.case_id(case) in wanted]

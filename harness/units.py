@@ -11,6 +11,9 @@ from harness.plan import Comparison
 #: The passes in the order they run inside a comparison.
 ORDER = ("verify", "time", "memory", "energy")
 
+#: Seconds of sampling that any launch may take.
+LEAST_SHARE_S = 2.0
+
 
 class Unit(NamedTuple):
     """One job: ``case`` is a case id or ``None`` for the whole comparison; ``launch`` counts from 1."""
@@ -62,11 +65,12 @@ def runnable(comparison: Comparison, lines: Sequence[Dict[str, Any]]) -> List[st
 def time_shares(budget_s: float, comparisons_left: int, launches: int, cap_s: float) -> List[float]:
     """Split what is left of the budget: seconds of sampling for each launch of the next comparison.
 
-    Confirming launches start at a quarter of the first one's rounds, so they get half its share each.
+    Confirming launches start at a quarter of the first one's rounds, so they get half its share each. Even
+    with nothing left each gets :data:`LEAST_SHARE_S`, since a comparison half done tells nothing.
     """
     share = max(0.0, budget_s) / max(1, comparisons_left)
     weights = [1.0] + [0.5] * (launches - 1)
-    return [min(cap_s, share * weight / sum(weights)) for weight in weights]
+    return [max(LEAST_SHARE_S, min(cap_s, share * weight / sum(weights))) for weight in weights]
 
 
 def to_confirm(launches: Sequence[Dict[str, Any]], launch: int) -> Dict[str, Dict[str, Any]]:

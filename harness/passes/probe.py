@@ -5,16 +5,17 @@ import sys
 from typing import Any, Callable, Dict
 
 from harness.allocator import describe_heap
+from harness.meters import survey
 from harness.statistics.rule import Rule, rule_to_dict
 from harness.worker import describe, resolve
 
 
 def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
-    """Return the ``torch`` and ``gpu`` sections, the rule's numbers and what each ``job['status']`` function says.
+    """Return ``torch``, ``gpu`` and ``meters`` sections, the rule's numbers, what ``job['status']`` functions say.
 
     Where torch cannot be imported its version is ``None`` with the reason.
     """
-    payload: Dict[str, Any] = {"torch": {"version": None}, "gpu": {"name": None}, "status": {},
+    payload: Dict[str, Any] = {"torch": {"version": None}, "gpu": {"name": None}, "meters": [], "status": {},
                                "heap": describe_heap(os.environ), "rule": rule_to_dict(Rule())}
     try:
         import torch
@@ -25,6 +26,8 @@ def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
         return payload
     payload["torch"] = torch_section(torch)
     payload["gpu"] = gpu_section(torch)
+    device = job.get("device") or ("cuda" if payload["gpu"]["name"] else "cpu")
+    payload["meters"] = survey(job.get("power"), device=device)
     for name in job.get("status", []):
         try:
             payload["status"][name] = resolve(name)()

@@ -42,14 +42,14 @@ class FakeWorkers:
         return [(job["pass"], job.get("launch") or len(job["cases"])) for job in self.jobs]
 
 
-def run(tmp_path, workers, comparisons=(ONE,), **settings):
+def run(tmp_path, workers, comparisons=(ONE,), no_energy=None, **settings):
     settings = Settings("cpu", 1, **dict({"launches": 4, "passes": ("verify", "time", "memory")}, **settings))
     writer = RecordWriter(str(tmp_path))
     if not (tmp_path / "record.jsonl").exists():
         writer.append({"kind": "run", "format": 1, "id": "r", "suite": "s", "comparisons": []})
     said = []
     lines = load_run(str(tmp_path)).passes()
-    plan = RunPlan(comparisons, settings, {"factor": 0.02})
+    plan = RunPlan(comparisons, settings, {"factor": 0.02}, no_energy)
     Controller(plan, writer, lines, PlainProgress(said.append), workers).run()
     return load_run(str(tmp_path)), said
 
@@ -79,7 +79,7 @@ def test_a_wrong_layer_is_neither_timed_nor_measured_and_the_record_says_why(tmp
     recorded, _ = run(tmp_path, workers)
     assert all("1d/wht-matrix" not in job["cases"] for job in workers.jobs if job["pass"] != "verify")
     line = recorded.passes("memory", case="1d/wht-matrix")[0]
-    assert line["status"] == "failed" and "error too large" in line["reason"]
+    assert line["status"] == "skipped" and "error too large" in line["reason"]
 
 
 def test_a_wrong_baseline_leaves_nothing_to_compare(tmp_path):
@@ -140,6 +140,14 @@ def test_a_contradicted_rival_leaves_the_later_launches(tmp_path):
     run(tmp_path, workers)
     assert [sorted(job["first"]["hot"]) for job in workers.jobs if job.get("role") == "confirm"] == [
         ["1d/wht-butterfly", "1d/wht-matrix"], ["1d/wht-butterfly"], ["1d/wht-butterfly"]]
+
+
+def test_without_a_power_meter_every_energy_line_says_why_and_the_user_hears_it_once(tmp_path):
+    workers = FakeWorkers()
+    recorded, said = run(tmp_path, workers, no_energy="no power meter answers here", passes=("verify", "energy"))
+    assert [line["reason"] for line in recorded.passes("energy")] == ["no power meter answers here"] * 3
+    assert [job["pass"] for job in workers.jobs] == ["verify"]
+    assert sum("no power meter" in line for line in said) == 1
 
 
 def test_plain_progress_tells_the_time_left():

@@ -1,0 +1,119 @@
+"""What can be measured on this machine and what cannot, each with its reason and the remedy."""
+
+import os
+import sys
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+
+from harness.environment import collect
+from harness.launch import probe
+
+#: Optional parts that say for themselves how they are: functions without arguments, run in a worker.
+STATUS = ("suites.kernels:status",)
+
+
+class Finding(NamedTuple):
+    """One line of the answer: ``ok`` is ``None`` for plain information."""
+
+    subject: str
+    ok: Optional[bool]
+    text: str
+    remedy: Optional[str] = None
+
+
+def examine() -> List[Finding]:
+    """Probe this machine with a worker and return the findings, in the order they are read."""
+    environment = collect()
+    probed = probe(status=list(STATUS))
+    return (machine_findings(environment) + torch_findings(probed) + meter_findings(probed["meters"])
+            + status_findings(probed["status"]) + environment_findings(environment))
+
+
+def machine_findings(environment: Dict[str, Any]) -> List[Finding]:
+    """Return what machine this is."""
+    board, cpu, memory = environment["board"], environment["cpu"], environment["memory"]
+    jetpack = ", JetPack {} (L4T {})".format(board["jetpack"] or "unknown", board["l4t"]) if board["l4t"] else ""
+    return [Finding("machine", None, "{}{}; {} x {}; {:.1f} GB RAM; {}; Python {}".format(
+        board["model"] or "unnamed", jetpack, cpu["cores"], cpu["model"], memory["total_bytes"] / 1e9,
+        environment["os"]["distribution"], environment["python"]["version"]))]
+
+
+def torch_findings(probed: Dict[str, Any]) -> List[Finding]:
+    """Return whether layers can be timed on the CPU and on a CUDA device."""
+    torch, gpu = probed["torch"], probed["gpu"]
+    if torch["version"] is None:
+        return [Finding("time", False, torch["version_reason"], "remove .venv and start ./run_bench.sh again")]
+    findings = [Finding("time on the CPU", True, "torch {}, {} threads, oneDNN {}".format(
+        torch["version"], torch["threads"], "yes" if torch["mkldnn"] else "no"))]
+    if gpu["name"] is not None:
+        findings.append(Finding("time on CUDA", True, "{}, compute capability {}, CUDA {}, cuDNN {}".format(
+            gpu["name"], gpu["capability"], torch["cuda"], torch["cudnn"])))
+    else:
+        remedy = ("install a torch built for CUDA (on a Jetson NVIDIA's own wheel)" if torch["cuda"] is None
+                  else "check the driver with nvidia-smi")
+        findings.append(Finding("time on CUDA", False, "{}; {}".format(gpu["name_reason"], torch["cuda_reason"])
+                                if torch["cuda_reason"] else gpu["name_reason"], remedy))
+    return findings
+
+
+def meter_findings(meters: Sequence[Dict[str, Any]]) -> List[Finding]:
+    """Return every meter of every quantity: the chosen one, others that would do, and each refusal."""
+    findings = []
+    for entry in meters:
+        text = "chosen" if entry["chosen"] else ("would do too" if entry["available"] else entry["reason"])
+        findings.append(Finding("{} by {}".format(entry["quantity"], entry["name"]), bool(entry["available"]), text,
+                                entry["remedy"]))
+    return findings
+
+
+def status_findings(status: Dict[str, Any]) -> List[Finding]:
+    """Return what optional parts said: each a dict of lines, or of name to {available, reason, remedy}."""
+    findings = []
+    for part, said in sorted(status.items()):
+        for name, entry in sorted(said.items()) if isinstance(said.get("available"), type(None)) else [(part, said)]:
+            if isinstance(entry, dict):
+                available = bool(entry.get("available"))
+                findings.append(Finding(name, available, entry.get("reason") or entry.get("detail") or "ready",
+                                        entry.get("remedy")))
+            else:
+                findings.append(Finding(name, None, str(entry)))
+    return findings
+
+
+def environment_findings(environment: Dict[str, Any]) -> List[Finding]:
+    """Return what would weaken a run started now."""
+    memory, system = environment["memory"], environment["os"]
+    findings = []
+    if memory["swap_used_bytes"]:
+        findings.append(Finding("swap", False, "{:.0f} MB of swap are in use, so RAM figures of different times do "
+                                "not compare".format(memory["swap_used_bytes"] / 1e6),
+                                "close programs, then: sudo swapoff -a && sudo swapon -a"))
+    if system["load_1min"] is not None and system["load_1min"] > 0.5:
+        findings.append(Finding("other load", False, "the load average is {:.1f}: something else is computing".format(
+            system["load_1min"]), "close it; on a Jetson: sudo systemctl isolate multi-user.target"))
+    if environment["python"]["packages"]["matplotlib"] is None:
+        findings.append(Finding("publication figures", False, "matplotlib is not installed", "pip install matplotlib, "
+                                "or make them on another machine: ./run_bench.sh report RUN"))
+    return findings
+
+
+def print_findings(findings: Sequence[Finding]) -> None:
+    """Print the findings as a table; plain ASCII where the terminal cannot show more."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    utf8 = (sys.stdout.encoding or "ascii").lower().replace("-", "") == "utf8"
+    console = Console(width=None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "100")),
+                      no_color=True if os.environ.get("NO_COLOR") else None)
+    table = Table(box=box.SIMPLE_HEAD if utf8 else box.ASCII2, show_edge=False)
+    for column in ("", "What", "Finding and remedy"):
+        table.add_column(column, no_wrap=column in ("", "What"))
+    signs = {True: ("yes", "green"), False: ("no", "red"), None: ("", "")}
+    for finding in findings:
+        sign, style = signs[finding.ok]
+        text = Text(finding.text)
+        if finding.remedy and not finding.ok:
+            text.append("\n-> " + finding.remedy, style="bold")
+        table.add_row(Text(sign, style=style), Text(finding.subject), text)
+    console.print(table)
