@@ -95,4 +95,13 @@ def comparisons(target: Target) -> List[Comparison]:
             two_dimensional(target, WIDE), two_dimensional(target, SMALL), published_1d(), published_2d()]
 
 
-SUITE = Suite("paper", "The papers' 1-D and 2-D Walsh-Hadamard layers at the papers' shapes", comparisons)
+#: The two that take minutes: a second layout, and 193 GFLOP of 3x3 convolution per call.
+NOT_QUICK = ("1d-32x32-channels-last", "2d-32x32")
+
+
+def quick(every: List[Comparison]) -> List[Comparison]:
+    """Return the comparisons that ``--quick`` runs: each claim once, at the shapes that take seconds."""
+    return [comparison for comparison in every if comparison.id not in NOT_QUICK]
+
+
+SUITE = Suite("paper", "The papers' 1-D and 2-D Walsh-Hadamard layers at the papers' shapes", comparisons, quick)

@@ -100,7 +100,8 @@ def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
     rss_peak, rss_reason = window.stop()
     payload: Dict[str, Any] = {
         "stages": stages, "calls": calls, "samples": sampler.samples, "sampling_period_s": PERIOD_S,
-        "ram_resolution_bytes": 1024, "ram_baseline_bytes": stages["input"]["ram_used_bytes"],
+        "ram_resolution_bytes": 1024, "ram_peak_bytes": sampler.ram_peak_bytes,
+        "ram_baseline_bytes": stages["input"]["ram_used_bytes"],
         "rss_peak_bytes": rss_peak, "implementation": subject.implementation,
     }
     if rss_peak is None:
@@ -139,6 +140,9 @@ def _deltas(stages: Dict[str, Dict[str, Optional[int]]], rss_peak: Optional[int]
     }
     reasons = {"nvmap_delta_bytes": "this kernel reports no NvMapMemUsed",
                "uss_delta_peak_bytes": "the kernel shows no smaps of this process"}
+    if figures["ram_delta_peak_bytes"] is not None and figures["ram_delta_peak_bytes"] < 0:
+        figures["ram_delta_peak_bytes"] = None
+        reasons["ram_delta_peak_bytes"] = "other programs freed memory meanwhile: close them and run again"
     figures.update({key + "_reason": text for key, text in reasons.items() if figures[key] is None})
     return figures
 
