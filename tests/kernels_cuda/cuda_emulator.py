@@ -68,10 +68,12 @@ class Emulator:
             backward: bool) -> forms.Geometry:
         """Name the kernel for ``plan`` and return its form."""
         form = forms.choose(plan, backward, self.arch, self.multiprocessors)
-        names = forms.macros(plan, options, scaled, str(x.dtype).replace("torch.", ""), form, backward)
+        names = forms.macros(plan, options, scaled, str(x.dtype).replace("torch.", ""), form, backward,
+                             fixed=False)
         for name, value in names.items():
             known = self.library.emulator_set(name.encode(), value)
-            assert known or name in ("WHT_FORWARD", "WHT_BACKWARD", "WHT_MIN_BLOCKS", "WHT_DYNAMIC_SHARED")
+            assert known or name in ("WHT_FORWARD", "WHT_BACKWARD", "WHT_MIN_BLOCKS", "WHT_DYNAMIC_SHARED",
+                                      "WHT_FIXED")
         return form
 
     def _tensors(self, call: arguments.Params, **tensors: Optional[torch.Tensor]) -> None:

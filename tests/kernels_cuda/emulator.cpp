@@ -45,11 +45,14 @@ WHT_SETTINGS(DECLARE)
 #define WHT_RESIDUAL setting::RESIDUAL
 
 typedef long long wht_int64;
+#define WHT_FIXED 0
 #define WHT_SLOT_ARRAY 64
 #define WHT_INLINE static
 #define WHT_KERNEL static void
 #define WHT_SMALL_KERNEL static void
 #define WHT_UNROLL
+#define WHT_OPAQUE(value) (void)(value)
+#define WHT_OPAQUE_INT(value) (void)(value)
 
 namespace {
 

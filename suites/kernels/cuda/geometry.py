@@ -14,7 +14,7 @@ WIDE_ARCH = 70
 
 
 class Geometry(NamedTuple):
-    """Form of a kernel; see the head of ``layer.cu`` for the letters.
+    """Form of a kernel; see the head of ``target.cuh`` for the letters.
 
     E ``slots``, G ``lanes``, P ``pixels``, Q ``tiles``, R ``rounds``; ``min_blocks``: blocks that are to fit on
     a multiprocessor together, which bounds the registers.
@@ -47,6 +47,8 @@ class Geometry(NamedTuple):
         if backward:
             parts = max(self.pixels // 32, 1) if strided else self.tiles * (self.slots * self.lanes // points)
             words = max(words, parts * points)
+            if self.slots == 64:
+                words += self.slots // min(self.pixels, 8) * self.threads
         return 4 * max(words, 1)
 
     def units_per_block(self, points: int, strided: bool) -> int:
@@ -92,12 +94,21 @@ def choose(work: Work, backward: bool, arch: int, multiprocessors: int) -> Geome
     return form
 
 
-def macros(work: Work, options: Options, scaled: bool, dtype: str, geometry: Geometry,
-           backward: bool) -> Dict[str, int]:
-    """Return the macros that name the kernel in ``layer.cu``."""
+def macros(work: Work, options: Options, scaled: bool, dtype: str, geometry: Geometry, backward: bool,
+           fixed: bool = True) -> Dict[str, int]:
+    """Return the macros that name the kernel; ``target.cuh`` explains them.
+
+    ``fixed`` makes the strides part of the kernel: no address arithmetic is left in it, but every image size then
+    needs a build of its own.
+    """
+    strides = {"WHT_FIXED": int(fixed)}
+    if fixed:
+        for tensor, layout in zip("XGY", (work.layouts[0], work.layouts[1], work.layouts[-1])):
+            strides.update({"WHT_{}_ROW".format(tensor): 0 if work.strided or work.split else layout.outer0,
+                            "WHT_{}_HIGH".format(tensor): layout.high, "WHT_{}_STEP".format(tensor): layout.step})
     points = 1 << work.log2_points
     shared = geometry.shared_bytes(points, work.strided, backward)
-    return {
+    return dict(strides, **{
         "WHT_BACKWARD" if backward else "WHT_FORWARD": 1,
         "WHT_LOG2N": work.log2_points, "WHT_SLOTS": geometry.slots, "WHT_LANES": geometry.lanes,
         "WHT_PIXELS": geometry.pixels, "WHT_TILES": geometry.tiles, "WHT_ROUNDS": geometry.rounds,
@@ -107,4 +118,4 @@ def macros(work: Work, options: Options, scaled: bool, dtype: str, geometry: Geo
         "WHT_DTYPE": DTYPES.index(dtype), "WHT_SMOOTH": NONLINEARITIES.index(options.nonlinearity),
         "WHT_MODE": THRESHOLD_MODES.index(options.threshold_mode), "WHT_SCALED": int(scaled),
         "WHT_KEEP_FIRST": int(options.keep_first), "WHT_RESIDUAL": int(options.residual),
-    }
+    })

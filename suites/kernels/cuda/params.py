@@ -1,4 +1,4 @@
-"""The kernel's one argument, laid out as ``struct WhtParams`` of ``layer.cu``."""
+"""The kernel's one argument, laid out as ``struct WhtParams`` of ``tile.cuh``."""
 
 import ctypes
 from typing import Tuple

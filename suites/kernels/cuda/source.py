@@ -3,7 +3,7 @@
 import io
 import os
 
-PARTS = ("layer.cu",)
+PARTS = ("target.cuh", "tile.cuh", "exchange.cuh", "nonlinear.cuh", "kernels.cu")
 
 
 def read() -> str:
