@@ -72,10 +72,15 @@ def _check_labels(name: str, power_w: Mapping[str, float]) -> InputRail:
 
 
 class RailSensor(NamedTuple):
-    """What is known about the sensor behind a rail; ``None`` where nothing is."""
+    """What is known about the sensor behind a rail; ``None`` where nothing is.
+
+    ``step_w``: rounding step. ``lag_s``: time constant of its first-order low-pass. ``refresh_s``: time
+    between refreshes, where it is far shorter than any reading period.
+    """
 
     step_w: Optional[float] = None
     lag_s: Optional[float] = None
+    refresh_s: Optional[float] = None
 
 
 def sensor_of(rail: Optional[str]) -> RailSensor:
@@ -85,5 +90,5 @@ def sensor_of(rail: Optional[str]) -> RailSensor:
     make a first-order low-pass of 54 ms (INA3221 datasheet; device tree of the Nano's power monitor).
     """
     if rail is not None and rail.startswith("POM_5V_"):
-        return RailSensor(step_w=0.040, lag_s=0.054)
+        return RailSensor(step_w=0.040, lag_s=0.054, refresh_s=0.00084)
     return RailSensor()

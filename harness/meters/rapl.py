@@ -84,8 +84,8 @@ class RaplMeter(PolledMeter):
         return InputRail(tuple(sorted(mean_power_w)))
 
     def sensor(self, rail: Optional[str]) -> RailSensor:
-        """Nothing to add: the counters have no averaging, and their unit is far below a reading."""
-        return RailSensor()
+        """The counters have no averaging and a tiny unit, and are updated about every millisecond (Intel SDM)."""
+        return RailSensor(refresh_s=0.001)
 
 
 def find_zones(tree: Tree) -> List[Zone]:

@@ -1,0 +1,1 @@
+"""Energy from power readings: pure arithmetic on time stamps and values, no device in sight."""

@@ -1,0 +1,282 @@
+"""Pass 4: energy. A fresh worker loops the case for seconds while a meter in another process reads power.
+
+Marks and readings share ``time.monotonic``; the device is synchronised at every mark. The order is:
+calls without the meter (to know what sampling costs), idle, warm-up, load, run-out, idle, calls without the meter.
+"""
+
+import time
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+
+from harness.energy.figure import Figure, Marks, Sensor, measure
+from harness.energy.idle import LEAST_READINGS
+from harness.energy.series import Series, build_series
+from harness.meters.base import MeterError
+
+Report = Callable[[str, float, float], None]
+
+
+class Clock(NamedTuple):
+    """The monotonic clock that stamps the readings, and a way to wait; tests pass their own."""
+
+    now: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+class EnergySettings(NamedTuple):
+    """Durations in seconds. ``lag_s`` corrects the sensor's low-pass: ``None`` as known, 0 not at all.
+
+    The loop lasts ``load_s``, and on until ``least_fresh`` fresh readings, but at most ``limit_s``.
+    ``settle_s`` lies between load and idle; the device is synchronised every ``batch_s``.
+    """
+
+    load_s: float = 5.0
+    least_fresh: int = 50
+    limit_s: float = 60.0
+    idle_s: float = 3.0
+    settle_s: float = 1.0
+    warmup_s: float = 1.0
+    cost_s: float = 1.0
+    batch_s: float = 0.25
+    period_s: Optional[float] = None
+    lag_s: Optional[float] = None
+
+
+class Loop:
+    """Calls the subject in batches that end with the device synchronised."""
+
+    def __init__(self, call: Callable[[], Any], synchronize: Callable[[], Any], clock: Clock, batch_s: float) -> None:
+        self._call = call
+        self._synchronize = synchronize
+        self._clock = clock
+        self._batch_s = batch_s
+        self._batch = 1
+
+    def run(self, seconds: float, more: Optional[Callable[[float, float], bool]] = None) -> Tuple[float, float, int]:
+        """Call for ``seconds`` and then while ``more(start_s, now_s)``; return start, end and count."""
+        self._synchronize()
+        start_s = now_s = self._clock.now()
+        calls = 0
+        while calls == 0 or now_s - start_s < seconds or (more is not None and more(start_s, now_s)):
+            for _ in range(self._batch):
+                self._call()
+            self._synchronize()
+            calls += self._batch
+            now_s = self._clock.now()
+            per_call_s = max((now_s - start_s) / calls, 1e-9)
+            self._batch = max(1, min(2 * self._batch, int(self._batch_s / per_call_s)))
+        return start_s, now_s, calls
+
+
+def run_energy_pass(subject_call: Callable[[], Any], synchronize: Callable[[], Any], meter: Optional[Any],
+                    clock: Clock = Clock(), settings: EnergySettings = EnergySettings(),  # noqa: B008
+                    report: Optional[Report] = None, meter_reason: Optional[str] = None) -> Dict[str, Any]:
+    """Measure the energy of one call; return the payload of an ``energy`` line.
+
+    ``meter`` follows :class:`harness.meters.base.Meter` (``None``: no meter, ``meter_reason`` says why).
+    ``report(phase, seconds done, seconds expected)`` is told of each phase. A meter that fails voids the
+    figure: every number is ``None`` and ``reason`` says why. Errors of the subject itself are raised.
+    """
+    if meter is None:
+        return _payload(None, None, None, 0, meter_reason or "no power meter was chosen", [], [], None, Sensor(), 0.0)
+    told = _Phases(clock, settings, report)
+    loop = Loop(subject_call, synchronize, clock, settings.batch_s)
+    told.begin("unmetered-before")
+    loop.run(settings.warmup_s)
+    without = [_per_call_s(loop.run(settings.cost_s))]
+    readings: List[Any] = []
+    marks, calls, reason = None, 0, None
+    try:
+        meter.start(settings.period_s)
+        try:
+            marks, calls = _metered(loop, meter, clock, settings, told, synchronize)
+        finally:
+            readings = list(meter.stop())
+    except MeterError as error:
+        reason, marks = str(error), None
+    told.begin("unmetered-after")
+    loop.run(min(settings.warmup_s, 0.3))
+    without.append(_per_call_s(loop.run(settings.cost_s)))
+    told.end()
+    series = build_series(readings, meter.input_rail) if readings else None
+    sensor = _sensor(meter, series, settings)
+    figure = None
+    if marks is not None and series is not None:
+        figure = measure(series, marks, calls, sensor, settings.least_fresh)
+        reason = figure.reason
+    payload = _payload(meter.name, series, figure, calls, reason, readings, told.spans, marks, sensor, told.start_s)
+    payload["sampling_cost"] = _cost(marks, calls, without)
+    return payload
+
+
+def _metered(loop: Loop, meter: Any, clock: Clock, settings: EnergySettings, told: "_Phases",
+             synchronize: Callable[[], Any]) -> Tuple[Marks, int]:
+    """Play idle, warm-up, load, idle with the meter running. Raises :class:`MeterError` if it fails."""
+    period_s = meter.period_s if settings.period_s is None else settings.period_s
+    before = _idle("idle-before", settings.settle_s, settings.idle_s, period_s, meter, clock, told, synchronize)
+    told.begin("warm-up")
+    loop.run(settings.warmup_s)
+    told.begin("load")
+    next_check_s = [float("-inf")]
+
+    def more(start_s: float, now_s: float) -> bool:
+        if now_s - start_s >= settings.limit_s:
+            return False
+        if now_s < next_check_s[0]:
+            return True
+        told.tick()
+        fresh = build_series(meter.poll(), meter.input_rail).fresh_between(start_s, now_s)
+        # Two more than needed: the estimate of the period may still move a little.
+        missing = settings.least_fresh + 2 - fresh
+        next_check_s[0] = now_s + 0.5 * missing * (now_s - start_s) / max(fresh, 1)  # counting costs power too
+        return missing > 0
+
+    start_s, end_s, calls = loop.run(settings.load_s, more)
+    # The load goes on past the mark: the end is interpolated between two readings, and one taken after the
+    # power had dropped would pull it down (0.25 % of 5 s at ten readings per second).
+    told.begin("run-out")
+    slowest_s = max(period_s, build_series(meter.poll(), meter.input_rail).period.period_s or 0.0)
+    loop.run(2.5 * slowest_s)
+    after = _idle("idle-after", settings.settle_s, settings.idle_s, slowest_s, meter, clock, told, synchronize)
+    return Marks(before, (start_s, end_s), after), calls
+
+
+def _idle(name: str, settle_s: float, idle_s: float, period_s: float, meter: Any, clock: Clock,
+          told: "_Phases", synchronize: Callable[[], Any]) -> Tuple[float, float]:
+    """Let the power settle, then do nothing for ``idle_s`` and enough readings; return its marks."""
+    synchronize()
+    told.begin("settle")
+    clock.sleep(settle_s)
+    told.begin(name)
+    start_s = clock.now()
+    end_s = start_s
+    fresh = 0
+    while end_s - start_s < idle_s or (fresh < LEAST_READINGS + 2 and end_s - start_s < 4 * idle_s):
+        clock.sleep(max(0.25, min(1.0, idle_s - (end_s - start_s))))
+        end_s = clock.now()
+        fresh = build_series(meter.poll(), meter.input_rail).fresh_between(start_s, end_s)
+    told.begin("settle")
+    clock.sleep(2.5 * period_s)  # a reading after the mark, to interpolate its end
+    return start_s, end_s
+
+
+class _Phases:
+    """Keeps the start and end of each phase and tells the caller about them."""
+
+    def __init__(self, clock: Clock, settings: EnergySettings, report: Optional[Report]) -> None:
+        self._clock = clock
+        self._report = report
+        self._expected_s = (2 * settings.cost_s + 2.3 * settings.warmup_s + 2 * (settings.idle_s + settings.settle_s)
+                            + settings.load_s)
+        self.start_s = clock.now()
+        self.spans: List[Dict[str, Any]] = []
+
+    def begin(self, name: str) -> None:
+        """End the phase under way and begin ``name``."""
+        self.end()
+        self.spans.append({"name": name, "start_s": self._clock.now() - self.start_s, "end_s": None})
+        self.tick()
+
+    def end(self) -> None:
+        """End the phase under way."""
+        if self.spans and self.spans[-1]["end_s"] is None:
+            self.spans[-1]["end_s"] = self._clock.now() - self.start_s
+
+    def tick(self) -> None:
+        """Tell the caller how far it is."""
+        if self._report is not None and self.spans:
+            done_s = self._clock.now() - self.start_s
+            self._report(self.spans[-1]["name"], done_s, max(done_s, self._expected_s))
+
+
+def _per_call_s(span: Tuple[float, float, int]) -> float:
+    return (span[1] - span[0]) / span[2]
+
+
+def _cost(marks: Optional[Marks], calls: int, without: List[float]) -> Dict[str, Any]:
+    """Return the time per call with the meter reading and without, and their ratio."""
+    plain_s = sum(without) / len(without)
+    if marks is None:
+        return {"call_s_with": None, "call_s_without": plain_s, "ratio": None,
+                "reason": "the meter failed before the load ended"}
+    with_s = (marks.load[1] - marks.load[0]) / calls
+    return {"call_s_with": with_s, "call_s_without": plain_s, "ratio": with_s / plain_s if plain_s > 0 else None,
+            "call_s_without_each": without}
+
+
+def _sensor(meter: Any, series: Optional[Series], settings: EnergySettings) -> Sensor:
+    known = meter.sensor(series.rail if series is not None else None)
+    return Sensor(known.step_w, known.lag_s if settings.lag_s is None else settings.lag_s, known.refresh_s)
+
+
+def _payload(name: Optional[str], series: Optional[Series], figure: Optional[Figure], calls: int,
+             reason: Optional[str], readings: List[Any], spans: List[Dict[str, Any]], marks: Optional[Marks],
+             sensor: Sensor, start_s: float) -> Dict[str, Any]:
+    return {
+        "meter": name,
+        "rail": series.rail if series is not None else None,
+        "rail_reason": (series.reason or series.warning) if series is not None else None,
+        "sensor_period_s": series.period.period_s if series is not None else None,
+        "sensor_period_reason": _period_reason(series),
+        "sensor_step_w": figure.step_w if figure is not None else sensor.step_w,
+        "sensor_lag_s": sensor.lag_s,
+        "readings_fresh": figure.fresh if figure is not None else None,
+        "calls": calls,
+        "window_s": marks.load[1] - marks.load[0] if marks is not None else None,
+        "energy_per_call_j": figure.energy_per_call_j if figure is not None else None,
+        "energy_above_idle_per_call_j": figure.energy_above_idle_per_call_j if figure is not None else None,
+        "uncertainty_j": figure.uncertainty_j if figure is not None else None,
+        "uncertainty_above_idle_j": figure.uncertainty_above_idle_j if figure is not None else None,
+        "uncertainty_parts_w": figure.parts_w if figure is not None else None,
+        "idle_before_w": figure.idle_before_w if figure is not None else None,
+        "idle_after_w": figure.idle_after_w if figure is not None else None,
+        "mean_w": figure.mean_w if figure is not None else None,
+        "peak_w": figure.peak_w if figure is not None else None,
+        "reason": reason,
+        "traces": traces(series, readings, start_s),
+        "phases": spans,
+        "sampling_cost": None,
+    }
+
+
+def _period_reason(series: Optional[Series]) -> Optional[str]:
+    if series is None or series.reason or series.period.resolved:
+        return None
+    return series.period.reason or "the sensor is at least as fast as it was read: this is an upper bound"
+
+
+AMBIENT_S = 1.0  # a clock or temperature older than this is not shown beside a power reading
+
+
+def traces(series: Optional[Series], readings: List[Any], start_s: float) -> Dict[str, List[Optional[float]]]:
+    """Return power, clock (GPU's, else the fastest CPU's) and hottest temperature at the fresh readings.
+
+    ``time_s`` counts from ``start_s`` as the phases do. Clock and temperature are the latest known, and
+    ``None`` where there was none within ``AMBIENT_S``.
+    """
+    columns: Dict[str, List[Optional[float]]] = {"time_s": [], "power_w": [], "clock_hz": [], "temperature_c": []}
+    if series is None:
+        return columns
+    times = series.times_s[1:] if series.counter else series.times_s
+    if not len(times):
+        return columns
+    power_w = series.between(float(times[0]), float(times[-1]))
+    clocks = [(reading.time_s, reading.clock_hz.get("gpu", reading.clock_hz.get("cpu")))
+              for reading in readings if reading.clock_hz]
+    hottest = [(reading.time_s, max(reading.temperature_c.values())) for reading in readings if reading.temperature_c]
+    columns["time_s"] = [round(float(time_s) - start_s, 4) for time_s in times]
+    columns["power_w"] = [round(float(watts), 4) for watts in power_w]
+    columns["clock_hz"] = _latest(clocks, times)
+    columns["temperature_c"] = _latest(hottest, times)
+    return columns
+
+
+def _latest(known: List[Tuple[float, Any]], times: Any) -> List[Optional[float]]:
+    """Return for each time the last known value that is not too old."""
+    column: List[Optional[float]] = []
+    index = -1
+    for time_s in times:
+        while index + 1 < len(known) and known[index + 1][0] <= time_s:
+            index += 1
+        young = index >= 0 and time_s - known[index][0] <= AMBIENT_S
+        column.append(known[index][1] if young else None)
+    return column
