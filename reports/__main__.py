@@ -29,7 +29,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         out = arguments.out or default_folder(runs)
         data = page_data(runs[0], others=runs[1:])
         wanted = arguments.format
-        written = []  # type: List[str]
+        written: List[str] = []
         if wanted != "terminal":
             written = write_report(runs[0], data, out, wanted, not arguments.no_figures)
         if wanted in ("terminal", "all"):

@@ -130,7 +130,8 @@ def _energy(data: Dict[str, Any]) -> List[str]:
     for one in data["energy"]:
         lines += ["### " + cell(one["title"]), ""]
         rows = [[row["name"], row["energy_text"], row["spread_text"] or "", row["above_text"] or "",
-                 row["image_text"], row["mean_text"] or "", row["peak_text"] or "", row["ratio_text"] or ""] if row["energy_text"] else
+                 row["image_text"], row["mean_text"] or "", row["peak_text"] or "",
+                 row["ratio_text"] or ""] if row["energy_text"] else
                 [row["name"], row["reason"]] + [""] * 6 for row in one["rows"]]
         lines += table(["case", "per call", "uncertainty", "above idle", "per image", "mean power", "peak power",
                         "against the baseline"], rows, range(1, 8)) + [""]

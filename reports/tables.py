@@ -36,7 +36,7 @@ def guarded(value: Any) -> Any:
 
 def speed_csv(data: Dict[str, Any]) -> str:
     """Return one row per case and cache state."""
-    rows = []  # type: List[List[Any]]
+    rows: List[List[Any]] = []
     for table in data["tables"]:
         for row in table["rows"]:
             rows.append([table["id"], row["case"], row["name"], table["cache"], row["baseline"], row["state"],
@@ -74,7 +74,7 @@ def published_csv(data: Dict[str, Any]) -> str:
 
 def samples_csv(run: Run) -> str:
     """Return every sample: whole stretch and seconds per call, with launch, round and half of the round."""
-    rows = []  # type: List[List[Any]]
+    rows: List[List[Any]] = []
     for comparison in run.comparisons:
         for line in timed(run, comparison):
             for series in line["series"]:

@@ -3,22 +3,26 @@
 import io
 import os
 import sys
-from typing import Any, Dict, List, Mapping, Optional
+import textwrap
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from reports.markdown import title_of
 from reports.numbers import PLAIN_SIGNS, SIGNS, plain
 
+COLOURS = {"faster": "blue", "slower": "red", "wrong": "magenta"}
 MEMORY_HEADS = {"torch_peak_allocated_bytes": "torch", "torch_peak_reserved_bytes": "reserved",
                 "rss_delta_peak_bytes": "RSS", "uss_delta_peak_bytes": "USS", "ram_delta_peak_bytes": "RAM",
                 "nvmap_delta_bytes": "NvMap"}
-COLOURS = {"faster": "blue", "slower": "red", "wrong": "magenta"}
+LEAST_WIDTH = 60
+
+Show = Callable[[str], str]
 
 
-def width_of(environment: Mapping[str, str], is_terminal: bool, columns: Optional[int]) -> int:
-    """Return the width to write for: COLUMNS, else the terminal's, else 80; never under 60."""
+def width_of(environment: Mapping[str, str], columns: Optional[int]) -> int:
+    """Return the width to write for: COLUMNS, else the terminal's own ``columns``, else 80; never under 60."""
     if environment.get("COLUMNS", "").isdigit():
-        return max(60, int(environment["COLUMNS"]))
-    return max(60, columns) if is_terminal and columns else 80
+        return max(LEAST_WIDTH, int(environment["COLUMNS"]))
+    return max(LEAST_WIDTH, columns) if columns else 80
 
 
 def coloured(environment: Mapping[str, str], is_terminal: bool) -> bool:
@@ -29,9 +33,8 @@ def coloured(environment: Mapping[str, str], is_terminal: bool) -> bool:
     return is_terminal and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
 
 
-def print_report(data: Dict[str, Any], page: Optional[str], stream: Any = None) -> None:
-    """Write the report to ``stream`` (standard output) as its encoding, width and colours allow."""
-    stream = stream or sys.stdout
+def terminal_of(stream: Any) -> Tuple[int, bool, bool]:
+    """Return width, whether ``stream`` takes Unicode, and whether it takes colour."""
     is_terminal = bool(getattr(stream, "isatty", lambda: False)())
     columns = None
     if is_terminal:
@@ -40,145 +43,170 @@ def print_report(data: Dict[str, Any], page: Optional[str], stream: Any = None) 
         except OSError:
             columns = None
     unicode_ = (getattr(stream, "encoding", None) or "ascii").lower().replace("-", "").startswith("utf")
-    stream.write(terminal_text(data, page, width_of(os.environ, is_terminal, columns), unicode_,
-                               coloured(os.environ, is_terminal)))
+    return width_of(os.environ, columns), unicode_, coloured(os.environ, is_terminal)
+
+
+def print_report(data: Dict[str, Any], page: Optional[str], stream: Any = None) -> None:
+    """Write the report to ``stream`` (standard output) as its encoding, width and colours allow."""
+    stream = stream or sys.stdout
+    width, unicode_, colour = terminal_of(stream)
+    stream.write(terminal_text(data, page, width, unicode_, colour))
 
 
 def terminal_text(data: Dict[str, Any], page: Optional[str], width: int = 80, unicode_: bool = True,
                   colour: bool = False) -> str:
     """Return the report for a terminal of ``width`` columns; without ``unicode_`` in ASCII alone."""
-    from rich.console import Console  # 0.2 s to import: only when a table is wanted
-
     out = io.StringIO()
-    console = Console(file=out, width=width, force_terminal=colour, no_color=not colour, highlight=False,
-                      color_system="standard" if colour else None, emoji=False, markup=False, legacy_windows=False)
-    show = str if unicode_ else plain
+    console = console_for(out, width, colour)
+    show: Show = str if unicode_ else plain
     console.print(show(data["headline_text"]), style="bold")
     console.print(show(data["subline"]))
     if data["tally"]:
         console.print(show("  ".join("{} {} {}".format(one["sign"], one["count"], one["state"])
                                      for one in data["tally"])))
     if data["weakeners"]:
-        console.print()
-        console.print("What weakens this run:", style="bold")
+        console.print("\nWhat weakens this run:", style="bold")
         for one in data["weakeners"]:
             text = one["text"] + (" Next step: {}".format(one["next_step"]) if one["next_step"] else "")
             text += ": {}".format(one["code"]) if one["code"] else "." if one["next_step"] else ""
-            console.print(_hanging(show("- " + text), width))
+            console.print(fold(show("- " + text), width))
     for table in data["tables"]:
         _print_speed(console, table, show, unicode_)
+    _print_devices(console, data, show, unicode_)
     _print_memory(console, data, show, unicode_)
     _print_published(console, data, show, unicode_)
-    steps = [(row["name"], title_of(table), row["next_step"]) for table in data["tables"] for row in table["rows"]
-             if row["next_step"]]
-    if steps:
-        console.print()
-        console.print("Next steps:", style="bold")
-        for name, title, step in steps:
-            console.print(_hanging(show("- {} ({}): {}".format(name, title, step)), width))
+    _print_steps(console, data, show)
     if page:
         console.print()
         console.print(show("Report: {}".format(page)), soft_wrap=True)
     return "\n".join(line.rstrip() for line in out.getvalue().split("\n"))
 
 
-def _print_table(console: Any, table: Any) -> None:
-    """Print ``table``; one that cannot fit without cutting numbers runs past the width instead."""
-    from rich.console import Console
+def console_for(out: Any, width: int, colour: bool) -> Any:
+    """Return a rich console that writes to ``out`` and interprets nothing in the text."""
+    from rich.console import Console  # 0.2 s to import: only when a table is wanted
 
-    least = console.measure(table).minimum
-    if least > console.width:
-        console = Console(file=console.file, width=least, force_terminal=console.is_terminal,
-                          no_color=console.no_color, highlight=False, emoji=False, markup=False,
-                          color_system="standard" if console.is_terminal else None, legacy_windows=False)
-    console.print(table)
+    return Console(file=out, width=width, force_terminal=colour, no_color=not colour, highlight=False,
+                   color_system="standard" if colour else None, emoji=False, markup=False, legacy_windows=False)
 
 
-def _hanging(text: str, width: int) -> str:
-    import textwrap
+def fold(text: str, width: int) -> str:
+    """Return ``text`` folded at ``width``, later lines set in by two."""
+    return "\n".join(textwrap.wrap(text, width, subsequent_indent="  ", break_on_hyphens=False,
+                                   break_long_words=False))
 
-    return "\n".join(textwrap.wrap(text, width, subsequent_indent="  ", break_on_hyphens=False))
 
-
-def new_table(title: str, unicode_: bool) -> Any:
-    """Return an empty table in the report's style."""
+def new_table(unicode_: bool) -> Any:
+    """Return an empty table in the report's style; its title is printed apart, for rich folds titles."""
     from rich import box
     from rich.table import Table
 
-    return Table(title=title, title_justify="left", title_style="bold",
-                 box=box.SIMPLE_HEAD if unicode_ else box.ASCII2, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False, expand=False)
+    return Table(box=box.SIMPLE_HEAD if unicode_ else box.ASCII2, pad_edge=False, padding=(0, 1, 0, 0),
+                 show_edge=False, expand=False)
 
 
-def number_column(table: Any, head: str, values: List[str]) -> None:
-    """Add a column of numbers that can neither be cut nor broken (rich cuts them when left alone)."""
-    least = max([len(value) for value in values] + [max(len(word) for word in head.split() or [""])])
-    table.add_column(head, justify="right", no_wrap=True, min_width=least)
+def add_columns(table: Any, heads: Sequence[str], rows: Sequence[Sequence[str]], words: int = 2) -> None:
+    """Add the columns: a name that may fold, then words, then numbers.
+
+    rich cuts numbers when left alone, so all but the name get their content's width for a minimum; the
+    second of ``words`` columns is the verdict.
+    """
+    table.add_column(heads[0], overflow="fold", min_width=10)
+    for index, head in enumerate(heads[1:], 1):
+        least = max([len(row[index]) for row in rows] + [len(head)])
+        table.add_column(head, justify="left" if index < words else "right", no_wrap=True, min_width=least)
 
 
-def _print_speed(console: Any, one: Dict[str, Any], show: Any, unicode_: bool) -> None:
+def print_table(console: Any, title: str, table: Any) -> None:
+    """Print ``table`` under its title; one that cannot fit without cutting numbers runs past the width instead."""
+    console.print()
+    console.print(title, style="bold")
+    least = console.measure(table).minimum
+    if least > console.width:
+        console = console_for(console.file, least, console.is_terminal and not console.no_color)
+    console.print(table)
+
+
+def _print_speed(console: Any, one: Dict[str, Any], show: Show, unicode_: bool) -> None:
     from rich.text import Text
 
-    table = new_table(show("{} (against {}{})".format(
-        title_of(one), one["baseline"], ", " + one["baseline_text"] if one["baseline_text"] else "")), unicode_)
-    rows = one["rows"]
-    cells = [[show(row[key] or "") for row in rows] for key in ("speed_text", "interval_text", "median_text",
-                                                                 "energy_text")]
-    table.add_column("rival", overflow="fold", min_width=10)
-    table.add_column("verdict", no_wrap=True, min_width=13)
-    for head, values in zip(("speed", "interval", "median"), cells):
-        number_column(table, head, values)
-    if one["has_energy"]:
-        number_column(table, "J/call", cells[3])
-    for index, row in enumerate(rows):
-        sign = SIGNS[row["state"]] if unicode_ else PLAIN_SIGNS[row["state"]]
-        verdict = Text("{} {}".format(sign, row["state"]), style=COLOURS.get(row["state"], ""))
-        values = [column[index] for column in (cells if one["has_energy"] else cells[:3])]
-        table.add_row(Text(show(row["name"])), verdict, *[Text(value) for value in values])
-    console.print()
-    _print_table(console, table)
-    for row in rows:
-        if row["reason"]:
-            console.print(_hanging(show("{}: {}".format(row["name"], row["reason"])), console.width))
+    table = new_table(unicode_)
+    keys = ["speed_text", "interval_text", "median_text"] + (["energy_text"] if one["has_energy"] else [])
+    signs = SIGNS if unicode_ else PLAIN_SIGNS
+    rows = [[show(row["name"]), "{} {}".format(signs[row["state"]], row["state"])] +
+            [show(row[key] or "") for key in keys] for row in one["rows"]]
+    add_columns(table, ["rival", "verdict", "speed", "interval", "median", "J/call"][:2 + len(keys)], rows)
+    for row, cells in zip(one["rows"], rows):
+        table.add_row(Text(cells[0]), Text(cells[1], style=COLOURS.get(row["state"], "")), *map(Text, cells[2:]))
+    print_table(console, show("{} (against {}{})".format(
+        title_of(one), one["baseline"], ", " + one["baseline_text"] if one["baseline_text"] else "")), table)
+    for row in one["rows"]:
+        for remark in ([row["reason"]] if row["reason"] else []) + row["remarks"]:
+            console.print(fold(show("{}: {}".format(row["name"], remark)), console.width))
 
 
-def _print_memory(console: Any, data: Dict[str, Any], show: Any, unicode_: bool) -> None:
+def _print_devices(console: Any, data: Dict[str, Any], show: Show, unicode_: bool) -> None:
+    from rich.text import Text
+
+    if not data["devices"]:
+        return
+    labels = data["devices"]["labels"]
+    heads = ["rival"] + ["run {}".format(number) for number in range(1, len(labels) + 1)]
+    for one in data["devices"]["tables"]:
+        table = new_table(unicode_)
+        signs = SIGNS if unicode_ else PLAIN_SIGNS
+        rows = [[show(row["name"])] + ["{} {}".format(signs[c["state"]], show(c["speed_text"] or c["state"]))
+                                       for c in row["cells"]] for row in one["rows"]]
+        add_columns(table, heads, rows, len(heads))
+        for cells in rows:
+            table.add_row(*map(Text, cells))
+        print_table(console, show("In every run: {} (against {})".format(one["title"], one["baseline"])), table)
+    for number, label in enumerate(labels, 1):
+        console.print(fold(show("run {}: {}".format(number, label)), console.width))
+    for one in data["devices"]["differences"]:
+        console.print(fold(show("- {}: {}".format(one["name"], " | ".join(one["values"]))), console.width))
+
+
+def _print_memory(console: Any, data: Dict[str, Any], show: Show, unicode_: bool) -> None:
     from rich.text import Text
 
     for one in data["memory"]:
         if not one["columns"]:
             continue
-        table = new_table(show("Peak memory: {}".format(one["title"])), unicode_)
-        table.add_column("case", overflow="fold", min_width=10)
-        for index, column in enumerate(one["columns"]):
-            number_column(table, MEMORY_HEADS[column["key"]],
-                          [show(row["cells"][index]["text"] or "none") for row in one["rows"]])
-        for row in one["rows"]:
-            table.add_row(Text(show(row["name"])), *[Text(show(cell["text"] or "none")) for cell in row["cells"]])
-        console.print()
-        _print_table(console, table)
-        for row in one["rows"]:
-            if row["reason"]:
-                console.print(_hanging(show("{}: {}".format(row["name"], row["reason"])), console.width))
-        for gap in one["absent"]:
-            console.print(_hanging(show("{} not measured: {}".format(gap["title"], gap["reason"])), console.width))
+        table = new_table(unicode_)
+        rows = [[show(row["name"])] + [show(cell["text"] or "none") for cell in row["cells"]] for row in one["rows"]]
+        add_columns(table, ["case"] + [MEMORY_HEADS[column["key"]] for column in one["columns"]], rows, 1)
+        for cells in rows:
+            table.add_row(*map(Text, cells))
+        print_table(console, show("Peak memory: {}".format(one["title"])), table)
+        reasons: List[str] = ["{}: {}".format(row["name"], row["reason"]) for row in one["rows"] if row["reason"]]
+        reasons += ["{} not measured: {}".format(gap["title"], gap["reason"]) for gap in one["absent"]]
+        for reason in reasons:
+            console.print(fold(show(reason), console.width))
     if data["energy_reason"]:
         console.print()
-        console.print(_hanging(show("Energy not measured: {}".format(data["energy_reason"])), console.width))
+        console.print(fold(show("Energy not measured: {}".format(data["energy_reason"])), console.width))
 
 
-def _print_published(console: Any, data: Dict[str, Any], show: Any, unicode_: bool) -> None:
+def _print_published(console: Any, data: Dict[str, Any], show: Show, unicode_: bool) -> None:
     from rich.text import Text
 
     given = [one for one in data["published"] if one["published"] is not None and one["measured"] is not None]
     if not given:
         return
-    table = new_table("Beside the published numbers", unicode_)
-    table.add_column("case", overflow="fold", min_width=10)
-    table.add_column("quantity", overflow="fold", min_width=10)
-    number_column(table, "published", [show(one["published_text"]) for one in given])
-    number_column(table, "here", [show(one["measured_text"]) for one in given])
-    for one in given:
-        table.add_row(*[Text(show(one[key])) for key in ("name", "quantity", "published_text", "measured_text")])
-    console.print()
-    _print_table(console, table)
-    console.print(_hanging(show(data["published_caution"]), console.width))
+    rows = [[show(one[key]) for key in ("name", "quantity", "published_text", "measured_text")] for one in given]
+    table = new_table(unicode_)
+    add_columns(table, ("case", "quantity", "published", "measured here"), rows)
+    for cells in rows:
+        table.add_row(*map(Text, cells))
+    print_table(console, "Beside the published numbers", table)
+    console.print(fold(show(data["published_caution"]), console.width))
+
+
+def _print_steps(console: Any, data: Dict[str, Any], show: Show) -> None:
+    steps = [(row["name"], title_of(table), row["next_step"]) for table in data["tables"] for row in table["rows"]
+             if row["next_step"]]
+    if steps:
+        console.print("\nNext steps:", style="bold")
+    for name, title, step in steps:
+        console.print(fold(show("- {} ({}): {}".format(name, title, step)), console.width))

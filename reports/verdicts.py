@@ -49,7 +49,7 @@ def views(run: Run, comparison: Comparison) -> List[View]:
     lines = timed(run, comparison)
     rule = run_rule(run)
     found = verdicts(lines, rule)
-    caches = []  # type: List[str]
+    caches: List[str] = []
     for line in lines:
         caches.extend(series["cache"] for series in line["series"] if series["cache"] not in caches)
     result = []
@@ -76,7 +76,7 @@ def _rival(verdict: Verdict) -> RivalVerdict:
 
 def all_samples(run: Run, comparison: Comparison, cache: str, case: str) -> List[float]:
     """Return every sample of ``case`` in seconds per call, launch after launch (the A/A copy left out)."""
-    found = []  # type: List[float]
+    found: List[float] = []
     for line in timed(run, comparison):
         for series in line["series"]:
             if series["cache"] == cache and case in series["entrants"]:

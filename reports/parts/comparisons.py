@@ -19,7 +19,7 @@ def comparison_views(run: Run) -> List[Dict[str, Any]]:
     kind = main_kind(run)
     for comparison in run.comparisons:
         found = views(run, comparison)
-        choices = list(found) or [None]  # type: List[Optional[View]]
+        choices: List[Optional[View]] = list(found) or [None]
         for index, view in enumerate(choices):
             tables.append(_table(run, comparison, view, len(found) > 1, index == 0, kind))
     return tables
@@ -66,7 +66,7 @@ def _row(run: Run, comparison: Comparison, case: Case, view: Optional[View], kin
     verdict = view.rivals.get(ident) if view is not None else None
     check = answers.get(ident)
     state = "baseline" if baseline else "not measured"
-    reason = None  # type: Optional[str]
+    reason: Optional[str] = None
     if check is not None and check.ok is False:
         state, reason = "wrong", why_not_timed(run, comparison, ident)
     elif times is None:

@@ -16,13 +16,13 @@ def run_labels(runs: Sequence[Run]) -> List[str]:
 def devices(runs: Sequence[Run], tables: Sequence[Sequence[Dict[str, Any]]]) -> Dict[str, Any]:
     """Return the comparison of ``runs``; ``tables`` holds the main tables of each run, in the same order."""
     found = []
-    known = []  # type: List[str]
+    known: List[str] = []
     for some in tables:
         known.extend(table["key"] for table in some if table["main"] and table["key"] not in known)
     for key in known:
         mine = [next((table for table in some if table["key"] == key), None) for some in tables]
         first = next(table for table in mine if table is not None)
-        names = []  # type: List[str]
+        names: List[str] = []
         for table in mine:
             for row in (table or {"rows": []})["rows"]:
                 if not row["baseline"] and row["name"] not in names:

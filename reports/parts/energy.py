@@ -1,7 +1,7 @@
 """Energy: joules per call, above idle and per image, and how they compare with the baseline."""
 
 import math
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from harness.plan import Comparison
 from harness.record import Run
@@ -51,7 +51,7 @@ def ratio_text(ratio: Tuple[float, float, float]) -> str:
 def energy_table(run: Run, comparison: Comparison) -> Optional[Dict[str, Any]]:
     """Return the rows of the energy table of one comparison, ``None`` if no case has an energy line."""
     base = case_energy(run, comparison.case_id(comparison.baseline))
-    rows = []  # type: List[Dict[str, Any]]
+    rows: List[Dict[str, Any]] = []
     for case in comparison.cases:
         ident = comparison.case_id(case)
         found = case_energy(run, ident)

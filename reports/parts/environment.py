@@ -13,7 +13,7 @@ def flatten(data: Any, path: str = "") -> List[Tuple[str, Any]]:
     """Return ``(dotted name, value)`` for every leaf of nested dicts, in their order; lists are leaves."""
     if not isinstance(data, dict):
         return [(path, data)]
-    found = []  # type: List[Tuple[str, Any]]
+    found: List[Tuple[str, Any]] = []
     for key in data:
         found.extend(flatten(data[key], "{}.{}".format(path, key) if path else str(key)))
     return found
@@ -90,7 +90,7 @@ def differences(runs: List[Run]) -> List[Dict[str, Any]]:
         data.update({"settings." + key: value for key, value in flatten(run.header.get("settings", {}))})
         data["seed"] = run.header.get("seed")
         flat.append(data)
-    names = []  # type: List[str]
+    names: List[str] = []
     for data in flat:
         names.extend(name for name in data if name not in names)
     found = []

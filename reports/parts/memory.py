@@ -1,6 +1,6 @@
 """Memory: five kinds kept apart, and the one that stands in the comparison tables."""
 
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional
 
 from harness.plan import Comparison
 from harness.record import Run
@@ -21,7 +21,7 @@ WORDS = {key: (short, long) for key, short, long in KINDS}
 def case_memory(run: Run, case: str) -> Dict[str, Any]:
     """Return ``{kind: bytes or None, kind_reason: words}`` for one case, ``swap_delta_bytes`` with it."""
     line = case_line(run, "memory", case)
-    found = {}  # type: Dict[str, Any]
+    found: Dict[str, Any] = {}
     for key in [kind[0] for kind in KINDS] + ["swap_delta_bytes"]:
         if line is None:
             found[key], found[key + "_reason"] = None, why_no_line(run, "memory")
@@ -52,7 +52,7 @@ def main_kind(run: Run) -> Optional[str]:
 
 def memory_table(run: Run, comparison: Comparison) -> Optional[Dict[str, Any]]:
     """Return the rows of the memory table of one comparison, ``None`` if no case has a memory line."""
-    rows = []  # type: List[Dict[str, Any]]
+    rows: List[Dict[str, Any]] = []
     for case in comparison.cases:
         ident = comparison.case_id(case)
         if case_line(run, "memory", ident) is None:
@@ -68,7 +68,7 @@ def memory_table(run: Run, comparison: Comparison) -> Optional[Dict[str, Any]]:
         return None
     columns = [{"key": key, "title": title, "words": words} for key, title, words in KINDS]
     # A column nobody could measure is one sentence under the table instead of a column of blanks.
-    absent = []
+    absent: List[Dict[str, Any]] = []
     for index in reversed(range(len(columns))):
         cells = [row["cells"][index] for row in rows]
         if all(cell["bytes"] is None for cell in cells) and not all(row["reason"] for row in rows):

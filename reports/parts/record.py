@@ -22,7 +22,7 @@ class Check(NamedTuple):
 
 def checks(run: Run, comparison: Comparison) -> Dict[str, Check]:
     """Return the last answer of the verify pass by case id; cases it never answered are left out."""
-    found = {}  # type: Dict[str, Check]
+    found: Dict[str, Check] = {}
     for line in run.passes("verify", comparison.id):
         if line["status"] != "ok":
             if line.get("case") is not None:

@@ -43,7 +43,7 @@ def _groups(tables: Sequence[Dict[str, Any]]) -> List[Tuple[str, List[Dict[str, 
     A comparison is about the layer its suite names first among the rivals; the hero is the fastest form of
     that layer in the first table of the group that timed it.
     """
-    by_baseline = []  # type: List[Tuple[str, List[Dict[str, Any]]]]
+    by_baseline: List[Tuple[str, List[Dict[str, Any]]]] = []
     for table in tables:
         for name, members in by_baseline:
             if name == table["baseline"]:

@@ -20,7 +20,7 @@ def sweeps(run: Run, tables: Sequence[Dict[str, Any]]) -> List[Dict[str, Any]]:
     A series is ``{"name", "baseline", "points"}``, a point (value, median, P5, P95) in seconds.
     """
     cases = {ident: case for _, case, ident in run.cases()}
-    charts = []  # type: List[Dict[str, Any]]
+    charts: List[Dict[str, Any]] = []
     for table in tables:
         if not table["main"]:
             continue

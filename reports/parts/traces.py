@@ -109,7 +109,7 @@ def traces(run: Run, tables: Sequence[Dict[str, Any]], most: int = DRAWN) -> Tup
     known = [ident for ident in every if every[ident] is not None]
     chosen = known
     if len(known) > most:
-        wanted = []  # type: List[str]
+        wanted: List[str] = []
         for table in tables:
             if table["main"]:
                 ids = [row["case"] for row in table["rows"] if row["case"] in known]

@@ -18,7 +18,7 @@ def weakener(text: str, next_step: Optional[str] = None, code: Optional[str] = N
 
 def weakeners(run: Run, tables: Sequence[Dict[str, Any]], factor: float) -> List[Dict[str, Any]]:
     """Return everything that weakens ``run``, the gravest first; empty if nothing does."""
-    found = []  # type: List[Optional[Dict[str, Any]]]
+    found: List[Optional[Dict[str, Any]]] = []
     found.append(_unfinished(run))
     found.extend(_failed(run))
     found.append(_throttled(run) or _moved(tables))
@@ -44,7 +44,7 @@ def _unfinished(run: Run) -> Optional[Dict[str, Any]]:
 
 def _failed(run: Run) -> List[Dict[str, Any]]:
     """One entry per pass and reason, so that twenty cases without a meter do not fill the page."""
-    groups = []  # type: List[Tuple[Tuple[str, str], List[str]]]
+    groups: List[Tuple[Tuple[str, str], List[str]]] = []
     for line in failed_passes(run):
         key = (line["pass"], str(line["reason"]))
         where = line.get("case") or line["comparison"]
@@ -160,7 +160,7 @@ def _sessions_differ(run: Run) -> Optional[Dict[str, Any]]:
     sessions = run.sessions
     if len(sessions) < 2:
         return None
-    changed = []  # type: List[str]
+    changed: List[str] = []
     for session in sessions[1:]:
         other = Run(run.folder, [run.header, session])
         changed.extend(one["name"] for one in differences([run, other]) if one["name"] not in changed)

@@ -54,7 +54,7 @@ def linear_ticks(low: float, high: float, most: int = 5) -> List[float]:
 def log_ticks(low: float, high: float, most: int = 6) -> List[float]:
     """Return round values from ``low`` to ``high``: 1, 2, 5 in each decade, fewer if there are many."""
     decades = range(int(math.floor(math.log10(low))) - 1, int(math.ceil(math.log10(high))) + 1)
-    chosen = []  # type: List[float]
+    chosen: List[float] = []
     for factors in ((1, 2, 5), (1, 3), (1,)):
         chosen = [float("{}e{}".format(f, d)) for d in decades for f in factors]
         chosen = [value for value in chosen if low * 0.9999 <= value <= high * 1.0001]
@@ -79,7 +79,7 @@ def ratio_ticks(low: float, high: float) -> List[float]:
     """Return mirrored ticks for a ratio axis: 1, and the same factors on both sides where they fit."""
     reach = max(high, 1 / low)
     if reach <= 3.5:
-        factors = [2.0, 3.0]  # type: List[float]
+        factors: List[float] = [2.0, 3.0]
     elif reach <= 12:
         factors = [2.0, 5.0, 10.0]
     elif reach <= 40:
@@ -97,7 +97,7 @@ def spread_apart(wanted: Sequence[float], gap: float, low: float, high: float) -
     they start at ``low`` and run past ``high``.
     """
     order = sorted(range(len(wanted)), key=lambda i: (wanted[i], i))
-    groups = []  # type: List[List[float]]   # [sum of wanted first places, members]
+    groups: List[List[float]] = []   # [sum of wanted first places, members]
     for place, index in enumerate(order):
         groups.append([wanted[index] - place * gap, 1.0])
         while len(groups) > 1 and groups[-2][0] / groups[-2][1] > groups[-1][0] / groups[-1][1]:
