@@ -58,7 +58,7 @@ def compare_levels(old: Sequence[float], new: Sequence[float], rule: Rule) -> Ch
     alone (the conservative choice), and for faster or slower also no overlap between the two sets.
     """
     counts = (len(old), len(new))
-    if not old or not new:
+    if not min(counts):
         return Change(CANNOT_TELL, None, None, None, counts, "not timed in both runs", "time the case in both runs")
     centre = float(np.mean(new) - np.mean(old))
     if min(counts) < LEAST_LAUNCHES:

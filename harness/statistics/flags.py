@@ -9,7 +9,8 @@ from harness.statistics.rule import Rule
 
 COARSE = "coarse clock"
 LAUNCH_BOUND = "launch-bound"
-CLOCK_MOVED = "clock moved"
+CLOCK_MOVED = "clock moved"  # by its readings
+UNSTEADY = "unsteady"  # by samples of one entrant in one round
 
 ENQUEUE_SHARE = 0.8
 MIRROR_DIFFERENCE = 0.10  # two samples of one entrant in one round
@@ -29,7 +30,8 @@ Held = Sequence[Tuple[Dict[str, Any], Dict[str, Any]]]  # (record line, its seri
 
 def find_flags(held: Held, rival: str, rule: Rule) -> Tuple[Flag, ...]:
     """Return the flags of ``rival`` and its baseline over all launches in ``held``."""
-    return tuple(flag for flag in (_coarse(held, rival, rule), _launch_bound(held, rival), _moved(held, rival))
+    return tuple(flag for flag in (_coarse(held, rival, rule), _launch_bound(held, rival), _moved(held),
+                                    _unsteady(held, rival))
                  if flag is not None)
 
 
@@ -81,19 +83,23 @@ def _launch_bound(held: Held, rival: str) -> Optional[Flag]:
                                                                                   " and ".join(bound)))
 
 
-def _moved(held: Held, rival: str) -> Optional[Flag]:
+def _moved(held: Held) -> Optional[Flag]:
     readings = [value for _, series in held for record in series["rounds"] for value in record["clock_hz"] or ()]
     if readings:
         low, high = np.percentile(readings, [5.0, 95.0])
         if high > low * (1.0 + CLOCK_SPREAD):
             return Flag(CLOCK_MOVED, "the clock moved between {:.0f} and {:.0f} MHz".format(low / 1e6, high / 1e6))
+    return None
+
+
+def _unsteady(held: Held, rival: str) -> Optional[Flag]:
     for place in (0, 1):
         pairs = []  # type: List[Tuple[float, float]]
         for _, series in held:
             pairs.extend(_values(series, "sample_s", _indices(series, rival)[place][1]))
         apart = sum(1 for first, last in pairs if max(first, last) > (1.0 + MIRROR_DIFFERENCE) * min(first, last))
         if pairs and apart > MIRROR_ROUNDS * len(pairs):
-            return Flag(CLOCK_MOVED, "the two samples of one entrant differ by more than {:.0f} % in {:.0f} % of the "
-                                     "rounds: the clock or the load moved".format(100 * MIRROR_DIFFERENCE,
-                                                                                  100.0 * apart / len(pairs)))
+            return Flag(UNSTEADY, "the two samples of one entrant differ by more than {:.0f} % in {:.0f} % of the "
+                                  "rounds: the clock or the load moved".format(100 * MIRROR_DIFFERENCE,
+                                                                               100.0 * apart / len(pairs)))
     return None

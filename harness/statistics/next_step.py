@@ -3,12 +3,13 @@
 import math
 from typing import List, NamedTuple, Optional, Sequence
 
-from harness.statistics.flags import CLOCK_MOVED, COARSE, Flag
+from harness.statistics.flags import CLOCK_MOVED, COARSE, UNSTEADY, Flag
 from harness.statistics.rule import CANNOT_TELL, SAME, UNDECIDED, Decision, Rule
 
 NARROW = 0.25  # an interval whose half-width is below this share of the factor will not move off the edge
 HOPELESS = 10.0  # more than this many times the rounds: quieten the machine instead
 STILL = "lock the clocks and close other programs"
+FIXES = "lock the clocks, check the fan and the power mode"
 
 
 class Evidence(NamedTuple):
@@ -58,7 +59,7 @@ def _after_launch_1(evidence: Evidence, first: Decision, moved: Optional[str]) -
     if evidence.aa_is_real:
         return _floor(evidence)
     if moved is not None:
-        return "{}; lock the clocks, check the fan and the power mode, close other programs".format(moved)
+        return "{}; {}".format(moved, FIXES)
     distance = abs(abs(first.interval.centre) - edge)
     return _more_rounds(evidence, evidence.rounds, half_width, distance)
 
@@ -93,6 +94,9 @@ def _depends(rule: Rule) -> str:
 def _more_rounds(evidence: Evidence, rounds: int, half_width: float, distance: float) -> str:
     times = (half_width / distance) ** 2 if distance > 0.0 else float("inf")
     if times > HOPELESS:
+        unsteady = [flag.sentence for flag in evidence.flags if flag.word == UNSTEADY]
+        if unsteady:
+            return "{}; {}, close other programs".format(unsteady[0], FIXES)
         return "more than {:.0f} times the {} rounds would be needed: {}".format(HOPELESS, rounds, STILL)
     more = max(int(math.ceil(rounds * times)) - rounds, 1)
     seconds = "" if evidence.round_s is None else " ({:.2g} s)".format(more * evidence.round_s)
