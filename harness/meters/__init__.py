@@ -58,11 +58,12 @@ def order(quantity: str, device: Optional[str] = None) -> List[str]:
 
 
 def choose(quantity: str, named: Optional[str] = None, root: str = "/", device: Optional[str] = None,
-           probed: Optional[Dict[str, Dict]] = None) -> Choice:
+           probed: Optional[Dict[str, Dict]] = None, thorough: bool = True) -> Choice:
     """Choose the best meter for ``quantity`` by a successful reading, or check the one ``named``.
 
-    Every meter of the quantity is probed, so that every refusal can be shown; ``probed`` keeps the
-    answers between calls. A named meter that does not work is not replaced by another. On a PC ``device``
+    Every meter of the quantity is probed, so that every refusal can be shown (``thorough`` false: only until
+    one works); ``probed`` keeps the answers between calls.
+    A named meter that does not work is not replaced by another. On a PC ``device``
     decides whether the processor (``cpu``: RAPL) or the GPU (NVML) is measured.
     Raises ``ValueError`` for a quantity or a name that does not exist.
     """
@@ -77,7 +78,7 @@ def choose(quantity: str, named: Optional[str] = None, root: str = "/", device: 
     chosen: Optional[Meter] = None
     entries = []
     for meter in meters:
-        if quantity not in meter.quantities:
+        if quantity not in meter.quantities or not thorough and (chosen or named not in (None, meter.name)):
             continue
         if meter.name not in probed:
             probed[meter.name] = meter.probe()

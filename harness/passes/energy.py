@@ -10,7 +10,9 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 from harness.energy.figure import Figure, Marks, Sensor, measure
 from harness.energy.idle import LEAST_READINGS
 from harness.energy.series import Series, build_series
+from harness.energy.traces import traces
 from harness.meters.base import MeterError
+from harness.plan import comparison_from_dict
 
 Report = Callable[[str, float, float], None]
 
@@ -105,6 +107,29 @@ def run_energy_pass(subject_call: Callable[[], Any], synchronize: Callable[[], A
         reason = figure.reason
     payload = _payload(meter.name, series, figure, calls, reason, readings, told.spans, marks, sensor, told.start_s)
     payload["sampling_cost"] = _cost(marks, calls, without)
+    return payload
+
+
+def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
+    """Measure the one case the job names; return the payload of an ``energy`` line.
+
+    ``job["power"]`` names a meter or is ``None`` for the best that answers.
+    """
+    from harness.meters import choose
+    from harness.subjects import Inputs, build, cases_of, prepare, synchronizer
+
+    case = cases_of(comparison_from_dict(job["comparison"]), job["cases"])[0]
+    choice = choose("power", job.get("power"), device=case.device, thorough=False)
+    if choice.meter is None:
+        return run_energy_pass(lambda: None, lambda: None, None, meter_reason=choice.reason)
+    prepare([case])
+    subject = build(case, Inputs(job["seed"]))
+
+    def report(phase: str, done_s: float, expected_s: float) -> None:
+        progress(int(done_s), int(expected_s), "energy, {}".format(phase), max(0.0, expected_s - done_s))
+
+    payload = run_energy_pass(subject.call, synchronizer(case.device), choice.meter, report=report)
+    payload["implementation"] = subject.implementation
     return payload
 
 
@@ -242,41 +267,3 @@ def _period_reason(series: Optional[Series]) -> Optional[str]:
     if series is None or series.reason or series.period.resolved:
         return None
     return series.period.reason or "the sensor is at least as fast as it was read: this is an upper bound"
-
-
-AMBIENT_S = 1.0  # a clock or temperature older than this is not shown beside a power reading
-
-
-def traces(series: Optional[Series], readings: List[Any], start_s: float) -> Dict[str, List[Optional[float]]]:
-    """Return power, clock (GPU's, else the fastest CPU's) and hottest temperature at the fresh readings.
-
-    ``time_s`` counts from ``start_s`` as the phases do. Clock and temperature are the latest known, and
-    ``None`` where there was none within ``AMBIENT_S``.
-    """
-    columns: Dict[str, List[Optional[float]]] = {"time_s": [], "power_w": [], "clock_hz": [], "temperature_c": []}
-    if series is None:
-        return columns
-    times = series.times_s[1:] if series.counter else series.times_s
-    if not len(times):
-        return columns
-    power_w = series.between(float(times[0]), float(times[-1]))
-    clocks = [(reading.time_s, reading.clock_hz.get("gpu", reading.clock_hz.get("cpu")))
-              for reading in readings if reading.clock_hz]
-    hottest = [(reading.time_s, max(reading.temperature_c.values())) for reading in readings if reading.temperature_c]
-    columns["time_s"] = [round(float(time_s) - start_s, 4) for time_s in times]
-    columns["power_w"] = [round(float(watts), 4) for watts in power_w]
-    columns["clock_hz"] = _latest(clocks, times)
-    columns["temperature_c"] = _latest(hottest, times)
-    return columns
-
-
-def _latest(known: List[Tuple[float, Any]], times: Any) -> List[Optional[float]]:
-    """Return for each time the last known value that is not too old."""
-    column: List[Optional[float]] = []
-    index = -1
-    for time_s in times:
-        while index + 1 < len(known) and known[index + 1][0] <= time_s:
-            index += 1
-        young = index >= 0 and time_s - known[index][0] <= AMBIENT_S
-        column.append(known[index][1] if young else None)
-    return column
