@@ -1,6 +1,6 @@
 """Builders of the Walsh-Hadamard layers in each of their forms."""
 
-from typing import Dict
+from typing import Dict, Tuple
 
 import torch
 
@@ -8,6 +8,8 @@ from harness.plan import Case, Subject
 from suites.builders import dense
 from suites.builders.counts import wht1d_macs, wht2d_macs
 from suites.builders.subject import options, subject_of
+from suites.layers.matrices import transform_size
+from suites.layers.planes import plane_form
 from suites.layers.wht1d import WalshHadamard1d
 from suites.layers.wht2d import WalshHadamard2d
 
@@ -38,5 +40,13 @@ def wht2d(case: Case, x: torch.Tensor) -> Subject:
         return dense.wht2d(batch, weights["weight"], weights["threshold"], stride)
 
     form, reason = module.choose(x)
-    macs = wht2d_macs(images * channels, height, width, module.axis_form(x, 2), module.axis_form(x, 3))
+    macs = wht2d_macs(images * channels, height, width, *plane_forms(x, form, case))
     return subject_of(case, x, module, reference, macs, form, reason)
+
+
+def plane_forms(x: torch.Tensor, form: str, case: Case) -> Tuple[str, str]:
+    """Return the forms along height and width, where ``form`` is what the layer says it runs."""
+    if case.implementation != "auto" or form == "fused":
+        return form, form
+    size = transform_size(*x.shape[2:])
+    return plane_form(x, 2, size, "auto"), plane_form(x, 3, size, "auto")

@@ -1,7 +1,8 @@
 """The forms a transform can take, and which one runs when the choice is left to the library."""
 
-import difflib
 from typing import NamedTuple, Optional
+
+from suites.layers.choices import check_choice
 
 IMPLEMENTATIONS = ("auto", "matrix", "two-stage", "butterfly", "fused")
 
@@ -22,10 +23,7 @@ class Choice(NamedTuple):
 
 def check_implementation(name: str) -> None:
     """Raise ``ValueError`` with the nearest right name unless ``name`` is one of :data:`IMPLEMENTATIONS`."""
-    if name not in IMPLEMENTATIONS:
-        near = difflib.get_close_matches(name, IMPLEMENTATIONS, 1)
-        raise ValueError("unknown implementation '{}': {}use one of {}".format(
-            name, "did you mean '{}'? ".format(near[0]) if near else "", ", ".join(IMPLEMENTATIONS)))
+    check_choice("implementation", name, IMPLEMENTATIONS)
 
 
 def best_plain_form(size: int, inner: int) -> str:

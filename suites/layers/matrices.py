@@ -5,6 +5,8 @@ from typing import Tuple
 
 import torch
 
+from suites.layers.choices import check_choice
+
 ORDERS = ("natural", "sequency")
 
 
@@ -80,5 +82,4 @@ def hadamard_matrix(size: int, order: str = "natural", dtype: torch.dtype = torc
 
 def check_order(order: str) -> None:
     """Raise ``ValueError`` unless ``order`` is one of :data:`ORDERS`."""
-    if order not in ORDERS:
-        raise ValueError("unknown order '{}': use 'natural' or 'sequency'".format(order))
+    check_choice("order", order, ORDERS)

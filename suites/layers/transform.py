@@ -2,6 +2,7 @@
 
 import torch
 
+from suites.layers.choices import check_choice
 from suites.layers.implementations import best_plain_form, check_implementation
 from suites.layers.lanes import split_lanes, transform_lanes
 from suites.layers.matrices import check_order, is_power_of_two, next_power_of_two
@@ -28,8 +29,7 @@ def walsh_hadamard(x: torch.Tensor, dim: int = -1, order: str = "natural", norm:
     if implementation == "fused":
         raise ValueError("the fused kernels join two transforms and a threshold, there is none for a transform "
                          "alone: use implementation='auto'")
-    if norm not in NORMS:
-        raise ValueError("unknown norm '{}': use 'ortho', 'forward' or 'backward'".format(norm))
+    check_choice("norm", norm, NORMS)
     check_floating(x, "walsh_hadamard")
     if not -x.dim() <= dim < x.dim():
         raise ValueError("dim {} does not exist in a tensor of {} dimensions: use one from {} to {}".format(

@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from suites.layers.fused import fused_problem
-from suites.layers.implementations import Choice, best_plain_form, check_implementation, choose
-from suites.layers.lanes import split_lanes, transform_lanes
+from suites.layers.implementations import Choice, check_implementation, choose
 from suites.layers.matrices import check_order, sequency_permutation, transform_size
+from suites.layers.planes import plane_form, plane_inverse, plane_transform
 from suites.layers.thresholds import smooth_threshold, smooth_threshold_inplace
 from suites.layers.transform import check_floating
 
@@ -62,29 +62,15 @@ class WalshHadamard2d(nn.Module):
                              "{}: make the layer with plane set to the input's height and width".format(
                                  *self.plane, *self.plane, tuple(x.shape)))
         self.implementation_used, self.implementation_reason = self.choose(x)
-        values = self._along(self._along(x, 3, self.size), 2, self.size)
-        values = self._between(values)
-        y = self._along(self._along(values, 2, self.plane[0]), 3, self.plane[1])
+        plain = "auto" if self.implementation == "auto" else self.implementation_used
+        values = self._between(plane_transform(x, (self.size, self.size), plain))
+        y = plane_inverse(values, self.plane, plain)
         return y if self.stride == 1 else F.avg_pool2d(y, self.stride, ceil_mode=True)
 
     def choose(self, x: torch.Tensor) -> Choice:
         """Return the form that runs on ``x`` (one name for each kind of axis) and why, without running it."""
-        forms = {best_plain_form(self.size, split_lanes(x, dim)[0].shape[2]) for dim in (2, 3)}
+        forms = {plane_form(x, dim, self.size, "auto") for dim in (2, 3)}
         return choose(self.implementation, " and ".join(sorted(forms)), fused_problem(x, self.size))
-
-    def axis_form(self, x: torch.Tensor, dim: int) -> str:
-        """Return the form that transforms ``x`` along ``dim`` (2 or 3), where ``auto`` may differ by axis."""
-        form = self.choose(x).form
-        if self.implementation == "auto" and form != "fused":
-            return best_plain_form(self.size, split_lanes(x, dim)[0].shape[2])
-        return form
-
-    def _along(self, x: torch.Tensor, dim: int, rows_out: int) -> torch.Tensor:
-        lanes, restore = split_lanes(x, dim)
-        form = str(self.implementation_used)
-        if self.implementation == "auto":
-            form = best_plain_form(self.size, lanes.shape[2])
-        return restore(transform_lanes(lanes, self.size, rows_out, form, self.size ** -0.5))
 
     def _between(self, values: torch.Tensor) -> torch.Tensor:
         weight, threshold = self.weight, self.threshold  # type: torch.Tensor, torch.Tensor

@@ -131,7 +131,7 @@ def test_wrong_arguments_are_named_with_the_remedy():
         walsh_hadamard(x, 2)
     with pytest.raises(ValueError, match="got a scalar"):
         walsh_hadamard(torch.tensor(1.0))
-    with pytest.raises(ValueError, match="unknown order 'walsh': use 'natural' or 'sequency'"):
+    with pytest.raises(ValueError, match="unknown order 'walsh': use one of natural, sequency"):
         walsh_hadamard(x, order="walsh")
     with pytest.raises(ValueError, match="unknown norm 'orthogonal'"):
         walsh_hadamard(x, norm="orthogonal")
