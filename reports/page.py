@@ -29,7 +29,8 @@ def render_page(data: Dict[str, Any], refresh_s: Optional[int] = None) -> str:
         script_hash=script_hash(script), style=Markup(style()), page_json=page_json(data), nn=NARROW,
         question=question(data), number_word=number_word, short_reason=short_reason,
         factor_text="{}{}%".format(percent(1 + data["factor"], sign=False).replace(".0", ""), NARROW),
-        any_memory=any(table["has_memory"] for table in tables), memory_title="Memory, " + kinds[0] if kinds else "",
+        any_memory=any(table["has_memory"] for table in tables),
+        memory_title="Memory, " + kinds[0] if kinds else "Memory",
         any_energy=any(table["has_energy"] for table in tables),
         close_ids={call["row"] for call in data["close_calls"]},
         memory_reason="; ".join(sorted({gap["reason"] for table in tables for gap in table["absent"]

@@ -141,8 +141,9 @@ def _print_speed(console: Any, one: Dict[str, Any], show: Show, unicode_: bool) 
     print_table(console, show("{} (against {}{})".format(
         title_of(one), one["baseline"], ", " + one["baseline_text"] if one["baseline_text"] else "")), table)
     for row in one["rows"]:
-        for remark in ([row["reason"]] if row["reason"] else []) + row["remarks"]:
-            console.print(fold(show("{}: {}".format(row["name"], remark)), console.width))
+        remarks = ([row["reason"]] if row["reason"] else []) + row["remarks"]
+        if remarks:
+            console.print(fold(show("{}: {}".format(row["name"], "; ".join(remarks))), console.width))
 
 
 def _print_devices(console: Any, data: Dict[str, Any], show: Show, unicode_: bool) -> None:

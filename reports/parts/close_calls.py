@@ -16,14 +16,14 @@ def band_of(factor: float, floor: float) -> Tuple[float, float]:
 
 
 def close_calls(tables: Sequence[Dict[str, Any]], factor: float) -> List[Dict[str, Any]]:
-    """Return the rows of ``tables`` within 10 % (and every *cannot tell* or *same*), fastest first."""
+    """Return the rows of ``tables`` within 10 % , fastest first."""
     found = []
     for table in tables:
         for row in table["rows"]:
             ratio = row["ratio"]
             if ratio is None or row["low"] is None or row["high"] is None:
                 continue
-            if not 1 / CLOSE < ratio < CLOSE and row["state"] not in ("same", "cannot tell"):
+            if not 1 / CLOSE < ratio < CLOSE:
                 continue
             found.append({
                 "row": row["id"], "name": row["name"], "title": table["title"], "cache_text": table["cache_text"],

@@ -10,6 +10,7 @@ from reports.parts.memory import WORDS, case_memory, main_kind
 from reports.parts.record import Check, checks, why_not_timed
 from reports.verdicts import RivalVerdict, View, views
 
+RUN_FLAGS = ("clock moved", "unsteady")                  # of the machine, not of the rival: "what weakens this run"
 CACHE_TEXT = {"hot": "caches warm", "cold": "caches cold"}
 
 
@@ -120,7 +121,7 @@ def _remarks(check: Optional[Check], verdict: Optional[RivalVerdict]) -> List[st
     if check is not None and check.ok is None:
         found.append("not checked: {}".format(check.reason or "no reason given"))
     if verdict is not None:
-        found.extend(word for word, _ in verdict.flags if word != "clock moved")
+        found.extend(word for word, _ in verdict.flags if word not in RUN_FLAGS)
         if verdict.ratio is not None and verdict.low is None and verdict.interval_reason:
             found.append("no interval: {}".format(verdict.interval_reason))
     return found

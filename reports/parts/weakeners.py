@@ -5,9 +5,11 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from harness.record import Run
 from reports.numbers import count, hertz, listing, percent, size
+from reports.parts.comparisons import RUN_FLAGS
 from reports.parts.environment import differences, failed_passes
 from reports.parts.record import checks, timed
 
+STEADY = "close other programs, lock the clocks, check fan and power mode"
 THROTTLED = 0.95    # a clock below this share of the run's highest marks its round as throttled
 
 
@@ -81,15 +83,17 @@ def _throttled(run: Run) -> Optional[Dict[str, Any]]:
 
 
 def _moved(tables: Sequence[Dict[str, Any]]) -> Optional[Dict[str, Any]]:
-    """No clock could be read, yet the samples say that it, or the load, moved."""
-    said = [(table, sentence) for table in tables for row in table["rows"] for word, sentence in row["flags"]
-            if word == "clock moved"]
+    """Return what the samples say of a clock, or a load, that moved where none could be read."""
+    said = [(table, row, sentence) for table in tables for row in table["rows"] for word, sentence in row["flags"]
+            if word in RUN_FLAGS]
     if not said:
         return None
-    among = len({table["key"] for table, _ in said})
-    return weakener("In {}, {}.".format(
-        said[0][0]["title"] if among == 1 else "{} of {}".format(among, count(len(tables), "table")), said[0][1]),
-        "close other programs, lock the clocks, check fan and power mode")
+    table, row, sentence = said[0]
+    rivals = sum(len(one["rows"]) - 1 for one in tables)
+    if len(said) == 1:
+        return weakener("For {} at {}, {}.".format(row["name"], table["title"], sentence), STEADY)
+    return weakener("The machine was unsteady for {} of {}: at {}, {}.".format(
+        len(said), count(rivals, "rival"), table["title"], sentence), STEADY)
 
 
 def _lock_command(run: Run) -> Optional[str]:

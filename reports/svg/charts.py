@@ -53,6 +53,6 @@ def interval_row(scale: Linear, middle: float, state: str, ratio: Optional[float
 def interval_axis(scale: Linear, ticks: Sequence[Tuple[float, str]], height: float = AXIS_HEIGHT) -> str:
     """Return the axis above the rows: tick texts, and which way is faster."""
     parts = [text(label, percent(scale(value)), height - 4, "tick", "middle") for value, label in ticks]
-    parts.append(text("\u2190 slower", percent(scale(ticks[0][0])), height - 19, "tick", "start", dx=-12))
-    parts.append(text("faster \u2192", percent(scale(ticks[-1][0])), height - 19, "tick", "end", dx=12))
+    parts.append(text("\u2190 slower", "0%", height - 19, "tick", "start", dx=-12))
+    parts.append(text("faster \u2192", "100%", height - 19, "tick", "end", dx=12))
     return chart(parts, height, "axis", "axis: slower to the left, faster to the right")
