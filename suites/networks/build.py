@@ -133,9 +133,14 @@ def _structured(network: Any, variant: str, shape: Tuple[int, ...], paths: int, 
     for kind in KINDS[variant]:
         planes = replace_gates or kind == "spatial" and any(network.layer_names(kind))
         shapes = trace_input_shapes(network, torch.zeros((1,) + shape)) if planes else {}
-        rule = {"fwht": lambda: rules.fwht(shapes=shapes), "lhc": lambda: rules.lhc(**options),
-                "bwht": lambda: rules.bwht(block_size=block_size, shapes=shapes), "mf": lambda: rules.mf(**options),
-                "ht": lambda: rules.ht(shapes, paths=paths, **options)}[variant]()
+        if variant == "ht":
+            rule = rules.ht(shapes, paths=paths, **options)
+        elif variant == "fwht":
+            rule = rules.fwht(shapes=shapes)
+        elif variant == "bwht":
+            rule = rules.bwht(block_size=block_size, shapes=shapes)
+        else:
+            rule = rules.mf(**options) if variant == "mf" else rules.lhc(**options)
         blocks = [[layer for layer in block if rule.fits(layer, modules[layer])]
                   for block in network.layer_names(kind)]
         blocks = [block for block in blocks if block]

@@ -88,7 +88,7 @@ class ResNet(nn.Module):
         self.block_names = names  # type: List[str]
 
     def layer_names(self, kind: str) -> List[List[str]]:
-        """Return, per block, the names of its layers of a kind: ``spatial`` (the last 3x3), ``every3x3``, ``pointwise``."""
+        """Return, per block, its layers of a kind: ``spatial`` (the last 3x3), ``every3x3`` or ``pointwise``."""
         return [["{}.{}".format(name, layer) for layer in getattr(block, kind, ())]
                 for name, block in zip(self.block_names, self.blocks)]
 
