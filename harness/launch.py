@@ -63,11 +63,12 @@ def settle(wishes: Wishes, probed: Dict[str, Any]) -> Settings:
         limit_s=wishes.limit_s, only=wishes.only, power=wishes.power, lock_clocks=wishes.lock_clocks)
 
 
-def why_no_energy(meters: List[Dict[str, Any]]) -> Optional[str]:
-    """Return in one sentence why no power can be read here, ``None`` if a meter was chosen."""
+def why_no_energy(meters: List[Dict[str, Any]], settings: Settings) -> Optional[str]:
+    """Return in one sentence why this run measures no energy, ``None`` if it does."""
     power = [entry for entry in meters if entry["quantity"] == "power"]
     if any(entry["chosen"] for entry in power):
-        return None
+        return None if not settings.quick or settings.power else (
+            "left out by --quick, since each case needs a quarter of a minute: name a meter with --power to have it")
     return "no power meter answers here ({}): './run_bench.sh doctor' gives each one's reason and remedy".format(
         ", ".join(entry["name"] for entry in power) or "none is known")
 
@@ -108,8 +109,8 @@ def carry_on(run: Run, argv: List[str], probed: Dict[str, Any], progress: PlainP
     found = dict(environment if environment is not None else collect(), torch=probed["torch"], gpu=probed["gpu"],
                  meters=probed["meters"])
     writer.append({"kind": "session", "argv": argv, "started": utc_now(), "environment": found})
-    plan = RunPlan(run.comparisons, settings_from_dict(run.header["settings"]), run.header["rule"],
-                   why_no_energy(probed["meters"]))
+    settings = settings_from_dict(run.header["settings"])
+    plan = RunPlan(run.comparisons, settings, run.header["rule"], why_no_energy(probed["meters"], settings))
     controller = Controller(plan, writer, run.passes(), progress)
     status = "interrupted"
     try:

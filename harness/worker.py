@@ -14,6 +14,7 @@ PASSES = {
     "verify": "harness.passes.verify:run",
     "time": "harness.passes.launch:run",
     "memory": "harness.passes.memory:run",
+    "energy": "harness.passes.energy:run",
 }
 
 
