@@ -27,12 +27,12 @@ def one_dimensional(target: Target, memory_format: str) -> Comparison:
                 threads=target.threads)
     wht = case._replace(layer="WHT 1D", builder=WHT_1D)
     rivals = tuple(wht._replace(implementation=form)
-                   for form in ("matrix", "two-stage", "butterfly"))  # type: Tuple[Case, ...]
+                   for form in ("matrix", "two-stage", "butterfly", "fused"))  # type: Tuple[Case, ...]
     last = memory_format == "channels_last"
     if not last:
         # The fastest form of the baseline differs by backend; the honest denominator is the best of them.
         rivals += (case._replace(implementation="channels-last", memory_format="channels_last"),)
-    rivals += lower_precision(case, wht._replace(implementation="two-stage"), target)
+    rivals += lower_precision(case, wht, target)
     return Comparison(
         "1d-32x32" + "-channels-last" * last,
         "1-D layer for a 1x1 convolution, 10x1024x32x32" + ", channels-last" * last, case, rivals,
@@ -45,9 +45,10 @@ def two_dimensional(target: Target, shape: Tuple[int, ...]) -> Comparison:
                 options=KERNEL_3)
     wht = case._replace(layer="WHT 2D", builder=WHT_2D, options=())
     rivals = (wht._replace(implementation="matrix"), wht._replace(implementation="butterfly"),
+              wht._replace(implementation="fused"),
               case._replace(layer="Squeeze-excite", builder=SQUEEZE_EXCITE, options=()),
               case._replace(layer="Depthwise 3x3 + 1x1", builder=SEPARABLE, options=()))  # type: Tuple[Case, ...]
-    rivals += lower_precision(case, wht._replace(implementation="matrix"), target)
+    rivals += lower_precision(case, wht, target)
     side = shape[-1]
     return Comparison(
         "2d-{0}x{0}".format(side), "2-D layer for a 3x3 convolution, 10x1024x{0}x{0}".format(side), case, rivals,
@@ -62,7 +63,7 @@ def lower_precision(baseline: Case, transform: Case, target: Target) -> Tuple[Ca
     return (baseline._replace(implementation="TF32", options=baseline.options + (("tf32", True),)),
             baseline._replace(implementation="float16", dtype="float16"),
             baseline._replace(implementation="bfloat16", dtype="bfloat16"),
-            transform._replace(layer=transform.layer + " float16", dtype="float16"))
+            transform._replace(layer=transform.layer + " float16", implementation="auto", dtype="float16"))
 
 
 def published_1d() -> Comparison:
@@ -72,7 +73,7 @@ def published_1d() -> Comparison:
     wht = case._replace(layer="WHT 1D", builder=WHT_1D, options=(("keep_first", True),))
     return Comparison(
         "1d-published", "1-D layer by the published protocol, 10 images of 1024x32x32", case,
-        tuple(wht._replace(implementation=form) for form in ("matrix", "two-stage")),
+        tuple(wht._replace(implementation=form) for form in ("matrix", "two-stage", "fused")),
         "Ten images one at a time on one CPU thread with copies and allocation inside the clock, as the papers "
         "timed; their Nano numbers are TensorFlow Lite on the CPU, not CUDA.")
 
@@ -84,6 +85,7 @@ def published_2d() -> Comparison:
     return Comparison(
         "2d-8x8-published", "2-D layer by the published protocol, 10 images of 1024x8x8", case,
         (wht._replace(implementation="matrix"), wht._replace(implementation="butterfly"),
+         wht._replace(implementation="fused"),
          case._replace(layer="Squeeze-excite", builder=SQUEEZE_EXCITE, options=())),
         "Ten images one at a time on one CPU thread with copies and allocation inside the clock, as the released "
         "scripts time; their Nano numbers are TensorFlow Lite on the CPU, not CUDA.")

@@ -5,15 +5,16 @@ from typing import Any, List, Optional
 import torch
 from torch import nn
 
+from suites.layers.base import TransformLayer
 from suites.layers.core import threshold_between
-from suites.layers.fused import fused_problem
-from suites.layers.implementations import Choice, best_plain_form, check_implementation, choose
+from suites.layers.fused import Options, fused_problem, run_fused
+from suites.layers.implementations import Choice, best_plain_form, choose
 from suites.layers.lanes import split_lanes
 from suites.layers.matrices import is_power_of_two
 from suites.layers.transform import check_floating
 
 
-class BlockWalshHadamard1d(nn.Module):
+class BlockWalshHadamard1d(TransformLayer):
     """Transform blocks of channels, weigh, smooth-threshold, transform back (paper 2201.02711).
 
     ``weight`` (ones at first) and ``threshold`` (j / (10 block_size) at first) have ``block_size`` elements, shared
@@ -30,8 +31,7 @@ class BlockWalshHadamard1d(nn.Module):
     def __init__(self, in_channels: int, out_channels: Optional[int] = None, block_size: Optional[int] = None,
                  stride: int = 1, implementation: str = "auto", device: Any = None,
                  dtype: Optional[torch.dtype] = None) -> None:
-        super().__init__()
-        check_implementation(implementation)
+        super().__init__(implementation)
         out_channels = in_channels if out_channels is None else out_channels
         if block_size is None or block_size > in_channels:
             block_size = in_channels
@@ -40,9 +40,6 @@ class BlockWalshHadamard1d(nn.Module):
             raise ValueError("stride must be 1 or more, got {}: 1 keeps every pixel".format(stride))
         self.in_channels, self.out_channels, self.block_size = in_channels, out_channels, block_size
         self.stride = stride
-        self.implementation = implementation
-        self.implementation_used = None  # type: Optional[str]
-        self.implementation_reason = None  # type: Optional[str]
         self.weight = nn.Parameter(torch.empty(block_size, device=device, dtype=dtype))
         self.threshold = nn.Parameter(torch.empty(block_size, device=device, dtype=dtype))
         picked = [start + offset for start in block_starts(in_channels, out_channels, block_size)
@@ -67,15 +64,16 @@ class BlockWalshHadamard1d(nn.Module):
                                  self.in_channels, self.in_channels, tuple(x.shape)))
         if self.stride > 1:
             x = x[:, :, ::self.stride, ::self.stride]
-        self.implementation_used, self.implementation_reason = self.choose(x)
+        form = self.form_for(x)
         lanes, restore = split_lanes(x, 1)
         channels = self.channels
         if isinstance(channels, torch.Tensor):
             lanes = lanes.index_select(1, channels)
+        if form == "fused":
+            return restore(self._fit(run_fused(lanes, self.threshold, self.weight, self._fused_options())))
         outer, rows, inner = lanes.shape
         blocks = lanes.reshape(outer * (rows // self.block_size), self.block_size, inner)
-        blocks = threshold_between(blocks, self.block_size, self.block_size, self.implementation_used,
-                                   self.threshold, self.weight)
+        blocks = threshold_between(blocks, self.block_size, self.block_size, form, self.threshold, self.weight)
         return restore(self._fit(blocks.reshape(outer, rows, inner)))
 
     def _fit(self, lanes: torch.Tensor) -> torch.Tensor:
@@ -88,7 +86,18 @@ class BlockWalshHadamard1d(nn.Module):
     def choose(self, x: torch.Tensor) -> Choice:
         """Return the form that runs on ``x`` and why, without running it."""
         return choose(self.implementation, best_plain_form(self.block_size, split_lanes(x, 1)[0].shape[2]),
-                      fused_problem(x, self.block_size))
+                      lambda: self._fused_problem(x))
+
+    def _fused_problem(self, x: torch.Tensor) -> Optional[str]:
+        if self.block_size == 1:
+            return "a block of one channel leaves nothing to transform"
+        outer, rows, inner = split_lanes(x, 1)[0].shape
+        if isinstance(self.channels, torch.Tensor):
+            rows = self.channels.numel()
+        return fused_problem(x.new_empty(outer, rows, inner), self._fused_options())
+
+    def _fused_options(self) -> Options:
+        return {"block": self.block_size}
 
     def extra_repr(self) -> str:
         """Return the settings for ``print(layer)``."""

@@ -1,13 +1,29 @@
 """The one door to the fused kernels: says whether they can run a layer, and runs it."""
 
 import importlib.util
-from typing import Optional
+from typing import Any, Dict, Optional
 
 import torch
 
+#: Options of :func:`suites.kernels.fused_layer`, without those left at their defaults.
+Options = Dict[str, Any]
 
-def fused_problem(x: torch.Tensor, size: int) -> Optional[str]:
-    """Return why the fused kernel cannot run a layer of ``size`` points on ``x``, ``None`` if it can."""
+
+def fused_problem(x: torch.Tensor, options: Options) -> Optional[str]:
+    """Return in words why no fused kernel takes ``x`` with ``options``, ``None`` if one does.
+
+    The first question on a machine may compile the kernels, which takes seconds.
+    """
     if importlib.util.find_spec("suites.kernels") is None:
-        return "the fused kernels are not part of this version"
-    return "the fused kernels are not connected to the layers in this version"
+        return "the fused kernels are not installed"
+    from suites.kernels import why_not_fused
+
+    return why_not_fused(x, **options)
+
+
+def run_fused(x: torch.Tensor, threshold: torch.Tensor, scale: Optional[torch.Tensor],
+              options: Options) -> torch.Tensor:
+    """Return the layer's output by the fused kernel; tables in natural order unless ``options`` say otherwise."""
+    from suites.kernels import fused_layer
+
+    return fused_layer(x, threshold, scale, **options)

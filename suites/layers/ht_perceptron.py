@@ -7,15 +7,16 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from suites.layers.base import TransformLayer
 from suites.layers.choices import check_choice
-from suites.layers.implementations import Choice, check_implementation, choose
+from suites.layers.implementations import Choice, choose
 from suites.layers.matrices import next_power_of_two
 from suites.layers.planes import plane_form, plane_inverse, plane_transform
 from suites.layers.thresholds import soft_threshold
 from suites.layers.transform import check_floating
 
 
-class HTPerceptron(nn.Module):
+class HTPerceptron(TransformLayer):
     """Transform the plane, sum ``paths`` of (scale, 1x1 convolution, soft threshold), transform back.
 
     From the successor of the two papers (2305.17510). Height and width are each padded with zeros to a power of two
@@ -34,8 +35,7 @@ class HTPerceptron(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, plane: Union[int, Tuple[int, int]], paths: int = 3,
                  residual: bool = False, norm: str = "ortho", implementation: str = "auto", device: Any = None,
                  dtype: Optional[torch.dtype] = None) -> None:
-        super().__init__()
-        check_implementation(implementation)
+        super().__init__(implementation)
         check_choice("norm", norm, ("ortho", "backward"))
         if paths < 1:
             raise ValueError("an HT-perceptron needs at least one path, got {}".format(paths))
@@ -46,9 +46,6 @@ class HTPerceptron(nn.Module):
         self.plane = (plane, plane) if isinstance(plane, int) else (plane[0], plane[1])
         self.sizes = (next_power_of_two(self.plane[0]), next_power_of_two(self.plane[1]))
         self.residual, self.norm = residual, norm
-        self.implementation = implementation
-        self.implementation_used = None  # type: Optional[str]
-        self.implementation_reason = None  # type: Optional[str]
         self.weight = nn.Parameter(torch.empty(paths, out_channels, in_channels, device=device, dtype=dtype))
         self.scale = nn.Parameter(torch.empty((paths,) + self.sizes, device=device, dtype=dtype))
         self.threshold = nn.Parameter(torch.empty((paths,) + self.sizes, device=device, dtype=dtype))
@@ -68,9 +65,8 @@ class HTPerceptron(nn.Module):
             raise ValueError("HTPerceptron made for {} channels of {}x{} needs an input of shape (N, {}, {}, {}), "
                              "got {}: make the layer for the input's channels and plane".format(
                                  self.in_channels, *self.plane, self.in_channels, *self.plane, tuple(x.shape)))
-        self.implementation_used, self.implementation_reason = self.choose(x)
-        plain = "auto" if self.implementation == "auto" else self.implementation_used
-        spectrum = plane_transform(x, self.sizes, plain, self.norm)
+        self.form_for(x)
+        spectrum = plane_transform(x, self.sizes, self.implementation, self.norm)
         total = None  # type: Optional[torch.Tensor]
         for weight, scale, threshold in zip(self.weight, self.scale, self.threshold):
             # One scale serves all channels of a coefficient, so it may follow the mixing of channels.
@@ -78,14 +74,14 @@ class HTPerceptron(nn.Module):
             path = soft_threshold(mixed, torch.relu(threshold))
             total = path if total is None else total + path
         assert total is not None
-        y = plane_inverse(total, self.plane, plain, self.norm)
+        y = plane_inverse(total, self.plane, self.implementation, self.norm)
         return y + x if self.residual else y
 
     def choose(self, x: torch.Tensor) -> Choice:
         """Return the form of the transforms that runs on ``x`` and why, without running it."""
         forms = {plane_form(x, dim, self.sizes[dim - 2], "auto") for dim in (2, 3)}
         return choose(self.implementation, " and ".join(sorted(forms)),
-                      "the fused kernels have no place for the 1x1 convolutions between the transforms")
+                      lambda: "the fused kernels have no place for the 1x1 convolutions between the transforms")
 
     def extra_repr(self) -> str:
         """Return the settings for ``print(layer)``."""

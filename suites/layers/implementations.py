@@ -1,6 +1,6 @@
 """The forms a transform can take, and which one runs when the choice is left to the library."""
 
-from typing import NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional
 
 from suites.layers.choices import check_choice
 
@@ -35,18 +35,20 @@ def best_plain_form(size: int, inner: int) -> str:
     return "matrix" if size <= LARGEST_DENSE_COLUMNS else "two-stage"
 
 
-def choose(asked: str, plain: str, fused_problem: Optional[str]) -> Choice:
-    """Return what runs for ``asked``; ``fused_problem`` says why the fused kernel cannot, ``None`` if it can.
+def choose(asked: str, plain: str, fused_problem: Callable[[], Optional[str]]) -> Choice:
+    """Return what runs for ``asked``; ``fused_problem()`` says why the fused kernel cannot, ``None`` if it can.
 
-    ``plain`` is the best plain form here, run by ``auto`` where the fused kernel cannot.
+    ``plain`` is the best plain form here, run by ``auto`` where the fused kernel cannot. The kernel is asked about
+    only where it may run, since that can mean compiling it.
 
     Raises ``RuntimeError`` if ``fused`` was asked for by name and cannot run.
     """
     if asked == "fused" or asked == "auto":
-        if fused_problem is None:
+        problem = fused_problem()
+        if problem is None:
             return Choice("fused", None)
         if asked == "fused":
             raise RuntimeError("the fused kernel cannot run: {}; use implementation='auto' to fall back to "
-                               "stock torch operations".format(fused_problem))
-        return Choice(plain, "{} of stock torch operations: {}".format(plain, fused_problem))
+                               "stock torch operations".format(problem.rstrip(".")))
+        return Choice(plain, "{} of stock torch operations: {}".format(plain, problem))
     return Choice(asked, None)

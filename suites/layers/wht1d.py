@@ -5,15 +5,16 @@ from typing import Any, Optional
 import torch
 from torch import nn
 
+from suites.layers.base import TransformLayer
 from suites.layers.core import threshold_between
-from suites.layers.fused import fused_problem
-from suites.layers.implementations import Choice, best_plain_form, check_implementation, choose
+from suites.layers.fused import Options, fused_problem, run_fused
+from suites.layers.implementations import Choice, best_plain_form, choose
 from suites.layers.lanes import split_lanes
 from suites.layers.matrices import check_order, sequency_permutation, transform_size
 from suites.layers.transform import check_floating
 
 
-class WalshHadamard1d(nn.Module):
+class WalshHadamard1d(TransformLayer):
     """Transform the channels of every pixel, smooth-threshold, transform back (paper 2104.07085).
 
     The channels are padded with zeros to ``size``, the next power of two at or above both channel counts;
@@ -23,24 +24,20 @@ class WalshHadamard1d(nn.Module):
 
     Input (N, in_channels, ...) of any floating type, output (N, out_channels, ...) in the same memory format.
     ``order`` says what the thresholds are sorted by (``natural`` or ``sequency``). ``implementation`` is
-    ``auto``, ``matrix``, ``two-stage``, ``butterfly`` or ``fused``; after a call ``implementation_used`` holds the
-    form that ran and ``implementation_reason`` why, where that was not simply what was asked for.
+    ``auto`` (the fused kernel, or the best of stock torch operations where there is none), ``matrix`` (one dense
+    product), ``two-stage`` (the Kronecker form), ``butterfly`` or ``fused``.
     """
 
     def __init__(self, in_channels: int, out_channels: Optional[int] = None, keep_first: bool = False,
                  order: str = "natural", implementation: str = "auto", device: Any = None,
                  dtype: Optional[torch.dtype] = None) -> None:
-        super().__init__()
+        super().__init__(implementation)
         check_order(order)
-        check_implementation(implementation)
         self.in_channels = in_channels
         self.out_channels = in_channels if out_channels is None else out_channels
         self.size = transform_size(self.in_channels, self.out_channels)
         self.keep_first = keep_first
         self.order = order
-        self.implementation = implementation
-        self.implementation_used = None  # type: Optional[str]
-        self.implementation_reason = None  # type: Optional[str]
         self.threshold = nn.Parameter(torch.empty(self.size - int(keep_first), device=device, dtype=dtype))
         self.reset_parameters()
 
@@ -57,15 +54,20 @@ class WalshHadamard1d(nn.Module):
             raise ValueError("WalshHadamard1d made for {} channels needs an input of shape (N, {}, ...), got {}: "
                              "make the layer with in_channels set to the input's dim 1".format(
                                  self.in_channels, self.in_channels, tuple(x.shape)))
+        form = self.form_for(x)
+        if form == "fused":
+            return run_fused(x, self._natural_threshold(), None, self._fused_options())
         lanes, restore = split_lanes(x, 1)
-        self.implementation_used, self.implementation_reason = self.choose(x)
-        return restore(threshold_between(lanes, self.size, self.out_channels, self.implementation_used,
-                                         self._natural_threshold(), keep_first=self.keep_first))
+        return restore(threshold_between(lanes, self.size, self.out_channels, form, self._natural_threshold(),
+                                         keep_first=self.keep_first))
 
     def choose(self, x: torch.Tensor) -> Choice:
         """Return the form that runs on ``x`` and why, without running it."""
         return choose(self.implementation, best_plain_form(self.size, split_lanes(x, 1)[0].shape[2]),
-                      fused_problem(x, self.size))
+                      lambda: fused_problem(x, self._fused_options()))
+
+    def _fused_options(self) -> Options:
+        return {"keep_first": self.keep_first, "out_channels": self.out_channels}
 
     def _natural_threshold(self) -> torch.Tensor:
         threshold = self.threshold  # type: torch.Tensor

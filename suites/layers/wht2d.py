@@ -6,15 +6,19 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from suites.layers.fused import fused_problem
-from suites.layers.implementations import Choice, check_implementation, choose
+from suites.layers.base import TransformLayer
+from suites.layers.fused import Options, fused_problem, run_fused
+from suites.layers.implementations import Choice, choose
 from suites.layers.matrices import check_order, sequency_permutation, transform_size
 from suites.layers.planes import plane_form, plane_inverse, plane_transform
 from suites.layers.thresholds import smooth_threshold, smooth_threshold_inplace
 from suites.layers.transform import check_floating
 
+#: The fused kernel's options: transform over the plane.
+FUSED: Options = {"dims": (2, 3)}
 
-class WalshHadamard2d(nn.Module):
+
+class WalshHadamard2d(TransformLayer):
     """Transform each channel's plane, weigh, smooth-threshold, transform back (paper 2201.02711).
 
     The plane is padded with zeros at the bottom and right to ``size`` x ``size``, the next power of two at or above
@@ -24,25 +28,21 @@ class WalshHadamard2d(nn.Module):
     sizes match a padded 3x3 convolution of that stride.
 
     Input (N, C, H, W) with (H, W) = ``plane`` (one number for a square), output (N, C, ceil(H / stride),
-    ceil(W / stride)) in the same memory format. ``order``, ``implementation`` and the two attributes about it are as
-    in :class:`~suites.layers.wht1d.WalshHadamard1d`; ``matrix`` is one dense product for each axis.
+    ceil(W / stride)) in the same memory format. ``order`` and ``implementation`` are as in
+    :class:`~suites.layers.wht1d.WalshHadamard1d`; ``matrix`` is one dense product for each axis.
     """
 
     def __init__(self, plane: Union[int, Tuple[int, int]], stride: int = 1, order: str = "natural",
                  implementation: str = "auto", device: Any = None,
                  dtype: Optional[torch.dtype] = None) -> None:
-        super().__init__()
+        super().__init__(implementation)
         check_order(order)
-        check_implementation(implementation)
         self.plane = (plane, plane) if isinstance(plane, int) else (plane[0], plane[1])
         if stride < 1:
             raise ValueError("stride must be 1 or more, got {}: 1 keeps the plane's size".format(stride))
         self.stride = stride
         self.size = transform_size(*self.plane)
         self.order = order
-        self.implementation = implementation
-        self.implementation_used = None  # type: Optional[str]
-        self.implementation_reason = None  # type: Optional[str]
         self.weight = nn.Parameter(torch.empty(self.size, self.size, device=device, dtype=dtype))
         self.threshold = nn.Parameter(torch.empty(self.size, self.size, device=device, dtype=dtype))
         self.reset_parameters()
@@ -61,22 +61,32 @@ class WalshHadamard2d(nn.Module):
             raise ValueError("WalshHadamard2d made for a plane of {}x{} needs an input of shape (N, C, {}, {}), got "
                              "{}: make the layer with plane set to the input's height and width".format(
                                  *self.plane, *self.plane, tuple(x.shape)))
-        self.implementation_used, self.implementation_reason = self.choose(x)
-        plain = "auto" if self.implementation == "auto" else self.implementation_used
-        values = self._between(plane_transform(x, (self.size, self.size), plain))
-        y = plane_inverse(values, self.plane, plain)
+        weight, threshold = self._natural_tables()
+        if self.form_for(x) == "fused":
+            y = run_fused(x, threshold, weight, FUSED)
+        else:
+            spectrum = plane_transform(x, (self.size, self.size), self.implementation)
+            y = plane_inverse(self._between(spectrum, weight, threshold), self.plane, self.implementation)
         return y if self.stride == 1 else F.avg_pool2d(y, self.stride, ceil_mode=True)
 
     def choose(self, x: torch.Tensor) -> Choice:
         """Return the form that runs on ``x`` (one name for each kind of axis) and why, without running it."""
         forms = {plane_form(x, dim, self.size, "auto") for dim in (2, 3)}
-        return choose(self.implementation, " and ".join(sorted(forms)), fused_problem(x, self.size))
+        return choose(self.implementation, " and ".join(sorted(forms)), lambda: self._fused_problem(x))
 
-    def _between(self, values: torch.Tensor) -> torch.Tensor:
-        weight, threshold = self.weight, self.threshold  # type: torch.Tensor, torch.Tensor
-        if self.order == "sequency":
-            place = sequency_permutation(self.size, threshold.device).argsort()
-            weight, threshold = weight[place][:, place], threshold[place][:, place]
+    def _fused_problem(self, x: torch.Tensor) -> Optional[str]:
+        if self.size != transform_size(min(self.plane)):
+            return "the fused kernel pads each side of the plane for itself, this layer to {0}x{0}".format(self.size)
+        return fused_problem(x, FUSED)
+
+    def _natural_tables(self) -> Tuple[torch.Tensor, torch.Tensor]:
+        if self.order == "natural":
+            return self.weight, self.threshold
+        place = sequency_permutation(self.size, self.threshold.device).argsort()
+        return self.weight[place][:, place], self.threshold[place][:, place]
+
+    @staticmethod
+    def _between(values: torch.Tensor, weight: torch.Tensor, threshold: torch.Tensor) -> torch.Tensor:
         if torch.is_grad_enabled() and (values.requires_grad or weight.requires_grad or threshold.requires_grad):
             return smooth_threshold(values * weight, threshold)
         return smooth_threshold_inplace(values.mul_(weight), threshold)

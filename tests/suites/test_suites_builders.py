@@ -104,7 +104,8 @@ def test_unknown_ways_to_run_are_refused():
 
 
 def test_parameters_and_macs_follow_the_rules():
-    macs = {name: (subject(name)[0].parameters, subject(name)[0].macs) for name in BUILDERS}
+    built = {name: subject(name, implementation="matrix")[0] for name in BUILDERS}
+    macs = {name: (one.parameters, one.macs) for name, one in built.items()}
     pixels = 3 * 49
     assert macs["conv1x1"] == (12 * 12 + 12, pixels * 144)
     assert macs["conv3x3"] == (9 * 144 + 12, pixels * 144 * 9)

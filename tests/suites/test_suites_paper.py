@@ -46,10 +46,10 @@ def test_case_names_are_unique_and_the_plan_survives_the_record(target):
 def test_it_holds_the_papers_shapes_and_layers():
     names = {key: [case.name for case in comparison.cases] for key, comparison in plan().items()}
     assert names["1d-32x32"] == ["Conv 1x1", "WHT 1D matrix", "WHT 1D two-stage", "WHT 1D butterfly",
-                                 "Conv 1x1 channels-last"]
+                                 "WHT 1D fused", "Conv 1x1 channels-last"]
     assert names["1d-32x32-channels-last"] == names["1d-32x32"][:-1]
     assert names["2d-32x32"] == names["2d-8x8"] == [
-        "Conv 3x3", "WHT 2D matrix", "WHT 2D butterfly", "Squeeze-excite", "Depthwise 3x3 + 1x1"]
+        "Conv 3x3", "WHT 2D matrix", "WHT 2D butterfly", "WHT 2D fused", "Squeeze-excite", "Depthwise 3x3 + 1x1"]
     shapes = {key: comparison.baseline.shape for key, comparison in plan().items()}
     assert shapes == {"1d-32x32": (10, 1024, 32, 32), "1d-32x32-channels-last": (10, 1024, 32, 32),
                       "2d-32x32": (10, 1024, 32, 32), "2d-8x8": (10, 1024, 8, 8),
@@ -84,7 +84,7 @@ def test_on_cuda_tensor_core_convolutions_are_rivals_by_name_and_the_baseline_is
     assert dict(by_name["Conv 1x1 TF32"].options)["tf32"] is True
     assert by_name["Conv 1x1 float16"].dtype == "float16"
     assert by_name["Conv 1x1 bfloat16"].dtype == "bfloat16"
-    assert by_name["WHT 1D float16 two-stage"].dtype == "float16"
+    assert by_name["WHT 1D float16 auto"].dtype == "float16"
     assert not any("TF32" in case.name for case in plan(CPU)["1d-32x32"].cases)
 
 

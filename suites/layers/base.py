@@ -1,0 +1,36 @@
+"""What all transform layers share: the form they run in, found once for each kind of input."""
+
+from typing import Any, Optional, Tuple
+
+import torch
+from torch import nn
+
+from suites.layers.implementations import Choice, check_implementation
+
+
+class TransformLayer(nn.Module):
+    """A layer with an ``implementation``: what was asked for, what ran and why.
+
+    After a call, ``implementation_used`` is the form that ran and ``implementation_reason`` one sentence why, where
+    that was not simply what was asked for.
+    """
+
+    def __init__(self, implementation: str) -> None:
+        super().__init__()
+        check_implementation(implementation)
+        self.implementation = implementation
+        self.implementation_used: Optional[str] = None
+        self.implementation_reason: Optional[str] = None
+        self._seen: Optional[Tuple[Any, ...]] = None
+
+    def choose(self, x: torch.Tensor) -> Choice:
+        """Return the form that runs on ``x`` and why, without running it."""
+        raise NotImplementedError("a transform layer says in choose(x) which form it runs")
+
+    def form_for(self, x: torch.Tensor) -> str:
+        """Return the form that runs on ``x``; asks :meth:`choose` only when the kind of input changes."""
+        seen = (self.implementation, x.shape, x.stride(), x.dtype, x.device)
+        if seen != self._seen:
+            self.implementation_used, self.implementation_reason = self.choose(x)
+            self._seen = seen
+        return str(self.implementation_used)
