@@ -49,8 +49,13 @@ def subject_of(case: Case, x: torch.Tensor, module: nn.Module, dense: Dense, mac
     tf32 = bool(options(case).get("tf32", False))
     if x.is_cuda:
         call = _with_tf32(call, tf32)
-    exact = {name: parameter.detach().cpu().double() for name, parameter in module.named_parameters()}
-    reference = _training_reference(dense, exact) if training else lambda batch: dense(exact, batch)
+
+    def in_double(batch: torch.Tensor) -> torch.Tensor:
+        # Made when asked for: a double copy of every weight would weigh in the memory pass.
+        exact = {name: parameter.detach().cpu().double() for name, parameter in module.named_parameters()}
+        return dense(exact, batch)
+
+    reference = _training_reference(in_double) if training else in_double
     return Subject(call=call, reference=reference, tolerance=TF32_TOLERANCE if tf32 else None,
                    implementation=implementation or case.implementation or "torch", reason=reason,
                    parameters=sum(parameter.numel() for parameter in module.parameters()), macs=macs)
@@ -101,10 +106,10 @@ def _training(module: nn.Module, x: torch.Tensor) -> Callable[[], Tuple[torch.Te
     return call
 
 
-def _training_reference(dense: Dense, exact: Dict[str, torch.Tensor]) -> Callable[[torch.Tensor], Any]:
+def _training_reference(dense: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[torch.Tensor], Any]:
     def reference(batch: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
         leaf = batch.detach().requires_grad_()
-        y = dense(exact, leaf)
+        y = dense(leaf)
         return y.detach(), torch.autograd.grad(y, leaf, y.detach())[0]
 
     return reference
