@@ -74,5 +74,9 @@ def energy_table(run: Run, comparison: Comparison) -> Optional[Dict[str, Any]]:
     measured = [row for row in rows if row["energy_j"] is not None]
     sources = sorted({row["source"] for row in rows if row["source"]})
     reasons = sorted({row["reason"] for row in rows if row["reason"]})
+    costs = [cost["ratio"] for cost in [(case_line(run, "energy", row["case"]) or {}).get("sampling_cost")
+                                        for row in rows] if isinstance(cost, dict) and cost.get("ratio")]
     return {"id": comparison.id, "title": comparison.title, "rows": rows if measured else [],
+            "cost_text": "reading the meter changed the time per call by {} to {}{}%".format(
+                percent(min(costs)), percent(max(costs)), NARROW) if costs else None,
             "sources": sources, "reason": None if measured else "; ".join(reasons)}

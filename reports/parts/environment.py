@@ -77,8 +77,8 @@ def not_measured(run: Run) -> List[Dict[str, Any]]:
 
 
 def failed_passes(run: Run) -> List[Dict[str, Any]]:
-    """Return the units that failed, less those that were rightly left out (a wrong layer is not measured)."""
-    return [line for line in run.passes() if line["status"] != "ok"
+    """Return the units that failed; those that were rightly skipped (a wrong layer) are not among them."""
+    return [line for line in run.passes() if line["status"] == "failed"
             and not str(line.get("reason")).startswith(("not measured", "the baseline not measured"))]
 
 
@@ -106,7 +106,13 @@ def differences(runs: List[Run]) -> List[Dict[str, Any]]:
 def command(run: Run) -> str:
     """Return the command that made the run, for the reader to run it again."""
     argv = run.sessions[0].get("argv") if run.sessions else None
-    words = [str(word) for word in argv or ["run", run.suite]]
+    words: List[str] = []
+    skip = False
+    for word in [str(word) for word in argv or ["run", run.suite]]:
+        # where the files went and what was made of them is no part of the measurement
+        if not skip and word != "--no-report" and not word.startswith("--out=") and word != "--out":
+            words.append(word)
+        skip = word == "--out"
     quoted = [word if word and all(c.isalnum() or c in "-_./=:,+@%" for c in word) else
               "'" + word.replace("'", "'\\''") + "'" for word in words]
     text = "./run_bench.sh " + " ".join(quoted)

@@ -57,7 +57,7 @@ def sample_tables(run: Run, tables: Sequence[Dict[str, Any]]) -> List[Dict[str, 
 def strip_range(rows: Sequence[Sequence[float]]) -> Tuple[float, float]:
     """Return the ends of the strips' axis: it holds nearly all samples, at least +-5 %, at most twice the median."""
     low = min(row[0] for row in rows)
-    high = max(max(quantile(row, 0.98), min(row[-1], 1.6)) for row in rows)
+    high = min(LIMIT, max(max(quantile(row, 0.98), min(row[-1], 1.6)) for row in rows))
     down, up = max(0.05, 1.05 * (1 - low)), max(0.05, 1.05 * (high - 1))
     down, up = max(down, up / 4), max(up, down / 2)
     return max(0.0, 1 - down), min(LIMIT, 1 + up)

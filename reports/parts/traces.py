@@ -43,8 +43,8 @@ def trace_of(run: Run, case: Case, ident: str) -> Optional[Dict[str, Any]]:
             raw.append((key, label, [None if v is None else v * scale for v in values], from_zero))
     if not raw:
         return None
-    phases = [{"name": phase_name(case, phase["name"]), "start_s": phase["start_s"] - zero,
-               "end_s": phase["end_s"] - zero} for phase in line.get("phases") or []]
+    phases = [phase_of(case, phase, zero, times[-1]) for phase in line.get("phases") or []
+              if phase["start_s"] < times[-1] and (phase["end_s"] is None or phase["end_s"] > zero)]
     places = kept_places([values for _, _, values, _ in raw], len(times))
     panels = []
     for key, label, values, from_zero in raw:
@@ -59,9 +59,17 @@ def trace_of(run: Run, case: Case, ident: str) -> Optional[Dict[str, Any]]:
             "source": " ".join(str(line[key]) for key in ("meter", "rail") if line.get(key))}
 
 
-def phase_name(case: Case, name: str) -> str:
-    """Return the phase as the chart names it: the load carries the name of what ran."""
-    return "{}, looping".format(case.name) if name in ("load", "loop") else name
+def phase_of(case: Case, phase: Dict[str, Any], zero: float, last: float) -> Dict[str, Any]:
+    """Return a phase as the chart shows it: in seconds from the first reading, shaded where calls ran.
+
+    Idle phases and the load are named (the load by what ran) and get their mean; what lies between is neither.
+    """
+    name = str(phase["name"]).replace("-", " ")
+    load = name == "load"
+    end = last if phase["end_s"] is None else phase["end_s"]
+    return {"name": "{}, looping".format(case.name) if load else name, "start_s": phase["start_s"] - zero,
+            "end_s": end - zero, "load": load, "named": load or name.startswith("idle"),
+            "shaded": load or name in ("warm up", "run out")}
 
 
 def _short(value: Optional[float]) -> Optional[float]:
@@ -72,6 +80,8 @@ def _means(times: Sequence[float], values: Sequence[Optional[float]], phases: Se
            zero: float) -> List[List[Any]]:
     found = []
     for phase in phases:
+        if not phase["named"]:
+            continue
         inside = [value for time, value in zip(times, values)
                   if value is not None and phase["start_s"] <= time - zero < phase["end_s"]]
         if inside:
@@ -86,7 +96,7 @@ def throttle_mark(times: Sequence[float], clock: Optional[Sequence[Optional[floa
     if not clock or len(clock) != len(times):
         return None
     for phase in phases:
-        if not phase["name"].endswith("looping"):
+        if not phase["load"]:
             continue
         top = 0.0
         for time, value in zip(times, clock):

@@ -64,20 +64,23 @@ def trace_path(x: Linear, y: Linear, times: Sequence[float], values: Sequence[Op
 
 def panels(times: Sequence[float], rows: Sequence[Panel], phases: Sequence[Dict[str, Any]],
            marks: Sequence[Mark] = (), label: str = "") -> str:
-    """Return the panels over ``times`` (seconds); every phase but idle ones is shaded."""
+    """Return the panels over ``times`` (seconds). A phase has ``name``, ``start_s``, ``end_s`` and, as truth
+    values, ``named`` (write its name) and ``shaded``."""
     x = Linear(times[0], times[-1])
     bottom = TOP + len(rows) * (LABEL + AREA)
     parts = []
     for phase in phases:
         left, right = x.clamped(phase["start_s"]), x.clamped(phase["end_s"])
         narrow = " wide-only" if right - left < 24 else ""
+        if not phase["named"]:
+            continue
         parts.append(text(phase["name"], percent((left + right) / 2), 12, "tick" + narrow, "middle"))
     shades, lines, texts = [], [], []
     for index, panel in enumerate(rows):
         top = TOP + index * (LABEL + AREA) + LABEL
         y, ticks = value_scale(panel, top)
         for phase in phases:
-            if not phase["name"].startswith("idle"):
+            if phase["shaded"]:
                 left, right = x.clamped(phase["start_s"]), x.clamped(phase["end_s"])
                 shades.append(element("rect", x=percent(left), y=top, width=percent(right - left), height=AREA,
                                      class_="phase"))

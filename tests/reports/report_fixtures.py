@@ -180,10 +180,13 @@ class RecordBuilder:
                       idle_after_w=idle_w - 0.01, mean_w=mean if known else None, peak_w=max(power),
                       reason=None if known else "only 31 fresh readings in the window, 50 are needed: run longer",
                       traces={"time_s": times, "power_w": power, "clock_hz": clock, "temperature_c": heat},
-                      phases=[{"name": "idle before", "start_s": 0.0, "end_s": 5.0},
+                      phases=[{"name": "unmetered-before", "start_s": -2.0, "end_s": 0.0},
+                              {"name": "idle-before", "start_s": 0.0, "end_s": 4.5},
+                              {"name": "settle", "start_s": 4.5, "end_s": 5.0},
                               {"name": "load", "start_s": 5.0, "end_s": 5.0 + seconds},
-                              {"name": "idle after", "start_s": 5.0 + seconds, "end_s": 10.0 + seconds}],
-                      sampling_cost=0.004)
+                              {"name": "idle-after", "start_s": 5.2 + seconds, "end_s": None}],
+                      sampling_cost={"call_s_with": seconds_per_call * 1.004, "call_s_without": seconds_per_call,
+                                     "ratio": 1.004})
 
     def end(self, status="complete", reason=None):
         self.writer.append({"kind": "end", "status": status, "reason": reason, "finished": "2026-03-14T10:25:00Z"})
