@@ -1,0 +1,202 @@
+"""Locking the clocks for one run, on request only, and always putting them back."""
+
+import contextlib
+import os
+import signal
+import threading
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
+
+from harness.clocks.changes import (
+    Change,
+    ChangeError,
+    Write,
+    apply,
+    plan_jetson_clocks,
+    plan_nvml,
+    plan_sysfs,
+)
+from harness.clocks.nvidia import NvmlGpuError
+from harness.clocks.programs import write_as_root
+from harness.clocks.state import (
+    default_state_path,
+    is_running,
+    pending,
+    remove_state,
+    restore_from_state,
+    undo_all,
+    write_state,
+)
+from harness.meters.procfs import gpu_devfreq
+from harness.meters.tree import Tree
+
+_ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+
+
+class LockResult(NamedTuple):
+    """``locked``: at least one clock was locked. ``messages``: each what and why not, one sentence each."""
+
+    locked: bool
+    messages: List[str]
+
+
+class Lock:
+    """Locks the clocks of one machine: :meth:`lock`, then :meth:`restore`.
+
+    ``device`` is ``cpu`` or ``cuda``; the latter locks a desktop GPU through NVML too. A Jetson is locked
+    whole, by jetson_clocks or else through sysfs. ``write`` and ``library`` stand in for the kernel and
+    pynvml in tests.
+    """
+
+    def __init__(self, device: str = "cpu", root: str = "/", state_path: Optional[str] = None,
+                 write: Write = write_as_root, library: Optional[Any] = None) -> None:
+        self.state_path = state_path or default_state_path()
+        self._device = device
+        self._tree = Tree(root)
+        self._write = write
+        self._library = library
+        self._ours = False
+
+    def lock(self) -> LockResult:
+        """Lock what can be locked. Without the rights it says so and leaves everything as it was."""
+        messages: List[str] = []
+        trouble = self._clear_leftovers(messages)
+        if trouble:
+            return LockResult(False, messages + [trouble])
+        locked = False
+        for changes in self._plans(messages):
+            taken = self._take(changes, messages)
+            locked = locked or taken
+            if taken and changes[0]["kind"] == "jetson_clocks":
+                break  # it has done all there is
+        if not locked and not messages:
+            messages.append("nothing to lock: this machine shows no clock that can be set")
+        return LockResult(locked, messages)
+
+    def restore(self) -> List[str]:
+        """Put back what :meth:`lock` changed; return what went wrong (empty: all is as it was)."""
+        if not self._ours:
+            return []
+        result = restore_from_state(self.state_path, self._tree.root, write=self._write, library=self._library)
+        self._ours = not result.restored
+        return [] if result.restored else result.messages + [
+            "the clocks are still locked: run './run_bench.sh clocks restore' with the rights to do so"]
+
+    def _clear_leftovers(self, messages: List[str]) -> Optional[str]:
+        """Restore after a run that was killed; locking on top of it would take its clocks for the machine's own."""
+        try:
+            state = pending(self.state_path)
+        except ChangeError as error:
+            return str(error)
+        if state is None:
+            return None
+        if is_running(state):
+            return "the clocks are left as they are: another run (process {}) has locked them".format(state["pid"])
+        result = restore_from_state(self.state_path, self._tree.root, write=self._write, library=self._library)
+        messages.append("an earlier run had left the clocks locked: {}".format("; ".join(result.messages)))
+        return None if result.restored else "the clocks are left as they are"
+
+    def _plans(self, messages: List[str]) -> Iterator[List[Change]]:
+        """Yield the lists of steps to try, best first."""
+        if gpu_devfreq(self._tree.root) is not None:
+            store = os.path.join(os.path.dirname(os.path.abspath(self.state_path)), "jetson_clocks.{}.conf".format(
+                os.getpid()))
+            yield plan_jetson_clocks(self._tree, store)
+        elif self._device == "cuda":
+            try:
+                yield plan_nvml(self._library)
+            except NvmlGpuError as error:
+                messages.append(str(error))
+        yield plan_sysfs(self._tree)
+
+    def _take(self, changes: List[Change], messages: List[str]) -> bool:
+        """Write the state, then take the steps; if one fails, undo this list and say why."""
+        if not changes:
+            return False
+        before = (pending(self.state_path) or {"changes": []})["changes"] if self._ours else []
+        self._ours = True
+        write_state(self.state_path, before + changes, self._tree.root)
+        taken = 0
+        try:
+            for change in changes:
+                apply(change, self._tree, self._write, self._library)
+                taken += 1
+        except (ChangeError, NvmlGpuError) as error:
+            messages.append("not locked: {}".format(error))
+            # A refused write or call changed nothing; the tool may have got half-way.
+            begun = changes[:taken + 1] if changes[taken]["kind"] == "jetson_clocks" else changes[:taken]
+            stuck = undo_all(begun, self._tree, self._write, self._library)
+            messages += stuck
+            if stuck or before:
+                write_state(self.state_path, before + (begun if stuck else []), self._tree.root)
+            else:
+                remove_state(self.state_path)
+                self._ours = False
+            return False
+        messages.append(describe(changes))
+        return True
+
+
+def describe(changes: List[Change]) -> str:
+    """Say in one sentence what the steps lock."""
+    if changes[0]["kind"] == "jetson_clocks":
+        return "CPU, GPU and memory clocks locked by jetson_clocks"
+    if changes[0]["kind"] == "nvml":
+        return "GPU clock locked at {} MHz".format(changes[0]["mhz"])
+    parts = ["GPU" if "devfreq" in change["name"] else "CPU" for change in changes]
+    return "{} clocks locked at their upper limit".format(" and ".join(sorted(set(parts))))
+
+
+@contextlib.contextmanager
+def locked_clocks(enabled: bool, device: str = "cpu", root: str = "/", state_path: Optional[str] = None,
+                  tell: Callable[[str], None] = print, write: Write = write_as_root,
+                  library: Optional[Any] = None) -> Iterator[LockResult]:
+    """Lock the clocks for the ``with`` block if ``enabled``; put them back however it ends.
+
+    Ends through an error, Ctrl-C, SIGTERM and SIGHUP are covered here, a kill or power cut by
+    :func:`harness.clocks.restore_from_state`. ``tell`` gets one sentence at a time.
+    """
+    if not enabled:
+        yield LockResult(False, ["clock locking was not asked for"])
+        return
+    lock = Lock(device, root, state_path, write, library)
+    with _ending_signals_raise():
+        try:
+            result = lock.lock()
+            for message in result.messages:
+                tell(message)
+            yield result
+        finally:
+            with _ignored((signal.SIGINT,) + _ENDING_SIGNALS):  # a second Ctrl-C must not stop the restoring
+                troubles = lock.restore()
+            for message in troubles:
+                tell(message)
+
+
+def _end(number: int, _frame: Any) -> None:
+    raise SystemExit(128 + number)
+
+
+@contextlib.contextmanager
+def _ending_signals_raise() -> Iterator[None]:
+    """Turn SIGTERM and SIGHUP into an ordinary end, so that ``finally`` runs."""
+    with _handlers(dict.fromkeys(_ENDING_SIGNALS, _end)):
+        yield
+
+
+@contextlib.contextmanager
+def _ignored(numbers: Any) -> Iterator[None]:
+    with _handlers(dict.fromkeys(numbers, signal.SIG_IGN)):
+        yield
+
+
+@contextlib.contextmanager
+def _handlers(handlers: Dict[Any, Any]) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may set handlers
+        return
+    old = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)

@@ -1,0 +1,126 @@
+"""What the clocks are set to: power mode, governor, limits of CPU, GPU and memory, locked or not."""
+
+import re
+from typing import Any, Dict, List, Optional, Tuple
+
+from harness.clocks.nvidia import NvmlGpu, NvmlGpuError
+from harness.clocks.programs import find_program, run_program
+from harness.meters.procfs import gpu_devfreq
+from harness.meters.tree import Tree
+
+EMC_FOLDERS = (
+    # Xavier and later; Nano and TX1. Both are in debugfs, which only root may enter.
+    ("/sys/kernel/debug/bpmp/debug/clk/emc/", {"min": "min_rate", "max": "max_rate", "current": "rate"}),
+    ("/sys/kernel/debug/clk/override.emc/", {"min": "clk_min_rate", "max": "clk_max_rate", "current": "clk_rate"}),
+)
+
+
+def read_clocks(root: str = "/", library: Optional[Any] = None) -> Dict[str, Any]:
+    """Return the clock settings as flat JSON data; each ``None`` has its ``<key>_reason``.
+
+    Keys: ``power_mode``, ``power_mode_id``, ``cpu_governor``, ``cpu_min_hz``, ``cpu_max_hz``,
+    ``cpu_current_hz``, ``cpu_locked``, the same for ``gpu_``, ``emc_min_hz``, ``emc_max_hz``,
+    ``emc_current_hz``, and ``locked``: CPU and GPU both, of those that can be seen.
+    ``library`` stands in for pynvml in tests.
+    """
+    tree = Tree(root)
+    clocks: Dict[str, Any] = {}
+    clocks.update(_power_mode(tree))
+    clocks.update(_cpu(tree))
+    clocks.update(_gpu(tree, library))
+    clocks.update(_emc(tree))
+    seen = [clocks[key] for key in ("cpu_locked", "gpu_locked") if clocks[key] is not None]
+    clocks["locked"] = all(seen) if seen else None
+    if not seen:
+        clocks["locked_reason"] = "neither CPU nor GPU clock limits can be seen"
+    return clocks
+
+
+def parse_nvpmodel(text: str) -> Tuple[Optional[str], Optional[int]]:
+    """Return name and number of the power mode from the output of ``nvpmodel -q``; warnings may precede it."""
+    match = re.search(r"^NV Power Mode: *(\S.*?) *$\s*(?:^([0-9]+) *$)?", text, re.MULTILINE)
+    if match is None:
+        return None, None
+    return match.group(1), None if match.group(2) is None else int(match.group(2))
+
+
+def _power_mode(tree: Tree) -> Dict[str, Any]:
+    program = find_program("nvpmodel", tree)
+    if program is None:
+        reason = "nvpmodel is not on this machine: only a Jetson has power modes"
+        return {"power_mode": None, "power_mode_reason": reason,
+                "power_mode_id": None, "power_mode_id_reason": reason}
+    done = run_program([program, "-q"], as_root=False)
+    name, number = parse_nvpmodel(done.text)
+    if name is None:
+        done = run_program([program, "-q"], as_root=True)  # some releases answer only root
+        name, number = parse_nvpmodel(done.text)
+    section: Dict[str, Any] = {"power_mode": name, "power_mode_id": number}
+    for key, value in list(section.items()):
+        if value is None:
+            section[key + "_reason"] = "nvpmodel -q did not say it (status {})".format(done.status)
+    return section
+
+
+def _cpu(tree: Tree) -> Dict[str, Any]:
+    folders = cpu_folders(tree)
+    limits = [(tree.try_int(folder + "/scaling_min_freq"), tree.try_int(folder + "/scaling_max_freq"),
+               tree.try_int(folder + "/scaling_cur_freq")) for folder in folders]
+    governors = {tree.try_read(folder + "/scaling_governor")[0] for folder in folders} - {None}
+    values: Dict[str, Any] = {
+        "governor": "+".join(sorted(str(name) for name in governors)) or None,
+        "min_hz": _hz(min, [low for low, _, _ in limits]), "max_hz": _hz(max, [high for _, high, _ in limits]),
+        "current_hz": _hz(max, [now for _, _, now in limits])}
+    known = [(low, high) for low, high, _ in limits if low is not None and high is not None]
+    values["locked"] = all(low == high for low, high in known) if known else None
+    return _section("cpu", values, "the kernel shows no cpufreq (usual in a virtual machine)" if not folders else
+                    "cpufreq does not tell")
+
+
+def cpu_folders(tree: Tree) -> List[str]:
+    """Return the cpufreq folders, one for each group of CPUs that share a clock where the kernel groups them."""
+    return (tree.glob("/sys/devices/system/cpu/cpufreq/policy[0-9]*")
+            or tree.glob("/sys/devices/system/cpu/cpu[0-9]*/cpufreq"))
+
+
+def _hz(pick: Any, khz: List[Optional[int]]) -> Optional[int]:
+    known = [value for value in khz if value is not None]
+    return pick(known) * 1000 if known else None
+
+
+def _gpu(tree: Tree, library: Optional[Any]) -> Dict[str, Any]:
+    folder = gpu_devfreq(tree.root)
+    if folder is not None:
+        low, high = tree.try_int(folder + "/min_freq"), tree.try_int(folder + "/max_freq")
+        values = {"governor": tree.try_read(folder + "/governor")[0], "min_hz": low, "max_hz": high,
+                  "current_hz": tree.try_int(folder + "/cur_freq"),
+                  "locked": None if low is None or high is None else low == high}
+        return _section("gpu", values, "the GPU's devfreq does not tell")
+    nothing = dict.fromkeys(("governor", "min_hz", "max_hz", "current_hz", "locked"))
+    if tree.root != "/" and library is None:
+        return _section("gpu", nothing, "there is no GPU devfreq")
+    try:
+        with NvmlGpu(library) as gpu:
+            found = gpu.clocks_hz()
+    except NvmlGpuError as error:
+        return _section("gpu", nothing, "there is no GPU devfreq, and {}".format(error))
+    return _section("gpu", dict(nothing, max_hz=found["max"], current_hz=found["current"]), "NVML does not tell")
+
+
+def _emc(tree: Tree) -> Dict[str, Any]:
+    for folder, names in EMC_FOLDERS:
+        values = {key + "_hz": tree.try_int(folder + name) for key, name in names.items()}
+        if any(value is not None for value in values.values()):
+            return _section("emc", values, "debugfs does not tell")
+    return _section("emc", dict.fromkeys(("min_hz", "max_hz", "current_hz")),
+                    "the memory clock is in debugfs, which only root on a Jetson can read")
+
+
+def _section(prefix: str, values: Dict[str, Any], reason: str) -> Dict[str, Any]:
+    """Return ``values`` under prefixed keys, with ``reason`` beside each ``None``."""
+    section: Dict[str, Any] = {}
+    for key, value in values.items():
+        section["{}_{}".format(prefix, key)] = value
+        if value is None:
+            section["{}_{}_reason".format(prefix, key)] = reason
+    return section

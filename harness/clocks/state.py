@@ -1,0 +1,136 @@
+"""The state file: what is about to be changed, on the disk before the first change, until all is undone."""
+
+import io
+import json
+import os
+import time
+from typing import Any, Dict, List, NamedTuple, Optional
+
+from harness.clocks.changes import Change, ChangeError, Write, undo
+from harness.clocks.nvidia import NvmlGpuError
+from harness.clocks.programs import write_as_root
+from harness.meters.tree import Tree
+
+FORMAT = 1
+
+
+class RestoreResult(NamedTuple):
+    """``restored``: nothing of ours is left. ``messages``: what was done or could not be done, with remedies."""
+
+    restored: bool
+    messages: List[str]
+
+
+def default_state_path() -> str:
+    """Return where the state file is kept: the user's state folder, also when called through sudo."""
+    user = os.environ.get("SUDO_USER") if os.geteuid() == 0 else None
+    home = os.path.expanduser("~" + (user or ""))
+    base = os.path.join(home, ".local", "state") if user else os.environ.get(
+        "XDG_STATE_HOME") or os.path.join(home, ".local", "state")
+    return os.path.join(base, "edge-transform-bench", "clocks.json")
+
+
+def write_state(path: str, changes: List[Change], root: str = "/") -> None:
+    """Write the state file and sync it, and its folder, to the disk."""
+    folder = os.path.dirname(os.path.abspath(path))
+    os.makedirs(folder, exist_ok=True)
+    state = {"format": FORMAT, "pid": os.getpid(), "start_ticks": start_ticks(os.getpid()),
+             "boot_id": boot_id(root), "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+             "changes": changes}
+    with io.open(path + ".new", "w", encoding="ascii") as file:
+        file.write(json.dumps(state, indent=1, sort_keys=True) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(path + ".new", path)
+    _sync_folder(folder)
+
+
+def remove_state(path: str) -> None:
+    """Remove the state file for good."""
+    os.remove(path)
+    _sync_folder(os.path.dirname(os.path.abspath(path)))
+
+
+def _sync_folder(folder: str) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def boot_id(root: str = "/") -> Optional[str]:
+    """Return the kernel's name of this boot, ``None`` if it does not tell."""
+    return Tree(root).try_read("/proc/sys/kernel/random/boot_id")[0]
+
+
+def start_ticks(pid: int) -> Optional[int]:
+    """Return when process ``pid`` started; with the pid it names a process for good. ``None``: no such process."""
+    text = Tree("/").try_read("/proc/{}/stat".format(pid))[0]
+    # The name in brackets may hold blanks; the start time is the 20th field after it.
+    return None if text is None else int(text.rpartition(")")[2].split()[19])
+
+
+def pending(path: Optional[str] = None) -> Optional[Dict[str, Any]]:
+    """Return the state an earlier run left behind, ``None`` if there is none.
+
+    Raises :class:`ChangeError` if the file cannot be read.
+    """
+    path = path or default_state_path()
+    try:
+        with io.open(path, "r", encoding="ascii") as file:
+            state = json.load(file)
+        if state["format"] > FORMAT or not isinstance(state["changes"], list):
+            raise ValueError("format {}".format(state["format"]))
+        return state
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ChangeError("the state file {} cannot be used ({}): restart the machine to get its own clocks back, "
+                          "then delete the file".format(path, error)) from error
+
+
+def is_running(state: Dict[str, Any]) -> bool:
+    """Whether the run that wrote ``state`` is still there (another process than this one)."""
+    pid = state.get("pid")
+    return pid != os.getpid() and isinstance(pid, int) and start_ticks(pid) is not None \
+        and start_ticks(pid) == state.get("start_ticks")
+
+
+def restore_from_state(path: Optional[str] = None, root: str = "/", force: bool = False, write: Write = write_as_root,
+                       library: Optional[Any] = None) -> RestoreResult:
+    """Put the clocks back as the state file says they were, and remove it. For ``clocks restore``.
+
+    Refuses while the run that locked them is alive, unless ``force``. After a restart of the machine there
+    is nothing to put back. What cannot be undone stays in the file for a second try with more rights.
+    """
+    path = path or default_state_path()
+    try:
+        state = pending(path)
+    except ChangeError as error:
+        return RestoreResult(False, [str(error)])
+    if state is None:
+        return RestoreResult(True, ["no run has left its clocks locked: there is nothing to restore"])
+    if is_running(state) and not force:
+        return RestoreResult(False, ["the run that locked the clocks is still going (process {}): wait for it, or "
+                                     "end it first".format(state["pid"])])
+    if state.get("boot_id") is not None and state["boot_id"] != boot_id(root):
+        remove_state(path)
+        return RestoreResult(True, ["the machine was restarted since, which has put the clocks back"])
+    messages = undo_all(state["changes"], Tree(root), write, library)
+    if messages:
+        return RestoreResult(False, messages)
+    remove_state(path)
+    return RestoreResult(True, ["the clocks are back as they were"])
+
+
+def undo_all(changes: List[Change], tree: Tree, write: Write = write_as_root,
+             library: Optional[Any] = None) -> List[str]:
+    """Undo every step, last first; one that fails does not keep the others. Returns what went wrong."""
+    messages = []
+    for change in reversed(changes):
+        try:
+            undo(change, tree, write, library)
+        except (ChangeError, NvmlGpuError, KeyError) as error:
+            messages.append(str(error))
+    return messages
