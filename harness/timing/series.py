@@ -152,7 +152,7 @@ def _stop(plan: SeriesPlan, rule: Rule, done: int, rivals_open: bool, spent: flo
         if plan.round_s * rule.max_rounds > budget_s:
             return "the time budget of {:.4g} s ended at round {}".format(budget_s, done)
         return "the largest number of rounds, {}, was played".format(done)
-    if done >= rule.min_rounds and spent > OVERRUN * budget_s:
+    if done >= rule.min_rounds and spent > OVERRUN * max(budget_s, plan.round_s * plan.looks[-1]):
         return ("the time budget of {:.4g} s ended at round {}: rounds took longer than the warm-up "
                 "foretold".format(budget_s, done))
     return None

@@ -1,0 +1,191 @@
+"""Every CUDA path, on a fake device."""
+
+import pytest
+from fake_cuda import FakeCuda
+
+from harness.passes.time import run_time_pass
+from harness.statistics.rule import Rule
+from harness.statistics.verdict import verdicts
+from harness.timing.cuda_timer import CudaTimer
+from harness.timing.l2_cache import FALLBACK_L2_BYTES, FlushSize, flush_size, l2_bytes_from_driver
+
+MIB = 2 ** 20
+
+
+def between(log, start, end):
+    """The parts of the log inside each event pair."""
+    inside, found = None, []
+    for what in log:
+        if what == "event":
+            if inside is None:
+                inside = []
+            else:
+                found.append(inside)
+                inside = None
+        elif inside is not None:
+            inside.append(what)
+    return found
+
+
+def timer_and_log(**options):
+    machine = FakeCuda(**options)
+    timer = CudaTimer(machine, machine.now)
+    del machine.log[:]
+    return machine, timer
+
+
+def test_hot_time_is_the_devices_and_enqueue_time_the_hosts():
+    machine, timer = timer_and_log()
+    hot = timer.samplers[0]
+    call = machine.kernel("k", 1e-3)
+    hot.sample(call, 1)
+    seconds, enqueue_s = hot.sample(call, 10)
+    assert seconds == pytest.approx(10e-3)
+    assert enqueue_s == pytest.approx(10 * machine.launch_s)
+
+
+def test_nothing_but_the_calls_lies_inside_a_pair():
+    machine, timer = timer_and_log()
+    for sampler in timer.samplers:
+        sampler.sample(machine.kernel("k", 1e-4), 20)
+    pairs = between(machine.log, "event", "event")
+    assert len(pairs) == 1 + 20
+    assert all(set(pair) == {"k"} for pair in pairs)
+
+
+def test_a_cold_sample_is_the_sum_of_calls_each_after_a_flush():
+    machine, timer = timer_and_log()
+    hot, cold = timer.samplers
+    call = machine.kernel("k", hot_s=1e-4, cold_s=3e-4)
+    hot.sample(call, 1)
+    assert hot.sample(call, 5)[0] == pytest.approx(5e-4)
+    del machine.log[:]
+    seconds, enqueue_s = cold.sample(call, 5)
+    assert seconds == pytest.approx(15e-4)
+    assert enqueue_s == pytest.approx(5 * machine.launch_s)
+    assert machine.log.count("flush") == 5
+
+
+def test_cold_calls_are_synchronised_in_batches_and_only_between_pairs():
+    machine, timer = timer_and_log()
+    timer.samplers[1].sample(machine.kernel("k", 1e-5), 40)
+    assert machine.log.count("sync") == 3
+    assert all("sync" not in pair for pair in between(machine.log, "event", "event"))
+
+
+def launch_bound(machine):
+    """Eight small kernels a call: 40 us to launch, 8 us to run."""
+    parts = [machine.kernel("part", 1e-6) for _ in range(8)]
+
+    def call():
+        for part in parts:
+            part()
+    return call
+
+
+def test_a_gpu_sleep_hides_the_gaps_between_launches():
+    machine, timer = timer_and_log()
+    hot, cold = timer.samplers
+    call = launch_bound(machine)
+    for sampler in (hot, cold):
+        sampler.sample(call, 1)
+        seconds, enqueue_s = sampler.sample(call, 10)
+        assert seconds == pytest.approx(80e-6, rel=1e-6)
+        assert enqueue_s == pytest.approx(400e-6)
+
+
+def test_without_the_gpu_sleep_the_gaps_are_timed_and_the_timer_says_so():
+    machine, timer = timer_and_log(sleep=False)
+    call = launch_bound(machine)
+    timer.samplers[0].sample(call, 1)
+    assert timer.samplers[0].sample(call, 10)[0] > 390e-6
+    assert timer.describe()["launch_gaps_hidden"] is False
+    assert "cuda._sleep" in timer.describe()["launch_gaps_hidden_reason"]
+
+
+def test_the_sleep_is_bounded_even_where_enqueuing_takes_seconds():
+    machine, timer = timer_and_log(launch_s=0.5)
+    call = machine.kernel("k", 1e-6)
+    timer.samplers[0].sample(call, 1)
+    before = machine.stream_s
+    timer.samplers[0].sample(call, 1)
+    assert machine.stream_s - before < 0.5 + 0.03
+
+
+def test_the_flush_is_twice_the_l2_that_torch_reports():
+    machine, timer = timer_and_log(l2_bytes=50 * MIB)
+    assert timer.flush_size == FlushSize(100 * MIB, 50 * MIB, "torch device property")
+    assert timer.describe()["flush_bytes"] == 100 * MIB
+
+
+class FakeDriver:
+    def __init__(self, value=0, failing=None):
+        self.value, self.failing = value, failing
+
+    def cuInit(self, flags):  # noqa: N802 - the driver's own names
+        return 1 if self.failing == "cuInit" else 0
+
+    def cuDeviceGet(self, device, index):  # noqa: N802
+        device._obj.value = index
+        return 1 if self.failing == "cuDeviceGet" else 0
+
+    def cuDeviceGetAttribute(self, size, attribute, device):  # noqa: N802
+        assert attribute == 38
+        size._obj.value = self.value
+        return 1 if self.failing == "cuDeviceGetAttribute" else 0
+
+
+def test_on_old_torch_the_driver_is_asked_for_the_l2():
+    assert l2_bytes_from_driver(0, lambda name: FakeDriver(262144)) == (262144, "CUDA driver attribute")
+    size = flush_size(FakeCuda(l2_bytes=None), 0, lambda index: (262144, "CUDA driver attribute"))
+    assert size == FlushSize(1 * MIB, 262144, "CUDA driver attribute")
+
+
+@pytest.mark.parametrize("failing", ["cuInit", "cuDeviceGet", "cuDeviceGetAttribute"])
+def test_a_driver_that_refuses_is_named_as_the_reason(failing):
+    value, reason = l2_bytes_from_driver(0, lambda name: FakeDriver(1, failing))
+    assert value is None
+    assert failing in reason
+
+
+def test_without_any_answer_the_fallback_is_stated():
+    def missing(name):
+        raise OSError("no such file")
+
+    assert l2_bytes_from_driver(0, lambda name: FakeDriver(0))[0] is None
+    size = flush_size(FakeCuda(l2_bytes=None), 0, lambda index: l2_bytes_from_driver(index, missing))
+    assert (size.flush_bytes, size.l2_bytes) == (FALLBACK_L2_BYTES, None)
+    assert "fallback" in size.source
+    assert "no such file" in size.source
+
+
+def test_no_device_is_refused_with_the_remedy():
+    with pytest.raises(RuntimeError, match="choose the CPU"):
+        CudaTimer(FakeCuda(available=False))
+
+
+def test_a_whole_pass_yields_hot_and_cold_series_with_enqueue_times():
+    machine, timer = timer_and_log()
+    base, rival = machine.kernel("b", 1e-4, 2e-4), machine.kernel("r", 2e-4, 2e-4)
+    entrants = [("c/b", base), ("c/b", machine.kernel("b2", 1e-4, 2e-4)), ("c/r", rival)]
+    rule = Rule(launches=1, budget_s=1.0)
+    payload = run_time_pass(entrants, timer, rule, 1)
+    assert [series["cache"] for series in payload["series"]] == ["hot", "cold"]
+    assert payload["timer"]["name"] == "cuda_event"
+    hot, cold = verdicts([payload], rule)
+    assert (hot.state, cold.state) == ("slower", "same")
+    assert hot.ratio == pytest.approx(2.0)
+    assert all(len(record["enqueue_s"]) == 6 for series in payload["series"] for record in series["rounds"])
+    assert hot.flags == ()
+
+
+def test_a_launch_bound_rival_is_flagged_though_its_device_time_is_measured():
+    machine, timer = timer_and_log()
+    base = machine.kernel("b", 1e-4)
+    rule = Rule(launches=1, budget_s=1.0)
+    payload = run_time_pass([("c/b", base), ("c/b", machine.kernel("b2", 1e-4)), ("c/r", launch_bound(machine))],
+                            timer, rule, 1)
+    verdict = verdicts([payload], rule)[0]
+    assert verdict.times.median_s == pytest.approx(8e-6, rel=0.01)
+    assert [flag.word for flag in verdict.flags] == ["launch-bound"]
+    assert "the rival (500 %" in verdict.flags[0].sentence
