@@ -4,13 +4,14 @@ import ctypes
 import os
 import subprocess
 import tempfile
-from typing import Any, NamedTuple, Optional, Tuple
+from typing import Any, NamedTuple, Optional, Sequence
 
 import torch
 
 from suites.kernels.cuda import geometry as forms
 from suites.kernels.cuda import params as arguments
 from suites.kernels.cuda import source, work
+from suites.kernels.geometry import dense_like
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 FORWARD, BACKWARD, REDUCE = 0, 1, 2
@@ -36,8 +37,7 @@ class Emulator:
 
     def forward(self, x: torch.Tensor, threshold: torch.Tensor, scale: Optional[torch.Tensor],
                 options: work.Options) -> torch.Tensor:
-        shape = work.output_shape(x.shape, options)
-        y = _empty(shape, work.dense_strides(shape, described(x)), x)
+        y = output_like(x, options)
         plan = work.describe(described(x), [described(y)], options)
         form = self.set(plan, options, scale is not None, x, backward=False)
         call = arguments.params(plan, options)
@@ -49,7 +49,7 @@ class Emulator:
 
     def backward(self, x: torch.Tensor, g: torch.Tensor, threshold: torch.Tensor, scale: Optional[torch.Tensor],
                  options: work.Options, blocks: int = 3) -> Gradients:
-        grad_x = _empty(x.shape, work.dense_strides(x.shape, described(x)), x)
+        grad_x = _empty(x.shape, x)
         plan = work.describe(described(x), [described(g), described(grad_x)], options)
         form = self.set(plan, options, scale is not None, x, backward=True)
         blocks = min(blocks, -(-plan.units // form.units_per_block(options.points, plan.strided)))
@@ -110,5 +110,14 @@ def described(x: torch.Tensor) -> work.Tensor:
     return work.Tensor(tuple(x.shape), tuple(x.stride()))
 
 
-def _empty(shape: Tuple[int, ...], strides: Tuple[int, ...], like: torch.Tensor) -> torch.Tensor:
-    return torch.empty_strided(shape, strides, dtype=like.dtype).fill_(float("nan"))
+def output_like(x: torch.Tensor, options: work.Options) -> torch.Tensor:
+    """Return the layer's output, not yet computed, in the order of memory of ``x``."""
+    shape = list(x.shape)
+    if options.out_channels is not None:
+        shape[1] = options.out_channels
+    return _empty(tuple(shape), x)
+
+
+def _empty(shape: Sequence[int], like: torch.Tensor) -> torch.Tensor:
+    empty = torch.empty_strided(tuple(shape), dense_like(shape, like.stride()), dtype=like.dtype)
+    return empty.fill_(float("nan"))

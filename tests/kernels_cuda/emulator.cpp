@@ -187,9 +187,11 @@ unsigned short float_to_half(float value) {
 unsigned bits_of(float value) { unsigned bits; memcpy(&bits, &value, 4); return bits; }
 float float_of(unsigned bits) { float value; memcpy(&value, &bits, 4); return value; }
 
+bool trusting;
+
 float wht_get(Pointer from, int index) {
     const char *address = (from + index).address;
-    if (!find(address)) { complain("reads an element outside its tensor"); return 0; }
+    if (!trusting && !find(address)) { complain("reads an element outside its tensor"); return 0; }
     if (setting::DTYPE == 0) { float value; memcpy(&value, address, 4); return value; }
     unsigned short stored;
     memcpy(&stored, address, 2);
@@ -199,8 +201,9 @@ float wht_get(Pointer from, int index) {
 void wht_put(Pointer to, int index, float value) {
     char *address = (to + index).address;
     Tensor *tensor = find(address);
-    if (!tensor) { complain("writes an element outside its tensor"); return; }
-    if (tensor->writes[(address - tensor->base) / tensor->bytes]++) complain("writes an element a second time");
+    if (trusting) tensor = nullptr;
+    if (!tensor && !trusting) { complain("writes an element outside its tensor"); return; }
+    if (tensor && tensor->writes[(address - tensor->base) / tensor->bytes]++) complain("writes an element a second time");
     if (setting::DTYPE == 0) { memcpy(address, &value, 4); return; }
     unsigned short stored = float_to_half(value);
     if (setting::DTYPE == 2) {
@@ -211,12 +214,14 @@ void wht_put(Pointer to, int index, float value) {
 }
 
 float wht_parameter(const float *from, int index) {
-    if (!find(from + index)) { complain("reads a parameter outside its table"); return 0; }
+    if (!trusting && !find(from + index)) { complain("reads a parameter outside its table"); return 0; }
     return from[index];
 }
 
-float wht_exp2(float x) { return std::exp2(x); }
-float wht_reciprocal(float x) { return 1.0f / x; }
+// The GPU's approximations: the right value, off by as much as a test asks for.
+double exp2_error, reciprocal_error;
+float wht_exp2(float x) { return (float)(std::exp2((double)x) * (1 + exp2_error)); }
+float wht_reciprocal(float x) { return (float)(1.0 / x * (1 + reciprocal_error)); }
 unsigned wht_multiply_high(unsigned a, unsigned b) { return (unsigned)((uint64_t)a * b >> 32); }
 using std::copysignf;
 using std::fabs;
@@ -329,6 +334,19 @@ void emulator_tensor(const void *base, size_t elements, size_t bytes) {
     tensors[(const char *)base] = Tensor{(const char *)base, elements, bytes,
                                          std::vector<unsigned char>(elements, 0)};
 }
+
+// Relative errors of the exponential and the reciprocal from now on.
+void emulator_approximate(double of_exp2, double of_reciprocal) {
+    exp2_error = of_exp2;
+    reciprocal_error = of_reciprocal;
+}
+
+void emulator_tanh(const float *x, float *y, size_t count) {
+    for (size_t i = 0; i < count; ++i) y[i] = wht_tanh(x[i], 1.0f);
+}
+
+// Lets a launch touch any memory: for callers that allocate outside the test's sight.
+void emulator_trust(int trusted) { trusting = trusted != 0; }
 
 // Elements of a tensor written exactly once.
 size_t emulator_written(const void *base) {

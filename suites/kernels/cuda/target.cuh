@@ -82,6 +82,10 @@ WHT_INLINE void wht_put(wht_target to, int index, float value) {
     unsigned short half;
     asm("cvt.rn.f16.f32 %0, %1;" : "=h"(half) : "f"(value));
     to[index] = half;
+#elif defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+    unsigned short rounded;
+    asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(rounded) : "f"(value));
+    to[index] = rounded;
 #else
     // Round to nearest even by hand: the instruction for it begins with sm_80.
     unsigned bits = __float_as_uint(value);

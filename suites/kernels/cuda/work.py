@@ -80,25 +80,6 @@ class UnfitError(ValueError):
         self.layout = layout
 
 
-def output_shape(shape: Sequence[int], options: Options) -> Tuple[int, ...]:
-    """Return the shape of the layer's output for an input of ``shape``."""
-    wanted = list(shape)
-    if options.out_channels is not None:
-        wanted[options.dims[0]] = options.out_channels
-    return tuple(wanted)
-
-
-def dense_strides(shape: Sequence[int], like: Tensor) -> Tuple[int, ...]:
-    """Return gapless strides for ``shape`` in the order of memory of ``like``."""
-    order = sorted(range(len(shape)), key=lambda axis: (-like.strides[axis], -like.shape[axis], axis))
-    strides = [0] * len(shape)
-    step = 1
-    for axis in reversed(order):
-        strides[axis] = step
-        step *= max(shape[axis], 1)
-    return tuple(strides)
-
-
 def describe(x: Tensor, others: Sequence[Tensor], options: Options) -> Work:
     """Return the work on input ``x``; ``others`` are the output and, backward, its gradient and that of ``x``.
 
@@ -115,14 +96,16 @@ def describe(x: Tensor, others: Sequence[Tensor], options: Options) -> Work:
         raise UnfitError("neither the transformed dimension nor another one is contiguous in memory", layout=True)
     inner = groups.pop()[0] if strided else 1
     length_in, length_out = x.shape[dims[0]], tensors[1].shape[dims[0]]
-    blocks = 1 if planes else -(-max(length_in, length_out) // options.points)
+    # Backward every input channel gets its gradient, zero too; forward only blocks with an output matter.
+    longest = length_out if len(others) == 1 else max(length_in, length_out)
+    blocks = 1 if planes else -(-longest // options.points)
     whole = planes or length_in == length_out == blocks * options.points
     if blocks > 1:
         groups.append((blocks, [options.points * (step if strided else 1) for step in steps]))
         groups = _merge(groups) if whole else ([] if len(groups) > 1 else [_alone(tensors)]) + groups
     if len(groups) > 2:
         raise UnfitError("its dimensions have gaps between them in memory", layout=True)
-    split = 0 if len(groups) < 2 else 2 if whole else 1
+    split = 0 if len(groups) < 2 else 1 if blocks > 1 and not whole else 2
     while len(groups) < 2:
         groups.append(_alone(tensors))
     units = groups[0][0] * groups[1][0] * inner
@@ -176,9 +159,9 @@ def check_options(shape: Sequence[int], options: Options) -> None:
 
 def _groups(tensors: Sequence[Tensor], axes: Sequence[int]) -> List[Tuple[int, List[int]]]:
     """Return (size, strides) of ``axes``, outermost first, joined where they follow each other in all tensors."""
-    x = tensors[0]
-    wide = sorted((axis for axis in axes if x.shape[axis] != 1), key=lambda axis: (-x.strides[axis], axis))
-    return _merge([(x.shape[axis], [tensor.strides[axis] for tensor in tensors]) for axis in wide])
+    result = tensors[-1]  # freshly made, so dense
+    wide = sorted((axis for axis in axes if result.shape[axis] != 1), key=lambda axis: (-result.strides[axis], axis))
+    return _merge([(result.shape[axis], [tensor.strides[axis] for tensor in tensors]) for axis in wide])
 
 
 def _merge(groups: Sequence[Tuple[int, List[int]]]) -> List[Tuple[int, List[int]]]:

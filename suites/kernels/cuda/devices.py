@@ -1,0 +1,113 @@
+"""The CUDA devices as the launcher knows them: driver, compiler, loaded kernels, and why there is none of these."""
+
+import os
+from typing import Any, Dict, List, Optional, Tuple
+
+import torch
+
+from suites.kernels.build import home_as_tilde
+from suites.kernels.cuda import cache, compiler, geometry, source, work
+from suites.kernels.cuda.driver import CudaError, Driver, Kernel, open_driver
+
+OLDEST_ARCH = 50
+# Kernels with their strides compiled in; a program that meets ever new image sizes then gets the general form.
+MOST_FIXED = 128
+
+
+class Device:
+    """One device: its properties, compiler and the kernels loaded on it."""
+
+    def __init__(self, index: int, arch: int, multiprocessors: int, driver: Driver, tool: Any) -> None:
+        self.index, self.arch, self.multiprocessors = index, arch, multiprocessors
+        self.driver, self.tool = driver, tool
+        self._loaded = {}  # type: Dict[tuple, List[Kernel]]
+
+    def may_fix_strides(self) -> bool:
+        """Return whether the next kernel may have its strides compiled in."""
+        return len(self._loaded) < MOST_FIXED
+
+    def kernels(self, macros: Dict[str, int], names: List[Tuple[str, int, int]], capturing: bool) -> List[Kernel]:
+        """Return the functions ``(name, threads, shared bytes)`` of the kernel with ``macros``, building it once.
+
+        Raises ``RuntimeError`` while a CUDA graph is ``capturing`` if it is not loaded yet.
+        """
+        key = tuple(sorted(macros.items()))
+        if key not in self._loaded:
+            if capturing:
+                raise RuntimeError("this fused layer has not run yet and its kernel cannot be loaded while a CUDA "
+                                   "graph is captured: call it once before the capture")
+            image = cache.compiled(self.tool, source.read(), self.arch, macros)
+            self._loaded[key] = self.driver.load(self.index, image.data + b"\0", names)
+        return self._loaded[key]
+
+
+_DEVICES = {}  # type: Dict[int, Device]
+_PROBLEMS = {}  # type: Dict[int, Optional[str]]
+
+
+def get(index: int) -> Device:
+    """Return device ``index``; only after :func:`problem` gave ``None`` for it."""
+    return _DEVICES[index]
+
+
+def problem(index: int) -> Optional[str]:
+    """Return why no kernel runs on device ``index``, in a sentence, or ``None``; tried out once by a small kernel."""
+    if index not in _PROBLEMS:
+        _PROBLEMS[index] = _open(index)
+    return _PROBLEMS[index]
+
+
+def _open(index: int) -> Optional[str]:
+    if not torch.cuda.is_available():
+        return "torch sees no CUDA device"
+    driver, reason = open_driver()
+    if driver is None:
+        return reason
+    tool, reason = compiler.find(site_folders())
+    if tool is None:
+        return reason
+    major, minor = torch.cuda.get_device_capability(index)
+    arch = 10 * major + minor
+    if arch < OLDEST_ARCH:
+        return "the device has compute capability {}.{}, the kernels need 5.0".format(major, minor)
+    count = int(torch.cuda.get_device_properties(index).multi_processor_count)
+    device = Device(index, arch, count, driver, tool)
+    try:
+        _try_out(device)
+    except compiler.CompileError as error:
+        lines = str(error).strip().splitlines() or ["no message"]
+        return "{} does not compile the kernels for sm_{}: {}".format(tool.name, arch, lines[0])
+    except CudaError as error:
+        return "the driver does not load the kernels: {}".format(error)
+    _DEVICES[index] = device
+    return None
+
+
+def _try_out(device: Device) -> None:
+    """Build and load one small kernel: compiler, cache and driver all have to work for it."""
+    options = work.Options((1,), (32,))
+    x = work.Tensor((1, 32), (32, 1))
+    job = work.describe(x, [x], options)
+    form = geometry.choose(job, False, device.arch, device.multiprocessors)
+    macros = geometry.macros(job, options, False, "float32", form, False)
+    device.kernels(macros, [("wht_forward", form.threads, form.shared_bytes(32, False, False))], False)
+
+
+def site_folders() -> List[str]:
+    """Return the folder torch is installed in; wheels with NVRTC lie beside it."""
+    return [os.path.dirname(os.path.dirname(os.path.abspath(torch.__file__)))]
+
+
+def describe() -> Dict[str, Any]:
+    """Return what was found, as JSON-ready data: availability, reason and remedy, compiler and driver versions."""
+    reason = problem(0)
+    found = {"available": reason is None, "reason": reason, "remedy": None, "compiler": None,
+             "compiler_path": None, "driver_cuda": None, "arch": None}  # type: Dict[str, Any]
+    if reason is not None:
+        found["remedy"] = ("install an NVIDIA driver and a torch built for CUDA" if "no CUDA d" in reason else
+                           "pip install nvidia-cuda-nvrtc-cu12, or put nvcc on PATH")
+        return found
+    device = get(0)
+    found.update(compiler=device.tool.name, compiler_path=home_as_tilde(device.tool.path),
+                 driver_cuda="{}.{}".format(*device.driver.version()), arch=device.arch)
+    return found
