@@ -77,9 +77,7 @@ def _comparison(one: Dict[str, Any]) -> List[str]:
     lines += table(heads, rows, range(2, len(heads))) + [""]
     for gap in one["absent"]:
         lines += ["{} not measured: {}.".format(gap["title"], cell(gap["reason"])), ""]
-    for row in one["rows"]:
-        if row["state"] == "cannot tell" and row["next_step"]:
-            lines += ["- {}: {}.".format(cell(row["name"]), cell(row["next_step"]))]
+    lines += ["- {}: {}.".format(cell(", ".join(step["names"])), cell(step["text"])) for step in one["next_steps"]]
     return lines + ([""] if lines[-1] else [])
 
 

@@ -32,7 +32,6 @@ def render_page(data: Dict[str, Any], refresh_s: Optional[int] = None) -> str:
         any_memory=any(table["has_memory"] for table in tables),
         memory_title="Memory, " + kinds[0] if kinds else "Memory",
         any_energy=any(table["has_energy"] for table in tables),
-        close_ids={call["row"] for call in data["close_calls"]},
         memory_reason="; ".join(sorted({gap["reason"] for table in tables for gap in table["absent"]
                                         if gap["title"] == "Memory"})) or "no pass recorded it")
     return text.encode("ascii", "xmlcharrefreplace").decode("ascii")
@@ -89,7 +88,7 @@ def number_word(number: int) -> str:
     return NUMBERS[number] if number < len(NUMBERS) else str(number)
 
 
-def short_reason(reason: Optional[str], most: int = 60) -> str:
+def short_reason(reason: Optional[str], most: int = 34) -> str:
     """Return a reason cut to fit a narrow cell; the full one stands in the table of its own kind."""
     text = reason or "not measured"
     return text if len(text) <= most else text[:most - 1].rsplit(" ", 1)[0] + "\u2026"

@@ -54,7 +54,7 @@ def page_data(run: Run, published: Optional[Sequence[Published]] = None,
     # the strips of the main tables only: a second cache state would double the page
     main = [table for table in tables if table["main"]]
     every = [main] + [[t for t in comparison_views(other) if t["main"]] for other in others]
-    return {
+    return cleaned({
         "format": FORMAT, "run": run.id, "suite": run.suite, "device": device,
         "device_text": record.device_text(run), "created": run.header["created"], "date": run.header["created"][:10],
         "seed": run.header.get("seed"), "factor": factor, "ended": run.ended,
@@ -79,7 +79,21 @@ def page_data(run: Run, published: Optional[Sequence[Published]] = None,
         "words": [list(pair) for pair in WORDS],
         "command": environment.command(run),
         "devices": devices.devices([run] + list(others), every) if others else None,
-    }
+    })
+
+
+def cleaned(value: Any) -> Any:
+    """Return ``value`` with every control character in its texts replaced: XML and terminals take none."""
+    if isinstance(value, str):
+        return "".join("\ufffd" if _is_control(char) else char for char in value)
+    if isinstance(value, dict):
+        return {key: cleaned(value[key]) for key in value}
+    return [cleaned(one) for one in value] if isinstance(value, (list, tuple)) else value
+
+
+def _is_control(char: str) -> bool:
+    return (char < " " and char != "\n" or "\x7f" <= char <= "\x9f" or "\ud800" <= char <= "\udfff"
+            or char in "\ufffe\uffff")
 
 
 def _present(found: Any) -> List[Dict[str, Any]]:

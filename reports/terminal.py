@@ -4,7 +4,7 @@ import io
 import os
 import sys
 import textwrap
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
 
 from reports.markdown import title_of
 from reports.numbers import PLAIN_SIGNS, SIGNS, plain
@@ -140,10 +140,17 @@ def _print_speed(console: Any, one: Dict[str, Any], show: Show, unicode_: bool) 
         table.add_row(Text(cells[0]), Text(cells[1], style=COLOURS.get(row["state"], "")), *map(Text, cells[2:]))
     print_table(console, show("{} (against {}{})".format(
         title_of(one), one["baseline"], ", " + one["baseline_text"] if one["baseline_text"] else "")), table)
-    for row in one["rows"]:
-        remarks = ([row["reason"]] if row["reason"] else []) + row["remarks"]
-        if remarks:
-            console.print(fold(show("{}: {}".format(row["name"], "; ".join(remarks))), console.width))
+    said = [(row["name"], "; ".join(([row["reason"]] if row["reason"] else []) + row["remarks"]))
+            for row in one["rows"]]
+    _print_reasons(console, said, show)
+
+
+def _print_reasons(console: Any, said: Sequence[Tuple[str, str]], show: Show) -> None:
+    """Print who lacks what and why, those of one reason together."""
+    reasons = [reason for _, reason in said if reason]
+    for reason in sorted(set(reasons), key=reasons.index):
+        names = ", ".join(name for name, own in said if own == reason)
+        console.print(fold(show("{}: {}".format(names, reason)), console.width))
 
 
 def _print_devices(console: Any, data: Dict[str, Any], show: Show, unicode_: bool) -> None:
@@ -180,10 +187,8 @@ def _print_memory(console: Any, data: Dict[str, Any], show: Show, unicode_: bool
         for cells in rows:
             table.add_row(*map(Text, cells))
         print_table(console, show("Peak memory: {}".format(one["title"])), table)
-        reasons: List[str] = ["{}: {}".format(row["name"], row["reason"]) for row in one["rows"] if row["reason"]]
-        reasons += ["{} not measured: {}".format(gap["title"], gap["reason"]) for gap in one["absent"]]
-        for reason in reasons:
-            console.print(fold(show(reason), console.width))
+        _print_reasons(console, [(row["name"], row["reason"] or "") for row in one["rows"]], show)
+        _print_reasons(console, [(gap["title"], "not measured, " + gap["reason"]) for gap in one["absent"]], show)
     if data["energy_reason"]:
         console.print()
         console.print(fold(show("Energy not measured: {}".format(data["energy_reason"])), console.width))
@@ -205,9 +210,9 @@ def _print_published(console: Any, data: Dict[str, Any], show: Show, unicode_: b
 
 
 def _print_steps(console: Any, data: Dict[str, Any], show: Show) -> None:
-    steps = [(row["name"], title_of(table), row["next_step"]) for table in data["tables"] for row in table["rows"]
-             if row["next_step"]]
+    steps = [(step, title_of(table)) for table in data["tables"] for step in table["next_steps"]]
     if steps:
         console.print("\nNext steps:", style="bold")
-    for name, title, step in steps:
-        console.print(fold(show("- {} ({}): {}".format(name, title, step)), console.width))
+    for step, title in steps:
+        console.print(fold(show("- {} ({}): {}".format(", ".join(step["names"]), title, step["text"])),
+                           console.width))

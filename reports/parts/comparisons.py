@@ -49,8 +49,21 @@ def _table(run: Run, comparison: Comparison, view: Optional[View], several: bool
         "baseline": comparison.baseline.name, "baseline_text": baseline["median_text"],
         "protocol": comparison.baseline.protocol, "shape": list(comparison.baseline.shape),
         "floor": view.floor if view is not None else None, "launches": view.launches if view is not None else 0,
-        "rows": rows, "has_energy": energy, "has_memory": memory, "absent": absent,
+        "rows": rows, "next_steps": next_steps(rows), "has_energy": energy, "has_memory": memory, "absent": absent,
         "memory_title": WORDS[kind][0] if kind else None}
+
+
+def next_steps(rows: List[Dict[str, Any]]) -> List[Dict[str, Any]]:
+    """Return the next steps of the rows that cannot be told, those of the same step together."""
+    found: List[Dict[str, Any]] = []
+    for row in rows:
+        if row["next_step"]:
+            same = next((one for one in found if one["text"] == row["next_step"]), None)
+            if same is None:
+                found.append({"names": [row["name"]], "text": row["next_step"]})
+            else:
+                same["names"].append(row["name"])
+    return found
 
 
 def _absent(title: str, key: str, rows: List[Dict[str, Any]]) -> Dict[str, str]:

@@ -6,6 +6,7 @@ from reports.numbers import NARROW, SIGNS, count, listing, percent, speed
 
 ORDER = ("faster", "slower", "same", "cannot tell", "wrong", "not measured")
 GROUPS = 2          # a headline longer than two claims is not read
+MOST_CLAUSES = 3    # more sizes than this are counted, not named
 WORDS = {"faster": "faster", "slower": "slower", "same": "as fast", "cannot tell": "cannot be told apart",
          "wrong": "wrong", "not measured": "not measured"}
 
@@ -81,6 +82,8 @@ def _claim(hero: str, members: Sequence[Dict[str, Any]], titles: Dict[str, str])
     first = _row(members[0], hero)
     assert first is not None                             # the hero was picked from this table
     parts = _first(hero, first, members[0], titles[members[0]["key"]])
+    if len(members) - 1 > MOST_CLAUSES:
+        return parts + [Part(_summed([_row(table, hero) for table in members[1:]]))]
     clauses, lost = [], []
     for table in members[1:]:
         row, title = _row(table, hero), titles[table["key"]]
@@ -93,6 +96,13 @@ def _claim(hero: str, members: Sequence[Dict[str, Any]], titles: Dict[str, str])
     if lost:
         parts.append(Part(" (not timed at {})".format(listing(lost))))
     return parts
+
+
+def _summed(rows: Sequence[Optional[Dict[str, Any]]]) -> str:
+    """Return how the hero fares elsewhere when there are too many places to name."""
+    states = ["not measured" if row is None else row["state"] for row in rows]
+    told = ["{} at {}".format(WORDS[state], states.count(state)) for state in ORDER if state in states]
+    return "; of {} others {}".format(len(rows), listing(told))
 
 
 def _first(hero: str, row: Dict[str, Any], table: Dict[str, Any], title: str) -> List[Part]:

@@ -8,7 +8,7 @@ from reports.svg.markup import chart, element, line, number, percent, stretched,
 from reports.svg.scales import Log, log_ticks, spread_apart
 
 HEIGHT = 320
-TOP = 30
+TOP = 48
 FOOT = 26
 LABEL_GAP = 15
 
@@ -39,7 +39,7 @@ def roofline_scales(roof: Roof, points: Sequence[Point]) -> Tuple[Log, Log]:
     xs = [point.intensity for point in points] + [ridge]
     ys = [point.rate for point in points] + [roof.flops]
     low = min(xs) / 2
-    return Log(low, max(xs) * 4), Log(min(min(ys), roof.at(low)) / 1.6, max(ys) * 1.3, HEIGHT - FOOT, TOP)
+    return Log(low, max(xs) * 4), Log(min(min(ys), roof.at(low)) / 1.6, max(ys) * 1.1, HEIGHT - FOOT, TOP)
 
 
 def roofline(roof: Roof, points: Sequence[Point], label: str = "") -> str:
@@ -58,8 +58,8 @@ def roofline(roof: Roof, points: Sequence[Point], label: str = "") -> str:
                                    for i, (a, b) in enumerate(corners)), HEIGHT, "roof"))
     parts.append(text("peak, measured: {}".format(si(roof.flops, "FLOP/s")), "100%", y(roof.flops) - 9, "note",
                       "end"))
-    parts.append(text("slope: copy, measured: {}".format(si(roof.bytes_per_s, "B/s")), "100%", HEIGHT - FOOT - 8,
-                      "note", "end"))
+    parts.append(text("slope: copy, measured: {}".format(si(roof.bytes_per_s, "B/s")), "100%",
+                      y(roof.flops) - 25, "note", "end"))
     for point in points:
         spot = percent(x(point.intensity))
         parts.append(line(spot, y(roof.at(point.intensity)), spot, y(point.rate), "drop"))

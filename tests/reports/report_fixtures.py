@@ -52,7 +52,8 @@ class RecordBuilder:
         base.update(settings or {})
         self.writer.append({"kind": "run", "format": 1, "id": ident, "suite": suite,
                             "created": "2026-03-14T10:15:00Z", "seed": seed, "settings": base,
-                            "comparisons": [comparison_to_dict(one) for one in comparisons], "rule": RULE})
+                            "comparisons": [comparison_to_dict(one) for one in comparisons],
+                            "rule": dict(RULE, launches=base["launches"])})
         if environment is not None:
             self.session(environment)
 
@@ -220,4 +221,79 @@ def nano_run(folder, energy=True, **more):
             build.energy(one.id, {slug: 4.1 * value for slug, value in times.items()},
                          drop=one.id == "64ch", seconds_per_call=base)
     build.end()
+    return build.load()
+
+
+def sweep_run(folder):
+    """A run that sweeps the channels, with a roof measured on the device and cold and hot caches on CUDA."""
+    sizes = (8, 16, 32, 64, 128, 256, 512, 1024)
+    rivals = ("WHT fused", "WHT torch", "DCT fused")
+    comparisons = []
+    for size in sizes:
+        one = comparison("c{}".format(size), "{} channels".format(size), "Conv 3x3", rivals, (10, size, 32, 32),
+                         device="cuda", options=(("sweep", {"axis": "channels", "value": size}),))
+        comparisons.append(one)
+    environment = dict(NANO, roof={"flops_per_s": 236e9, "bytes_per_s": 20.5e9})
+    build = RecordBuilder(folder, comparisons, "sweep", settings={"device": "cuda", "launches": 1}, environment=environment,
+                          ident="20260314-101500-sweep-cuda-ab12")
+    for one, size in zip(comparisons, sizes):
+        base = 6e-5 * (size / 8.0) ** 1.35
+        times = {"conv-3x3": base, "wht-fused": 1.8e-4 * (size / 8.0) ** 0.93,
+                 "wht-torch": 7e-4 * (size / 8.0) ** 0.8, "dct-fused": 2.6e-4 * (size / 8.0) ** 0.99}
+        work = {"conv-3x3": (3.3, 30.0), "wht-fused": (0.12, 2.2), "wht-torch": (0.06, 0.5), "dct-fused": (0.14, 3.4)}
+        results = []
+        for case in one.cases:
+            flops = work[case.slug][0] * 1e9 * times[case.slug] * 20
+            results.append({"case": one.case_id(case), "ok": True, "error": 1e-6, "allowed": 1e-4, "reason": None,
+                            "implementation": case.implementation, "implementation_reason": None, "parameters": 1,
+                            "macs": int(flops / 2) if size == 64 else None,
+                            "bytes": int(flops / work[case.slug][1]) if size == 64 else None})
+        build.unit("verify", one.id, results=results)
+        build.time(one.id, times, launches=1, rounds=12, caches=("hot", "cold") if size == 64 else ("hot",),
+                   clock=lambda number: [921.6e6, 768e6] if number == 3 else [921.6e6, 921.6e6])
+        build.memory(one.id, {slug: int(1e6 * size * (2 + value / base)) for slug, value in times.items()}, swap=4096)
+    build.end()
+    return build.load()
+
+
+HOSTILE = "</script><script>alert(1)</script><!-- \" ' & {{ 7*7 }} | `x` \u00e9\u4e2d \x1b[31m"
+
+
+def hostile_run(folder):
+    """Names that try to leave every place they are put in."""
+    one = comparison("hostile", HOSTILE, HOSTILE, ("A " + HOSTILE, "=cmd|' /C calc'!A0"), note=HOSTILE)
+    build = RecordBuilder(folder, [one], suite=HOSTILE, environment=dict(NANO, board={"model": HOSTILE}))
+    times = {case.slug: 1e-3 * (1 + i) for i, case in enumerate(one.cases)}
+    build.verify(one.id)
+    build.time(one.id, times)
+    build.memory(one.id, dict.fromkeys(times, 10 ** 7))
+    build.energy(one.id, dict.fromkeys(times, 1e-3))
+    build.end()
+    return build.load()
+
+
+def empty_run(folder):
+    """A run that a power cut ended before its first pass."""
+    return RecordBuilder(folder, [comparison("64ch", "64 channels", "conv3x3", RIVALS)]).load()
+
+
+def broken_run(folder):
+    """Every way a unit can fail: check crashed, launch killed, memory hung, energy refused, meter dead."""
+    first = comparison("crash", "A crash", "conv3x3", ("fwht fused", "fwht torch"))
+    second = comparison("killed", "A kill", "conv3x3", ("fwht fused", "fwht torch"))
+    build = RecordBuilder(folder, [first, second], settings={"quick": True, "launches": 1}, environment=dict(
+        NANO, git={"commit": "0123", "dirty": True}, clocks={"locked": False, "governor": "schedutil"}))
+    build.unit("verify", "crash", status="failed", reason="the worker crashed: Segmentation fault")
+    build.unit("time", "crash", launch=1, status="failed", reason="the baseline not measured, since its check failed")
+    build.verify("killed", unchecked=["fwht-fused"])
+    build.time("killed", {"conv3x3": 1e-3, "fwht-fused": 9e-4, "fwht-torch": 1.001e-3}, launches=1, settled=False,
+               noise=0.2)
+    build.unit("memory", "killed", case="killed/conv3x3", status="failed",
+               reason="the worker was killed for memory (signal 9): free some, or use a smaller shape")
+    build.memory("killed", {"fwht-fused": 10 ** 7})
+    build.unit("memory", "killed", case="killed/fwht-torch", status="failed",
+               reason="it hung and was ended after 900 s")
+    build.energy("killed", {"conv3x3": 1e-3, "fwht-fused": 1e-3}, refused=("conv3x3", "fwht-fused"))
+    build.unit("energy", "killed", case="killed/fwht-torch", status="skipped", reason="no power meter answers here")
+    build.end("interrupted", "stopped before its end")
     return build.load()
