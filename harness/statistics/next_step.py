@@ -43,6 +43,8 @@ def next_step(evidence: Evidence) -> Optional[str]:
             evidence.rounds, evidence.rule.min_rounds)
     if evidence.why and evidence.why.endswith("launches recorded"):
         return "only {}: resume the run, or raise the budget to hold every launch".format(evidence.why)
+    if evidence.why and "failed (" in evidence.why:
+        return "{}: remove the cause and run again".format(evidence.why)
     if first.state == UNDECIDED:
         return _after_launch_1(evidence, first, words.get(CLOCK_MOVED))
     return _after_confirming(evidence, first)

@@ -123,7 +123,8 @@ def verdicts(lines: Sequence[Dict[str, Any]], rule: Rule) -> List[Verdict]:
     done = [line for line in lines if line.get("series")]
     if not done:
         return []
-    return [_verdict(done, series["cache"], rival, rule)
+    failed = [line for line in lines if line.get("status") == "failed"]
+    return [_verdict(done, failed, series["cache"], rival, rule)
             for series in done[0]["series"] for rival in series["entrants"][COPY + 1:]]
 
 
@@ -153,12 +154,13 @@ def case_times(lines: Sequence[Dict[str, Any]], cache: str, case: str) -> Option
     return Times(float(median), float(p5), float(p95), len(values))
 
 
-def _verdict(lines: Sequence[Dict[str, Any]], cache: str, rival: str, rule: Rule) -> Verdict:
+def _verdict(lines: Sequence[Dict[str, Any]], failed: Sequence[Dict[str, Any]], cache: str, rival: str,
+             rule: Rule) -> Verdict:
     launches = _launches(lines, cache, rival, rule)
     held = [(line, series) for line in lines for series in [_series_of(line, cache)]
             if series is not None and rival in series["entrants"]]
     flags = find_flags(held, rival, rule)
-    state, why = _state(launches, flags, rule)
+    state, why = _state(launches, failed, flags, rule)
     played = [launch for launch in launches if launch.rounds]
     mean = sum(launch.estimate for launch in played) / len(played) if played else None
     interval = _shown(played)
@@ -195,7 +197,8 @@ def _launches(lines: Sequence[Dict[str, Any]], cache: str, rival: str, rule: Rul
     return found
 
 
-def _state(launches: Sequence[Launch], flags: Sequence[Flag], rule: Rule) -> Tuple[str, Optional[str]]:
+def _state(launches: Sequence[Launch], failed: Sequence[Dict[str, Any]], flags: Sequence[Flag],
+           rule: Rule) -> Tuple[str, Optional[str]]:
     """Return the verdict of all launches, and why it is *cannot tell*."""
     first = launches[0].decision.state
     if any(flag.word == "coarse clock" for flag in flags):
@@ -206,6 +209,8 @@ def _state(launches: Sequence[Launch], flags: Sequence[Flag], rule: Rule) -> Tup
         if launch.decision.state != AGREES:
             return CANNOT_TELL, "launch {} {}".format(
                 launch.number, "undecided" if launch.decision.state == UNDECIDED else "contradicts")
+    if len(launches) < rule.launches and failed:
+        return CANNOT_TELL, "launch {} failed ({})".format(failed[0].get("launch"), failed[0].get("reason"))
     if len(launches) < rule.launches:
         return CANNOT_TELL, "{} of {} launches recorded".format(len(launches), rule.launches)
     return joint_state(first, [launch.estimate for launch in launches],

@@ -45,14 +45,15 @@ class SeriesPlan(NamedTuple):
     starts: Dict[int, int]
 
 
-def plan_series(ids: Sequence[str], entrants: Sequence[Entrant], per_call_s: Sequence[float], rule: Rule,
+def plan_series(ids: Sequence[str], entrants: Sequence[Entrant], host_per_call_s: Sequence[float], rule: Rule,
                 role: str, first: Decisions, budget_s: float) -> SeriesPlan:
-    """Reckon the rounds that fit ``budget_s`` from the warm-up's seconds per call and fix the looks.
+    """Reckon the rounds that fit ``budget_s`` from the warm-up's seconds per call (flushes
+    and waiting counted) and fix the looks.
 
     ``first`` holds launch 1's decision on each rival (empty in launch 1 itself).
     """
     round_s = sum(2.0 * seconds * (entrant.calls + (1 if entrant.settle else 0))
-                  for entrant, seconds in zip(entrants, per_call_s))
+                  for entrant, seconds in zip(entrants, host_per_call_s))
     fit = budget_s / round_s if round_s > 0.0 else float(rule.max_rounds)
     looks = plan_looks(rule, fit)
     verdicts = {}  # type: Dict[int, str]

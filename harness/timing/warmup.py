@@ -20,10 +20,15 @@ class WarmUpLimits(NamedTuple):
 
 
 class WarmUp(NamedTuple):
-    """The outcome: calls a sample for the rounds, seconds per call now, and all that was timed."""
+    """The outcome: calls a sample for the rounds, seconds per call now, and all that was timed.
+
+    ``host_per_call_s`` is what a call costs the host's clock with all that surrounds it (flushes, waiting
+    for the device): budgets are reckoned from it, while ``per_call_s`` is the timed part alone.
+    """
 
     calls: int
     per_call_s: float
+    host_per_call_s: float
     calls_per_sample: List[int]
     sample_s: List[float]
     settled: bool
@@ -38,9 +43,11 @@ def warm_up(sampler: Sampler, call: Call, least_sample_s: float, now: Callable[[
     """
     start = now()
     calls, stretches = calibrate(sampler, call, least_sample_s)
+    host_s = now() - start
     counts = [count for count, _ in stretches]
     sample_s = [seconds for _, seconds in stretches]
     per_call = []  # type: List[float]
+    host_per_call = []  # type: List[float]
     settled = False
     while len(per_call) < limits.most_samples:
         spent = now() - start
@@ -50,11 +57,13 @@ def warm_up(sampler: Sampler, call: Call, least_sample_s: float, now: Callable[[
         if settled and spent >= limits.least_s:
             break
         seconds, _ = sampler.sample(call, calls)
+        host_per_call.append((now() - start - spent) / calls)
         counts.append(calls)
         sample_s.append(seconds)
         per_call.append(seconds / calls)
     recent = per_call[-limits.group:] or [sample_s[-1] / counts[-1]]
-    return WarmUp(calls_for(min(recent), least_sample_s), _median(recent), counts, sample_s, settled)
+    host = host_per_call[-limits.group:] or [host_s / sum(counts)]
+    return WarmUp(calls_for(min(recent), least_sample_s), _median(recent), _median(host), counts, sample_s, settled)
 
 
 def _settled(per_call: List[float], limits: WarmUpLimits) -> bool:

@@ -114,11 +114,18 @@ def test_missing_launches_withhold_the_verdict():
     assert "resume" in verdict.next_step
 
 
-def test_a_failed_launch_is_passed_over():
+def test_a_failed_launch_withholds_the_verdict_and_its_reason_becomes_the_next_step():
+    lines = four([0.10, 0.10, 0.10])
+    lines.insert(1, {"kind": "pass", "pass": "time", "launch": 2, "status": "failed", "reason": "killed for memory"})
+    assert only(lines).state == "cannot tell"
+    assert only(lines).next_step == "launch 2 failed (killed for memory): remove the cause and run again"
+    assert verdicts(lines[1:2], RULE) == []
+
+
+def test_a_failed_launch_that_was_repeated_does_no_harm():
     lines = four(0.10)
     lines.insert(1, {"kind": "pass", "pass": "time", "launch": 2, "status": "failed", "reason": "killed"})
     assert only(lines).state == "slower"
-    assert verdicts(lines[1:2], RULE) == []
 
 
 def test_one_launch_is_enough_only_where_one_was_asked_for():

@@ -179,6 +179,17 @@ def test_a_whole_pass_yields_hot_and_cold_series_with_enqueue_times():
     assert hot.flags == ()
 
 
+def test_the_budget_counts_flushes_and_waiting_not_only_the_timed_part():
+    machine, timer = timer_and_log(l2_bytes=500 * MIB)  # a flush takes 1 ms here, a call 0.1 ms
+    entrants = [(name, machine.kernel(str(index), 1e-4)) for index, name in enumerate(("c/b", "c/b", "c/r"))]
+    wobble = iter([1e-4 * (1.02 + 0.05 * (-1) ** (i // 7 + i)) for i in range(10 ** 6)])
+    entrants[2] = ("c/r", lambda: machine.kernel("r", next(wobble))())
+    before = machine.now()
+    series = run_time_pass(entrants, timer, Rule(), 1, budget_s=4.0)["series"]
+    assert series[1]["planned_round_s"] > 5 * sum(series[1]["rounds"][0]["sample_s"])
+    assert machine.now() - before < 4.0 + 4.0
+
+
 def test_a_launch_bound_rival_is_flagged_though_its_device_time_is_measured():
     machine, timer = timer_and_log()
     base = machine.kernel("b", 1e-4)
