@@ -70,8 +70,9 @@ WHT_INLINE int wht_low_word(const WhtWords &words, int s) {
 }
 
 // Trades slots between the threads of a tile. In round r a thread gives and takes the same E/R slots, those whose
-// block number is its own exclusive-or r, so that nothing is overwritten before it has left. The way back uses,
-// round by round, the words just read by the same thread: no barrier is needed in between.
+// block number is its own exclusive-or r, so that nothing is overwritten before it has left. The way back first
+// writes the words that the same thread has just read, and the next way there, because the rounds run backwards on
+// the way back, those that it read last: no barrier is needed in between.
 WHT_INLINE void wht_exchange(float *v, float *shared, const WhtWords &words, int j, bool back) {
     WHT_UNROLL
     for (int r = 0; r < WHT_ROUNDS; ++r) {
