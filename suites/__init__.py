@@ -13,6 +13,7 @@ from harness.plan import Suite
 
 #: Name of each suite and the module that declares it.
 SUITES = {
+    "layers": "suites.layers_suite",
     "paper": "suites.paper",
 }
 

@@ -46,6 +46,18 @@ def depthwise_separable(case: Case, x: torch.Tensor) -> Subject:
                       + convolution_macs(images, height * width, channels, out_channels))
 
 
+def linear(case: Case, x: torch.Tensor) -> Subject:
+    """Dense layer with bias on (N, features); option ``out_features`` (as in)."""
+    rows, features = x.shape
+    out_features = options(case).get("out_features", features)
+    module = seeded(lambda: nn.Linear(features, out_features), case)
+
+    def reference(weights: Dict[str, torch.Tensor], batch: torch.Tensor) -> torch.Tensor:
+        return (batch.unsqueeze(1) * weights["weight"]).sum(2) + weights["bias"]
+
+    return subject_of(case, x, module, reference, rows * features * out_features)
+
+
 def depthwise(case: Case, x: torch.Tensor) -> Subject:
     """Depthwise 3x3 convolution with bias."""
     images, channels, height, width = x.shape

@@ -1,8 +1,11 @@
 """Multiply-accumulates by rule, for the form that runs.
 
 One multiply-accumulate is one product added to a sum; one addition or subtraction of a butterfly counts as one too,
-so that forms can be compared. Elementwise work (bias, activation, threshold, scale) is not counted.
+so that forms can be compared; so does one multiplication-free operation that takes the place of a product.
+Elementwise work (bias, activation, threshold, scale) is not counted.
 """
+
+from typing import Tuple
 
 from suites.layers.matrices import transform_size
 
@@ -33,12 +36,34 @@ def wht1d_macs(vectors: int, in_channels: int, out_channels: int, form: str) -> 
                       + transform_macs(size, size, out_channels, form))
 
 
+def block_wht1d_macs(vectors: int, blocks: int, block_size: int, form: str) -> int:
+    """Return the count of the block layer transforming ``blocks`` blocks for each of ``vectors`` pixels."""
+    return 2 * vectors * blocks * transform_macs(block_size, block_size, block_size, form)
+
+
 def wht2d_macs(planes: int, height: int, width: int, down: str, across: str) -> int:
     """Return the count of the 2-D layer on ``planes`` channel planes, there and back.
 
     ``down`` and ``across`` are the forms along the height and along the width.
     """
     size = transform_size(height, width)
-    there = height * transform_macs(size, width, size, across) + size * transform_macs(size, height, size, down)
-    back = size * transform_macs(size, size, height, down) + height * transform_macs(size, size, width, across)
-    return planes * (there + back)
+    return planes * (_one_way(height, width, (size, size), down, across, True)
+                     + _one_way(height, width, (size, size), down, across, False))
+
+
+def ht_macs(images: int, in_channels: int, out_channels: int, plane: Tuple[int, int], paths: int, down: str,
+            across: str) -> int:
+    """Return the count of the HT-perceptron layer: transforms of both widths and a 1x1 convolution in each path."""
+    sizes = (transform_size(plane[0]), transform_size(plane[1]))
+    there = in_channels * _one_way(plane[0], plane[1], sizes, down, across, True)
+    back = out_channels * _one_way(plane[0], plane[1], sizes, down, across, False)
+    return images * (there + back + paths * in_channels * out_channels * sizes[0] * sizes[1])
+
+
+def _one_way(height: int, width: int, sizes: Tuple[int, int], down: str, across: str, there: bool) -> int:
+    rows, columns = sizes
+    if there:
+        return (height * transform_macs(columns, width, columns, across)
+                + columns * transform_macs(rows, height, rows, down))
+    return (columns * transform_macs(rows, rows, height, down)
+            + height * transform_macs(columns, columns, width, across))

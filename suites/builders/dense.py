@@ -73,6 +73,63 @@ def wht2d(x: torch.Tensor, weight: torch.Tensor, threshold: torch.Tensor, stride
     return F.avg_pool2d(y, stride, ceil_mode=True) if stride > 1 else y
 
 
+def block_wht1d(x: torch.Tensor, weight: torch.Tensor, threshold: torch.Tensor, out_channels: int,
+                stride: int = 1) -> torch.Tensor:
+    """Return the 1-D block layer by the paper's rules, every block computed, one after the other."""
+    channels, size = x.shape[1], weight.numel()
+    matrix = hadamard(size)
+    x = x[:, :, ::stride, ::stride]
+    if channels < out_channels:
+        count = out_channels // size
+        starts = [index * (channels - size) // max(count - 1, 1) for index in range(count)]
+    else:
+        starts = list(range(0, channels, size))
+    blocks = []
+    for start in starts:
+        values = mix_channels(matrix, x[:, start:start + size]) * weight.reshape(-1, 1, 1)
+        blocks.append(mix_channels(matrix, smooth(values, threshold.reshape(-1, 1, 1))))
+    y = torch.cat(blocks, 1)
+    pooled = channels // out_channels
+    if pooled > 1:
+        kept = y.shape[1] // pooled
+        y = torch.stack([y[:, group * pooled:(group + 1) * pooled].mean(1) for group in range(kept)], 1)
+    return y[:, :out_channels]
+
+
+def ht_perceptron(x: torch.Tensor, weight: torch.Tensor, scale: torch.Tensor,
+                  threshold: torch.Tensor) -> torch.Tensor:
+    """Return the orthonormal HT-perceptron layer from its stacked paths."""
+    height, width = x.shape[2:]
+    down, across = hadamard(scale.shape[1]), hadamard(scale.shape[2])
+    spectrum = down[:, :height] @ x @ across[:width]
+    total = torch.zeros((), dtype=x.dtype)
+    for path in range(weight.shape[0]):
+        mixed = mix_channels(weight[path], spectrum * scale[path])
+        total = total + torch.sign(mixed) * torch.relu(mixed.abs() - torch.relu(threshold[path]))
+    return down[:height] @ total @ across[:, :width]
+
+
+def multiplication_free(x: torch.Tensor, w: torch.Tensor, member: str) -> torch.Tensor:
+    """Return the operator's formula; in the backward pass the sign within ``sum`` acts as tanh."""
+    if member == "sum":
+        return x * _sign(w) + _sign(x) * w
+    least = torch.sign(x.detach() * w.detach()) * torch.min(x.abs(), w.abs())
+    return least if member == "min" else torch.relu(least)
+
+
+def _sign(x: torch.Tensor) -> torch.Tensor:
+    return torch.tanh(x) + (torch.sign(x) - torch.tanh(x)).detach()
+
+
+def multiplication_free_depthwise(x: torch.Tensor, weight: torch.Tensor, member: str) -> torch.Tensor:
+    """Return the depthwise layer with kernels (C, 1, k, k) from all patches at once."""
+    channels, _, kernel, _ = weight.shape
+    patches, plane = _patches(x, kernel, 1)
+    taps = patches.reshape(x.shape[0], channels, kernel * kernel, -1)
+    return multiplication_free(taps, weight.reshape(channels, -1, 1), member).sum(2).reshape(
+        x.shape[0], channels, *plane)
+
+
 def squeeze_excite(x: torch.Tensor, squeeze: Tuple[torch.Tensor, torch.Tensor],
                    excite: Tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
     """Return squeeze-and-excite from the (weight, bias) of its two dense layers."""

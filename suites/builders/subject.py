@@ -1,7 +1,7 @@
 """From a module and its dense reference to the subject a worker calls: protocol, mode and precision."""
 
 import zlib
-from typing import Any, Callable, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, Optional, Tuple, TypeVar
 
 import torch
 from torch import nn
@@ -11,6 +11,7 @@ from harness.plan import Case, Subject
 #: Products of 10-bit mantissas over thousands of terms stay under this; float32's own limit does not apply.
 TF32_TOLERANCE = 1e-2
 
+Module = TypeVar("Module", bound=nn.Module)
 Dense = Callable[[Dict[str, torch.Tensor], torch.Tensor], torch.Tensor]
 
 
@@ -19,7 +20,7 @@ def options(case: Case) -> Dict[str, Any]:
     return dict(case.options)
 
 
-def seeded(make: Callable[[], nn.Module], case: Case) -> nn.Module:
+def seeded(make: Callable[[], Module], case: Case) -> Module:
     """Return ``make()`` with weights that depend on the layer's name alone, in every process the same."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(zlib.crc32(case.layer.encode("utf-8")))

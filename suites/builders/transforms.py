@@ -1,13 +1,15 @@
 """Builders of the Walsh-Hadamard layers in each of their forms."""
 
-from typing import Dict, Tuple
+from typing import Dict, Optional, Tuple
 
 import torch
 
 from harness.plan import Case, Subject
 from suites.builders import dense
-from suites.builders.counts import wht1d_macs, wht2d_macs
-from suites.builders.subject import options, subject_of
+from suites.builders.counts import block_wht1d_macs, ht_macs, wht1d_macs, wht2d_macs
+from suites.builders.subject import options, seeded, subject_of
+from suites.layers.bwht1d import BlockWalshHadamard1d, block_starts, largest_block_size
+from suites.layers.ht_perceptron import HTPerceptron
 from suites.layers.matrices import transform_size
 from suites.layers.planes import plane_form
 from suites.layers.wht1d import WalshHadamard1d
@@ -44,9 +46,44 @@ def wht2d(case: Case, x: torch.Tensor) -> Subject:
     return subject_of(case, x, module, reference, macs, form, reason)
 
 
-def plane_forms(x: torch.Tensor, form: str, case: Case) -> Tuple[str, str]:
+def plane_forms(x: torch.Tensor, form: str, case: Case, sizes: Optional[Tuple[int, int]] = None) -> Tuple[str, str]:
     """Return the forms along height and width, where ``form`` is what the layer says it runs."""
     if case.implementation != "auto" or form == "fused":
         return form, form
     size = transform_size(*x.shape[2:])
-    return plane_form(x, 2, size, "auto"), plane_form(x, 3, size, "auto")
+    rows, columns = sizes or (size, size)
+    return plane_form(x, 2, rows, "auto"), plane_form(x, 3, columns, "auto")
+
+
+def block_wht1d(case: Case, x: torch.Tensor) -> Subject:
+    """The 1-D block layer; options ``out_channels`` (as in), ``block_size`` (the largest that fits), ``stride``."""
+    images, channels, height, width = x.shape
+    chosen = options(case)
+    out_channels, stride = chosen.get("out_channels", channels), chosen.get("stride", 1)
+    block_size = chosen.get("block_size") or largest_block_size(channels, out_channels)
+    module = BlockWalshHadamard1d(channels, out_channels, block_size, stride, case.implementation)
+
+    def reference(weights: Dict[str, torch.Tensor], batch: torch.Tensor) -> torch.Tensor:
+        return dense.block_wht1d(batch, weights["weight"], weights["threshold"], out_channels, stride)
+
+    form, reason = module.choose(x)
+    vectors = images * -(-height // stride) * -(-width // stride)
+    blocks = len(block_starts(channels, out_channels, block_size))
+    return subject_of(case, x, module, reference, block_wht1d_macs(vectors, blocks, block_size, form), form, reason)
+
+
+def ht_perceptron(case: Case, x: torch.Tensor) -> Subject:
+    """The HT-perceptron layer; options ``out_channels`` (as in) and ``paths`` (3)."""
+    images, channels, height, width = x.shape
+    chosen = options(case)
+    out_channels, paths = chosen.get("out_channels", channels), chosen.get("paths", 3)
+    module = seeded(lambda: HTPerceptron(channels, out_channels, (height, width), paths,
+                                         implementation=case.implementation), case)
+
+    def reference(weights: Dict[str, torch.Tensor], batch: torch.Tensor) -> torch.Tensor:
+        return dense.ht_perceptron(batch, weights["weight"], weights["scale"], weights["threshold"])
+
+    form, reason = module.choose(x)
+    sizes = (transform_size(height), transform_size(width))
+    macs = ht_macs(images, channels, out_channels, (height, width), paths, *plane_forms(x, form, case, sizes))
+    return subject_of(case, x, module, reference, macs, form, reason)

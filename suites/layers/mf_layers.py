@@ -1,7 +1,7 @@
 """Layers that use a multiplication-free operator where others multiply: dense and depthwise."""
 
 import math
-from typing import Any, Optional, Tuple
+from typing import Any, List, Optional, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -10,13 +10,17 @@ from torch import nn
 from suites.layers.multiplication_free import check_member, min_slopes, min_term, surrogate_sign
 from suites.layers.transform import check_floating
 
+#: Pairs of input and weight held at once by the dense layer: 1 MB of float32, which stays in a cache.
+PAIRS = 2 ** 18
+
 
 class MultiplicationFreeLinear(nn.Module):
     """A dense layer y_o = sum_i f(x_i, weight_oi) + bias_o; ``member`` picks f (see ``multiplication_free``).
 
     Input (..., in_features), output (..., out_features). Cost: ``sum`` is two matrix products with signs; ``min`` and
-    ``match-min`` are L1 distances, in * out absolute differences for each vector, two (``min``) or three
-    (``match-min``) times, computed in float32 or float64. Memory beyond input and output is O(output) for all.
+    ``match-min`` go over all in * out pairs of each vector, :data:`PAIRS` at a time (or one output's pairs, if they
+    are more), so that memory beyond input and output stays bounded, and keep only input and weight for the backward
+    pass.
     """
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True, member: str = "sum",
@@ -44,7 +48,7 @@ class MultiplicationFreeLinear(nn.Module):
         if self.member == "sum":
             y = F.linear(x, surrogate_sign(self.weight)) + F.linear(surrogate_sign(x), self.weight)
         else:
-            y = _l1_products(x.reshape(-1, self.in_features), self.weight, self.member).to(x.dtype).reshape(
+            y = _MinLinear.apply(x.reshape(-1, self.in_features), self.weight, self.member).reshape(
                 tuple(x.shape[:-1]) + (self.out_features,))
         return y if self.bias is None else y + self.bias
 
@@ -54,19 +58,33 @@ class MultiplicationFreeLinear(nn.Module):
             self.in_features, self.out_features, self.bias is not None, self.member)
 
 
-def _l1_products(x: torch.Tensor, weight: torch.Tensor, member: str) -> torch.Tensor:
-    """Return sum_i f(x_i, w_oi) from L1 distances, which never hold all pairs: min = (|x + w| - |x - w|) / 2.
+class _MinLinear(torch.autograd.Function):
+    """``min`` and ``match-min`` over all pairs of (rows, in) and (out, in), some outputs at a time."""
 
-    For ``match-min``, min(|x|, |w|) = (|x| + |w| - ||x| - |w||) / 2 is added to ``min`` and the sum halved.
-    """
-    if x.dtype not in (torch.float32, torch.float64):
-        x, weight = x.float(), weight.float()
-    signed = (torch.cdist(x, -weight, p=1.0) - torch.cdist(x, weight, p=1.0)) / 2
-    if member == "min":
-        return signed
-    sizes_x, sizes_w = x.abs(), weight.abs()
-    totals = sizes_x.sum(1, keepdim=True) + sizes_w.sum(1)
-    return (signed + (totals - torch.cdist(sizes_x, sizes_w, p=1.0)) / 2) / 2
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor, member: str) -> torch.Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.member = member
+        y = x.new_empty(x.shape[0], weight.shape[0])
+        for part in _parts(x, weight):
+            torch.sum(min_term(x.unsqueeze(1), weight[part], member), 2, out=y[:, part])
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> Tuple[Optional[torch.Tensor], ...]:
+        x, weight = ctx.saved_tensors
+        grad_x, grad_weight = torch.zeros_like(x), torch.empty_like(weight)
+        for part in _parts(x, weight):
+            slope_x, slope_w = min_slopes(x.unsqueeze(1), weight[part], ctx.member)
+            share = gradient[:, part].unsqueeze(2)
+            grad_x += slope_x.mul_(share).sum(1)
+            grad_weight[part] = slope_w.mul_(share).sum(0)
+        return grad_x, grad_weight, None
+
+
+def _parts(x: torch.Tensor, weight: torch.Tensor) -> List[slice]:
+    step = max(1, PAIRS // max(1, x.numel()))
+    return [slice(start, start + step) for start in range(0, weight.shape[0], step)]
 
 
 class MultiplicationFreeDepthwise2d(nn.Module):

@@ -17,7 +17,7 @@ Source: paper 2104.07085 names the family; ``sum`` is in its co-author's code, t
 algebra above. Which member gave which published accuracy is not known.
 """
 
-from typing import Any, Tuple
+from typing import Any, Optional, Tuple
 
 import torch
 
@@ -36,8 +36,8 @@ def multiplication_free(x: torch.Tensor, w: torch.Tensor, member: str) -> torch.
     check_member(member)
     if member == "sum":
         return x * surrogate_sign(w) + surrogate_sign(x) * w
-    plain = ((x + w).abs() - (x - w).abs()) / 2
-    return plain if member == "min" else plain.clamp(min=0)
+    result: torch.Tensor = _Min.apply(x, w, member)
+    return result
 
 
 def surrogate_sign(x: torch.Tensor) -> torch.Tensor:
@@ -60,9 +60,28 @@ class _Sign(torch.autograd.Function):
         return gradient * (1 - torch.tanh(x) ** 2)
 
 
+class _Min(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, w: torch.Tensor, member: str) -> torch.Tensor:
+        ctx.save_for_backward(x, w)
+        ctx.member = member
+        return min_term(x, w, member)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> Tuple[Optional[torch.Tensor], ...]:
+        x, w = ctx.saved_tensors
+        slope_x, slope_w = min_slopes(x, w, ctx.member)
+        return (gradient * slope_x).sum_to_size(x.shape), (gradient * slope_w).sum_to_size(w.shape), None
+
+
 def min_term(x: torch.Tensor, w: torch.Tensor, member: str) -> torch.Tensor:
-    """Return ``min`` or ``match-min`` of ``x`` and ``w``, no gradient, two temporaries of the result's size."""
-    term = (x + w).abs_().sub_((x - w).abs_()).mul_(0.5)
+    """Return ``min`` or ``match-min`` of ``x`` and ``w``, no gradient, one temporary of the result's size.
+
+    It is ``x`` clamped to [-|w|, |w|] times sgn(w), exact where |x + w| - |x - w| would lose a small w to rounding.
+    """
+    size = w.abs()
+    term = torch.min(x, size)
+    term = torch.max(term, -size, out=term).mul_(torch.sign(w))
     return term if member == "min" else term.clamp_(min=0)
 
 

@@ -1,0 +1,37 @@
+"""Builders of the multiplication-free layers; option ``member`` picks the operator."""
+
+from typing import Dict
+
+import torch
+
+from harness.plan import Case, Subject
+from suites.builders import dense
+from suites.builders.counts import convolution_macs
+from suites.builders.subject import options, seeded, subject_of
+from suites.layers.mf_layers import MultiplicationFreeDepthwise2d, MultiplicationFreeLinear
+
+
+def depthwise(case: Case, x: torch.Tensor) -> Subject:
+    """Depthwise 3x3 layer without bias."""
+    images, channels, height, width = x.shape
+    member = options(case)["member"]
+    module = seeded(lambda: MultiplicationFreeDepthwise2d(channels, member=member), case)
+
+    def reference(weights: Dict[str, torch.Tensor], batch: torch.Tensor) -> torch.Tensor:
+        return dense.multiplication_free_depthwise(batch, weights["weight"], member)
+
+    return subject_of(case, x, module, reference,
+                      convolution_macs(images, height * width, channels, channels, 9, groups=channels))
+
+
+def linear(case: Case, x: torch.Tensor) -> Subject:
+    """Dense layer with bias on (N, features)."""
+    rows, features = x.shape
+    member = options(case)["member"]
+    module = seeded(lambda: MultiplicationFreeLinear(features, features, member=member), case)
+
+    def reference(weights: Dict[str, torch.Tensor], batch: torch.Tensor) -> torch.Tensor:
+        pairs = dense.multiplication_free(batch.unsqueeze(1), weights["weight"].unsqueeze(0), member)
+        return pairs.sum(2) + weights["bias"]
+
+    return subject_of(case, x, module, reference, rows * features * features)

@@ -1,0 +1,156 @@
+"""Every layer of the Walsh-Hadamard papers against the layer it replaces, over sizes, types and modes.
+
+Sweeps change one size and keep the rest, so the report can draw from which size on a transform wins: their cases
+carry the options ``sweep`` (which sweep), ``sweep_axis`` and ``sweep_value``. Factor chains and heterogeneous
+convolutions have suites of their own.
+"""
+
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+
+from harness.plan import Case, Comparison, Suite, Target
+
+CONVOLUTION = "suites.builders.convolutions:convolution"
+DEPTHWISE = "suites.builders.convolutions:depthwise"
+SEPARABLE = "suites.builders.convolutions:depthwise_separable"
+SQUEEZE_EXCITE = "suites.builders.convolutions:squeeze_excite"
+LINEAR = "suites.builders.convolutions:linear"
+WHT_1D = "suites.builders.transforms:wht1d"
+WHT_2D = "suites.builders.transforms:wht2d"
+BLOCK_WHT = "suites.builders.transforms:block_wht1d"
+HT = "suites.builders.transforms:ht_perceptron"
+MF_DEPTHWISE = "suites.builders.multiplication_free:depthwise"
+MF_LINEAR = "suites.builders.multiplication_free:linear"
+
+CHANNELS = (16, 32, 64, 128, 256, 512, 1024, 2048)
+PLANES = (7, 14, 28, 56, 112)
+MEMBERS = ("sum", "min", "match-min")
+#: Channels and plane as they go together in the papers' networks.
+NETWORK = ((16, 112), (64, 56), (256, 14), (1024, 7))
+#: A width the transform must pad: to 128, a third more work.
+UNEVEN = 96
+BLOCK = 16
+
+
+class Setting(NamedTuple):
+    """One input and the way it is run."""
+
+    channels: int
+    plane: int
+    batch: int = 10
+    dtype: str = "float32"
+    mode: str = "inference"
+
+
+Family = Callable[[Case], Tuple[Case, ...]]
+
+
+def pointwise(case: Case) -> Tuple[Case, ...]:
+    """The 1x1 convolution and the layers that mix channels pixel by pixel."""
+    wht = _rival(case, "WHT 1D", WHT_1D)
+    return (_rival(case, "Conv 1x1", CONVOLUTION), wht._replace(implementation="fused"),
+            wht._replace(implementation="two-stage"),
+            _rival(case, "Block WHT 1D", BLOCK_WHT, "auto", block_size=BLOCK),
+            _rival(case, "Conv 1x1", CONVOLUTION, "channels-last")._replace(memory_format="channels_last"))
+
+
+def spatial(case: Case) -> Tuple[Case, ...]:
+    """The 3x3 convolution and the layers that stand in for it."""
+    wht = _rival(case, "WHT 2D", WHT_2D)
+    return (_rival(case, "Conv 3x3", CONVOLUTION, kernel=3), wht._replace(implementation="fused"),
+            wht._replace(implementation="matrix"), _rival(case, "HT-perceptron, 3 paths", HT, "auto", paths=3),
+            _rival(case, "Depthwise 3x3 + 1x1", SEPARABLE))
+
+
+def depthwise(case: Case) -> Tuple[Case, ...]:
+    """The depthwise 3x3 convolution and its multiplication-free forms."""
+    return (_rival(case, "Depthwise 3x3", DEPTHWISE),) + tuple(
+        _rival(case, "MF depthwise 3x3 " + member, MF_DEPTHWISE, member=member) for member in MEMBERS)
+
+
+def gate(case: Case) -> Tuple[Case, ...]:
+    """Squeeze-and-excite and the 2-D layer that stands in for it."""
+    wht = _rival(case, "WHT 2D", WHT_2D)
+    return (_rival(case, "Squeeze-excite", SQUEEZE_EXCITE), wht._replace(implementation="fused"),
+            wht._replace(implementation="matrix"))
+
+
+def linear(case: Case) -> Tuple[Case, ...]:
+    """The dense layer and its multiplication-free forms."""
+    return (_rival(case, "Linear", LINEAR),) + tuple(
+        _rival(case, "MF linear " + member, MF_LINEAR, member=member) for member in MEMBERS)
+
+
+FAMILIES: Dict[str, Tuple[Family, str]] = {
+    "1x1": (pointwise, "1x1 convolution"),
+    "3x3": (spatial, "3x3 convolution"),
+    "depthwise": (depthwise, "Depthwise 3x3 convolution"),
+    "gate": (gate, "Squeeze-and-excite"),
+    "linear": (linear, "Dense layer"),
+}
+
+
+def compare(target: Target, family: str, setting: Setting, sweep_axis: Optional[str] = None) -> Comparison:
+    """Return the comparison of ``family`` at ``setting``; ``sweep_axis`` names the size it is a sweep over."""
+    make, words = FAMILIES[family]
+    flat = family == "linear"
+    shape: Tuple[int, ...] = (setting.batch, setting.channels) + (() if flat else (setting.plane, setting.plane))
+    size = "{} {}".format(setting.channels, "features" if flat else "channels, {0}x{0}".format(setting.plane))
+    base = Case("", "", "", shape, dtype=setting.dtype, device=target.device, threads=target.threads,
+                mode=setting.mode, options=_sweep(family, setting, sweep_axis))
+    cases = make(base)
+    return Comparison(
+        "-".join([family, "c{}".format(setting.channels)] + ([] if flat else ["{0}x{0}".format(setting.plane)])
+                 + ["b{}".format(setting.batch)] + [word for word in (setting.dtype, setting.mode)
+                                                   if word not in ("float32", "inference")]),
+        "{}: {}, batch {}, {}, {}".format(words, size, setting.batch, setting.dtype, setting.mode),
+        cases[0], cases[1:])
+
+
+def comparisons(target: Target) -> List[Comparison]:
+    """Return the suite's comparisons for ``target``."""
+    found = [compare(target, "1x1", Setting(channels, 14, batch), "channels")
+             for batch in (10, 1) for channels in CHANNELS]
+    found += [compare(target, "1x1", Setting(UNEVEN, plane), "plane") for plane in PLANES]
+    found += [compare(target, "3x3", Setting(channels, 14), "channels") for channels in CHANNELS]
+    found += [compare(target, "3x3", Setting(UNEVEN, plane), "plane") for plane in PLANES]
+    found += [compare(target, "3x3", Setting(channels, plane, 1)) for channels, plane in NETWORK]
+    found += [compare(target, "depthwise", Setting(channels, 14), "channels") for channels in CHANNELS[::2]]
+    found += [compare(target, "depthwise", Setting(UNEVEN, plane), "plane") for plane in PLANES]
+    found += [compare(target, "gate", Setting(channels, 7), "channels") for channels in CHANNELS[::2]]
+    found += [compare(target, "linear", Setting(channels, 1), "channels") for channels in CHANNELS[::2]]
+    for channels, plane in NETWORK:
+        found += [compare(target, family, Setting(channels, plane, dtype="float16")) for family in ("1x1", "3x3")]
+        found += [compare(target, family, Setting(channels, plane, mode="training"))
+                  for family in ("1x1", "3x3", "depthwise")]
+    return found
+
+
+#: Ids that ``--quick`` runs: two or three sizes of each family, all of them short.
+QUICK = ("1x1-c16-14x14-b10", "1x1-c128-14x14-b10", "1x1-c1024-14x14-b10", "3x3-c16-14x14-b10", "3x3-c128-14x14-b10",
+         "depthwise-c64-14x14-b10", "gate-c256-7x7-b10", "linear-c256-b10", "1x1-c256-14x14-b10-float16",
+         "1x1-c256-14x14-b10-training")
+
+
+def quick(plan: List[Comparison]) -> List[Comparison]:
+    """Return the comparisons of ``plan`` for ``--quick``: every family, one of them also in float16 and training."""
+    return [comparison for comparison in plan if comparison.id in QUICK]
+
+
+def _rival(case: Case, layer: str, builder: str, implementation: str = "", **chosen: Any) -> Case:
+    options = dict(case.options, **chosen)
+    return case._replace(layer=layer, builder=builder, implementation=implementation,
+                         options=tuple(sorted(options.items())))
+
+
+def _sweep(family: str, setting: Setting, axis: Optional[str]) -> Tuple[Tuple[str, Any], ...]:
+    if axis is None:
+        return ()
+    kept = "{0}x{0}".format(setting.plane) if axis == "channels" else "{} channels".format(setting.channels)
+    if family == "linear":
+        kept = "dense"
+    return (("sweep", "{}, {}, batch {}".format(FAMILIES[family][1], kept, setting.batch)), ("sweep_axis", axis),
+            ("sweep_value", getattr(setting, axis)))
+
+
+SUITE = Suite("layers", "Every transform layer against the layer it replaces, over sizes, types and modes",
+              comparisons, quick)
