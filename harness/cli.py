@@ -183,3 +183,32 @@ def doctor() -> None:
     from harness.doctor import examine, print_findings
 
     print_findings(examine())
+
+
+@cli.group(cls=NearestGroup)
+def clocks() -> None:
+    """Show the clock settings, or put them back after a run that was killed."""
+
+
+@clocks.command()
+def show() -> None:
+    """Print power mode, governor and the limits of CPU, GPU and memory clocks."""
+    from harness.clocks import read_clocks
+
+    found = read_clocks()
+    for key in sorted(found):
+        if not key.endswith("_reason"):
+            value = found[key]
+            click.echo("{:18} {}".format(key, value if value is not None else found.get(key + "_reason", "unknown")))
+
+
+@clocks.command()
+@click.option("--force", is_flag=True, help="Also while the run that locked them seems to be going on.")
+def restore(force: bool) -> None:
+    """Put the clocks back as they were before a run that was killed or lost its power."""
+    from harness.clocks import restore_from_state
+
+    result = restore_from_state(force=force)
+    for message in result.messages:
+        click.echo(message)
+    sys.exit(0 if result.restored else 1)

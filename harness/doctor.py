@@ -4,11 +4,12 @@ import os
 import sys
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
+from harness.clocks import read_clocks
 from harness.environment import collect
 from harness.launch import probe
 
 #: Optional parts that say for themselves how they are: functions without arguments, run in a worker.
-STATUS = ("suites.kernels:status",)
+STATUS = {"suites.kernels:status": "fused kernels"}
 
 
 class Finding(NamedTuple):
@@ -25,7 +26,7 @@ def examine() -> List[Finding]:
     environment = collect()
     probed = probe(status=list(STATUS))
     return (machine_findings(environment) + torch_findings(probed) + meter_findings(probed["meters"])
-            + status_findings(probed["status"]) + environment_findings(environment))
+            + clock_findings(read_clocks()) + status_findings(probed["status"]) + environment_findings(environment))
 
 
 def machine_findings(environment: Dict[str, Any]) -> List[Finding]:
@@ -65,11 +66,30 @@ def meter_findings(meters: Sequence[Dict[str, Any]]) -> List[Finding]:
     return findings
 
 
+def clock_findings(clocks: Dict[str, Any]) -> List[Finding]:
+    """Return the power mode and whether each clock is locked, or why that cannot be seen."""
+    mode = clocks["power_mode"]
+    findings = [Finding("power mode", None, mode or clocks["power_mode_reason"])]
+    for part in ("cpu", "gpu"):
+        locked = clocks[part + "_locked"]
+        if locked is None:
+            findings.append(Finding("{} clock locked".format(part), None, clocks[part + "_locked_reason"]))
+        else:
+            text = "{:.0f} to {:.0f} MHz".format(clocks[part + "_min_hz"] / 1e6, clocks[part + "_max_hz"] / 1e6)
+            findings.append(Finding("{} clock locked".format(part), bool(locked), text,
+                                    "./run_bench.sh run SUITE --lock-clocks locks it for that run"))
+    return findings
+
+
 def status_findings(status: Dict[str, Any]) -> List[Finding]:
-    """Return what optional parts said: each a dict of lines, or of name to {available, reason, remedy}."""
+    """Return what optional parts said: each a dict of names to text or to {available, reason, remedy}."""
     findings = []
-    for part, said in sorted(status.items()):
-        for name, entry in sorted(said.items()) if isinstance(said.get("available"), type(None)) else [(part, said)]:
+    for function, said in sorted(status.items()):
+        part = STATUS.get(function, function)
+        # A part that could not even be asked is one line itself.
+        lines = [("", said)] if "available" in said else sorted(said.items())
+        for line, entry in lines:
+            name = ", ".join(filter(None, [part, line]))
             if isinstance(entry, dict):
                 available = bool(entry.get("available"))
                 findings.append(Finding(name, available, entry.get("reason") or entry.get("detail") or "ready",
@@ -91,8 +111,8 @@ def environment_findings(environment: Dict[str, Any]) -> List[Finding]:
         findings.append(Finding("other load", False, "the load average is {:.1f}: something else is computing".format(
             system["load_1min"]), "close it; on a Jetson: sudo systemctl isolate multi-user.target"))
     if environment["python"]["packages"]["matplotlib"] is None:
-        findings.append(Finding("publication figures", False, "matplotlib is not installed", "pip install matplotlib, "
-                                "or make them on another machine: ./run_bench.sh report RUN"))
+        findings.append(Finding("publication figures", False, "matplotlib is not installed", "pip install "
+                                "matplotlib, or make them on another machine: ./run_bench.sh report RUN"))
     return findings
 
 

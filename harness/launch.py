@@ -4,6 +4,7 @@ import os
 import time
 from typing import Any, Dict, List, NamedTuple, Optional
 
+from harness.clocks import locked_clocks, read_clocks
 from harness.controller import Controller, RunPlan
 from harness.environment import collect
 from harness.plan import Suite, Target, comparison_to_dict
@@ -103,23 +104,25 @@ def carry_on(run: Run, argv: List[str], probed: Dict[str, Any], progress: PlainP
              environment: Optional[Dict[str, Any]] = None) -> str:
     """Do what the record of ``run`` lacks; return ``complete`` or ``interrupted``.
 
-    Writes a ``session`` line first and an ``end`` line last, also after Ctrl-C.
+    Writes a ``session`` line first and an ``end`` line last, also after Ctrl-C. Where the settings ask for it
+    the clocks are locked meanwhile and put back on any way out.
     """
-    writer = RecordWriter(run.folder)
-    found = dict(environment if environment is not None else collect(), torch=probed["torch"], gpu=probed["gpu"],
-                 meters=probed["meters"])
-    writer.append({"kind": "session", "argv": argv, "started": utc_now(), "environment": found})
     settings = settings_from_dict(run.header["settings"])
-    plan = RunPlan(run.comparisons, settings, run.header["rule"], why_no_energy(probed["meters"], settings))
-    controller = Controller(plan, writer, run.passes(), progress)
+    writer = RecordWriter(run.folder)
     status = "interrupted"
-    try:
-        controller.run()
-        status = "complete"
-    except KeyboardInterrupt:
-        pass  # said below and by the caller; everything finished is in the record
-    finally:
-        progress.close()
-        writer.append({"kind": "end", "status": status, "finished": utc_now(),
-                       "reason": None if status == "complete" else "stopped before its end"})
+    with locked_clocks(settings.lock_clocks, settings.device, tell=progress.note) as locking:
+        found = dict(environment if environment is not None else collect(), torch=probed["torch"], gpu=probed["gpu"],
+                     meters=probed["meters"],
+                     clocks=dict(read_clocks(), locked_for_run=locking.locked, lock_messages=locking.messages))
+        writer.append({"kind": "session", "argv": argv, "started": utc_now(), "environment": found})
+        plan = RunPlan(run.comparisons, settings, run.header["rule"], why_no_energy(probed["meters"], settings))
+        try:
+            Controller(plan, writer, run.passes(), progress).run()
+            status = "complete"
+        except KeyboardInterrupt:
+            pass  # said below and by the caller; everything finished is in the record
+        finally:
+            progress.close()
+            writer.append({"kind": "end", "status": status, "finished": utc_now(),
+                           "reason": None if status == "complete" else "stopped before its end"})
     return status
