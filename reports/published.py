@@ -122,6 +122,12 @@ def _measured(run: Run, one: Published, row: Dict[str, Any], base: Dict[str, Any
     if "macs" in quantity:
         value = None if row["macs"] is None else row["macs"] / float(row["images"])
         return (value_text(value, ""), None if value is not None else "the layer does not say", value)
+    if "compression" in quantity and one.unit == "%":     # parameters saved against the baseline
+        counts = (row["parameters"], base["parameters"])
+        if counts[0] is None or not counts[1]:
+            return None, "the layer does not say", None
+        value = 100 * (1 - counts[0] / float(counts[1]))
+        return value_text(value, one.unit), None, value
     if "param" in quantity:
         value = row["parameters"]
         return (value_text(value, ""), None if value is not None else "the layer does not say", value)

@@ -15,6 +15,9 @@ from harness.plan import Suite
 SUITES = {
     "layers": "suites.layers_suite",
     "paper": "suites.paper",
+    "networks": "suites.networks_suite",
+    "debut": "suites.debut_suite",
+    "lhc": "suites.lhc_suite",
 }
 
 

@@ -38,6 +38,11 @@ class Vgg(nn.Module):
         tail["fc2" if head == "two" else "fc1"] = nn.Linear(channels, num_classes)
         self.classifier = nn.Sequential(tail)
         self.convolutions = number
+        if not batch_norm:
+            # Without norms torch's default start fades out over so many layers.
+            for layer in self.features:
+                if isinstance(layer, nn.Conv2d):
+                    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
 
     def layer_names(self, kind: str) -> List[List[str]]:
         """Return, one per block, the names of its layers of a kind: ``spatial``, ``every3x3`` or ``dense``."""

@@ -95,12 +95,17 @@ class FrozenLhcConv2d(nn.Module):
                 self.in_channels, tuple(x.shape)))
         height, width = [(size + 2 * pad - kernel) // step + 1 for size, pad, kernel, step in zip(
             x.shape[2:], self.padding, self.kernel_size, self.stride)]
-        shifted = self.implementation == "shifted" or (
-            self.implementation == "auto" and self.stride == (1, 1) and height * width >= SMALLEST_SHIFTED)
-        self.implementation_used = "shifted" if shifted else "gathered"
+        self.implementation_used = self.form(height, width)
         with torch.no_grad():
-            y = self._shifted(x, height, width) if shifted else self._gathered(x, height, width)
+            run = self._shifted if self.implementation_used == "shifted" else self._gathered
+            y = run(x, height, width)
             return y if self.bias is None else y.add_(self.bias.reshape(-1, 1, 1))
+
+    def form(self, height: int, width: int) -> str:
+        """Return the form that runs for an output of this size."""
+        if self.implementation != "auto":
+            return self.implementation
+        return "shifted" if self.stride == (1, 1) and height * width >= SMALLEST_SHIFTED else "gathered"
 
     def _matrices(self) -> List[torch.Tensor]:
         parts = self.weight.split([height * width for height, width in self._sizes])

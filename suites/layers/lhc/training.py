@@ -76,6 +76,22 @@ def set_stage(network: nn.Module, stage: str) -> None:
         layer.effects.requires_grad_(stage == "coarse")
 
 
+def draw_masks(network: nn.Module, density: float, generator: Optional[torch.Generator] = None) -> None:
+    """Give every LHC layer (free shapes) random masks with this share of kept blocks, as training would end with.
+
+    For measuring speed at a density without training; which blocks are kept does not matter to the work.
+    """
+    if not 0 <= density <= 1:
+        raise ValueError("a density lies between 0 and 1, not {}".format(density))
+    for layer in lhc_layers(network):
+        if layer.shape != "free":
+            raise ValueError("masks of a given density can be drawn for shape='free' only")
+        order = torch.randperm(layer.effects.numel(), generator=generator).to(layer.effects.device)
+        kept = (order < round(density * layer.effects.numel())).to(layer.effects)
+        with torch.no_grad():
+            layer.effects.copy_((kept - 0.5).reshape(layer.effects.shape))
+
+
 def freeze(network: nn.Module, implementation: str = "auto") -> int:
     """Put the inference form in place of every LHC layer inside ``network``; return how many there were."""
     count = 0
