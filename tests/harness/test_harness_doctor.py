@@ -1,0 +1,85 @@
+"""The doctor tells the truth about every source, with a remedy for each that is missing."""
+
+from harness.doctor import (
+    clock_findings,
+    environment_findings,
+    meter_findings,
+    print_findings,
+    status_findings,
+    torch_findings,
+)
+from harness.launch import LaunchError, Wishes, settle, why_no_energy
+from harness.settings import Settings
+
+METERS = [
+    {"name": "ina3221", "quantity": "power", "available": False, "chosen": False,
+     "reason": "the rails may only be used by root", "remedy": "sudo chmod a+r ..."},
+    {"name": "rapl", "quantity": "power", "available": True, "chosen": True, "reason": None, "remedy": None},
+]
+PROBED = {"torch": {"version": "1.10.0", "cuda": None, "cuda_reason": "this build of torch has no CUDA",
+                    "threads": 4, "mkldnn": False, "cudnn": None},
+          "gpu": {"name": None, "name_reason": "torch sees no CUDA device"}, "rule": {"launches": 4}}
+
+
+def test_a_refused_meter_shows_its_reason_and_remedy_and_the_chosen_one_says_so():
+    refused, chosen = meter_findings(METERS)
+    assert (refused.ok, refused.text, refused.remedy) == (
+        False, "the rails may only be used by root", "sudo chmod a+r ...")
+    assert (chosen.ok, chosen.text) == (True, "chosen")
+
+
+def test_a_torch_without_cuda_is_told_apart_from_a_machine_without_a_gpu():
+    assert "no CUDA" in torch_findings(PROBED)[1].text
+    with_cuda = dict(PROBED, torch=dict(PROBED["torch"], cuda="10.2", cuda_reason=None))
+    assert torch_findings(with_cuda)[1].remedy == "check the driver with nvidia-smi"
+
+
+def test_missing_torch_is_one_finding_with_the_way_out():
+    found = torch_findings({"torch": {"version": None, "version_reason": "torch cannot be imported"}, "gpu": {}})
+    assert len(found) == 1 and found[0].ok is False and "run_bench.sh" in found[0].remedy
+
+
+def test_a_part_that_could_not_be_asked_is_one_line():
+    assert status_findings({"x:status": {"available": False, "reason": "ImportError: no"}})[0].text == "ImportError: no"
+
+
+def test_unlocked_clocks_name_the_option_that_locks_them():
+    clocks = {"power_mode": "MAXN", "cpu_locked": False, "cpu_min_hz": 102e6, "cpu_max_hz": 1479e6,
+              "gpu_locked": None, "gpu_locked_reason": "there is no GPU devfreq"}
+    mode, cpu, gpu = clock_findings(clocks)
+    assert mode.text == "MAXN" and cpu.text == "102 to 1479 MHz" and "--lock-clocks" in cpu.remedy
+    assert gpu.ok is None and gpu.text == "there is no GPU devfreq"
+
+
+def test_swap_load_and_missing_matplotlib_are_said_to_weaken_a_run():
+    found = environment_findings({"memory": {"swap_used_bytes": 5e8}, "os": {"load_1min": 3.0},
+                                  "python": {"packages": {"matplotlib": None}}})
+    assert [finding.subject for finding in found] == ["swap", "other load", "publication figures"]
+    assert all(finding.remedy for finding in found)
+
+
+def test_the_table_is_plain_ascii_where_the_terminal_is(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    print_findings(meter_findings(METERS))
+    text = capsys.readouterr().out
+    assert "sudo chmod a+r" in text and max(map(len, text.splitlines())) <= 80
+
+
+def test_the_best_device_present_is_chosen_and_a_missing_one_refused():
+    assert settle(Wishes(), PROBED).device == "cpu"
+    assert settle(Wishes(), dict(PROBED, gpu={"name": "Tegra X1"})).device == "cuda"
+    try:
+        settle(Wishes(device="cuda"), PROBED)
+    except LaunchError as error:
+        assert "torch sees no CUDA device" in str(error) and "doctor" in str(error)
+    else:
+        raise AssertionError("a CUDA run without a CUDA device must be refused")
+
+
+def test_quick_means_one_launch_and_says_why_it_leaves_energy_out():
+    settings = settle(Wishes(quick=True), PROBED)
+    assert settings.launches == 1 and settle(Wishes(), PROBED).launches == 4
+    assert "--power" in why_no_energy(METERS, settings)
+    assert why_no_energy(METERS, settings._replace(power="rapl")) is None
+    assert why_no_energy(METERS, Settings("cpu", 1)) is None
+    assert "doctor" in why_no_energy(METERS[:1], Settings("cpu", 1))
