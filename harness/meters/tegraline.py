@@ -66,8 +66,8 @@ _FIELDS = tuple((kind, re.compile(pattern)) for kind, pattern in (
     ("mts", r"MTS fg [0-9]{1,3}% bg [0-9]{1,3}%" + _STOP),
     ("temperature", r"(?P<zone>[A-Za-z][A-Za-z0-9_.-]*)@(?P<celsius>-?" + _NUMBER + r")(?:C(?:/" + _NUMBER
                     + "C?)?" + _STOP + "|" + _END + ")"),
-    ("rail", r"(?P<rail>[A-Za-z][A-Za-z0-9_.-]*) (?P<mw>-?[0-9]{1,6})(?:mW)?/(?:-?[0-9]{1,6}(?:mW)?"
-             r"(?:/-?[0-9]{1,6}(?:mW)?)?)?" + _STOP),
+    ("rail", r"(?!(?:I?RAM|SWAP) )(?P<rail>[A-Za-z][A-Za-z0-9_.-]*) (?P<mw>-?[0-9]{1,6})(?:mW)?/"
+             r"(?:-?[0-9]{1,6}(?:mW)?(?:/-?[0-9]{1,6}(?:mW)?)?)?" + _STOP),
     ("engine", r"(?P<engine>[A-Z0-9]+_FREQ|NV[A-Z0-9]+|MSENC|PVA[A-Z0-9]*|DLA[0-9]*|VIC|OFA|APE|SE|TSEC) "
                r"(?:off" + _STOP + r"|[0-9]{1,3}%(?:@(?P<at>[0-9]{1,6})" + _END + ")?" + _STOP
                + r"|(?P<alone>[0-9]{1,6})" + _END + ")"),
