@@ -81,8 +81,8 @@ def test_progress_without_a_terminal_is_plain_lines(finished):
 
 
 def test_a_run_stopped_with_ctrl_c_is_resumed_without_repeating_a_pass(tmp_path):
-    process = start("run", SUITE, "--quick", "--threads", "1", "--budget", "3s", "--out", str(tmp_path), "--no-report",
-                    start_new_session=True)
+    process = start("run", SUITE, "--quick", "--threads", "1", "--budget", "3s", "--out", str(tmp_path),
+                    "--no-report", start_new_session=True)
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         folders = list(tmp_path.iterdir())
@@ -123,8 +123,8 @@ def test_bad_input_gets_one_sentence_with_the_remedy(arguments, words):
 
 
 def test_the_controller_stays_small_and_imports_neither_torch_nor_pandas_nor_numpy():
-    program = ("import sys, json, resource; import harness.cli, harness.launch, harness.controller, harness.progress; "
-               "import rich.progress; "
+    program = ("import sys, json, resource; import harness.cli, harness.launch, harness.controller; "
+               "import harness.progress, rich.progress; "
                "print(json.dumps([[name for name in ('torch', 'pandas', 'numpy') if name in sys.modules], "
                "resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))")
     loaded, peak_kib = json.loads(subprocess.check_output([sys.executable, "-c", program], cwd=ROOT).decode())
