@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from scipy.linalg import hadamard
 
 from harness.plan import Case
-from suites.builders import convolutions, dense, transforms
+from suites.builders import convolutions, dense, multiplication_free, transforms
 from suites.builders.counts import transform_macs, wht1d_macs, wht2d_macs
 
 BUILDERS = {
@@ -20,14 +20,27 @@ BUILDERS = {
     "wht1d wider": (transforms.wht1d, (("out_channels", 20), ("keep_first", True))),
     "wht2d": (transforms.wht2d, ()),
     "wht2d stride 2": (transforms.wht2d, (("stride", 2),)),
+    "block wht1d": (transforms.block_wht1d, ()),
+    "block wht1d wider, stride 2": (transforms.block_wht1d, (("block_size", 4), ("out_channels", 20), ("stride", 2))),
+    "block wht1d narrower": (transforms.block_wht1d, (("out_channels", 5),)),
+    "ht": (transforms.ht_perceptron, (("out_channels", 5), ("paths", 2))),
+    "mf depthwise sum": (multiplication_free.depthwise, (("member", "sum"),)),
+    "mf depthwise min": (multiplication_free.depthwise, (("member", "min"),)),
+    "mf depthwise match-min": (multiplication_free.depthwise, (("member", "match-min"),)),
+}
+FLAT = {
+    "linear": (convolutions.linear, ()),
+    "mf linear sum": (multiplication_free.linear, (("member", "sum"),)),
+    "mf linear min": (multiplication_free.linear, (("member", "min"),)),
+    "mf linear match-min": (multiplication_free.linear, (("member", "match-min"),)),
 }
 
 
 def subject(name, memory_format="contiguous", mode="inference", protocol="steady", dtype="float32",
             implementation="auto"):
-    builder, options = BUILDERS[name]
-    case = Case(name, implementation, "", (3, 12, 7, 7), dtype, memory_format, mode=mode, protocol=protocol,
-                options=options)
+    builder, options = BUILDERS[name] if name in BUILDERS else FLAT[name]
+    shape = (3, 12, 7, 7) if name in BUILDERS else (3, 12)
+    case = Case(name, implementation, "", shape, dtype, memory_format, mode=mode, protocol=protocol, options=options)
     x = torch.randn(case.shape, generator=torch.Generator().manual_seed(1)).to(getattr(torch, dtype))
     if memory_format == "channels_last":
         x = x.contiguous(memory_format=torch.channels_last)
@@ -52,6 +65,14 @@ def test_every_builder_agrees_with_its_dense_float64_reference(name, mode, proto
     for have, want in zip(got, wanted):
         assert have.dtype == torch.float32 and want.dtype == torch.float64
         assert have[[0, 2]].shape == want.shape
+        assert (have[[0, 2]].double() - want).abs().max() < 1e-5 * want.pow(2).mean().sqrt() + 1e-9
+
+
+@pytest.mark.parametrize("mode", ["inference", "training"])
+@pytest.mark.parametrize("name", sorted(FLAT))
+def test_so_does_every_builder_of_dense_layers(name, mode):
+    built, x = subject(name, mode=mode)
+    for have, want in zip(tensors(built.call()), tensors(built.reference(x[[0, 2]].double()))):
         assert (have[[0, 2]].double() - want).abs().max() < 1e-5 * want.pow(2).mean().sqrt() + 1e-9
 
 
@@ -116,6 +137,14 @@ def test_parameters_and_macs_follow_the_rules():
     assert macs["wht1d"] == (16, pixels * 2 * 12 * 16)
     assert macs["wht1d wider"][0] == 31
     assert macs["wht2d"][0] == 128
+    assert macs["block wht1d"] == (8, pixels * 3 * 2 * 4 * 4)
+    assert macs["block wht1d wider, stride 2"] == (8, 3 * 16 * 5 * 2 * 4 * 4)
+    # Twelve channels pooled by two to five: blocks of four up to the tenth channel.
+    assert macs["block wht1d narrower"] == (8, pixels * 3 * 2 * 4 * 4)
+    assert macs["ht"] == (2 * (60 + 2 * 64), 3 * (2 * 60 * 64 + 12 * (7 * 56 + 8 * 56) + 5 * (8 * 56 + 7 * 56)))
+    assert macs["mf depthwise sum"] == (108, pixels * 12 * 9)
+    flat = {name: subject(name)[0] for name in FLAT}
+    assert {(one.parameters, one.macs) for one in flat.values()} == {(156, 3 * 144)}
     # One pixel of the papers' 1024 channels, and one image of their 8x8 planes.
     assert [wht1d_macs(1, 1024, 1024, form) for form in ("matrix", "two-stage", "butterfly")] == [
         2097152, 131072, 20480]
