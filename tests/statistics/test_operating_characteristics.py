@@ -57,9 +57,17 @@ def test_a_true_five_percent_is_called_as_often_as_the_design_says(name):
 @pytest.mark.parametrize("name", sorted(KINDS))
 def test_the_rates_hold_over_a_thousand_runs(name):
     rule = rule_for(name)
-    assert false_alarms(outcomes(KINDS[name], 1.0, 1000, 11, rule)) <= most_alarms(name, 1000)
+    alarms = false_alarms(outcomes(KINDS[name], 1.0, 1000, 11, rule))
+    if "launch" in name:  # the promised rate and two standard deviations of the count
+        expected = 1000 * ALLOWED.get(name, 0.01)
+        assert alarms <= expected + 2.0 * expected ** 0.5
+    else:  # exact symmetry: only the peeking is paid for, and the factor lies in between
+        assert alarms <= 2
     power = 100.0 * share(outcomes(KINDS[name], 1.05, 300, 13, rule), "slower")
-    assert power >= 95.0 if name not in LOW_POWER else abs(power - LOW_POWER[name]) <= MARGIN
+    if name in LOW_POWER:
+        assert abs(power - LOW_POWER[name]) <= MARGIN
+    else:  # 95 % less two standard deviations of 300 runs
+        assert power >= 92.5
 
 
 def test_one_launch_alone_cries_wolf_where_launches_differ():
