@@ -3,18 +3,23 @@
 from typing import Mapping
 
 from harness.meters.base import Reading
-from harness.meters.procfs import cpu_frequencies_hz, gpu_devfreq, temperatures_c
+from harness.meters.procfs import CPU_FREQUENCIES, gpu_devfreq, temperatures_c, thermal_zones
 from harness.meters.tree import Tree
 
 PERIOD_S = 0.5  # they change slowly, and a thermal zone can take a millisecond to answer
 
 
 class Ambient:
-    """Adds clocks and temperatures to readings, read afresh at most every ``PERIOD_S``."""
+    """Adds clocks and temperatures to readings, read afresh at most every ``PERIOD_S``.
+
+    Which files there are is looked up once: searching for them costs more than reading them.
+    """
 
     def __init__(self, root: str = "/") -> None:
         self._root = root
         self._tree = Tree(root)
+        self._zones = thermal_zones(root)
+        self._cpus = self._tree.glob(CPU_FREQUENCIES)
         self._gpu = gpu_devfreq(root)
         self._next_s = float("-inf")
 
@@ -26,14 +31,14 @@ class Ambient:
         if not reading.clock_hz:
             reading = reading._replace(clock_hz=self._clocks())
         if not reading.temperature_c:
-            reading = reading._replace(temperature_c=temperatures_c(self._root))
+            reading = reading._replace(temperature_c=temperatures_c(self._root, self._zones))
         return reading
 
     def _clocks(self) -> Mapping[str, float]:
         clocks = {}
-        frequencies = cpu_frequencies_hz(self._root)
-        if frequencies:
-            clocks["cpu"] = float(max(frequencies.values()))
+        khz = [value for value in map(self._tree.try_int, self._cpus) if value is not None]
+        if khz:
+            clocks["cpu"] = max(khz) * 1e3
         if self._gpu is not None:
             hertz = self._tree.try_int(self._gpu + "/cur_freq")
             if hertz is not None:

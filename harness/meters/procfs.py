@@ -12,6 +12,8 @@ from harness.meters.tree import Tree, why
 GPU_NODE_NAMES = ("gpu", "gp10b", "gv11b", "ga10b", "gb10b")
 """Names of the GPU in a Jetson's device tree (Nano, TX2, Xavier, Orin, Thor)."""
 
+CPU_FREQUENCIES = "/sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq"
+
 Pid = Union[int, str]
 
 
@@ -174,32 +176,41 @@ def cpu_frequencies_hz(root: str = "/") -> Dict[str, int]:
     """Return the present frequency of each CPU that tells one, by name (``cpu0``)."""
     tree = Tree(root)
     frequencies = {}
-    for name in tree.glob("/sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq"):
+    for name in tree.glob(CPU_FREQUENCIES):
         khz = tree.try_int(name)
         if khz is not None:
             frequencies[name.split("/")[5]] = khz * 1000
     return frequencies
 
 
-def temperatures_c(root: str = "/") -> Dict[str, float]:
-    """Return each thermal zone's temperature in degrees Celsius by zone type.
+def thermal_zones(root: str = "/") -> Dict[str, str]:
+    """Return the file that holds each thermal zone's temperature, by zone type.
 
-    Left out: PMIC-Die (a dummy constant on every Jetson), zones that are switched off (the read fails or
-    says -256). Zones of one type are numbered from the second on (``acpitz``, ``acpitz 2``).
+    Left out: PMIC-Die, a dummy constant on every Jetson. Zones of one type are numbered from the second
+    on (``acpitz``, ``acpitz 2``).
     """
     tree = Tree(root)
-    zones: Dict[str, float] = {}
+    zones: Dict[str, str] = {}
     for zone in tree.glob("/sys/class/thermal/thermal_zone[0-9]*"):
         kind = tree.try_read(zone + "/type")[0]
-        value = tree.try_int(zone + "/temp")
-        if not kind or value is None or kind.startswith("PMIC") or value in (-256, -256000):
+        if not kind or kind.startswith("PMIC"):
             continue
         name, number = kind, 1
         while name in zones:
             number += 1
             name = "{} {}".format(kind, number)
-        zones[name] = value / 1000.0
+        zones[name] = zone + "/temp"
     return zones
+
+
+def temperatures_c(root: str = "/", zones: Optional[Dict[str, str]] = None) -> Dict[str, float]:
+    """Return each zone's temperature in degrees Celsius, of ``zones`` if they are known already.
+
+    Left out: zones that are switched off (the read fails or says -256).
+    """
+    tree = Tree(root)
+    values = {name: tree.try_int(file) for name, file in (thermal_zones(root) if zones is None else zones).items()}
+    return {name: value / 1000.0 for name, value in values.items() if value not in (None, -256, -256000)}
 
 
 def gpu_devfreq(root: str = "/") -> Optional[str]:

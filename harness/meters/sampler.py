@@ -7,6 +7,7 @@ parent dies, the child sees its standard input close and ends, and takes its own
 """
 
 import argparse
+import contextlib
 import fcntl
 import json
 import os
@@ -65,10 +66,16 @@ class Sampler:
                 self._drain()
                 break
         if not self._readings:
-            error = self._error or "meter {} gave no reading within {:g} s: try another with --power".format(
-                self.meter, timeout_s)
+            error = self._error or "meter {} {}: try another with --power".format(
+                self.meter, "gave no reading within {:g} s".format(timeout_s) if self._process.poll() is None
+                else "ended before its first reading (status {})".format(self._process.returncode))
             self._end()
             raise MeterError(error)
+
+    @property
+    def pid(self) -> int:
+        """Process id of the running child."""
+        return self._process.pid
 
     def poll(self) -> List[Reading]:
         """Return every reading so far. Raises :class:`MeterError` if the meter died or went quiet."""
@@ -180,22 +187,22 @@ def main(argv: Optional[List[str]] = None) -> int:
         output.write(json.dumps(message, separators=(",", ":")) + "\n")
         output.flush()
 
-    meter = make_meter(options.meter, options.root)
-    if hasattr(meter, "on_child"):
-        meter.on_child = lambda pid: send({"child": pid})
-    ambient = Ambient(options.root)
-    stream = meter.stream(options.period)
     try:
-        for reading in stream:
-            send(reading_to_dict(ambient.add(reading)))
-    except MeterError as error:
-        send({"error": str(error)})
-        return 1
+        meter = make_meter(options.meter, options.root)
+        if hasattr(meter, "on_child"):
+            meter.on_child = lambda pid: send({"child": pid})
+        ambient = Ambient(options.root)
+        with contextlib.closing(meter.stream(options.period)) as stream:  # type: ignore[type-var]
+            for reading in stream:
+                send(reading_to_dict(ambient.add(reading)))
+        trouble = "meter {} ended by itself".format(options.meter)
     except BrokenPipeError:
-        return 1
-    finally:
-        stream.close()  # type: ignore[attr-defined]
-    send({"error": "meter {} ended by itself".format(options.meter)})
+        return 1  # nobody reads any more
+    except (MeterError, ValueError) as error:
+        trouble = str(error)
+    except Exception as error:  # whatever a library throws must reach the record as a sentence
+        trouble = "meter {} failed ({}: {})".format(options.meter, type(error).__name__, error)
+    send({"error": trouble})
     return 1
 
 

@@ -174,7 +174,7 @@ def test_a_killed_sampler_process_is_noticed_and_its_tegrastats_ended(fake):
     pid_file = fake("")
     sampler = Sampler("tegrastats", "/", 0.03)
     sampler.start()
-    os.kill(sampler._process.pid, signal.SIGKILL)
+    os.kill(sampler.pid, signal.SIGKILL)
     assert "died while measuring (status -9)" in poll_until_error(sampler)
     with pytest.raises(MeterError):
         sampler.stop()
@@ -184,7 +184,7 @@ def test_a_killed_sampler_process_is_noticed_and_its_tegrastats_ended(fake):
 def test_a_killed_parent_leaves_neither_sampler_nor_tegrastats_behind(fake):
     pid_file = fake("")
     code = ("import os, signal; from harness.meters import make_meter; meter = make_meter('tegrastats'); "
-            "meter.start(0.03); print(meter._sampler._process.pid, flush=True); "
+            "meter.start(0.03); print(meter._sampler.pid, flush=True); "
             "os.kill(os.getpid(), signal.SIGKILL)")
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE,
                               cwd=os.path.join(HERE, "..", ".."))
