@@ -72,8 +72,8 @@ def test_every_length_in_both_layouts_is_right(emulator_library, points, layout,
 def layers(draw):
     """A layer, its input and the device it is planned for."""
     nonlinearity = draw(st.sampled_from(["smooth", "soft"]))
-    common = dict(nonlinearity=nonlinearity, threshold_mode=draw(st.sampled_from(["raw", "abs", "clamp"])),
-                  keep_first=draw(st.booleans()), norm=draw(st.sampled_from(["ortho", "forward", "backward"])))
+    common = {"nonlinearity": nonlinearity, "threshold_mode": draw(st.sampled_from(["raw", "abs", "clamp"])),
+              "keep_first": draw(st.booleans()), "norm": draw(st.sampled_from(["ortho", "forward", "backward"]))}
     batch, seed = draw(st.integers(1, 3)), draw(st.integers(0, 1000))
     if draw(st.booleans()):
         height, width = draw(st.integers(1, 17)), draw(st.integers(1, 17))

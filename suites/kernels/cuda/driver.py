@@ -5,6 +5,7 @@ from typing import Any, List, Optional, Tuple
 
 LIBRARY = "libcuda.so.1"
 SUCCESS = 0
+CAPTURE_IMPLICIT = 906
 MAX_DYNAMIC_SHARED_ATTRIBUTE = 8
 STATIC_SHARED_BYTES = 48 * 1024
 
@@ -97,6 +98,17 @@ class Driver:
             self.check("cuOccupancyMaxActiveBlocksPerMultiprocessor", ctypes.byref(blocks), kernel.handle,
                        kernel.threads, ctypes.c_size_t(kernel.shared_bytes))
             return max(blocks.value, 1)
+        finally:
+            self.leave(pushed)
+
+    def capturing(self, device: int, stream: int) -> bool:
+        """Return whether a CUDA graph is being captured from ``stream``."""
+        pushed = self.enter(device)
+        try:
+            state = ctypes.c_int()
+            status = self.library.cuStreamIsCapturing(ctypes.c_void_p(stream), ctypes.byref(state))
+            # The default stream may not even be asked while another one is captured.
+            return status == CAPTURE_IMPLICIT or (status == SUCCESS and state.value != 0)
         finally:
             self.leave(pushed)
 

@@ -154,7 +154,7 @@ def _plan(x: Tensor, others: List[work.Tensor], scaled: bool, spec: Spec, backwa
     shared = form.shared_bytes(options.points, job.strided, backward)
     names = [("wht_backward" if backward else "wht_forward", form.threads, shared)]
     kernels = device.kernels(macros, names + ([("wht_reduce", REDUCE_THREADS, 0)] if backward else []),
-                             torch.cuda.is_current_stream_capturing())
+                             device.driver.capturing(device.index, _stream(x)))
     blocks = -(-job.units // form.units_per_block(options.points, job.strided))
     if backward:
         # Each block goes through many tiles and keeps its sums: fewer, and as many as run at once.

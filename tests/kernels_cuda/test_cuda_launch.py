@@ -1,0 +1,158 @@
+"""The launcher, with the emulator in the place of device and driver: layouts, tables, orders, plans, graphs."""
+
+import ctypes
+
+import pytest
+import torch
+from cuda_reference import reference
+
+from suites.kernels.cuda import devices, launch
+from suites.kernels.cuda.driver import Kernel
+from suites.kernels.geometry import Spec, table_order
+
+NAMES = ("wht_forward", "wht_backward", "wht_reduce")
+
+
+class EmulatedDevice:
+    """What the launcher needs of a device; its own driver too."""
+
+    def __init__(self, library, multiprocessors=2):
+        self.library, self.index, self.arch, self.multiprocessors = library, 0, 53, multiprocessors
+        self.driver, self.builds, self.launches = self, 0, []
+        library.emulator_launch.restype = ctypes.c_char_p
+
+    def may_fix_strides(self):
+        return False
+
+    def kernels(self, macros, names, capturing):
+        self.builds += 1
+        assert not capturing
+        return [Kernel((name, macros), threads, shared) for name, threads, shared in names]
+
+    def resident_blocks(self, device, kernel):
+        return 2
+
+    def capturing(self, device, stream):
+        return False
+
+    def launch(self, device, stream, kernel, blocks, call):
+        name, macros = kernel.handle
+        self.launches.append((name, blocks))
+        for macro, value in macros.items():
+            self.library.emulator_set(macro.encode(), value)
+        shared = max(kernel.shared_bytes, 2048)
+        problem = self.library.emulator_launch(NAMES.index(name), ctypes.byref(call), blocks[0], blocks[1],
+                                               kernel.threads, shared, 0)
+        assert problem is None, problem
+
+
+@pytest.fixture
+def device(emulator_library, monkeypatch):
+    found = EmulatedDevice(emulator_library)
+    emulator_library.emulator_trust(1)
+    for table in ("_PLANS", "_REASONS", "_ORDERS"):
+        monkeypatch.setattr(launch, table, {})
+    monkeypatch.setattr(devices, "get", lambda index: found)
+    monkeypatch.setattr(devices, "problem", lambda index: None)
+    monkeypatch.setattr(launch, "_index", lambda x: 0)
+    monkeypatch.setattr(launch, "_stream", lambda x: 0)
+    yield found
+    emulator_library.emulator_trust(0)
+
+
+def gaussian(seed, *shape):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def check(device, x, spec, scaled=True, gradient=None, tolerance=2e-6):
+    options = launch.options_of(tuple(x.shape), spec)
+    threshold, scale = gaussian(7, options.points) * 0.3, gaussian(8, options.points) if scaled else None
+    order = table_order(*((1,) + options.sizes if len(options.sizes) == 1 else options.sizes), order=spec.order)
+    natural = [table if table is None or order is None else table[order] for table in (threshold, scale)]
+    assert launch.why_not(x, spec) is None
+    y = launch.forward(x, threshold, scale, spec)
+    gradient = gaussian(9, *y.shape) if gradient is None else gradient
+    expected = reference(x, natural[0], natural[1], options, gradient)
+    found = launch.backward(gradient, x, threshold, scale, spec)
+    wanted = [expected.grad_x, expected.grad_threshold, expected.grad_scale]
+    if order is not None:
+        wanted[1:] = [None if g is None else torch.empty_like(g).index_copy_(0, torch.tensor(order), g)
+                      for g in wanted[1:]]
+    assert float((y.double() - expected.y).abs().max()) <= tolerance * max(1, float(expected.y.abs().max()))
+    for have, want in zip(found, wanted):
+        if want is None:
+            assert have.numel() == 0
+        else:
+            assert float((have.double() - want).abs().max()) <= tolerance * max(1.0, float(want.abs().max()))
+    return y, found
+
+
+@pytest.mark.parametrize("spec", [
+    Spec(), Spec(block=16), Spec(order="sequency", keep_first=True), Spec(out_channels=20), Spec(out_channels=70),
+    Spec(nonlinearity="soft", threshold_mode="abs", residual=True, norm="forward"), Spec(dims=(2, 3)),
+    Spec(dims=(2, 3), order="sequency", residual=True)], ids=str)
+@pytest.mark.parametrize("last", [False, True])
+def test_every_kind_of_layer_comes_out_right(device, spec, last):
+    x = gaussian(1, 2, 40, 5, 6)
+    check(device, x.contiguous(memory_format=torch.channels_last) if last else x, spec)
+    check(device, x, spec, scaled=False)
+
+
+def test_the_output_keeps_the_order_of_memory(device):
+    x = gaussian(1, 2, 32, 5, 6).contiguous(memory_format=torch.channels_last)
+    y, found = check(device, x, Spec())
+    assert y.is_contiguous(memory_format=torch.channels_last)
+    assert found[0].is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("x", [gaussian(1, 2, 32, 6, 8)[..., ::2], gaussian(1, 2, 32, 6, 8).transpose(1, 2),
+                               gaussian(1, 3, 32, 6, 8)[::2, 5:25, 1:, :5],
+                               gaussian(1, 1, 32, 4, 4).expand(3, 32, 4, 4)])
+def test_tensors_with_any_gaps_give_the_same_as_dense_ones(device, x):
+    check(device, x, Spec())
+    check(device, x, Spec(dims=(2, 3)))
+
+
+def test_a_gradient_in_another_order_of_memory_is_taken(device):
+    x = gaussian(1, 2, 32, 5, 6)
+    check(device, x, Spec(), gradient=gaussian(2, 2, 32, 5, 6).contiguous(memory_format=torch.channels_last))
+    check(device, x, Spec(), gradient=torch.ones(1).expand(2, 32, 5, 6))
+
+
+def test_tables_of_half_precision_get_gradients_of_their_own_kind_and_shape(device):
+    x, threshold = gaussian(1, 2, 3, 8, 8), (gaussian(2, 8, 8) * 0.1).half()
+    found = launch.backward(x, x, threshold, None, Spec(dims=(2, 3)))
+    assert found[1].shape == (8, 8) and found[1].dtype == torch.float16
+
+
+def test_a_second_call_plans_and_builds_nothing(device):
+    x = gaussian(1, 2, 32, 5, 6)
+    for _ in range(3):
+        launch.forward(x, gaussian(2, 32), None, Spec())
+    assert device.builds == 1 and [name for name, _ in device.launches] == ["wht_forward"] * 3
+
+
+def test_backward_runs_no_more_blocks_than_fit_at_once_and_one_reduction(device):
+    x = gaussian(1, 4, 1024, 8, 8)
+    launch.backward(x, x, gaussian(2, 1024), None, Spec())
+    assert device.launches == [("wht_backward", (4, 1)), ("wht_reduce", (32, 1))]
+
+
+def test_a_layer_without_a_channel_axis_of_images_works_too(device):
+    check(device, gaussian(1, 7, 64), Spec())
+    check(device, gaussian(1, 3, 32, 9), Spec(block=8))
+
+
+@pytest.mark.parametrize("x, spec, words", [
+    (torch.zeros(1, 4, 2, 2, dtype=torch.float64), Spec(), "not float64"),
+    (torch.zeros(1, 4, 128, 128), Spec(dims=(2, 3)), "16384 points"),
+    (torch.zeros(0, 4, 2, 2), Spec(), "empty")])
+def test_what_no_kernel_takes_is_declined_in_a_sentence(device, x, spec, words):
+    assert words in launch.why_not(x, spec)
+
+
+def test_without_a_device_the_reason_says_so():
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device")
+    assert launch.describe() == dict(launch.describe(), available=False, reason="torch sees no CUDA device")
+    assert launch.describe()["remedy"]
