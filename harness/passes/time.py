@@ -59,8 +59,8 @@ def run_time_pass(entrants: Sequence[Named], timer: Timer, rule: Rule, seed: int
             if len(warmed) < len(chosen):
                 series.append(empty_series(sampler, ids, rule, role, limits))
                 continue
-            plan = plan_series(ids, _places(chosen, warmed, rule), [warm.host_per_call_s for warm in warmed], rule, role,
-                               verdicts.get(sampler.cache, {}), share_s)
+            plan = plan_series(ids, _places(chosen, warmed, rule), [warm.host_per_call_s for warm in warmed], rule,
+                               role, verdicts.get(sampler.cache, {}), share_s)
             coin = Random("{}/{}/{}".format(seed, launch, sampler.cache))
             series.append(play_series(sampler, plan, rule, coin, limits, clock, report, left_s - share_s))
             left_s = max(left_s - series[-1]["seconds"], 0.0)

@@ -4,7 +4,7 @@ import math
 from typing import List, NamedTuple, Optional, Sequence
 
 from harness.statistics.flags import CLOCK_MOVED, COARSE, UNSTEADY, Flag
-from harness.statistics.rule import CANNOT_TELL, SAME, UNDECIDED, Decision, Rule
+from harness.statistics.rule import CANNOT_TELL, SAME, UNDECIDED, Decision, Rule, plan_looks
 
 NARROW = 0.25  # an interval whose half-width is below this share of the factor will not move off the edge
 HOPELESS = 10.0  # more than this many times the rounds: quieten the machine instead
@@ -100,9 +100,20 @@ def _more_rounds(evidence: Evidence, rounds: int, half_width: float, distance: f
         if unsteady:
             return "{}; {}, close other programs".format(unsteady[0], FIXES)
         return "more than {:.0f} times the {} rounds would be needed: {}".format(HOPELESS, rounds, STILL)
-    more = max(int(math.ceil(rounds * times)) - rounds, 1)
-    seconds = "" if evidence.round_s is None else " ({:.2g} s)".format(more * evidence.round_s)
-    return "about {} rounds{} more would decide: raise the budget".format(more, seconds)
+    wanted = max(int(math.ceil(rounds * times)), rounds + 1)
+    # Decisions fall at looks only, so the next look that reaches the wanted number counts.
+    looks = plan_looks(evidence.rule._replace(max_rounds=2 * wanted + 1), 2 * wanted + 1)
+    more = next(look for look in looks if look >= wanted) - rounds
+    seconds = "" if evidence.round_s is None else " ({} s)".format(_two_digits(more * evidence.round_s))
+    most = evidence.rule.max_rounds
+    remedy = "raise the budget"
+    if rounds + more > most:
+        remedy = "allow {} rounds instead of {}, and the time for them".format(rounds + more, most)
+    return "about {} rounds{} more would decide: {}".format(more, seconds, remedy)
+
+
+def _two_digits(value: float) -> str:
+    return "{:.0f}".format(value) if value >= 10.0 else "{:.2g}".format(value)
 
 
 def _at_the_factor(low: float, high: float) -> str:

@@ -148,8 +148,8 @@ def _stop(plan: SeriesPlan, rule: Rule, done: int, rivals_open: bool, spent: flo
         return "every rival was decided by round {}".format(done)
     if done >= plan.looks[-1]:
         if done == rule.min_rounds and plan.round_s * done > budget_s:
-            return ("the time budget of {:.4g} s was over before round {}, the fewest the rule allows, "
-                    "ended".format(budget_s, done))
+            return "the {} rounds that the rule needs at least took longer than the time budget of {:.4g} s".format(
+                done, budget_s)
         if plan.round_s * rule.max_rounds > budget_s:
             return "the time budget of {:.4g} s ended at round {}".format(budget_s, done)
         return "the largest number of rounds, {}, was played".format(done)
