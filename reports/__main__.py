@@ -10,8 +10,7 @@ from harness.record import RecordError, Run, load_run
 from reports.figures import all_figures
 from reports.markdown import markdown
 from reports.page import render_page
-from reports.page_data import page_data
-from reports.parts.traces import traces
+from reports.page_data import all_traces, page_data
 from reports.publication import make_figures
 from reports.published import PublishedError
 from reports.tables import energy_csv, memory_csv, published_csv, samples_csv, speed_csv
@@ -75,8 +74,7 @@ def write_report(run: Run, data: Dict[str, Any], out: str, wanted: str, figures:
         written += [write(out, os.path.join("tables", name + ".csv"), tables[name]) for name in sorted(tables)]
         if figures:
             folder = os.path.join(out, "figures")
-            every, _ = traces(run, data["tables"], most=sys.maxsize)
-            written += [write(folder, name, svg) for name, svg in all_figures(data, every)]
+            written += [write(folder, name, svg) for name, svg in all_figures(data, all_traces(run, data))]
             paths, absent = make_figures(data, folder)
             written += paths
             if absent:

@@ -21,7 +21,8 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[Any]], right: Sequence[i
 def markdown(data: Dict[str, Any]) -> str:
     """Return the whole report as Markdown text."""
     lines = ["# " + cell(data["headline_text"]), "",
-             "{} | {} | {} | run {}".format(data["suite"], cell(data["device_text"]), data["date"], data["run"]), "",
+             "{} | {} | {} | run {}".format(cell(data["suite"]), cell(data["device_text"]), data["date"],
+                                            data["run"]), "",
              cell(data["subline"]), ""]
     if data["tally"]:
         lines += [", ".join("{} {} {}".format(cell(one["sign"]), one["count"], one["state"])

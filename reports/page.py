@@ -70,11 +70,27 @@ def style() -> str:
 
 
 def page_json(data: Dict[str, Any]) -> Dict[str, Any]:
-    """Return the page data as the page carries it: rounded, without the dots (which are drawn already)."""
-    kept = {key: value for key, value in data.items() if key != "samples"}
-    kept["samples"] = [dict(table, rows=[{key: row[key] for key in row if key != "dots"} for row in table["rows"]])
-                       for table in data["samples"]]
+    """Return the page data as the page carries it: the numbers and reasons, rounded to what the page shows.
+
+    Left out is what stands in the page as text already: the dots of the strips, formatted numbers, blanks.
+    """
+    kept = compact({key: data[key] for key in data if key not in ("samples", "words", "environment", "memory")})
+    kept["memory_bytes"] = {
+        row["case"]: {column["key"]: cell["bytes"] for column, cell in zip(table["columns"], row["cells"])
+                      if cell["bytes"] is not None} for table in data["memory"] for row in table["rows"]}
+    for table in kept["tables"]:
+        for row in table["rows"]:
+            for key in ("comparison", "sign", "memory_bytes", "memory_step_bytes", "layer"):
+                row.pop(key, None)
     return json.loads(json.dumps(kept, allow_nan=False), parse_float=lambda text: float("{:.6g}".format(float(text))))
+
+
+def compact(value: Any) -> Any:
+    """Return ``value`` without formatted texts, and without empty entries of dicts."""
+    if isinstance(value, dict):
+        return {key: compact(value[key]) for key in value
+                if not key.endswith("_text") and value[key] is not None and value[key] not in ("", [])}
+    return [compact(one) for one in value] if isinstance(value, list) else value
 
 
 def question(data: Dict[str, Any]) -> str:

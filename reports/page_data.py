@@ -1,5 +1,6 @@
 """Everything a report says, as plain data: the one source of page, Markdown, terminal, tables and figures."""
 
+import sys
 from typing import Any, Dict, List, Optional, Sequence
 
 from harness.record import Run
@@ -80,6 +81,12 @@ def page_data(run: Run, published: Optional[Sequence[Published]] = None,
         "command": environment.command(run),
         "devices": devices.devices([run] + list(others), every) if others else None,
     })
+
+
+def all_traces(run: Run, data: Dict[str, Any]) -> List[Dict[str, Any]]:
+    """Return the traces of every energy pass of ``run``, not only those a page has room for."""
+    found: List[Dict[str, Any]] = cleaned(traces.traces(run, data["tables"], most=sys.maxsize)[0])
+    return found
 
 
 def cleaned(value: Any) -> Any:

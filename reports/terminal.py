@@ -119,9 +119,12 @@ def add_columns(table: Any, heads: Sequence[str], rows: Sequence[Sequence[str]],
 
 def print_table(console: Any, title: str, table: Any) -> None:
     """Print ``table`` under its title; one that cannot fit without cutting numbers runs past the width instead."""
+    from rich.measure import Measurement
+
     console.print()
     console.print(title, style="bold")
-    least = console.measure(table).minimum
+    # console.measure would never say more than the console's own width
+    least = Measurement.get(console, console.options.update(width=10000), table).minimum
     if least > console.width:
         console = console_for(console.file, least, console.is_terminal and not console.no_color)
     console.print(table)

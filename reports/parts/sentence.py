@@ -101,8 +101,8 @@ def _claim(hero: str, members: Sequence[Dict[str, Any]], titles: Dict[str, str])
 def _summed(rows: Sequence[Optional[Dict[str, Any]]]) -> str:
     """Return how the hero fares elsewhere when there are too many places to name."""
     states = ["not measured" if row is None else row["state"] for row in rows]
-    told = ["{} at {}".format(WORDS[state], states.count(state)) for state in ORDER if state in states]
-    return "; of {} others {}".format(len(rows), listing(told))
+    told = ["{} {}".format(states.count(state), state) for state in ORDER if state in states]
+    return "; of {} more comparisons {}".format(len(rows), listing(told))
 
 
 def _first(hero: str, row: Dict[str, Any], table: Dict[str, Any], title: str) -> List[Part]:

@@ -10,6 +10,7 @@ from reports.parts.environment import differences, failed_passes
 from reports.parts.record import checks, timed
 
 STEADY = "close other programs, lock the clocks, check fan and power mode"
+SWAP_BYTES = 1e6    # a few pages come and go on any machine
 THROTTLED = 0.95    # a clock below this share of the run's highest marks its round as throttled
 
 
@@ -111,7 +112,7 @@ def _unlocked(run: Run) -> Optional[Dict[str, Any]]:
 
 
 def _swap(run: Run) -> Optional[Dict[str, Any]]:
-    moved = [line for line in run.passes("memory") if (line.get("swap_delta_bytes") or 0) > 0]
+    moved = [line for line in run.passes("memory") if (line.get("swap_delta_bytes") or 0) >= SWAP_BYTES]
     if not moved:
         return None
     most = max(line["swap_delta_bytes"] for line in moved)

@@ -63,12 +63,12 @@ def roofline(roof: Roof, points: Sequence[Point], label: str = "") -> str:
     for point in points:
         spot = percent(x(point.intensity))
         parts.append(line(spot, y(roof.at(point.intensity)), spot, y(point.rate), "drop"))
-        parts.append(element("circle", cx=spot, cy=y(point.rate), r=5,
-                             class_="dot series-{}".format(0 if point.baseline else 1)))
     places = spread_apart([y(point.rate) + 5 for point in points], LABEL_GAP, TOP + 12, HEIGHT - FOOT - 24)
     for point, place in zip(points, places):
         share = "{}\u202f%".format(significant(100 * point.rate / roof.at(point.intensity), 2))
         left = x(point.intensity) > 65
         parts.append(text("{} {}".format(point.name, share), percent(x(point.intensity)), place, "note halo",
                           "end" if left else "start", dx=-10 if left else 10))
+    parts.extend(element("circle", cx=percent(x(point.intensity)), cy=y(point.rate), r=5,
+                         class_="dot series-{}".format(0 if point.baseline else 1)) for point in points)
     return chart(parts, HEIGHT, "roofline", label)

@@ -234,13 +234,14 @@ def sweep_run(folder):
                          device="cuda", options=(("sweep", {"axis": "channels", "value": size}),))
         comparisons.append(one)
     environment = dict(NANO, roof={"flops_per_s": 236e9, "bytes_per_s": 20.5e9})
-    build = RecordBuilder(folder, comparisons, "sweep", settings={"device": "cuda", "launches": 1}, environment=environment,
-                          ident="20260314-101500-sweep-cuda-ab12")
+    build = RecordBuilder(folder, comparisons, "sweep", settings={"device": "cuda", "launches": 1},
+                          environment=environment, ident="20260314-101500-sweep-cuda-ab12")
     for one, size in zip(comparisons, sizes):
         base = 6e-5 * (size / 8.0) ** 1.35
         times = {"conv-3x3": base, "wht-fused": 1.8e-4 * (size / 8.0) ** 0.93,
                  "wht-torch": 7e-4 * (size / 8.0) ** 0.8, "dct-fused": 2.6e-4 * (size / 8.0) ** 0.99}
-        work = {"conv-3x3": (3.3, 30.0), "wht-fused": (0.12, 2.2), "wht-torch": (0.06, 0.5), "dct-fused": (0.14, 3.4)}
+        work = {"conv-3x3": (3.3, 30.0), "wht-fused": (0.12, 2.2), "wht-torch": (0.06, 0.5),
+                "dct-fused": (0.14, 3.4)}
         results = []
         for case in one.cases:
             flops = work[case.slug][0] * 1e9 * times[case.slug] * 20
@@ -251,7 +252,8 @@ def sweep_run(folder):
         build.unit("verify", one.id, results=results)
         build.time(one.id, times, launches=1, rounds=12, caches=("hot", "cold") if size == 64 else ("hot",),
                    clock=lambda number: [921.6e6, 768e6] if number == 3 else [921.6e6, 921.6e6])
-        build.memory(one.id, {slug: int(1e6 * size * (2 + value / base)) for slug, value in times.items()}, swap=4096)
+        build.memory(one.id, {slug: int(1e6 * size * (2 + value / base)) for slug, value in times.items()},
+                     swap=5 * 10 ** 6)
     build.end()
     return build.load()
 

@@ -1,0 +1,220 @@
+import re
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from reports.drawing import Charts
+from reports.parts.sweeps import sweep_of
+from reports.svg.charts import CAP_SHARE, interval_axis, interval_row
+from reports.svg.lines import LABEL_GAP, Series, crossing, crossover, crossover_scales, first_crossing
+from reports.svg.markup import element, text
+from reports.svg.panels import Mark, Panel, panels, value_scale
+from reports.svg.roofline import Point, Roof, roofline, roofline_scales
+from reports.svg.scales import Linear, Log
+from reports.svg.strips import dots, strip
+
+SCALE = Log(1 / 3.0, 3.0)
+
+
+def parse(svg):
+    return ElementTree.fromstring(svg)
+
+
+def by_class(root, name):
+    return [one for one in root.iter() if name in (one.get("class") or "").split()]
+
+
+def place(one, key):
+    return float(one.get(key).rstrip("%"))
+
+
+def test_the_dot_and_the_whisker_sit_where_the_scale_says():
+    root = parse(interval_row(SCALE, 1.0, "faster", 1.83, 1.5, 2.2, (1 / 1.02, 1.02), "row"))
+    dot = by_class(root, "dot")[0]
+    assert place(dot, "cx") == pytest.approx(SCALE(1.83), abs=0.006)
+    whisker = by_class(root, "whisker")[0]
+    assert (place(whisker, "x1"), place(whisker, "x2")) == pytest.approx((SCALE(1.5), SCALE(2.2)), abs=0.006)
+    band = by_class(root, "band")[0]
+    assert place(band, "x") == pytest.approx(SCALE(1 / 1.02), abs=0.006)
+    assert place(band, "width") == pytest.approx(SCALE(1.02) - SCALE(1 / 1.02), abs=0.011)
+    stem = by_class(root, "stem")[0]
+    assert (place(stem, "x1"), place(stem, "x2")) == pytest.approx((SCALE(1), SCALE(1.83)), abs=0.006)
+
+
+def test_caps_are_drawn_only_on_wide_intervals():
+    wide = parse(interval_row(SCALE, 1.0, "faster", 1.83, 1.5, 2.2))
+    narrow = parse(interval_row(SCALE, 1.0, "faster", 1.83, 1.82, 1.84))
+    assert SCALE(1.84) - SCALE(1.82) < CAP_SHARE < SCALE(2.2) - SCALE(1.5)
+    assert len(by_class(wide, "whisker")) == 3
+    assert len(by_class(narrow, "whisker")) == 1
+
+
+def test_an_end_beyond_the_axis_is_cut_without_a_cap():
+    root = parse(interval_row(Linear(-10, 10), 0.0, "cannot tell", 2.0, -5.0, 40.0))
+    whiskers = by_class(root, "whisker")
+    assert place(whiskers[0], "x2") == 100
+    assert [place(cap, "x1") for cap in whiskers[1:]] == [25]
+
+
+@pytest.mark.parametrize("state, hollow", [("faster", False), ("slower", False), ("same", True),
+                                           ("cannot tell", True)])
+def test_a_dot_is_hollow_where_no_difference_is_claimed(state, hollow):
+    dot = by_class(parse(interval_row(SCALE, 1.0, state, 1.01, 1.0, 1.02)), "dot")[0]
+    assert ("hollow" in dot.get("class").split()) is hollow
+
+
+def test_a_row_without_a_ratio_shows_the_line_alone():
+    root = parse(interval_row(SCALE, 1.0, "baseline", None, None, None))
+    assert not by_class(root, "dot") and by_class(root, "zero")
+
+
+def test_the_ticks_stand_over_the_scale():
+    root = parse(interval_axis(SCALE, [(0.5, "2x"), (1.0, "1"), (2.0, "2x")]))
+    ticks = [one for one in root.iter("text") if one.text in ("1", "2x")]
+    assert [place(one, "x") for one in ticks] == pytest.approx([SCALE(0.5), 50, SCALE(2)], abs=0.006)
+
+
+def positions(path):
+    x = y = 0
+    found = []
+    for dx, dy in re.findall(r"m(-?\d+)[ ]?(-?\d+)h0", path):
+        x, y = x + int(dx), y + int(dy)
+        found.append((x, y))
+    return found
+
+
+def test_every_dot_of_a_strip_sits_at_its_value():
+    scale = Linear(0.8, 1.6)
+    values = [0.9, 1.0, 1.05, 1.6, 2.5]
+    found = positions(dots(scale, values, 28))
+    assert len(found) == len(values)
+    assert [x for x, _ in found] == [round(10 * scale.clamped(value)) for value in values]
+    assert all(4 <= y <= 24 for _, y in found)
+
+
+def test_the_median_of_a_strip_is_marked():
+    scale = Linear(0.8, 1.6)
+    assert place(by_class(parse(strip(scale, [1.0], "faster", "s")), "median")[0], "x1") == pytest.approx(25)
+
+
+def panel_root(**more):
+    times = [0.0, 1.0, 2.0, 3.0, 4.0]
+    rows = [Panel("Power, W", [1.0, 4.0, None, 4.0, 1.0], [(1.0, 3.0, 4.0, "4.00 W mean")]),
+            Panel("Temperature", [40.0, 42.0, 44.0, 45.0, 44.0], from_zero=False)]
+    phases = [{"name": "idle before", "start_s": 0.0, "end_s": 1.0, "named": True, "shaded": False},
+              {"name": "load", "start_s": 1.0, "end_s": 3.0, "named": True, "shaded": True}]
+    return times, rows, parse(panels(times, rows, phases, [Mark(2.0, "clock dropped", 0)], "p"))
+
+
+def test_a_phase_is_shaded_in_every_panel_and_named_once():
+    _, rows, root = panel_root()
+    shades = by_class(root, "phase")
+    assert len(shades) == len(rows)
+    assert {(place(one, "x"), place(one, "width")) for one in shades} == {(25, 50)}
+    assert [one.text for one in root.iter("text")].count("load") == 1
+
+
+def test_a_mark_crosses_all_panels():
+    _, _, root = panel_root()
+    mark = by_class(root, "mark")[0]
+    assert place(mark, "x1") == 50
+    shades = by_class(root, "phase")
+    assert float(mark.get("y1")) <= float(shades[0].get("y"))
+    assert float(mark.get("y2")) >= float(shades[-1].get("y")) + float(shades[-1].get("height"))
+
+
+def test_a_missing_reading_breaks_the_line():
+    _, _, root = panel_root()
+    assert by_class(root, "trace")[0].get("d").count("M") == 2
+
+
+def test_a_trace_point_sits_where_both_scales_say():
+    times, rows, root = panel_root()
+    scale, _ = value_scale(rows[1], 0.0)
+    first = re.match(r"M(\S+) ([\d.]+)L(\S+) ([\d.]+)", by_class(root, "trace")[1].get("d"))
+    assert float(first.group(3)) == 10 * Linear(times[0], times[-1])(1.0)
+    assert float(first.group(4)) == pytest.approx(scale(42.0), abs=0.006)
+
+
+@pytest.mark.parametrize("values, from_zero", [([0.0, 0.0], True), ([41.0, 41.0], False), ([-3.0, 5.0], False)])
+def test_a_panel_of_constant_values_still_has_a_scale(values, from_zero):
+    scale, ticks = value_scale(Panel("x", values, from_zero=from_zero), 0.0)
+    assert scale.low <= min(values) and scale.high >= max(values) and len(ticks) >= 2
+
+
+def series():
+    return [Series("base", [(8.0, 1e-4, 9e-5, 1.1e-4), (16.0, 4e-4, 3.9e-4, 4.1e-4), (32.0, 1.6e-3, None, None)],
+                   True),
+            Series("fast", [(8.0, 2e-4, None, None), (16.0, 4.2e-4, None, None), (32.0, 8e-4, None, None)]),
+            Series("like it", [(8.0, 2e-4, None, None), (16.0, 4.2e-4, None, None), (32.0, 8.1e-4, None, None)])]
+
+
+def test_labels_at_the_line_ends_are_at_least_14_px_apart():
+    root = parse(crossover(series(), "channels", "c"))
+    heights = sorted(float(one.get("y")) for one in by_class(root, "line-label"))
+    assert len(heights) == 3 and LABEL_GAP >= 14
+    assert all(b - a >= 14 for a, b in zip(heights, heights[1:]))
+
+
+def test_the_crossing_is_where_the_two_lines_meet():
+    found = crossing([(8.0, 1.0), (32.0, 4.0)], [(8.0, 2.0), (32.0, 2.0)])
+    assert found == [pytest.approx(16.0)]
+    mark = first_crossing(series())
+    assert mark["name"] == "fast" and 16 < mark["x"] < 32
+    x, _ = crossover_scales(series())
+    line = by_class(parse(crossover(series(), "channels", "c")), "mark")[0]
+    assert place(line, "x1") == pytest.approx(x(mark["x"]), abs=0.006)
+
+
+def test_lines_that_do_not_cross_get_no_mark():
+    apart = [series()[0], Series("slow", [(8.0, 1.0, None, None), (32.0, 2.0, None, None)])]
+    assert first_crossing(apart) is None
+    assert not by_class(parse(crossover(apart, "channels", "c")), "mark")
+
+
+def test_a_roofline_point_sits_under_its_share_of_the_roof():
+    roof = Roof(236e9, 20.5e9)
+    points = [Point("conv", 30.0, 118e9, True), Point("wht", 2.0, 20.5e9)]
+    root = parse(roofline(roof, points, "r"))
+    x, y = roofline_scales(roof, points)
+    spots = [(place(one, "cx"), float(one.get("cy"))) for one in by_class(root, "dot")]
+    assert spots == [pytest.approx((x(p.intensity), y(p.rate)), abs=0.006) for p in points]
+    texts = " ".join(one.text for one in root.iter("text"))
+    assert "conv 50" in texts and "wht 50" in texts
+    assert roof.at(2.0) == 41e9 and roof.at(100.0) == 236e9
+
+
+def test_markup_escapes_what_comes_from_a_record():
+    assert parse(text('<b a="1">&', 0, 0)).text == '<b a="1">&'
+    assert parse(element("g", aria_label='"><x')).get("aria-label") == '"><x'
+
+
+def test_every_chart_of_a_report_parses(data):
+    for name in data:
+        charts = Charts(data[name])
+        parse(charts.axis())
+        for table in data[name]["tables"]:
+            for row in table["rows"]:
+                parse(charts.row(table, row))
+        for table in data[name]["samples"]:
+            parse(charts.strip_axis(table))
+            for row in table["rows"]:
+                parse(charts.strip(table, row))
+        for trace in data[name]["traces"]:
+            parse(charts.panels(trace))
+        for sweep in data[name]["sweeps"]:
+            parse(charts.crossover(sweep))
+
+
+def test_a_sweep_becomes_one_line_per_layer(data, runs):
+    sweep = data["sweep"]["sweeps"][0]
+    assert sweep["axis"] == "channels"
+    assert [one["name"] for one in sweep["series"]] == ["Conv 3x3", "WHT fused", "DCT fused", "WHT torch"]
+    assert [point[0] for point in sweep["series"][0]["points"]] == [8, 16, 32, 64, 128, 256, 512, 1024]
+    assert sweep_of(runs["nano"].comparisons[0].baseline) is None
+    assert data["nano"]["sweeps"] == []
+
+
+def test_the_roofline_is_drawn_only_from_a_measured_roof(data):
+    assert data["nano"]["roofline"] is None
+    assert len(data["sweep"]["roofline"]["points"]) == 4

@@ -1,0 +1,214 @@
+import csv
+import filecmp
+import io
+import os
+import re
+import sys
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+from report_fixtures import HOSTILE, RecordBuilder, comparison
+
+from reports import publication
+from reports.__main__ import main
+from reports.figures import all_figures
+from reports.markdown import markdown
+from reports.page_data import all_traces, page_data
+from reports.svg.palette import LIGHT
+from reports.tables import csv_text, energy_csv, guarded, memory_csv, samples_csv, speed_csv
+
+
+def tree(folder):
+    found = []
+    for base, _, names in os.walk(str(folder)):
+        found.extend(os.path.relpath(os.path.join(base, name), str(folder)) for name in names)
+    return sorted(found)
+
+
+def read_csv(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+@pytest.fixture
+def small(tmp_path):
+    build = RecordBuilder(tmp_path / "run", [comparison("a", "A, 8x8", "conv", ("wht fused", "wht torch"))])
+    build.verify("a")
+    build.time("a", {"conv": 2e-3, "wht-fused": 1e-3, "wht-torch": 2.002e-3}, rounds=12)
+    build.memory("a", {"conv": 10 ** 7, "wht-fused": 5 * 10 ** 6, "wht-torch": 10 ** 7})
+    build.energy("a", {"conv": 4e-3, "wht-fused": 2e-3})
+    build.end()
+    return build.load()
+
+
+def test_the_report_is_the_same_byte_for_byte_wherever_it_is_made(small, tmp_path, capsys, monkeypatch):
+    one, other = str(tmp_path / "one"), str(tmp_path / "other")
+    monkeypatch.chdir(tmp_path)
+    assert main([small.folder, "--out", one]) == 0
+    monkeypatch.chdir(os.path.dirname(str(tmp_path)))
+    assert main([small.folder, "--out", other]) == 0
+    capsys.readouterr()
+    names = tree(one)
+    assert names == tree(other)
+    assert filecmp.cmpfiles(one, other, names, shallow=False)[1:] == ([], [])
+
+
+def test_the_reports_hold_no_path_and_no_time_of_this_machine(small, tmp_path, capsys):
+    out = str(tmp_path / "out")
+    assert main([small.folder, "--out", out]) == 0
+    capsys.readouterr()
+    for name in tree(out):
+        if name.endswith((".html", ".md", ".csv", ".svg")):
+            with io.open(os.path.join(out, name), encoding="utf-8") as file:
+                text = file.read()
+            assert str(tmp_path) not in text, name
+            assert not re.search(r"<dc:date>", text), name
+
+
+def test_a_run_gets_page_markdown_tables_and_figures_in_its_own_folder(small, capsys):
+    assert main([small.folder]) == 0
+    out = capsys.readouterr().out
+    names = tree(small.folder)
+    for name in ("report.html", "report.md", "tables/speed.csv", "tables/memory.csv", "tables/energy.csv",
+                 "tables/samples.csv", "figures/speed-a.svg", "figures/samples-a.svg", "figures/close-calls.svg",
+                 "figures/trace-a-conv.svg"):
+        assert name in names
+    assert "wht fused is" in out and "report.html" in out
+
+
+def test_a_single_format_writes_that_alone(small, tmp_path, capsys):
+    assert main([small.folder, "--format", "markdown", "--out", str(tmp_path / "md")]) == 0
+    assert main([small.folder, "--format", "html", "--out", str(tmp_path / "html")]) == 0
+    assert main([small.folder, "--format", "terminal", "--out", str(tmp_path / "none")]) == 0
+    assert main([small.folder, "--no-figures", "--out", str(tmp_path / "plain")]) == 0
+    capsys.readouterr()
+    assert (tree(tmp_path / "md"), tree(tmp_path / "html")) == (["report.md"], ["report.html"])
+    assert not os.path.exists(str(tmp_path / "none"))
+    assert not [name for name in tree(tmp_path / "plain") if name.startswith("figures")]
+
+
+def test_a_folder_without_a_run_is_one_sentence_and_status_2(tmp_path, capsys):
+    assert main([str(tmp_path)]) == 2
+    assert "holds no record.jsonl" in capsys.readouterr().err
+
+
+def test_every_kind_of_run_yields_all_its_files(runs, tmp_path, capsys):
+    for name in runs:
+        assert main([runs[name].folder, "--out", str(tmp_path / name), "--no-figures"]) == 0
+        assert "report.html" in tree(tmp_path / name)
+    capsys.readouterr()
+
+
+def test_the_speed_table_has_full_numbers_and_units_in_its_heads(data):
+    rows = {row["case"]: row for row in read_csv(speed_csv(data["nano"]))}
+    row = rows["64ch/fwht-fused"]
+    exact = next(r for r in data["nano"]["tables"][0]["rows"] if r["case"] == "64ch/fwht-fused")
+    assert float(row["speed_ratio"]) == exact["ratio"] and float(row["median_s"]) == exact["median_s"]
+    assert rows["256ch/butterfly"]["median_s"] == "" and "max error" in rows["256ch/butterfly"]["reason"]
+
+
+def test_the_memory_table_gives_a_reason_for_every_blank(runs):
+    for row in read_csv(memory_csv(runs["broken"])):
+        for key in row:
+            if key.endswith("_bytes"):
+                assert row[key] or row[key + "_reason"], (row["case"], key)
+
+
+def test_the_energy_table_gives_a_reason_for_every_blank(data):
+    for name in data:
+        for row in read_csv(energy_csv(data[name])):
+            assert row["energy_per_call_j"] or row["reason"], row
+
+
+def test_the_samples_table_holds_every_sample_with_its_place(small):
+    rows = read_csv(samples_csv(small))
+    assert len(rows) == 4 * 12 * 2 * 4                   # launches, rounds, halves, entrants
+    first = small.launches("a")[0]["series"][0]["rounds"][0]
+    assert [float(row["sample_s"]) for row in rows[:8]] == first["sample_s"]
+    assert {row["half"] for row in rows[:4]} == {"1"} and {row["half"] for row in rows[4:8]} == {"2"}
+    assert [row["copy"] for row in rows[:4]].count("True") == 1
+
+
+def test_no_cell_of_a_spreadsheet_is_a_formula(data):
+    assert guarded("=1+1") == "'=1+1" and guarded("conv") == "conv" and guarded(-2) == -2
+    assert not [row for row in read_csv(speed_csv(data["hostile"])) if row["name"].startswith("=")]
+    assert csv_text(("a",), [[None], [0.1]]) == "a\n\"\"\n0.1\n"
+
+
+def figures_of(runs, data, name):
+    return dict(all_figures(data[name], all_traces(runs[name], data[name])))
+
+
+def test_stand_alone_figures_need_no_style_sheet_and_no_font_of_ours(runs, data):
+    for name in data:
+        for file, svg in figures_of(runs, data, name).items():
+            root = ElementTree.fromstring(svg.encode("utf-8"))
+            assert root.tag == "{http://www.w3.org/2000/svg}svg", file
+            assert root.get("viewBox") and "var(" not in svg
+            assert "http" not in svg.replace("http://www.w3.org/2000/svg", "")
+            assert LIGHT["ink"] in svg
+
+
+def test_every_chart_of_the_page_is_a_figure_too(runs, data):
+    names = set(figures_of(runs, data, "nano"))
+    assert len([name for name in names if name.startswith("speed-")]) == 3
+    assert len([name for name in names if name.startswith("samples-")]) == 3
+    assert len([name for name in names if name.startswith("trace-")]) == 17
+    assert {"crossover-channels-conv-3x3.svg", "roofline.svg"} <= set(figures_of(runs, data, "sweep"))
+
+
+def test_markdown_tables_survive_any_name(data):
+    for name in data:
+        for line in markdown(data[name]).split("\n"):
+            if line.startswith("|"):
+                cells = len(re.findall(r"(?<!\\)\|", line)) - 1
+                assert cells >= 2
+    text = markdown(data["hostile"])
+    assert "<script" not in re.sub(r"\\<", "", text) and HOSTILE.split("|")[0] not in text
+
+
+def test_markdown_says_what_the_page_says(data):
+    text = markdown(data["nano"])
+    assert text.startswith("# On this Jetson Nano fwht fused is 1.83")
+    assert "\u25b2 faster | 1.83\u00d7 faster | \\[1.80, 1.94\\]" in text
+    assert "wrong: max error 3.1e-2" in text
+
+
+def test_without_matplotlib_the_run_ends_well_and_says_so(small, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert main([small.folder, "--out", str(tmp_path / "out")]) == 0
+    assert "matplotlib is not installed" in capsys.readouterr().err
+    assert not [name for name in tree(tmp_path / "out") if name.endswith((".png", ".pdf"))]
+
+
+def test_publication_figures_come_as_pdf_svg_and_png_with_a_caption(small, tmp_path):
+    pytest.importorskip("matplotlib")
+    paths, absent = publication.make_figures(page_data(small, published=()), str(tmp_path / "figures"))
+    assert absent is None
+    names = sorted(os.path.basename(path) for path in paths)
+    assert names == ["captions.md"] + ["{}-a.{}".format(kind, end) for kind in ("memory", "time")
+                                       for end in ("pdf", "png", "svg")]
+    with open(str(tmp_path / "figures" / "time-a.pdf"), "rb") as file:
+        pdf = file.read()
+    assert b"CreationDate" not in pdf and b"/Type3" not in pdf
+    with io.open(str(tmp_path / "figures" / "captions.md"), encoding="utf-8") as file:
+        assert "P5 to P95" in file.read()
+
+
+def test_bars_carry_median_and_percentiles_and_the_published_number_apart(small):
+    data = page_data(small, published=())
+    row = data["tables"][0]["rows"][1]
+    data["published"] = [{"case": row["case"], "unit": "s", "published": 1.1973}]
+    bars = publication.time_bars(data, data["tables"][0])
+    assert [bar.published for bar in bars] == [False, False, True, False]
+    assert (bars[1].value, bars[1].low, bars[1].high) == (row["median_s"], row["p5_s"], row["p95_s"])
+    assert bars[2].text == "1.20\u202fs published" and bars[2].low is None
+
+
+def test_matplotlib_versions_are_compared_as_numbers():
+    class Old:
+        __version__ = "2.1.2"
+
+    class New:
+        __version__ = "3.11.0rc1"
+
+    assert publication.version_of(Old) < (3, 3) < publication.version_of(New)

@@ -1,0 +1,205 @@
+import base64
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+from report_fixtures import HOSTILE, RecordBuilder, comparison, nano_run
+
+from reports import page
+from reports.page_data import page_data
+
+VOID = {"meta", "link", "col", "br", "input", "img"}
+
+
+class Reader(HTMLParser):
+    """Reads a page as a browser would find it without script: tags must nest, ids and links are kept."""
+
+    def __init__(self, text):
+        HTMLParser.__init__(self, convert_charrefs=True)
+        self.open, self.ids, self.links, self.texts, self.scripts, self.tags = [], [], [], [], [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        values = dict(attributes)
+        self.tags.append((tag, values))
+        if "id" in values:
+            self.ids.append(values["id"])
+        self.links.extend(values[key] for key in ("href", "src", "srcset", "action", "data") if key in values)
+        if tag == "script":
+            self.scripts.append([values, ""])
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        assert self.open and self.open[-1] == tag, "</{}> closes {}".format(tag, self.open[-3:])
+        self.open.pop()
+
+    def handle_data(self, text):
+        if self.open and self.open[-1] == "script":
+            self.scripts[-1][1] += text
+        elif not self.open or self.open[-1] != "style":
+            self.texts.append(text)
+
+    def words(self):
+        return " ".join(" ".join(self.texts).split())
+
+
+@pytest.fixture(scope="session")
+def readers(pages):
+    return {name: Reader(pages[name]) for name in pages}
+
+
+def test_every_element_of_the_page_closes(readers):
+    assert all(not reader.open for reader in readers.values())
+
+
+def test_ids_are_unique_and_every_row_of_a_table_has_one(readers, data):
+    for name, reader in readers.items():
+        assert len(reader.ids) == len(set(reader.ids)), name
+        for table in data[name]["tables"]:
+            assert table["key"] in reader.ids
+            assert all(row["id"] in reader.ids for row in table["rows"])
+
+
+def test_the_page_asks_for_nothing_from_outside(pages, readers):
+    for name, text in pages.items():
+        outside = [link for link in readers[name].links if not link.startswith(("#", "data:,"))]
+        assert outside == []
+        style = re.search(r"<style>(.*?)</style>", text, re.DOTALL).group(1)
+        assert "url(" not in style and "@import" not in style and "@font-face" not in style
+
+
+def test_the_page_is_pure_ascii(pages):
+    for text in pages.values():
+        text.encode("ascii")
+
+
+def test_style_and_script_are_ascii_by_themselves():
+    for name in ("page.js", "page.css", "chart.css"):
+        assert page.read_template(name)
+
+
+def test_the_policy_allows_exactly_this_script(pages, readers):
+    for name, text in pages.items():
+        policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text).group(1)
+        script = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+        assert len(script) == 1
+        digest = base64.b64encode(hashlib.sha256(script[0].encode("ascii")).digest()).decode("ascii")
+        # quotes around the source come as references: the parser gives what the browser sees
+        seen = next(values["content"] for tag, values in readers[name].tags
+                    if values.get("http-equiv") == "Content-Security-Policy")
+        assert "script-src 'sha256-{}'".format(digest) in seen
+        assert "default-src 'none'" in policy.replace("&#39;", "'")
+        assert "\r" not in script[0]
+
+
+def test_the_policy_comes_before_anything_it_must_govern(pages):
+    for text in pages.values():
+        assert text.index("Content-Security-Policy") < min(text.index("<style>"), text.index("<script"),
+                                                           text.index("<title>"))
+
+
+def test_the_numbers_in_the_page_are_those_of_the_data(readers, data):
+    for name, reader in readers.items():
+        found = json.loads(reader.scripts[0][1])
+        assert reader.scripts[0][0]["type"] == "application/json"
+        assert found["run"] == data[name]["run"]
+        for mine, theirs in zip(found["tables"], data[name]["tables"]):
+            for one, other in zip(mine["rows"], theirs["rows"]):
+                ratio = other["ratio"]
+                assert one.get("ratio") == (None if ratio is None else pytest.approx(ratio, rel=1e-5))
+                assert one["state"] == other["state"] and one.get("reason") == other["reason"]
+
+
+def test_names_that_try_to_leave_their_place_are_shown_as_text(pages, readers, data):
+    reader, text = readers["hostile"], pages["hostile"]
+    assert len([1 for tag, _ in reader.tags if tag == "script"]) == 2
+    assert "alert(1)</script>" not in text.replace("\\u003c", "")
+    assert HOSTILE.replace("\x1b", "\ufffd") in "".join(reader.texts)
+    found = json.loads(reader.scripts[0][1])
+    assert found["tables"][0]["title"] == HOSTILE.replace("\x1b", "\ufffd")
+    assert "49" not in re.findall(r"\{\{ 7\*7 \}\}|\b49\b", reader.words())
+
+
+def test_not_a_number_is_refused_here_and_not_in_the_browser(data):
+    broken = dict(data["nano"], factor=float("nan"))
+    with pytest.raises(ValueError):
+        page.page_json(broken)
+
+
+def test_every_verdict_word_stands_in_the_page_without_script(readers, data):
+    words = readers["nano"].words()
+    for row in (row for table in data["nano"]["tables"] for row in table["rows"]):
+        assert "{} {}".format(row["sign"], row["state"]) in words
+        assert not row["speed_text"] or row["speed_text"].replace("\u202f", " ") in words.replace("\u202f", " ")
+    assert readers["nano"].words().count("cannot tell") >= 3
+
+
+def test_what_was_not_measured_shows_its_reason(readers, data):
+    for name, reader in readers.items():
+        words = reader.words()
+        for table in data[name]["tables"]:
+            for row in table["rows"]:
+                if row["reason"]:
+                    assert " ".join(row["reason"].split()) in words, row["id"]
+            for gap in table["absent"]:
+                assert "{} not measured: {}".format(gap["title"], gap["reason"]) in words
+        if data[name]["energy_reason"]:
+            assert "Not measured: " + data[name]["energy_reason"] in words
+
+
+def test_missing_values_sort_last_because_they_carry_no_number(readers, data):
+    cells = [values for tag, values in readers["broken"].tags if tag == "td" and values.get("data-c") == "memory"]
+    assert [bool(values["data-s"]) for values in cells] == [False, True, False]
+
+
+def test_the_page_says_what_weakens_the_run_before_the_tables(pages):
+    text = pages["broken"]
+    assert text.index("weaken this run") < text.index('id="speed"')
+    assert "What weakens" not in pages["nano"]
+
+
+def test_a_run_still_going_on_is_loaded_again(data):
+    assert '<meta http-equiv="refresh" content="5">' in page.render_page(data["nano"], refresh_s=5)
+    assert "refresh" not in page.render_page(data["nano"])
+
+
+def test_both_colour_schemes_and_print_are_in_the_style():
+    style = page.style()
+    assert "prefers-color-scheme:dark" in style and "[data-theme=dark]" in style and "@media print" in style
+    assert "@media screen and (max-width" in style and "@media (max-width" not in style
+
+
+def test_the_axes_of_two_tables_line_up(pages):
+    groups = re.findall(r'<table class="cmp fixed[^>]*>\s*(<colgroup>.*?</colgroup>)', pages["nano"])
+    assert len(groups) == 3 and len(set(groups)) == 1
+
+
+def test_the_markdown_in_the_page_is_the_markdown_report(readers, data):
+    from reports.markdown import markdown
+
+    assert markdown(data["nano"]) in "".join(readers["nano"].texts)
+
+
+def test_a_page_with_forty_comparisons_stays_under_a_megabyte(tmp_path):
+    many = [comparison("c{}".format(i), "{} channels".format(8 * (i + 1)), "conv3x3", ("a", "b", "c", "d", "e"))
+            for i in range(40)]
+    build = RecordBuilder(tmp_path, many)
+    for one in many:
+        build.verify(one.id)
+        build.time(one.id, {case.slug: 1e-3 * (1 + 0.3 * i) for i, case in enumerate(one.cases)}, launches=2,
+                   rounds=24)
+        build.memory(one.id, {case.slug: 10 ** 7 for case in one.cases})
+    build.end()
+    assert len(page.render_page(page_data(build.load(), published=()))) < 10 ** 6
+
+
+def test_a_page_of_the_papers_size_with_traces_stays_under_400_kb(tmp_path):
+    run = nano_run(tmp_path)
+    assert len(page.render_page(page_data(run, published=()))) < 400000
