@@ -19,13 +19,16 @@ PUBLISHED = ("case", "name", "key", "published", "unit", "measured", "measured_r
 
 
 def csv_text(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Return CSV text with LF line ends; ``None`` is an empty cell, floats keep every digit."""
+    """Return CSV text with LF line ends; ``None`` is an empty cell.
+
+    Floats have 12 digits: more than any clock gives, fewer than two versions of numpy may disagree on.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(heads)
     for row in rows:
-        writer.writerow(["" if value is None else repr(value) if isinstance(value, float) else
-                         guarded(value) for value in row])
+        writer.writerow(["" if value is None else "{:.12g}".format(value) if isinstance(value, float)
+                         else guarded(value) for value in row])
     return out.getvalue()
 
 
