@@ -50,6 +50,13 @@ def sequency_permutation(size: int, device: torch.device) -> torch.Tensor:
 
 
 @functools.lru_cache(maxsize=64)
+def natural_places(size: int, device: torch.device) -> torch.Tensor:
+    """Return ``q`` so that ``table[q]`` puts a table sorted by sequency into natural order; shared, do not write."""
+    with torch.inference_mode(False):
+        return sequency_permutation(size, device).argsort()
+
+
+@functools.lru_cache(maxsize=64)
 def shared_matrix(size: int, order: str, dtype: torch.dtype, device: torch.device,
                   scale: float = 1.0) -> torch.Tensor:
     """Return ``scale`` times the Hadamard matrix, built once for these arguments.

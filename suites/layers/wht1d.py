@@ -10,7 +10,7 @@ from suites.layers.core import threshold_between
 from suites.layers.fused import Options, fused_problem, run_fused
 from suites.layers.implementations import Choice, best_plain_form, choose
 from suites.layers.lanes import split_lanes
-from suites.layers.matrices import check_order, sequency_permutation, transform_size
+from suites.layers.matrices import check_order, natural_places, transform_size
 from suites.layers.transform import check_floating
 
 
@@ -75,7 +75,7 @@ class WalshHadamard1d(TransformLayer):
             threshold = torch.cat((threshold.new_zeros(1), threshold))
         if self.order == "sequency":
             # Moving the few thresholds costs less than moving the data into sequency order and back.
-            threshold = threshold[sequency_permutation(self.size, threshold.device).argsort()]
+            threshold = threshold[natural_places(self.size, threshold.device)]
         return threshold
 
     def extra_repr(self) -> str:

@@ -9,7 +9,7 @@ from torch import nn
 from suites.layers.base import TransformLayer
 from suites.layers.fused import Options, fused_problem, run_fused
 from suites.layers.implementations import Choice, choose
-from suites.layers.matrices import check_order, sequency_permutation, transform_size
+from suites.layers.matrices import check_order, natural_places, transform_size
 from suites.layers.planes import plane_form, plane_inverse, plane_transform
 from suites.layers.thresholds import smooth_threshold, smooth_threshold_inplace
 from suites.layers.transform import check_floating
@@ -82,7 +82,7 @@ class WalshHadamard2d(TransformLayer):
     def _natural_tables(self) -> Tuple[torch.Tensor, torch.Tensor]:
         if self.order == "natural":
             return self.weight, self.threshold
-        place = sequency_permutation(self.size, self.threshold.device).argsort()
+        place = natural_places(self.size, self.threshold.device)
         return self.weight[place][:, place], self.threshold[place][:, place]
 
     @staticmethod
