@@ -22,7 +22,7 @@ def for_conv1x1(convolution: nn.Conv2d, block_size: Optional[int] = None,
     """
     _check(convolution, (1, 1))
     in_channels, out_channels = convolution.in_channels, convolution.out_channels
-    size = block_size or largest_block_size(in_channels, out_channels)
+    size = block_size or _block_size(in_channels, out_channels)
     return BlockWalshHadamard1d(in_channels, out_channels, size, convolution.stride[0], implementation)
 
 
@@ -38,7 +38,7 @@ def for_conv3x3(convolution: nn.Conv2d, plane: Plane, block_size: Optional[int] 
     in_channels, out_channels = convolution.in_channels, convolution.out_channels
     if in_channels == out_channels:
         return spatial
-    size = block_size or largest_block_size(in_channels, out_channels)
+    size = block_size or _block_size(in_channels, out_channels)
     mixing = BlockWalshHadamard1d(in_channels, out_channels, size, implementation=implementation)
     return nn.Sequential(mixing, spatial)
 
@@ -56,6 +56,14 @@ def before_global_average(plane: Plane, pooling: Optional[nn.Module] = None,
     """
     return nn.Sequential(WalshHadamard2d(plane, implementation=implementation),
                          nn.AdaptiveAvgPool2d(1) if pooling is None else pooling)
+
+
+def _block_size(in_channels: int, out_channels: int) -> int:
+    size = largest_block_size(in_channels, out_channels)
+    if size == 1:
+        raise ValueError("no block of two or more channels fits {} channels to {}, and blocks of one mix nothing: "
+                         "use WalshHadamard1d, which pads with zeros".format(in_channels, out_channels))
+    return size
 
 
 def _check(convolution: nn.Conv2d, kernel: Tuple[int, int]) -> None:

@@ -155,5 +155,7 @@ def test_drop_ins_refuse_convolutions_they_cannot_stand_for():
     for wrong in (nn.Conv2d(8, 8, 3, padding=1), nn.Conv2d(8, 8, 1, groups=2)):
         with pytest.raises(ValueError, match="replaces 1x1 convolutions"):
             for_conv1x1(wrong)
+    with pytest.raises(ValueError, match="mix nothing: use WalshHadamard1d"):
+        for_conv1x1(nn.Conv2d(3, 9, 1))
     with pytest.raises(ValueError, match="replaces 3x3 convolutions with padding 1"):
         for_conv3x3(nn.Conv2d(8, 8, 3), 7)
