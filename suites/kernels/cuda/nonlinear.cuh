@@ -31,6 +31,7 @@ WHT_INLINE float wht_tanh(float w, float factor) {
     return fmaf(-2.0f * factor, wht_reciprocal(wht_exp2(w * WHT_TWO_LOG2_E) + 1.0f), factor);
 }
 
+#ifdef WHT_FORWARD
 WHT_INLINE float wht_forward_value(const WhtParams &args, const WhtTables &tables, int next, float v) {
     if (WHT_KEEP_FIRST && next == 0 && tables.first == 0) return v * args.alpha * args.beta;
     float w = v * args.alpha;
@@ -45,7 +46,9 @@ WHT_INLINE float wht_forward_value(const WhtParams &args, const WhtTables &table
     // A comparison, not a maximum: the maximum of NaN and 0 is 0 on a GPU, and NaN has to come through.
     return margin < 0.0f ? 0.0f : factor * margin;
 }
+#endif
 
+#ifdef WHT_BACKWARD
 struct WhtSlope {
     float to_x, to_threshold, to_scale;
 };
@@ -74,4 +77,4 @@ WHT_INLINE WhtSlope wht_backward_value(const WhtParams &args, const WhtTables &t
     if (WHT_SCALED) slope.to_scale = d * v;
     return slope;
 }
-
+#endif

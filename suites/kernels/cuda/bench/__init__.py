@@ -1,0 +1,1 @@
+"""Times the fused CUDA layer against a copy of the same bytes and the convolutions it replaces."""
