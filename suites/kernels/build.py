@@ -18,7 +18,7 @@ import time
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 SOURCE_FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "cpu")
-UNITS = ("forward.cpp", "backward.cpp")
+UNITS = ("forward.cpp", "backward.cpp", "roofs.cpp")
 LIBRARY = "libwhtcpu.so"
 LOG = "build.log"
 COMPILERS = ("c++", "g++", "clang++", "cc", "gcc", "clang")
@@ -58,7 +58,7 @@ def find_compiler(environment: Optional[Dict[str, str]] = None) -> Optional[str]
 
 def cpu_model(path: str = "/proc/cpuinfo") -> str:
     """Return the lines that tell this CPU from others (model and instruction sets), or the machine name."""
-    wanted = ("model name", "flags", "Features", "CPU part", "CPU implementer")
+    wanted = ("vendor_id", "cpu family", "model", "model name", "flags", "Features", "CPU part", "CPU implementer")
     try:
         with io.open(path, encoding="utf-8", errors="replace") as file:
             lines = sorted({line.strip() for line in file if line.split(":")[0].strip() in wanted})
@@ -67,10 +67,17 @@ def cpu_model(path: str = "/proc/cpuinfo") -> str:
     return "\n".join(lines) or platform.machine()
 
 
-def native_flags(machine: str) -> Tuple[str, ...]:
-    """Return the flags that let the compiler use all this machine can."""
+def divides_fast(cpu: str) -> bool:
+    """Tell whether vector division beats estimate and Newton steps: AMD family 26 (Zen 5), as measured."""
+    words = dict((line.split(":", 1)[0].strip(), line.split(":", 1)[1].strip())
+                 for line in cpu.splitlines() if ":" in line)
+    return words.get("vendor_id") == "AuthenticAMD" and words.get("cpu family", "0") >= "26"
+
+
+def native_flags(machine: str, cpu: str) -> Tuple[str, ...]:
+    """Return the flags that let the compiler use all this machine can; ``cpu`` is :func:`cpu_model`."""
     if machine in ("x86_64", "AMD64", "i686"):
-        return ("-march=native", "-mprefer-vector-width=512")
+        return ("-march=native", "-mprefer-vector-width=512") + (("-DFAST_DIVISION",) if divides_fast(cpu) else ())
     if machine in ("aarch64", "arm64"):
         return ("-mcpu=native",)
     return ()
@@ -149,10 +156,11 @@ def build(environment: Optional[Dict[str, str]] = None, machine: Optional[str] =
     if version is None:
         return Built(None, "the compiler {} does not run: set CXX to one that does".format(
             os.path.basename(compiler)), compiler, None, (), None, None)
+    cpu = cpu_model()
     target = environment.get("EDGE_BENCH_CXXFLAGS")
     flags = COMMON_FLAGS + (tuple(target.split()) if target is not None
-                            else native_flags(machine or platform.machine()))
-    key = build_key(version, flags, cpu_model(), sources())
+                            else native_flags(machine or platform.machine(), cpu))
+    key = build_key(version, flags, cpu, sources())
     folder = os.path.join(cache_folder(environment), key)
     try:
         return _build_in(folder, compiler, version, flags)

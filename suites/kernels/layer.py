@@ -9,7 +9,7 @@ from suites.kernels import cpu_call, operator
 from suites.kernels.geometry import Spec, check_spec, out_shape, padded
 from suites.kernels.plain import plain_layer
 
-_SPECS = {}  # type: Dict[Tuple, Spec]
+_SPECS = {}  # type: Dict[tuple, Spec]
 
 
 def spec_of(dims: Sequence[int], block: Optional[int], nonlinearity: str, threshold_mode: str, residual: bool,

@@ -55,7 +55,11 @@ def _type_functions(handle: Any) -> None:
     handle.wht_free.restype = None
     handle.wht_forward.argtypes = [POINTER] * 5 + [ctypes.c_int]
     handle.wht_backward.argtypes = [POINTER] * 8 + [ctypes.c_int]
-    for name in ("wht_set_pool", "wht_set_pool_backward"):
+    handle.wht_copy.argtypes = [POINTER, POINTER, ctypes.c_int64, ctypes.c_int, ctypes.c_int]
+    handle.wht_copy.restype = None
+    handle.wht_multiply_add.argtypes = [ctypes.c_int64, ctypes.c_int, POINTER]
+    handle.wht_multiply_add.restype = ctypes.c_int64
+    for name in ("wht_set_pool", "wht_set_pool_backward", "wht_set_pool_roofs"):
         getattr(handle, name).argtypes = [POINTER]
         getattr(handle, name).restype = None
 
@@ -78,4 +82,5 @@ def load(built: Optional[Built] = None) -> Loaded:
     pool = pool_function()
     handle.wht_set_pool(pool)
     handle.wht_set_pool_backward(pool)
+    handle.wht_set_pool_roofs(pool)
     return Loaded(handle, None, built, "torch's OpenMP" if pool else "own threads", handle.wht_vector_bytes())

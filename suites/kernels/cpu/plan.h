@@ -142,7 +142,6 @@ static inline bool plan_strided(Plan *plan) {
     int64_t floats = lay_out(&plan->levels, plan->length, 8, widest, true, tile, 16);
     int64_t backward = lay_out(&plan->backward, plan->length, 8, widest, true, tile, 16);
     plan->scratch_floats = floats > backward ? floats : backward;
-    plan->prefetch = plan->length * tile * 4 > 65536;
     return place_rows(&plan->levels, tile) && place_rows(&plan->backward, tile);
 }
 
@@ -205,5 +204,6 @@ static inline Plan *plan_make(const int64_t *geometry, const double *factors, co
     }
     plan->x_extent = (g.outer - 1) * g.x_outer + x_most + inner;
     plan->y_extent = (g.outer - 1) * g.y_outer + y_most + inner;
+    plan->prefetch = plan->x_extent * (g.dtype == FLOAT32 ? 4 : 2) > g.past_cache_bytes;  // else it only costs
     return plan;
 }

@@ -28,7 +28,7 @@ struct RowTask {
 // BATCH rows of V vectors each; LANES: length of the transform inside a vector.
 template <int V, int LANES, int KIND, int BATCH>
 static INLINE void row_batch(const float *in, float *out, const RowTask &task, const Constants &k) {
-    const int N = V * BATCH, QUAD = N < 4 ? N : 4;
+    const int N = V * BATCH, G = N < GROUP ? N : GROUP;
     vf v[N];
     Each<N>::run([&](int i) UNROLLED { v[i] = load(in + i * VL); });
     Each<BATCH>::run([&](int b) UNROLLED { Butterfly<V>::run(v + b * V); });
@@ -36,10 +36,10 @@ static INLINE void row_batch(const float *in, float *out, const RowTask &task, c
     vf kept[BATCH];
     Each<BATCH>::run([&](int b) UNROLLED { kept[b] = v[b * V] * k.first_factor; });
     if (task.scale) Each<N>::run([&](int i) UNROLLED { v[i] *= load(task.scale + i % V * VL); });
-    Each<N / QUAD>::run([&](int q) UNROLLED {
-        vf t[QUAD];
-        Each<QUAD>::run([&](int i) UNROLLED { t[i] = load(task.threshold + (q * QUAD + i) % V * VL); });
-        nonlinear<QUAD, KIND>(v + q * QUAD, t, k);
+    Each<N / G>::run([&](int g) UNROLLED {
+        vf t[G];
+        Each<G>::run([&](int i) UNROLLED { t[i] = load(task.threshold + (g * G + i) % V * VL); });
+        nonlinear<G, KIND>(v + g * G, t, k);
     });
     if (task.keep_first)
         Each<BATCH>::run([&](int b) UNROLLED { v[b * V] = task.first_lanes ? kept[b] : v[b * V]; });

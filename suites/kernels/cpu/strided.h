@@ -90,7 +90,7 @@ static NOINLINE void middle_pass(float *block, const int32_t *position, int64_t 
 template <int R, int KIND>
 static NOINLINE void core_pass(float *block, int64_t row_floats, int64_t columns, const float *threshold,
                                const float *scale, bool keep_first, const Constants &k) {
-    const int N = R < 4 ? R : 4;
+    const int N = R < GROUP ? R : GROUP;
     for (int64_t c = 0; c < columns; c++) {
         vf v[R], t[R];
         Each<R>::run([&](int j) UNROLLED { v[j] = load(block + j * row_floats + c * VL); });

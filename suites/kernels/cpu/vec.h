@@ -14,6 +14,14 @@
 #define LOG_VL 2
 #endif
 
+#if defined(__AVX512F__)
+#define VECTOR_REGISTER "v"
+#elif defined(__SSE__)
+#define VECTOR_REGISTER "x"
+#elif defined(__aarch64__)
+#define VECTOR_REGISTER "w"
+#endif
+
 #define INLINE inline __attribute__((always_inline))
 #define NOINLINE __attribute__((noinline))
 
@@ -32,12 +40,19 @@ static INLINE vf absolute(vf v) { return (vf)((vi)v & splat_int(0x7fffffff)); }
 // |y| with the sign of v; y must not be negative.
 static INLINE vf with_sign(vf y, vf v) { return (vf)((vi)y ^ ((vi)v & splat_int((int32_t)0x80000000u))); }
 // The order of the operands matters: a NaN in the second one comes through (x86 min/max semantics).
-static INLINE vf min2(vf limit, vf v) { return limit < v ? limit : v; }
+static INLINE vf min2(vf limit, vf v) {
+#if defined(VECTOR_REGISTER)
+    __asm__("" : "+" VECTOR_REGISTER(v));  // or GCC selects on the integers v was masked from: two operations
+#endif
+    return limit < v ? limit : v;
+}
 static INLINE vf max2(vf limit, vf v) { return limit > v ? limit : v; }
 
-// 1/q to float precision: estimate and Newton steps where division is slow.
+// n/q to float precision: estimate and Newton steps, unless the build says that division is as fast.
 static INLINE vf divide(vf n, vf q) {
-#if defined(__AVX512F__)
+#if defined(FAST_DIVISION)
+    return n / q;
+#elif defined(__AVX512F__)
     vf r;
     __asm__("vrcp14ps %1, %0" : "=v"(r) : "v"(q));
     vf y = n * r;
