@@ -121,9 +121,8 @@ def _solve_system(weights: Sequence[torch.Tensor], index: int, moment: torch.Ten
     later = list(weights[index + 1:])
     rows = blocks * r * t
     left = product(later) if later else torch.eye(rows, dtype=right.dtype, device=right.device)
-    place = torch.arange(blocks * t * r * s, device=right.device).reshape(blocks, t, r, s)
-    block, rest = place // (t * r * s), place % (t * r * s)
-    k, i, j = rest // (r * s), rest // s % r, rest % s
+    block, k, i, j = torch.meshgrid(*[torch.arange(size, device=right.device) for size in (blocks, t, r, s)],
+                                    indexing="ij")
     row = (block * r * t + i * t + k).flatten()
     column = (block * s * t + j * t + k).flatten()
     normal = (left.t() @ left)[row][:, row] * (right @ right.t())[column][:, column]
