@@ -150,6 +150,16 @@ def test_no_text_of_a_chart_leaves_the_page(pages, tmp_path):
         assert seen["out"] == [], width
 
 
+@pytest.mark.parametrize("width", [320, 768, 900, 1280])
+def test_no_number_runs_into_the_next_cell(pages, tmp_path, width):
+    for name in ("nano", "broken"):
+        seen = opened(pages[name], tmp_path, """
+          seen.out = Array.prototype.filter.call(document.querySelectorAll("main td, main th"), function (t) {
+            return t.clientWidth > 1 && t.scrollWidth > t.clientWidth + 1 && !t.classList.contains("plot");
+          }).map(function (t) { return t.textContent; });""", width)
+        assert seen["out"] == [], (name, width)
+
+
 def test_no_two_labels_of_a_crossover_overlap(pages, tmp_path):
     seen = opened(pages["sweep"], tmp_path, """
       var boxes = Array.prototype.map.call(document.querySelectorAll(".line-label"),
