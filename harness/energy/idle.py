@@ -49,6 +49,15 @@ def judge_idle(before: Stretch, after: Stretch, load_w: float, step_w: Optional[
     return Idle(level_w, u_w, _doubt(before.readings_w, after.readings_w, drift_w, allowed_w))
 
 
+def is_steady(readings_w: Values, step_w: Optional[float], level_w: Optional[float] = None) -> bool:
+    """Whether an idle phase has come to rest, at ``level_w`` if there is one, whatever the load adds."""
+    if len(readings_w) < LEAST_READINGS:
+        return False
+    mean_w = float(np.mean(readings_w))
+    allowed_w = max(IDLE_SHARE * abs(mean_w), 2.0 * (step_w or 0.0))
+    return unrest_w(readings_w) <= allowed_w and (level_w is None or abs(mean_w - level_w) <= allowed_w)
+
+
 def _doubt(before_w: Values, after_w: Values, drift_w: float,
            allowed_w: float) -> Optional[str]:
     remedy = "close other programs, let the board cool down, or lock the clocks, and run the energy pass again"
@@ -56,17 +65,17 @@ def _doubt(before_w: Values, after_w: Values, drift_w: float,
         if len(values) < LEAST_READINGS:
             return "only {} fresh readings of the idle power {} the load (at least {} are needed): use a faster " \
                    "meter".format(len(values), name, LEAST_READINGS)
-        unrest_w = _unrest_w(values)
-        if unrest_w > allowed_w:
+        moved_w = unrest_w(values)
+        if moved_w > allowed_w:
             return "the idle power {} the load was not steady (it moved by {:.3f} W, {:.3f} W are allowed): " \
-                   "{}".format(name, unrest_w, allowed_w, remedy)
+                   "{}".format(name, moved_w, allowed_w, remedy)
     if drift_w > allowed_w:
         return "the idle power changed by {:.3f} W between before and after the load ({:.3f} W are allowed): " \
                "{}".format(drift_w, allowed_w, remedy)
     return None
 
 
-def _unrest_w(values: Values) -> float:
+def unrest_w(values: Values) -> float:
     """Return the range of the means of four stretches, less what scatter alone would give (2.1 sigma of four)."""
     blocks = [block for block in np.array_split(np.asarray(values, dtype=float), BLOCKS) if len(block)]
     means = [float(np.mean(block)) for block in blocks]

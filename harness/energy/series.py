@@ -37,25 +37,33 @@ class Series(NamedTuple):
         return int(np.count_nonzero((self.times_s >= start_s) & (self.times_s <= end_s)))
 
 
-def build_series(readings: Sequence[Any], input_rail: Callable[[Mapping[str, float]], Any]) -> Series:
+def build_series(readings: Sequence[Any], input_rail: Callable[[Mapping[str, float]], Any],
+                 trusting: bool = False) -> Series:
     """Make the series of the board's input from ``readings`` (objects with ``time_s, power_w, energy_j``).
 
     ``input_rail(mean watts by rail)`` chooses the rails, once for the whole series, so that one odd
-    reading cannot change the choice in the middle.
+    reading cannot change the choice in the middle. ``trusting`` takes every reading for fresh while the
+    refresh period cannot be told yet: at rest a sensor may honestly show one rounded value for seconds.
     """
     counter = any(reading.energy_j for reading in readings)
     named = [(reading.time_s, reading.energy_j if counter else reading.power_w) for reading in readings]
     named = [(time_s, values) for time_s, values in named if values]
     choice = input_rail(_mean_power(named, counter))
-    kept = [(time_s, values) for time_s, values in named if choice.power_w(values) is not None]
-    times = np.array([time_s for time_s, _ in kept])
-    totals = np.array([choice.power_w(values) for _, values in kept], dtype=float)
-    shown = [tuple(sorted(values.items())) for _, values in kept]
+    kept = [(time_s, choice.power_w(values), tuple(values.values())) for time_s, values in named]
+    kept = [row for row in kept if row[1] is not None]
+    times = np.array([row[0] for row in kept])
+    totals = np.array([row[1] for row in kept], dtype=float)
+    shown = [row[2] for row in kept]
     if choice.reason or len(kept) < 2:
         return Series(counter, times, totals, SensorPeriod(None, False), 0.0, choice.name,
                       choice.reason or "the meter gave fewer than two readings of {}".format(choice.name))
     period = find_period(times, shown)
-    fresh = _changes(shown) if counter else fresh_indices(times, shown, period)
+    if counter:
+        fresh = _changes(shown)
+    elif period.period_s is None and trusting:
+        fresh = list(range(len(kept)))
+    else:
+        fresh = fresh_indices(times, shown, period)
     return Series(counter, times[fresh], totals[fresh], period, float(np.median(np.diff(times))), choice.name,
                   None, choice.warning)
 

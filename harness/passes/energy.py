@@ -1,14 +1,15 @@
 """Pass 4: energy. A fresh worker loops the case for seconds while a meter in another process reads power.
 
-Marks and readings share ``time.monotonic``; the device is synchronised at every mark. The order is:
-calls without the meter (to know what sampling costs), idle, warm-up, load, run-out, idle, calls without the meter.
+Marks and readings share ``time.monotonic``; the device is synchronised at every mark. The order is: one
+call (lazy set-up ends here), idle, warm-up, load, run-out, idle, and calls without the meter to know what
+sampling costs. Idle means: everything loaded, nothing running.
 """
 
 import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from harness.energy.figure import Figure, Marks, Sensor, measure
-from harness.energy.idle import LEAST_READINGS
+from harness.energy.idle import LEAST_READINGS, is_steady
 from harness.energy.series import Series, build_series
 from harness.energy.traces import traces
 from harness.meters.base import MeterError
@@ -28,7 +29,8 @@ class EnergySettings(NamedTuple):
     """Durations in seconds. ``lag_s`` corrects the sensor's low-pass: ``None`` as known, 0 not at all.
 
     The loop lasts ``load_s``, and on until ``least_fresh`` fresh readings, but at most ``limit_s``.
-    ``settle_s`` lies between load and idle; the device is synchronised every ``batch_s``.
+    ``settle_s`` at least and ``settle_limit_s`` at most pass before idle counts; the device is synchronised
+    every ``batch_s``.
     """
 
     load_s: float = 5.0
@@ -36,8 +38,9 @@ class EnergySettings(NamedTuple):
     limit_s: float = 60.0
     idle_s: float = 3.0
     settle_s: float = 1.0
+    settle_limit_s: float = 10.0
     warmup_s: float = 1.0
-    cost_s: float = 1.0
+    cost_s: float = 2.0
     batch_s: float = 0.25
     period_s: Optional[float] = None
     lag_s: Optional[float] = None
@@ -82,9 +85,8 @@ def run_energy_pass(subject_call: Callable[[], Any], synchronize: Callable[[], A
         return _payload(None, None, None, 0, meter_reason or "no power meter was chosen", [], [], None, Sensor(), 0.0)
     told = _Phases(clock, settings, report)
     loop = Loop(subject_call, synchronize, clock, settings.batch_s)
-    told.begin("unmetered-before")
-    loop.run(settings.warmup_s)
-    without = [_per_call_s(loop.run(settings.cost_s))]
+    told.begin("first-call")
+    loop.run(0.0)
     readings: List[Any] = []
     marks, calls, reason = None, 0, None
     try:
@@ -95,9 +97,9 @@ def run_energy_pass(subject_call: Callable[[], Any], synchronize: Callable[[], A
             readings = list(meter.stop())
     except MeterError as error:
         reason, marks = str(error), None
-    told.begin("unmetered-after")
-    loop.run(min(settings.warmup_s, 0.3))
-    without.append(_per_call_s(loop.run(settings.cost_s)))
+    told.begin("unmetered")
+    loop.run(settings.warmup_s)
+    start_s, end_s, count = loop.run(settings.cost_s)
     told.end()
     series = build_series(readings, meter.input_rail) if readings else None
     sensor = _sensor(meter, series, settings)
@@ -106,7 +108,7 @@ def run_energy_pass(subject_call: Callable[[], Any], synchronize: Callable[[], A
         figure = measure(series, marks, calls, sensor, settings.least_fresh)
         reason = figure.reason
     payload = _payload(meter.name, series, figure, calls, reason, readings, told.spans, marks, sensor, told.start_s)
-    payload["sampling_cost"] = _cost(marks, calls, without)
+    payload["sampling_cost"] = _cost(marks, calls, (end_s - start_s) / count)
     return payload
 
 
@@ -137,7 +139,7 @@ def _metered(loop: Loop, meter: Any, clock: Clock, settings: EnergySettings, tol
              synchronize: Callable[[], Any]) -> Tuple[Marks, int]:
     """Play idle, warm-up, load, idle with the meter running. Raises :class:`MeterError` if it fails."""
     period_s = meter.period_s if settings.period_s is None else settings.period_s
-    before = _idle("idle-before", settings.settle_s, settings.idle_s, period_s, meter, clock, told, synchronize)
+    before, level_w = _idle("idle-before", period_s, meter, clock, settings, told, synchronize)
     told.begin("warm-up")
     loop.run(settings.warmup_s)
     told.begin("load")
@@ -161,27 +163,43 @@ def _metered(loop: Loop, meter: Any, clock: Clock, settings: EnergySettings, tol
     told.begin("run-out")
     slowest_s = max(period_s, build_series(meter.poll(), meter.input_rail).period.period_s or 0.0)
     loop.run(2.5 * slowest_s)
-    after = _idle("idle-after", settings.settle_s, settings.idle_s, slowest_s, meter, clock, told, synchronize)
+    after, _ = _idle("idle-after", slowest_s, meter, clock, settings, told, synchronize, level_w)
     return Marks(before, (start_s, end_s), after), calls
 
 
-def _idle(name: str, settle_s: float, idle_s: float, period_s: float, meter: Any, clock: Clock,
-          told: "_Phases", synchronize: Callable[[], Any]) -> Tuple[float, float]:
-    """Let the power settle, then do nothing for ``idle_s`` and enough readings; return its marks."""
+def _idle(name: str, period_s: float, meter: Any, clock: Clock, settings: EnergySettings, told: "_Phases",
+          synchronize: Callable[[], Any], level_w: Optional[float] = None) -> Tuple[Tuple[float, float], float]:
+    """Do nothing until the power has settled, then for ``idle_s`` and enough readings; return marks and mean.
+
+    A GPU lowers its clocks in steps after a load, so a steady power, near ``level_w`` if there is one, is
+    awaited for up to ``settle_limit_s``. What is not steady then is judged against the load later.
+    """
     synchronize()
     told.begin("settle")
-    clock.sleep(settle_s)
+    clock.sleep(settings.settle_s)
     told.begin(name)
-    start_s = clock.now()
-    end_s = start_s
-    fresh = 0
-    while end_s - start_s < idle_s or (fresh < LEAST_READINGS + 2 and end_s - start_s < 4 * idle_s):
-        clock.sleep(max(0.25, min(1.0, idle_s - (end_s - start_s))))
+    start_s = end_s = clock.now()
+    latest_s = start_s + settings.settle_limit_s
+    while True:
+        clock.sleep(max(0.25, min(1.0, settings.idle_s - (end_s - start_s))))
         end_s = clock.now()
-        fresh = build_series(meter.poll(), meter.input_rail).fresh_between(start_s, end_s)
+        if end_s - start_s < settings.idle_s:
+            meter.poll()
+            continue
+        series = build_series(meter.poll(), meter.input_rail, trusting=True)
+        if end_s >= latest_s + settings.idle_s:
+            break
+        power_w = series.between(start_s, end_s)
+        if len(power_w) < LEAST_READINGS + 2:
+            continue
+        if is_steady(power_w, meter.sensor(series.rail).step_w, level_w):
+            break
+        start_s += 0.25 * settings.idle_s  # still coming to rest: look at a later stretch
+        told.shift(start_s)
     told.begin("settle")
     clock.sleep(2.5 * period_s)  # a reading after the mark, to interpolate its end
-    return start_s, end_s
+    power_w = series.between(start_s, end_s)
+    return (start_s, end_s), float(power_w.mean()) if len(power_w) else 0.0
 
 
 class _Phases:
@@ -190,7 +208,7 @@ class _Phases:
     def __init__(self, clock: Clock, settings: EnergySettings, report: Optional[Report]) -> None:
         self._clock = clock
         self._report = report
-        self._expected_s = (2 * settings.cost_s + 2.3 * settings.warmup_s + 2 * (settings.idle_s + settings.settle_s)
+        self._expected_s = (settings.cost_s + 2 * settings.warmup_s + 2 * (settings.idle_s + settings.settle_s)
                             + settings.load_s)
         self.start_s = clock.now()
         self.spans: List[Dict[str, Any]] = []
@@ -200,6 +218,10 @@ class _Phases:
         self.end()
         self.spans.append({"name": name, "start_s": self._clock.now() - self.start_s, "end_s": None})
         self.tick()
+
+    def shift(self, start_s: float) -> None:
+        """Let the phase under way begin later, at ``start_s``; the one before it lasts till then."""
+        self.spans[-2]["end_s"] = self.spans[-1]["start_s"] = start_s - self.start_s
 
     def end(self) -> None:
         """End the phase under way."""
@@ -213,19 +235,13 @@ class _Phases:
             self._report(self.spans[-1]["name"], done_s, max(done_s, self._expected_s))
 
 
-def _per_call_s(span: Tuple[float, float, int]) -> float:
-    return (span[1] - span[0]) / span[2]
-
-
-def _cost(marks: Optional[Marks], calls: int, without: List[float]) -> Dict[str, Any]:
+def _cost(marks: Optional[Marks], calls: int, plain_s: float) -> Dict[str, Any]:
     """Return the time per call with the meter reading and without, and their ratio."""
-    plain_s = sum(without) / len(without)
     if marks is None:
         return {"call_s_with": None, "call_s_without": plain_s, "ratio": None,
                 "reason": "the meter failed before the load ended"}
     with_s = (marks.load[1] - marks.load[0]) / calls
-    return {"call_s_with": with_s, "call_s_without": plain_s, "ratio": with_s / plain_s if plain_s > 0 else None,
-            "call_s_without_each": without}
+    return {"call_s_with": with_s, "call_s_without": plain_s, "ratio": with_s / plain_s if plain_s > 0 else None}
 
 
 def _sensor(meter: Any, series: Optional[Series], settings: EnergySettings) -> Sensor:

@@ -13,7 +13,7 @@ TIMELINE_S = 150.0
 class Bench:
     """Time moves only through ``call`` (the load runs) and ``sleep`` (it does not)."""
 
-    def __init__(self, seed, idle_w=2.0, extra_w=4.0, noise_w=0.3, steps=True, drift_w=0.02, call_s=0.001):
+    def __init__(self, seed, idle_w=2.0, extra_w=4.0, noise_w=0.3, steps=True, drift_w=0.02, call_s=0.004):
         random = np.random.RandomState(seed)
         self.time_s = 100.0 + random.uniform()
         self.start_s = self.time_s

@@ -36,7 +36,7 @@ def test_a_good_run_has_every_field_finite_and_ready_for_json():
 
 def test_the_load_lies_between_two_idle_phases_and_goes_on_past_its_mark():
     names = [phase["name"] for phase in play()["phases"] if phase["name"] != "settle"]
-    assert names == ["unmetered-before", "idle-before", "warm-up", "load", "run-out", "idle-after", "unmetered-after"]
+    assert names == ["first-call", "idle-before", "warm-up", "load", "run-out", "idle-after", "unmetered"]
 
 
 def test_phases_follow_each_other_without_a_gap():
@@ -69,7 +69,7 @@ def test_a_slow_sensor_makes_the_loop_longer_until_there_are_enough_fresh_readin
 def test_too_few_fresh_readings_at_the_limit_give_no_number_and_say_what_to_change():
     bench = Bench(5)
     payload = play(bench, SimulatedMeter(bench, period_s=0.25, refresh_s=0.5, lag_s=0), EnergySettings(limit_s=10.0))
-    assert_void(payload, "fresh readings", "50 are needed", "refreshes every 0.5", "allow the loop about 28 s",
+    assert_void(payload, "fresh readings", "50 are needed", "refreshes every 0.5", "allow the loop about 2",
                 "--power")
     assert payload["mean_w"] is not None
 
@@ -92,7 +92,7 @@ def test_a_meter_that_dies_voids_the_figure_and_nothing_else(moment_s):
     bench = Bench(8)
     payload = play(bench, SimulatedMeter(bench, fails_after_s=moment_s))
     assert_void(payload, "died while measuring")
-    assert payload["sampling_cost"]["call_s_without"] == pytest.approx(0.001)
+    assert payload["sampling_cost"]["call_s_without"] == pytest.approx(0.004)
     assert payload["sampling_cost"]["ratio"] is None and payload["sampling_cost"]["reason"]
 
 
@@ -109,6 +109,27 @@ def test_a_board_without_a_known_input_rail_gives_no_number():
     meter = SimulatedMeter(bench)
     meter.input_rail = lambda means: InputRail((), "none of the rails IN is known to be the board's input")
     assert_void(play(bench, meter, EnergySettings(limit_s=6.0)), "board's input")
+
+
+def test_power_that_falls_slowly_after_a_load_is_awaited():
+    bench = Bench(15, noise_w=0.05)
+    meter = SimulatedMeter(bench)
+    honest = bench.power_w
+
+    def lingering():
+        """After the load the clocks stay up for 6 s at half the extra power."""
+        power = honest()
+        ends = [index for index in range(1, len(power)) if bench.loaded[index - 1] > bench.loaded[index]]
+        for end in ends[1:]:  # not after the single first call
+            power[end:end + 3000] += 2.0 * (bench.loaded[end:len(power)][:3000] == 0)
+        return power
+
+    bench.power_w = lingering
+    payload = play(bench, meter)
+    assert payload["reason"] is None
+    assert payload["idle_before_w"] == pytest.approx(2.0, abs=0.05)
+    assert payload["idle_after_w"] == pytest.approx(2.0, abs=0.05)
+    assert all(one["end_s"] == two["start_s"] for one, two in zip(payload["phases"], payload["phases"][1:]))
 
 
 def test_an_idle_that_wanders_gives_no_number():
@@ -136,22 +157,22 @@ def test_the_cost_of_sampling_is_the_slow_down_of_the_calls():
     class Disturbing(SimulatedMeter):
         def start(self, period_s=None):
             super().start(period_s)
-            self.bench.call_s = 0.00105
+            self.bench.call_s = 0.0042
 
         def stop(self):
-            self.bench.call_s = 0.001
+            self.bench.call_s = 0.004
             return super().stop()
 
     bench = Bench(13)
     cost = play(bench, Disturbing(bench))["sampling_cost"]
     assert cost["ratio"] == pytest.approx(1.05, rel=1e-3)
-    assert cost["call_s_with"] == pytest.approx(0.00105) and cost["call_s_without"] == pytest.approx(0.001)
+    assert cost["call_s_with"] == pytest.approx(0.0042) and cost["call_s_without"] == pytest.approx(0.004)
 
 
 def test_progress_is_reported_by_phase():
     seen = []
     play(report=lambda what, done_s, total_s: seen.append((what, done_s, total_s)))
-    assert [what for what, _, _ in seen][0] == "unmetered-before"
+    assert [what for what, _, _ in seen][0] == "first-call"
     assert "load" in [what for what, _, _ in seen]
     assert all(0 <= done <= total for _, done, total in seen)
 
@@ -169,3 +190,19 @@ def test_traces_hold_clock_and_temperature_where_they_were_read_lately_and_none_
     assert len(lengths) == 1
     assert traces["temperature_c"][3] == 45.0 and traces["clock_hz"][3] == 9e8
     assert traces["temperature_c"][-1] is None and traces["clock_hz"][-1] is None
+
+
+def test_a_worker_on_a_machine_without_a_meter_records_why(monkeypatch):
+    pytest.importorskip("torch")
+    from harness import meters
+    from harness.passes import energy
+    from harness.plan import Case, Comparison, comparison_to_dict
+
+    case = Case("identity", "plain", "no.such.module:build", (1, 1, 2, 2))
+    comparison = Comparison("one", "One", case, ())
+    job = {"comparison": comparison_to_dict(comparison), "cases": [comparison.case_id(case)], "seed": 1,
+           "power": "rapl"}
+    monkeypatch.setattr(meters, "choose", lambda *options, **named: meters.Choice(
+        None, [], "meter rapl was asked for but the kernel shows no RAPL counters"))
+    payload = energy.run(job, lambda *progress: None)
+    assert_void(payload, "meter rapl was asked for")  # and the layer was not even built
