@@ -106,7 +106,7 @@ set_up() {
 if [ "$(cat "$venv/set-up-for" 2>/dev/null)" != "$(wanted)" ]; then set_up; fi
 
 case ${1:-} in
-    test) shift; exec "$python" -m pytest "$@" ;;
+    test) shift; exec "$python" -m pytest "$@" ;; # -m slow has the long simulations
     --help | -h | --version) exec "$python" -m harness "$@" ;;
     "" | -*) exec "$python" -m harness run paper "$@" ;;
     *) exec "$python" -m harness "$@" ;;

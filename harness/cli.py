@@ -52,6 +52,7 @@ def cli() -> None:
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of the inputs and of the order of play.")
 @click.option("--only", metavar="PATTERN", help="Rivals to run, as part of a name or with * and ?; several by comma.")
 @click.option("--launches", type=click.IntRange(1, 20), help="Fresh processes that must agree. Default: 4.")
+@click.option("--rounds", type=click.IntRange(12), help="Most rounds of one launch. Default: 450.")
 @click.option("--limit", type=DURATION, default="15m", show_default=True, help="Longest time for one worker.")
 @click.option("--power", metavar="METER", help="Power meter to use. Default: the best one that answers.")
 @click.option("--lock-clocks", is_flag=True, help="Lock CPU and GPU clocks for this run and put them back after it.")

@@ -15,9 +15,6 @@ from harness.record import RecordWriter
 from harness.settings import Settings
 from harness.units import ORDER, Unit, all_units, runnable, time_shares, to_confirm, unit_of, verified
 
-#: Seconds of sampling one launch may take at the most, whatever the budget.
-LAUNCH_CAP_S = 120.0
-
 Runner = Callable[..., Outcome]
 
 
@@ -73,7 +70,7 @@ class Controller:
 
     def _time(self, comparison: Comparison, comparisons_left: int) -> None:
         shares = time_shares(self.settings.budget_s - self._sampled_s, comparisons_left,
-                             self.settings.launches, LAUNCH_CAP_S)
+                             self.settings.launches, self.settings.launch_cap_s)
         ids = self._runnable(comparison)
         baseline = comparison.case_id(comparison.baseline)
         units = [unit for unit in all_units(comparison, ("time",), self.settings.launches) if not self._is_done(unit)]

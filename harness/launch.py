@@ -17,6 +17,9 @@ from harness.settings import Settings, settings_from_dict, settings_to_dict
 #: Time enough to import torch from an SD card for the first time.
 PROBE_LIMIT_S = 300.0
 
+#: Sampling time of a quick run; a comparison gets its 12 rounds all the same.
+QUICK_BUDGET_S = 45.0
+
 
 class LaunchError(Exception):
     """A run that cannot start; the message is one sentence with the remedy."""
@@ -30,6 +33,7 @@ class Wishes(NamedTuple):
     seed: int = 1
     quick: bool = False
     launches: Optional[int] = None
+    rounds: Optional[int] = None
     budget_s: Optional[float] = None
     limit_s: float = 900.0
     only: Optional[str] = None
@@ -60,7 +64,9 @@ def settle(wishes: Wishes, probed: Dict[str, Any]) -> Settings:
         threads=wishes.threads or probed["torch"]["threads"],
         seed=wishes.seed, quick=wishes.quick,
         launches=wishes.launches or (1 if wishes.quick else int(probed["rule"]["launches"])),
-        budget_s=wishes.budget_s or (45.0 if wishes.quick else 480.0),
+        budget_s=wishes.budget_s or (QUICK_BUDGET_S if wishes.quick else Settings._field_defaults["budget_s"]),
+        # Who asks for more time wants it spent where it is needed.
+        launch_cap_s=max(Settings._field_defaults["launch_cap_s"], wishes.budget_s or 0.0),
         limit_s=wishes.limit_s, only=wishes.only, power=wishes.power, lock_clocks=wishes.lock_clocks)
 
 
@@ -91,6 +97,8 @@ def start(suite: Suite, wishes: Wishes, probed: Dict[str, Any], out: str) -> Run
     target = Target(settings.device, settings.threads)
     comparisons = plan_comparisons(suite, target, settings.quick, settings.only)
     rule = dict(probed["rule"], launches=settings.launches)
+    if wishes.rounds is not None:
+        rule["max_rounds"] = wishes.rounds
     name = run_id(suite.name, settings)
     folder = os.path.join(out, name)
     RecordWriter(folder).append({

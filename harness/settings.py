@@ -10,14 +10,19 @@ PASSES = ("verify", "time", "memory", "energy")
 
 
 class Settings(NamedTuple):
-    """The choices of one run. Times in seconds; ``only`` is a pattern on case ids or ``None``."""
+    """The choices of one run. Times in seconds; ``only`` is a pattern on case ids or ``None``.
+
+    ``budget_s`` is the sampling time of the whole run, ``launch_cap_s`` the most that one launch of one
+    comparison may take of it, ``limit_s`` the longest life of a worker.
+    """
 
     device: str
     threads: int
     seed: int = 1
     quick: bool = False
     launches: int = 4
-    budget_s: float = 600.0
+    budget_s: float = 480.0
+    launch_cap_s: float = 120.0
     limit_s: float = 900.0
     only: Optional[str] = None
     power: Optional[str] = None

@@ -108,7 +108,7 @@ def _more_rounds(evidence: Evidence, rounds: int, half_width: float, distance: f
     most = evidence.rule.max_rounds
     remedy = "raise the budget"
     if rounds + more > most:
-        remedy = "allow {} rounds instead of {}, and the time for them".format(rounds + more, most)
+        remedy = "use --rounds {} instead of {}, and a --budget for them".format(rounds + more, most)
     return "about {} rounds{} more would decide: {}".format(more, seconds, remedy)
 
 

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.statistics.launches import next_launch, rivals_of
 from harness.statistics.rule import (
     STANDARD_LOOKS,
     Rule,
@@ -139,29 +138,3 @@ def test_a_rule_survives_the_record_and_fields_of_later_versions():
     rule = Rule(factor=0.05, launches=1)
     assert rule_from_dict(dict(rule_to_dict(rule), invented=1)) == rule
     assert rule_from_dict({"factor": 0.05}).max_rounds == 450
-
-
-def launch(role, **states):
-    decisions = {name: {"state": state, "round": 12} for name, state in states.items()}
-    return {"series": [{"cache": "hot", "role": role, "decisions": decisions}]}
-
-
-def test_the_next_launch_confirms_what_is_decided_and_not_yet_refused():
-    one = launch("first", a="faster", b="undecided", c="same")
-    wanted = next_launch([one], RULE)
-    assert wanted == {"hot": {"a": {"state": "faster", "round": 12}, "c": {"state": "same", "round": 12}}}
-    assert rivals_of(wanted) == ["a", "c"]
-    two = launch("confirm", a="agrees", c="contradicts")
-    assert sorted(next_launch([one, two], RULE)["hot"]) == ["a"]
-    assert next_launch([one, two, launch("confirm", a="undecided")], RULE) is None
-
-
-def test_no_launch_follows_the_last_one_or_a_launch_without_verdicts():
-    decided = launch("first", a="faster")
-    agreed = launch("confirm", a="agrees")
-    assert next_launch([decided], RULE._replace(launches=1)) is None
-    assert next_launch([decided, agreed, agreed], RULE) is not None
-    assert next_launch([decided, agreed, agreed, agreed], RULE) is None
-    assert next_launch([launch("first", a="undecided")], RULE) is None
-    assert next_launch([], RULE) is None
-    assert next_launch([decided, {"status": "failed"}], RULE) is None

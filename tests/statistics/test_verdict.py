@@ -162,7 +162,7 @@ def test_a_wide_interval_asks_for_a_stated_number_of_rounds():
 
 def test_more_rounds_than_the_rule_allows_are_named_as_such():
     step = only([line(1, 0.02, 450, spread=0.06)], RULE._replace(factor=0.01)).next_step
-    assert "allow 675 rounds instead of 450" in step
+    assert "use --rounds 675 instead of 450" in step
     assert step.startswith("about 225 rounds (")
 
 
