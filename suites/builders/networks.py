@@ -31,7 +31,8 @@ def network(case: Case, x: torch.Tensor) -> Subject:
     macs = count_macs(module, x[:1].cpu().to(next(module.parameters()).dtype)) * x.shape[0]
 
     def reference(_: Dict[str, torch.Tensor], batch: torch.Tensor) -> torch.Tensor:
-        return dense_form(module)(batch)
+        with torch.set_grad_enabled(batch.requires_grad):
+            return dense_form(module)(batch)
 
     used = sorted({str(form) for form in (getattr(layer, "implementation_used", None) for layer in module.modules())
                    if form})

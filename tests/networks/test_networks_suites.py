@@ -1,0 +1,105 @@
+import csv
+import os
+
+import pytest
+import torch
+
+import suites
+from harness.passes.verify import verify_case
+from harness.plan import Target, check_comparison, comparison_from_dict, comparison_to_dict
+from harness.subjects import Inputs
+from suites.builders.debut import chain_matrix
+from suites.builders.networks import calibrate, dense_form
+from suites.layers.debut import generate_chain, validate_chain
+from suites.layers.debut.factors import new_weight, product
+from suites.networks import build
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+NAMES = ["networks", "debut", "lhc"]
+#: One small case for each kind of layer in these suites.
+SMALL = {"networks": ["lenet-batch-1", "resnet20-batch-1"], "debut": ["lenet-fc1"], "lhc": ["64-32x32", "256-8x8"]}
+
+
+def plan(name, device="cpu"):
+    return suites.load_suite(name).comparisons(Target(device, 1))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_case_names_are_unique_and_the_plan_survives_the_record(name, device):
+    for comparison in plan(name, device):
+        check_comparison(comparison)
+        assert comparison_from_dict(comparison_to_dict(comparison)) == comparison
+        assert all(case.device == device for case in comparison.cases)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_quick_list_is_a_part_of_the_whole(name):
+    every = plan(name)
+    picked = suites.load_suite(name).quick(every)
+    assert 0 < len(picked) < len(every) and all(one in every for one in picked)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_published_figures_belong_to_cases_of_their_suite_and_name_a_source(name):
+    known = {comparison.case_id(case) for comparison in plan(name) for case in comparison.cases}
+    with open(os.path.join(ROOT, "results", "published", name + ".csv"), newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert rows
+    for row in rows:
+        assert "{}/{}".format(row["comparison"], row["case"]) in known
+        assert row["source"] and (row["value"] or row["note"])
+
+
+@pytest.mark.parametrize("name, identifier", [(name, one) for name in NAMES for one in SMALL[name]])
+def test_small_cases_are_built_and_equal_their_float64_reference(name, identifier):
+    torch.set_num_threads(1)
+    comparison, = [one for one in plan(name) if one.id == identifier]
+    inputs = Inputs(1)
+    for case in comparison.cases:
+        result = verify_case(case, inputs)
+        assert result["ok"] is True, (case.name, result)
+        assert result["parameters"] > 0 and result["macs"] > 0
+        assert result["error"] < 1e-4
+
+
+def test_a_wrong_network_is_caught():
+    comparison, = [one for one in plan("networks") if one.id == "lenet-batch-1"]
+    from harness.passes import verify
+    from harness.subjects import build as build_subject
+    inputs = Inputs(1)
+    case = comparison.rivals[0]
+    subject = build_subject(case, inputs)
+    output = subject.call()
+    assert verify.check(case, subject, output, inputs.get(case))["ok"] is True
+    assert verify.check(case, subject, output * 1.01, inputs.get(case))["ok"] is False
+
+
+def test_the_dense_form_of_a_network_equals_it_for_every_kind_of_layer():
+    torch.manual_seed(0)
+    for variant in ("dense", "fwht", "bwht", "ht", "debut", "lhc"):
+        network = build("resnet20", variant=variant)
+        calibrate(network, torch.randn(8, 3, 32, 32))
+        network.eval()
+        x = torch.randn(1, 3, 32, 32)
+        exact = dense_form(network)
+        assert next(exact.parameters()).dtype == torch.float64
+        with torch.no_grad():
+            wanted, got = exact(x.double()), network(x).double()
+        assert float((got - wanted).abs().max() / wanted.pow(2).mean().sqrt()) < 1e-3
+        assert next(network.parameters()).dtype == torch.float32
+
+
+def test_calibration_gives_every_norm_the_statistics_of_its_input():
+    torch.manual_seed(1)
+    network = torch.nn.Sequential(torch.nn.BatchNorm2d(3))
+    batch = 5 + 2 * torch.randn(16, 3, 8, 8)
+    calibrate(network, batch)
+    assert torch.allclose(network[0].running_mean, batch.mean((0, 2, 3)), atol=1e-5)
+    assert network[0].momentum == 0.1
+
+
+def test_the_suites_own_chain_product_equals_the_librarys():
+    torch.manual_seed(2)
+    weights = [new_weight(factor).double() for factor in validate_chain(generate_chain(24, 72))]
+    assert torch.allclose(chain_matrix(weights), product(weights))
