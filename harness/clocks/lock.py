@@ -17,6 +17,7 @@ from harness.clocks.changes import (
 )
 from harness.clocks.nvidia import NvmlGpuError
 from harness.clocks.programs import write_as_root
+from harness.clocks.reading import cpu_section, gpu_section
 from harness.clocks.state import (
     default_state_path,
     is_running,
@@ -68,9 +69,18 @@ class Lock:
             locked = locked or taken
             if taken and changes[0]["kind"] == "jetson_clocks":
                 break  # it has done all there is
-        if not locked and not messages:
+        if locked:
+            messages += self._still_moving()
+        elif not messages:
             messages.append("nothing to lock: this machine shows no clock that can be set")
         return LockResult(locked, messages)
+
+    def _still_moving(self) -> List[str]:
+        """Say which limits the kernel did not take; a thermal limit or a firmware may overrule them."""
+        sections = {"CPU": cpu_section(self._tree), "GPU": gpu_section(self._tree, self._library)}
+        return ["the {} clock may still move between {:.0f} and {:.0f} MHz: the kernel did not take the lock".format(
+            name, section[name.lower() + "_min_hz"] / 1e6, section[name.lower() + "_max_hz"] / 1e6)
+            for name, section in sections.items() if section[name.lower() + "_locked"] is False]
 
     def restore(self) -> List[str]:
         """Put back what :meth:`lock` changed; return what went wrong (empty: all is as it was)."""

@@ -26,8 +26,8 @@ def read_clocks(root: str = "/", library: Optional[Any] = None) -> Dict[str, Any
     tree = Tree(root)
     clocks: Dict[str, Any] = {}
     clocks.update(_power_mode(tree))
-    clocks.update(_cpu(tree))
-    clocks.update(_gpu(tree, library))
+    clocks.update(cpu_section(tree))
+    clocks.update(gpu_section(tree, library))
     clocks.update(_emc(tree))
     seen = [clocks[key] for key in ("cpu_locked", "gpu_locked") if clocks[key] is not None]
     clocks["locked"] = all(seen) if seen else None
@@ -62,7 +62,8 @@ def _power_mode(tree: Tree) -> Dict[str, Any]:
     return section
 
 
-def _cpu(tree: Tree) -> Dict[str, Any]:
+def cpu_section(tree: Tree) -> Dict[str, Any]:
+    """Return the ``cpu_`` keys."""
     folders = cpu_folders(tree)
     limits = [(tree.try_int(folder + "/scaling_min_freq"), tree.try_int(folder + "/scaling_max_freq"),
                tree.try_int(folder + "/scaling_cur_freq")) for folder in folders]
@@ -88,7 +89,8 @@ def _hz(pick: Any, khz: List[Optional[int]]) -> Optional[int]:
     return pick(known) * 1000 if known else None
 
 
-def _gpu(tree: Tree, library: Optional[Any]) -> Dict[str, Any]:
+def gpu_section(tree: Tree, library: Optional[Any] = None) -> Dict[str, Any]:
+    """Return the ``gpu_`` keys, from devfreq or else from NVML."""
     folder = gpu_devfreq(tree.root)
     if folder is not None:
         low, high = tree.try_int(folder + "/min_freq"), tree.try_int(folder + "/max_freq")

@@ -65,10 +65,11 @@ def boot_id(root: str = "/") -> Optional[str]:
 
 
 def start_ticks(pid: int) -> Optional[int]:
-    """Return when process ``pid`` started; with the pid it names a process for good. ``None``: no such process."""
+    """Return when process ``pid`` started; with the pid it names a process for good. ``None``: it has ended."""
     text = Tree("/").try_read("/proc/{}/stat".format(pid))[0]
-    # The name in brackets may hold blanks; the start time is the 20th field after it.
-    return None if text is None else int(text.rpartition(")")[2].split()[19])
+    # The name in brackets may hold blanks; the state is the first field after it, the start the 20th.
+    fields = (text or "").rpartition(")")[2].split()
+    return None if not fields or fields[0] == "Z" else int(fields[19])
 
 
 def pending(path: Optional[str] = None) -> Optional[Dict[str, Any]]:

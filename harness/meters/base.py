@@ -82,8 +82,14 @@ class Meter(abc.ABC):
         """Start reading every ``period_s`` seconds. Raises :class:`MeterError` if no first reading comes."""
         from harness.meters.sampler import Sampler
 
+        if self._sampler is not None:
+            raise MeterError("meter {} is running already: stop it first".format(self.name))
         self._sampler = Sampler(self.name, self.root, self.period_s if period_s is None else period_s)
-        self._sampler.start()
+        try:
+            self._sampler.start()
+        except MeterError:
+            self._sampler = None
+            raise
 
     def poll(self) -> List[Reading]:
         """Return the readings so far. Raises :class:`MeterError` if the meter has died or gone quiet."""

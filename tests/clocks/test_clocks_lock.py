@@ -244,6 +244,20 @@ def test_a_running_locker_is_respected(board, state):
     assert restore_from_state(state, board, write=plain_write).restored
 
 
+def test_a_locker_that_ended_but_was_not_yet_buried_counts_as_gone(board, state):
+    before = fake_boards.snapshot(board)
+    Lock("cpu", board, state, plain_write).lock()
+    child = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
+    _set_writer(state, child.pid)
+    child.stdin.close()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # a zombie from here on
+    try:
+        assert restore_from_state(state, board, write=plain_write).restored
+    finally:
+        child.wait()
+    assert fake_boards.snapshot(board) == before
+
+
 def _set_writer(state, pid, ticks=None):
     from harness.clocks.state import start_ticks
 
@@ -321,7 +335,7 @@ def jetson(tmp_path):
 def test_a_jetson_is_locked_by_its_own_tool_where_it_has_it(jetson, state):
     before = fake_boards.snapshot(jetson)
     with locked_clocks(True, "cuda", jetson, state, tell=lambda text: None, write=denied) as result:
-        assert result.messages == ["CPU, GPU and memory clocks locked by jetson_clocks"]
+        assert result.messages[0] == "CPU, GPU and memory clocks locked by jetson_clocks"
         assert fake_boards.read(jetson, "/emc") == "1600000000"
     assert fake_boards.snapshot(jetson) == before
     assert os.listdir(os.path.dirname(state)) == []
@@ -334,6 +348,16 @@ def test_a_tool_that_refuses_gives_way_to_sysfs(jetson, state, monkeypatch):
         assert "not locked: jetson_clocks --store failed" in result.messages[0]
         assert result.messages[1] == "CPU and GPU clocks locked at their upper limit"
     assert fake_boards.snapshot(jetson) == before
+
+
+def test_a_kernel_that_does_not_take_the_lock_is_found_out(tmp_path, state):
+    root = fake_boards.nano(tmp_path / "root")
+    told = []
+    with locked_clocks(True, "cpu", root, state, told.append,
+                       lambda tree, name, text: None if "cpu0" in name else plain_write(tree, name, text)):
+        pass
+    assert told == ["CPU and GPU clocks locked at their upper limit",
+                    "the CPU clock may still move between 102 and 1479 MHz: the kernel did not take the lock"]
 
 
 def test_a_tool_that_fails_half_way_is_undone(jetson, state, monkeypatch):

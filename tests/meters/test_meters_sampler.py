@@ -215,6 +215,22 @@ def test_a_meter_cannot_be_read_before_it_was_started():
         make_meter("proc").poll()
 
 
+def test_the_sampler_process_stays_small():
+    code = "import sys, harness.meters.sampler, harness.meters.ina3221, harness.meters.tegrastats; " \
+           "print(sorted({'numpy', 'torch', 'pandas', 'multiprocessing'} & set(sys.modules)))"
+    printed = subprocess.check_output([sys.executable, "-c", code], cwd=os.path.join(HERE, "..", ".."))
+    assert printed.decode().strip() == "[]"
+
+
+def test_a_meter_is_not_started_twice_but_again_after_its_end():
+    meter = make_meter("proc")
+    for _ in range(2):
+        meter.start(0.05)
+        with pytest.raises(MeterError, match="running already"):
+            meter.start(0.05)
+        assert meter.stop()
+
+
 def test_a_late_turn_skips_ahead_instead_of_catching_up():
     now = [0.0]
     naps = []
