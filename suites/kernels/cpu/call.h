@@ -36,8 +36,7 @@ static inline void fill_tables(const Plan &plan, const float *threshold, double 
     }
 }
 
-static const int MOST_COLUMNS = 16;
-static const float ZEROS[MOST_COLUMNS * VL] = {0};
+static const float ZEROS[WIDEST_TILE] = {0};
 
 // The first `count` < VL elements of v.
 template <class T> static INLINE void store_partial(T *p, vf v, int64_t count) {

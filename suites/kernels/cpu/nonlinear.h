@@ -60,7 +60,9 @@ template <int N, int KIND> static INLINE void nonlinear(vf *v, const vf *thresho
     Each<N>::run([&](int i) UNROLLED { r[i] = absolute(v[i]); });
     Each<N>::run([&](int i) UNROLLED { r[i] = r[i] - threshold[i]; });
     Each<N>::run([&](int i) UNROLLED { r[i] = max2(k.zero, r[i]); });
-    Each<N>::run([&](int i) UNROLLED { v[i] = KIND == SMOOTH ? p[i] * r[i] : with_sign(r[i] * k.soft, v[i]); });
+    // The sign of 0 is 0: it matters where a threshold is negative.
+    if (KIND == SOFT) Each<N>::run([&](int i) UNROLLED { r[i] = (vf)((vi)(r[i] * k.soft) & (v[i] != k.zero)); });
+    Each<N>::run([&](int i) UNROLLED { v[i] = KIND == SMOOTH ? p[i] * r[i] : with_sign(r[i], v[i]); });
 }
 
 // Backward for one vector. w: argument of the threshold function; gu: gradient of its result; constants
@@ -71,6 +73,7 @@ static INLINE vf nonlinear_backward(vf w, vf gu, vf threshold, vf *g_threshold, 
     vi above = d > k.zero;
     vi flip = ~(vi)w & splat_int((int32_t)0x80000000u);  // the sign of -w
     if (KIND == SOFT) {
+        above &= w != k.zero;
         *g_threshold = (vf)(((vi)gu ^ flip) & above);
         return (vf)((vi)gu & (above | (w != w))) + (w - w);  // a NaN or infinity in w must come through
     }

@@ -28,6 +28,7 @@ struct Geometry {
 enum ThresholdMode { RAW = 0, ABSOLUTE = 1, CLAMPED = 2 };
 
 static const int MAX_LEVELS = 8;
+static const int WIDEST_TILE = 128;  // floats
 
 struct Levels {
     int count;
@@ -129,12 +130,13 @@ static inline bool plan_strided(Plan *plan) {
     int64_t tile = g.tile;
     if (!tile) {
         tile = 8192 / plan->length;
-        if (tile > 128) tile = 128;
+        if (tile > WIDEST_TILE) tile = WIDEST_TILE;
         if (tile < 64 && plan->length >= 512) tile = 64;
         if (plan->length * tile > 131072) tile = 32;
         if (tile > (g.inner + VL - 1) / VL * VL) tile = (g.inner + VL - 1) / VL * VL;
         if (tile < VL) tile = VL;
     }
+    if (tile > WIDEST_TILE) tile = WIDEST_TILE;
     plan->tile = tile;
     plan->tiles = (g.inner + tile - 1) / tile;
     plan->units = g.outer * g.blocks * plan->tiles;
@@ -149,12 +151,13 @@ static inline bool plan_rows(Plan *plan) {
     const Geometry &g = plan->g;
     int64_t rows = g.outer * g.blocks, vectors = plan->length > VL ? plan->length / VL : 1;
     plan->tile = plan->length;
-    plan->batch = 16 * VL / plan->length;
-    if (plan->batch < 1) plan->batch = 1;
     plan->tiles = 1;
-    plan->units = (rows + plan->batch - 1) / plan->batch;
     lay_out(&plan->levels, vectors, 8, 16, false, VL, 0);
     lay_out(&plan->backward, vectors, VL == 16 ? 8 : 4, 16, false, VL, 0);
+    // Several rows at a time only where each is done in registers.
+    plan->batch = 16 * VL / plan->length;
+    if (plan->batch < 1 || plan->levels.count > 1 || plan->backward.count > 1) plan->batch = 1;
+    plan->units = (rows + plan->batch - 1) / plan->batch;
     plan->scratch_floats = (plan->length * plan->batch + VL - 1) / VL * VL + VL;
     plan->plain = g.dtype == FLOAT32 && g.n1 == g.p1 && g.n2 == g.p2 && g.n2_last == g.p2 && g.m1 == g.p1 &&
                   g.m2 == g.p2 && g.m2_last == g.p2 && !g.residual && (g.p1 == 1 || (g.x1 == g.p2 && g.y1 == g.p2)) &&

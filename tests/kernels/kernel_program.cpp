@@ -1,0 +1,211 @@
+// The kernels' own test program: many geometries against sums in double. Built by the sanitizer, instruction set
+// and aarch64 lanes, where no Python can follow. Buffers are exactly as large as the geometry says, so that a
+// sanitizer sees every read or write beyond them. Prints one line per failure; exit status 1 if there was any.
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <vector>
+
+#include "backward.cpp"
+#define pool pool_forward
+#include "forward.cpp"
+#undef pool
+
+static uint64_t state = 1;
+static double uniform() {  // -1 .. 1
+    state = state * 6364136223846793005ull + 1442695040888963407ull;
+    return (double)(int64_t)(state >> 11) / (double)(1ll << 52) - 1.0;
+}
+static int64_t below(int64_t n) {
+    state = state * 6364136223846793005ull + 1442695040888963407ull;
+    return (int64_t)((state >> 33) % (uint64_t)n);
+}
+
+struct Tensor {
+    float *data;  // malloc'd to the last byte
+    size_t count;
+    explicit Tensor(size_t n) : data((float *)malloc(n * sizeof(float))), count(n) {
+        for (size_t i = 0; i < n; i++) data[i] = (float)(2 * uniform());
+    }
+    ~Tensor() { free(data); }
+};
+
+static void transform(std::vector<double> &v) {
+    for (size_t h = 1; h < v.size(); h *= 2)
+        for (size_t i = 0; i < v.size(); i++)
+            if (!(i & h)) {
+                double a = v[i], b = v[i + h];
+                v[i] = a + b;
+                v[i + h] = a - b;
+            }
+}
+
+struct Answer {
+    std::vector<double> y, gx, gt, gs;
+    bool smooth_here;  // no coefficient within rounding of its threshold, where gradients jump
+};
+
+static double effective(const Geometry &g, double t) {
+    return g.threshold_mode == ABSOLUTE ? fabs(t) : g.threshold_mode == CLAMPED ? (t > 0 ? t : 0) : t;
+}
+
+// The layer and its gradients, place by place.
+static Answer expected(const Geometry &g, const double *factor, const Tensor &x, const Tensor &gy, size_t y_count,
+                       const std::vector<float> &threshold, const float *scale) {
+    const int64_t length = g.p1 * g.p2, inner = g.kind == STRIDED ? g.inner : 1;
+    Answer a;
+    a.y.assign(y_count, 0);
+    a.gx.assign(x.count, 0);
+    a.gt.assign(length, 0);
+    a.gs.assign(length, 0);
+    a.smooth_here = true;
+    for (int64_t o = 0; o < g.outer; o++)
+        for (int64_t b = 0; b < g.blocks; b++)
+            for (int64_t e = 0; e < inner; e++) {
+                const bool last = b == g.blocks - 1;
+                const int64_t n2 = last ? g.n2_last : g.n2, m2 = last ? g.m2_last : g.m2;
+                const int64_t x0 = o * g.x_outer + b * g.x_block + e, y0 = o * g.y_outer + b * g.y_block + e;
+                std::vector<double> v(length, 0), u(length), gu(length, 0), gv(length);
+                for (int64_t k = 0; k < length; k++) {
+                    int64_t at = valid_offset(k, g.p2, g.n1, n2, g.x1, g.x2);
+                    if (at >= 0) v[k] = x.data[x0 + at];
+                    at = valid_offset(k, g.p2, g.m1, m2, g.y1, g.y2);
+                    if (at >= 0) gu[k] = gy.data[y0 + at];
+                }
+                transform(v);
+                transform(gu);
+                for (int64_t k = 0; k < length; k++) {
+                    v[k] *= factor[0];
+                    gu[k] *= factor[1];
+                    const double t = effective(g, threshold[k]), s = scale ? scale[k] : 1, w = v[k] * s;
+                    const double rest = fabs(w) > t ? fabs(w) - t : 0, open = fabs(w) > t ? 1 : 0;
+                    const double sign = w > 0 ? 1 : w < 0 ? -1 : 0, h = tanh(w);
+                    double slope;
+                    if (fabs(fabs(w) - t) < 1e-5 * (1 + fabs(w)) || fabs(w) < 1e-5) a.smooth_here = false;
+                    if (g.keep_first && k == 0) {
+                        u[k] = v[k];
+                        gv[k] = gu[k];
+                        continue;
+                    }
+                    u[k] = g.nonlinearity == SMOOTH ? h * rest : sign * rest;
+                    slope = g.nonlinearity == SMOOTH ? (1 - h * h) * rest + fabs(h) * open : open;
+                    gv[k] = gu[k] * slope * s;
+                    double by_t = -gu[k] * (g.nonlinearity == SMOOTH ? h : sign) * open;
+                    if (g.threshold_mode == ABSOLUTE) by_t *= threshold[k] > 0 ? 1 : threshold[k] < 0 ? -1 : 0;
+                    if (g.threshold_mode == CLAMPED) by_t *= threshold[k] > 0 ? 1 : 0;
+                    a.gt[k] += by_t;
+                    a.gs[k] += gu[k] * slope * v[k];
+                }
+                transform(u);
+                transform(gv);
+                for (int64_t k = 0; k < length; k++) {
+                    const int64_t from = valid_offset(k, g.p2, g.n1, n2, g.x1, g.x2);
+                    const int64_t to = valid_offset(k, g.p2, g.m1, m2, g.y1, g.y2);
+                    const double plus = g.residual && from >= 0 ? x.data[x0 + from] : 0;
+                    if (to >= 0) a.y[y0 + to] = u[k] * factor[1] + plus;
+                    if (from >= 0)
+                        a.gx[x0 + from] = gv[k] * factor[0] + (g.residual && to >= 0 ? gy.data[y0 + to] : 0);
+                }
+            }
+    return a;
+}
+
+static int failures = 0, checked = 0;
+
+static void compare(const char *what, const Geometry &g, const float *got, const std::vector<double> &want) {
+    double worst = 0, size = 1;
+    for (double w : want) size = fabs(w) > size ? fabs(w) : size;
+    for (size_t i = 0; i < want.size(); i++) {
+        double error = fabs(got[i] - want[i]);
+        if (!(error <= worst)) worst = error;  // a NaN stays
+    }
+    checked++;
+    if (!(worst <= 1e-5 * size)) {
+        failures++;
+        printf("%s off by %g of %g: kind %d length %dx%d outer %d blocks %d inner %d valid %dx%d to %dx%d\n", what, worst,
+               size, (int)g.kind, (int)g.p1, (int)g.p2, (int)g.outer, (int)g.blocks, (int)g.inner, (int)g.n1, (int)g.n2,
+               (int)g.m1, (int)g.m2);
+    }
+}
+
+static void check(Geometry g, int threads) {
+    const int64_t length = g.p1 * g.p2;
+    const double root = sqrt((double)length), choices[3][2] = {{1 / root, 1 / root}, {1.0 / (double)length, 1}, {1, 1.0 / (double)length}};
+    const double *factor = choices[below(3)];
+    Plan *plan = plan_make((const int64_t *)&g, factor, 0);
+    if (!plan) {
+        printf("no plan\n");
+        failures++;
+        return;
+    }
+    Tensor x(plan->x_extent), gy(plan->y_extent), y(plan->y_extent), gx(plan->x_extent);
+    std::vector<float> threshold(length), scale(length), gt(length), gs(length);
+    // A negative soft threshold jumps at 0, where float32 and double fall on different sides.
+    for (float &t : threshold) t = (float)(0.3 * (g.nonlinearity == SOFT ? fabs(uniform()) : uniform()));
+    for (float &s : scale) s = (float)(1.5 * uniform());
+    const float *s = below(2) ? scale.data() : 0;
+    Answer want = expected(g, factor, x, gy, y.count, threshold, s);
+    memset(y.data, 0, y.count * sizeof(float));
+    memset(gx.data, 0, gx.count * sizeof(float));
+    if (wht_forward(plan, x.data, y.data, threshold.data(), s, threads)) failures++;
+    compare("forward", g, y.data, want.y);
+    if (wht_backward(plan, x.data, gy.data, gx.data, threshold.data(), s, gt.data(), s ? gs.data() : 0, threads)) failures++;
+    if (want.smooth_here) {
+        compare("gradient of x", g, gx.data, want.gx);
+        compare("gradient of the threshold", g, gt.data(), want.gt);
+        if (s) compare("gradient of the scale", g, gs.data(), want.gs);
+    }
+    plan_free(plan);
+}
+
+int main(int argc, char **argv) {
+    const int rounds = argc > 1 ? atoi(argv[1]) : 200, threads = argc > 2 ? atoi(argv[2]) : 3;
+    const int64_t longest = argc > 3 ? atoi(argv[3]) : 1024;
+    for (int i = 0; i < rounds; i++) {
+        Geometry g = {};
+        g.kind = below(2);
+        g.nonlinearity = below(2);
+        g.threshold_mode = below(3);
+        g.keep_first = below(2);
+        g.outer = 1 + below(3);
+        g.blocks = 1;
+        g.past_cache_bytes = below(2) ? 0 : 1 << 30;
+        g.p1 = below(2) ? 1 : 2ll << below(4);
+        g.p2 = 2ll << below(6);
+        while (g.p1 * g.p2 * 2 <= longest && below(3)) g.p2 *= 2;
+        g.n1 = g.m1 = g.p1 - below(g.p1 / 2 + 1) % g.p1;
+        g.n2 = g.m2 = below(2) ? g.p2 : 1 + below(g.p2);
+        if (g.p1 == 1 && below(2)) g.m2 = 1 + below(g.p2);
+        g.residual = g.m2 == g.n2 && below(2);
+        g.n2_last = g.n2;
+        g.m2_last = g.m2;
+        if (g.kind == STRIDED) {
+            g.inner = below(2) ? 1 + below(20) : 16 * (1 + below(12));
+            const int64_t gap = below(2) ? 0 : below(5);
+            g.x2 = g.y2 = g.inner + gap;
+        } else {
+            g.inner = 1;
+            g.x2 = g.y2 = 1;
+        }
+        g.x1 = g.x2 * g.n2;
+        g.y1 = g.y2 * g.m2;
+        g.x_outer = g.x1 * g.n1;
+        g.y_outer = g.y1 * g.m1;
+        if (g.p1 == 1 && below(2)) {  // blocks along the axis, the last one not full
+            g.blocks = 2 + below(3);
+            g.n1 = g.m1 = 1;
+            g.n2 = g.m2 = g.p2;
+            g.n2_last = 1 + below(g.p2);
+            g.m2_last = g.residual ? g.n2_last : 1 + below(g.p2);
+            g.x_block = g.x2 * g.p2;
+            g.y_block = g.y2 * g.p2;
+            g.x_outer = g.x_block * (g.blocks - 1) + g.x2 * g.n2_last;
+            g.y_outer = g.y_block * (g.blocks - 1) + g.y2 * g.m2_last;
+        }
+        check(g, threads);
+    }
+    printf("%d comparisons, %d failures, %d-byte vectors\n", checked, failures, wht_vector_bytes());
+    return failures != 0;
+}
