@@ -1,13 +1,26 @@
 """Hadamard and Walsh matrices, built once for each size, order, dtype, device and scale."""
 
 import functools
-from typing import Tuple
+from typing import Any, Callable, Tuple, TypeVar, cast
 
 import torch
 
 from suites.layers.choices import check_choice
 
+Function = TypeVar("Function", bound=Callable[..., Any])
+
 ORDERS = ("natural", "sequency")
+
+
+def constant_in_graphs(cached: Function) -> Function:
+    """Let ``torch.compile`` take the result as a constant: else it traces past the cache and builds it in each call."""
+    @functools.wraps(cached)
+    def call(*arguments: Any) -> Any:
+        return cached(*arguments)
+
+    del call.__wrapped__
+    mark = getattr(getattr(torch, "compiler", None), "assume_constant_result", None)
+    return cast(Function, call if mark is None else mark(call))
 
 
 def is_power_of_two(value: int) -> bool:
@@ -37,6 +50,7 @@ def _sequency_rows(size: int) -> Tuple[int, ...]:
     return tuple(rows)
 
 
+@constant_in_graphs
 @functools.lru_cache(maxsize=64)
 def sequency_permutation(size: int, device: torch.device) -> torch.Tensor:
     """Return ``p`` with row ``p[k]`` of the natural-order matrix having exactly ``k`` sign changes.
@@ -49,6 +63,7 @@ def sequency_permutation(size: int, device: torch.device) -> torch.Tensor:
         return torch.tensor(_sequency_rows(size), dtype=torch.int64, device=device)
 
 
+@constant_in_graphs
 @functools.lru_cache(maxsize=64)
 def natural_places(size: int, device: torch.device) -> torch.Tensor:
     """Return ``q`` so that ``table[q]`` puts a table sorted by sequency into natural order; shared, do not write."""
@@ -56,6 +71,7 @@ def natural_places(size: int, device: torch.device) -> torch.Tensor:
         return sequency_permutation(size, device).argsort()
 
 
+@constant_in_graphs
 @functools.lru_cache(maxsize=64)
 def shared_matrix(size: int, order: str, dtype: torch.dtype, device: torch.device,
                   scale: float = 1.0) -> torch.Tensor:

@@ -68,3 +68,17 @@ def test_one_image_of_a_batch_does_not_depend_on_the_others(name):
     with torch.no_grad():
         assert torch.allclose(layer(x)[1:2], layer(x[1:2]), atol=1e-5)
         assert layer(x[:0]).shape[0] == 0
+
+
+@pytest.mark.skipif(not hasattr(torch, "compile"), reason="this torch has no compiler")
+@pytest.mark.parametrize("name", ["WHT 1-D two-stage", "squeeze-excite", "MF depthwise sum"])
+def test_compiled_layers_are_one_graph_that_takes_its_matrices_as_they_are(name):
+    torch.manual_seed(3)
+    layer = LAYERS[name]()
+    x = torch.randn(2, 48, 7, 7)
+    torch._dynamo.reset()
+    compiled = torch.compile(layer, backend="eager", fullgraph=True)
+    assert torch.equal(compiled(x), layer(x))
+    torch._dynamo.reset()
+    graphs = torch._dynamo.explain(layer)(x).graphs
+    assert not [node for graph in graphs for node in graph.graph.nodes if "cat" in str(node.target)]
