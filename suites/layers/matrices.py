@@ -13,7 +13,7 @@ ORDERS = ("natural", "sequency")
 
 
 def constant_in_graphs(cached: Function) -> Function:
-    """Let ``torch.compile`` take the result as a constant: else it traces past the cache, building it in each call."""
+    """Let ``torch.compile`` take the result as a constant, or it would trace past the cache and build it per call."""
     @functools.wraps(cached)
     def call(*arguments: Any) -> Any:
         return cached(*arguments)
