@@ -16,6 +16,8 @@ import struct
 import subprocess
 import sys
 import tempfile
+from contextlib import closing
+from multiprocessing.pool import ThreadPool
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
@@ -123,7 +125,8 @@ def kernels(arch: int, quick: bool) -> Iterator[Kernel]:
         for options in (work.Options((1,), (1024,), "soft", "abs", True, True),
                         work.Options((1,), (1024,), "smooth", "clamp", True, False, "forward")):
             for backward in (False, True):
-                yield planned("all options", (10, 1024, 32, 32), options, arch, backward, True, last=last)
+                yield planned("every option, " + options.nonlinearity, (10, 1024, 32, 32), options, arch, backward,
+                              True, last=last)
 
 
 class Assembler:
@@ -166,17 +169,20 @@ def faults(kernel: Kernel, usage: Usage, arch: int) -> List[str]:
 
 def check(nvrtc: Any, target: int, assembler: Assembler, arch: int, quick: bool) -> List[str]:
     """Compile every kernel to PTX for ``target`` and to machine code for ``arch``; return the faults."""
-    text, broken, count = source.read(), [], 0
-    for kernel in kernels(arch, quick):
-        ptx = nvrtc.ptx(text, target, kernel.macros)
-        used, _ = assembler.run(ptx, arch)
-        usage, count = used[kernel.name], count + 1
+    text, broken, made = source.read(), [], list(kernels(arch, quick))
+
+    def build(kernel: Kernel) -> Usage:
+        return assembler.run(nvrtc.ptx(text, target, kernel.macros), arch)[0][kernel.name]
+
+    with closing(ThreadPool(os.cpu_count() or 1)) as pool:
+        usages = pool.map(build, made)
+    for kernel, usage in zip(made, usages):
         wrong = faults(kernel, usage, arch)
         broken += ["sm_{} {}: {}".format(arch, kernel.title, fault) for fault in wrong]
         print("{:>12} sm_{} {:<45} {:3} threads x {:3} registers, {:5} B shared, {} B spilled{}".format(
             nvrtc.name, arch, kernel.title, kernel.form.threads, usage.registers, usage.shared_bytes,
             usage.spill_bytes, "  BROKEN" if wrong else ""))
-    print("{} for sm_{}: {} kernels, {} broken limits".format(nvrtc.name, arch, count, len(broken)))
+    print("{} for sm_{}: {} kernels, {} broken limits".format(nvrtc.name, arch, len(made), len(broken)))
     return broken
 
 

@@ -82,6 +82,8 @@ def choose(work: Work, backward: bool, arch: int, multiprocessors: int) -> Geome
         return (_ROWS_BACKWARD if backward else _ROWS_FORWARD).get(n, Geometry(32, 32, 1, 4, 1, 1))
     if n <= 5:
         form = Geometry(1 << n, 1, 128, 1, 1, 4)
+    elif n == 10 and not backward and WIDE_ARCH <= arch < 80:
+        form = Geometry(32, 32, 8, 1, 1, 2)  # with every option on, 64 registers do not do there
     elif n == 12 and not backward and arch >= WIDE_ARCH:
         form = Geometry(64, 64, 8, 1, 4, 1)
     elif n == 12 and backward and arch >= WIDE_ARCH:
