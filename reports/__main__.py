@@ -11,7 +11,7 @@ from reports.figures import all_figures
 from reports.markdown import markdown
 from reports.page import render_page
 from reports.page_data import all_traces, page_data
-from reports.publication import make_figures
+from reports.publication import MOST, make_figures
 from reports.published import PublishedError
 from reports.tables import energy_csv, memory_csv, published_csv, samples_csv, speed_csv
 from reports.terminal import print_report
@@ -30,7 +30,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         wanted = arguments.format
         written: List[str] = []
         if wanted != "terminal":
-            written = write_report(runs[0], data, out, wanted, not arguments.no_figures)
+            most = 0 if arguments.no_figures else sys.maxsize if arguments.all_figures else MOST
+            written = write_report(runs[0], data, out, wanted, most)
         if wanted in ("terminal", "all"):
             page = os.path.join(out, "report.html")
             print_report(data, os.path.relpath(page) if page in written else None)
@@ -50,7 +51,10 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--format", choices=FORMATS, default="all", help="what to make (default: all)")
     found.add_argument("--out", metavar="DIR", help="where to write (default: the run's own folder; for several "
                                                     "runs a folder 'side-by-side' beside the first)")
-    found.add_argument("--no-figures", action="store_true", help="write no figures")
+    figures = found.add_mutually_exclusive_group()
+    figures.add_argument("--no-figures", action="store_true", help="write no figures")
+    figures.add_argument("--all-figures", action="store_true", help="figures for papers of every comparison, not "
+                                                                    "only of the first {}".format(MOST))
     return found
 
 
@@ -61,8 +65,11 @@ def default_folder(runs: Sequence[Run]) -> str:
     return os.path.join(os.path.dirname(os.path.abspath(runs[0].folder)), "side-by-side")
 
 
-def write_report(run: Run, data: Dict[str, Any], out: str, wanted: str, figures: bool) -> List[str]:
-    """Write the files of format ``wanted`` below ``out``; return their paths, the page first where there is one."""
+def write_report(run: Run, data: Dict[str, Any], out: str, wanted: str, figures: int) -> List[str]:
+    """Write the files of format ``wanted`` below ``out``; return their paths, the page first where there is one.
+
+    ``figures`` is the number of comparisons to draw for papers; 0 writes no figures at all.
+    """
     written = []
     if wanted in ("html", "all"):
         written.append(write(out, "report.html", render_page(data)))
@@ -75,7 +82,7 @@ def write_report(run: Run, data: Dict[str, Any], out: str, wanted: str, figures:
         if figures:
             folder = os.path.join(out, "figures")
             written += [write(folder, name, svg) for name, svg in all_figures(data, all_traces(run, data))]
-            paths, absent = make_figures(data, folder)
+            paths, absent = make_figures(data, folder, figures)
             written += paths
             if absent:
                 sys.stderr.write(absent + "\n")

@@ -51,10 +51,8 @@ class Charts:
     def row(self, table: Dict[str, Any], row: Dict[str, Any]) -> str:
         """Return the interval plot of one row."""
         low, high = band_of(self.data["factor"], table["floor"] or 1.0)
-        label = "{}: {}{}".format(row["name"], row["state"], "" if not row["interval_text"] else ", {} {}".format(
-            row["speed_text"], row["interval_text"]))
         return interval_row(self.scale, 1.0, row["state"], row["ratio"], row["low"], row["high"],
-                            (1 + low / 100, 1 + high / 100), label)
+                            (1 + low / 100, 1 + high / 100))
 
     def close_axis(self) -> str:
         """Return the axis of the close calls, in percent."""
@@ -62,14 +60,13 @@ class Charts:
 
     def close_row(self, call: Dict[str, Any]) -> str:
         """Return the magnified interval of one close call."""
-        label = "{}: {}, {} {}".format(call["name"], call["state"], call["speed_text"], call["interval_text"])
         return interval_row(self.close_scale, 0.0, call["state"], call["percent"], call["low_percent"],
-                            call["high_percent"], call["band"], label)
+                            call["high_percent"], call["band"])
 
     def device_cell(self, cell: Dict[str, Any]) -> str:
         """Return the small interval plot of one rival in one run."""
-        return interval_row(self.device_scale, 1.0, cell["state"], cell["ratio"], cell["low"], cell["high"], None,
-                            "{} {}".format(cell["speed_text"], cell["interval_text"] or ""), 20)
+        return interval_row(self.device_scale, 1.0, cell["state"], cell["ratio"], cell["low"], cell["high"],
+                            height=20)
 
     def device_range_text(self) -> str:
         """Return the ends of the devices' axis in words."""
@@ -84,8 +81,7 @@ class Charts:
     @staticmethod
     def strip(table: Dict[str, Any], row: Dict[str, Any]) -> str:
         """Return the samples of one row."""
-        return strip(Linear(*table["range"]), row["dots"], row["state"],
-                     "{}: samples around {}".format(row["name"], row["median_text"]))
+        return strip(Linear(*table["range"]), row["dots"], row["state"])
 
     @staticmethod
     def panels(trace: Dict[str, Any]) -> str:

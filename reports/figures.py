@@ -49,7 +49,7 @@ def all_figures(data: Dict[str, Any], traces: List[Dict[str, Any]]) -> List[Tupl
     found += [("samples-{}.svg".format(slug(table["key"])), samples_figure(charts, table))
               for table in data["samples"]]
     found += [("trace-{}.svg".format(slug(trace["case"])), trace_figure(charts, trace)) for trace in traces]
-    found += [("crossover-{}-{}.svg".format(slug(sweep["axis"]), slug(sweep["baseline"])),
+    found += [("crossover-{}.svg".format(slug("-".join([sweep["name"], sweep["axis"], sweep["baseline"]]))),
                crossover_figure(charts, sweep)) for sweep in data["sweeps"]]
     if data["roofline"]:
         found.append(("roofline.svg", roofline_figure(charts)))
@@ -127,7 +127,8 @@ def trace_figure(charts: Charts, trace: Dict[str, Any]) -> str:
 
 def crossover_figure(charts: Charts, sweep: Dict[str, Any]) -> str:
     """Return time per call against the swept size."""
-    return _framed("Time per call (log) against {} (log)".format(sweep["axis"]), charts.crossover(sweep),
+    heading = "Time per call (log) against {} (log){}".format(sweep["axis"], sweep["name"] and ", " + sweep["name"])
+    return _framed(heading, charts.crossover(sweep),
                    LINES_HEIGHT, 64, charts.label_room(sweep), 620)
 
 

@@ -77,10 +77,11 @@ def page_json(data: Dict[str, Any]) -> Dict[str, Any]:
     kept = compact({key: data[key] for key in data if key not in ("samples", "words", "environment", "memory")})
     kept["memory_bytes"] = {
         row["case"]: {column["key"]: cell["bytes"] for column, cell in zip(table["columns"], row["cells"])
-                      if cell["bytes"] is not None} for table in data["memory"] for row in table["rows"]}
+                      if cell["bytes"] is not None} for table in data["memory"] if data["memory_in_page"]
+        for row in table["rows"]}
     for table in kept["tables"]:
         for row in table["rows"]:
-            for key in ("comparison", "sign", "memory_bytes", "memory_step_bytes", "layer"):
+            for key in ("comparison", "sign", "memory_bytes", "memory_step_bytes", "layer", "next_step", "images"):
                 row.pop(key, None)
     return json.loads(json.dumps(kept, allow_nan=False), parse_float=lambda text: float("{:.6g}".format(float(text))))
 

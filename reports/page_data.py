@@ -21,6 +21,7 @@ from reports.parts.comparisons import comparison_views
 from reports.published import CAUTION, Published, published_rows, read_published
 
 FORMAT = 1
+MEMORY_ROWS = 250   # a page with more rows leaves the five kinds of memory to tables/memory.csv
 
 WORDS = (
     ("faster, slower", "all launches agree, and the mean of their ratios lies beyond the practical factor and beyond "
@@ -54,6 +55,7 @@ def page_data(run: Run, published: Optional[Sequence[Published]] = None,
     drawn, existing = traces.traces(run, tables)
     # the strips of the main tables only: a second cache state would double the page
     main = [table for table in tables if table["main"]]
+    shown = samples.shown_tables(main)
     every = [main] + [[t for t in comparison_views(other) if t["main"]] for other in others]
     return cleaned({
         "format": FORMAT, "run": run.id, "suite": run.suite, "device": device,
@@ -66,7 +68,8 @@ def page_data(run: Run, published: Optional[Sequence[Published]] = None,
         "weakeners": weakeners.weakeners(run, tables, factor),
         "tables": tables,
         "close_calls": close_calls.close_calls(tables, factor),
-        "samples": samples.sample_tables(run, main),
+        "samples": samples.sample_tables(run, shown), "samples_left_out": len(main) - len(shown),
+        "memory_in_page": sum(len(table["rows"]) for table in tables) <= MEMORY_ROWS,
         "memory": _present(memory.memory_table(run, one) for one in run.comparisons),
         "energy": _present(energy.energy_table(run, one) for one in run.comparisons),
         "energy_reason": _energy_reason(run),

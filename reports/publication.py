@@ -23,6 +23,8 @@ RC = {"font.family": "DejaVu Sans", "font.size": 8, "axes.labelsize": 8, "xtick.
       "axes.linewidth": 0.6, "xtick.major.width": 0.6, "ytick.major.width": 0.6, "lines.linewidth": 1.2,
       "pdf.fonttype": 42, "ps.fonttype": 42, "svg.hashsalt": "report", "hatch.linewidth": 0.5,
       "axes.unicode_minus": True}
+MOST = 24                                                # comparisons; six files each take seconds on a small board
+LEFT = "Figures for papers were made of the first {} of {} comparisons: --all-figures makes the rest."
 ABSENT = "Figures for papers (PDF, PNG) were not made: matplotlib is not installed; make them from this folder on " \
          "any machine that has it."
 
@@ -39,17 +41,20 @@ class Bar(NamedTuple):
     published: bool = False
 
 
-def make_figures(data: Dict[str, Any], folder: str) -> Tuple[List[str], Optional[str]]:
-    """Write the figures of every main table below ``folder``; return their paths, or why there are none."""
+def make_figures(data: Dict[str, Any], folder: str, most: int = MOST) -> Tuple[List[str], Optional[str]]:
+    """Write the figures of the first ``most`` main tables below ``folder``.
+
+    Return their paths, and in one sentence why there are none or not all of them.
+    """
     try:
         import matplotlib
     except ImportError:
         return [], ABSENT
-    captions, paths = [], []  # type: List[str], List[str]
+    captions: List[str] = []
+    paths: List[str] = []
     os.makedirs(folder, exist_ok=True)
-    for table in data["tables"]:
-        if not table["main"]:
-            continue
+    tables = [table for table in data["tables"] if table["main"]]
+    for table in tables[:most]:
         for kind, bars, label, unit, caption in figures_of(data, table):
             name = "{}-{}".format(kind, slug(table["id"]))
             paths += draw(matplotlib, bars, label, unit, os.path.join(folder, name))
@@ -59,7 +64,7 @@ def make_figures(data: Dict[str, Any], folder: str) -> Tuple[List[str], Optional
         with open(path, "w", encoding="utf-8", newline="\n") as file:
             file.write("\n\n".join(captions) + "\n")
         paths.append(path)
-    return paths, None
+    return paths, None if len(tables) <= most else LEFT.format(most, len(tables))
 
 
 def figures_of(data: Dict[str, Any], table: Dict[str, Any]) -> List[Tuple[str, List[Bar], str, str, str]]:

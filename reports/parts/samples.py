@@ -7,6 +7,8 @@ from harness.record import Run
 from reports.numbers import count, quantile, seconds
 from reports.verdicts import all_samples
 
+ALL_ROWS = 150      # up to this many rows every one gets its strip
+MOST_TABLES = 12
 LIMIT = 2.0         # the widest axis ends at twice the median; what lies beyond is counted in words
 
 
@@ -21,6 +23,18 @@ def thin(ordered: Sequence[float], most: int) -> List[float]:
 def dots_per_row(rows: int) -> int:
     """Return how many dots a row gets, so that a page with many rows stays small."""
     return 160 if rows <= 40 else 64 if rows <= 120 else 32
+
+
+def shown_tables(tables: Sequence[Dict[str, Any]]) -> List[Dict[str, Any]]:
+    """Return the tables whose samples a page draws: all, or with many rows only those a doubt hangs on.
+
+    A doubt is a rival that cannot be told, or a machine that was unsteady; the CSV holds every sample anyway.
+    """
+    if sum(len(table["rows"]) for table in tables) <= ALL_ROWS:
+        return list(tables)
+    doubtful = [table for table in tables
+                if any(row["state"] == "cannot tell" or row["flags"] for row in table["rows"])]
+    return doubtful[:MOST_TABLES]
 
 
 def sample_tables(run: Run, tables: Sequence[Dict[str, Any]]) -> List[Dict[str, Any]]:

@@ -34,7 +34,7 @@ def headline(tables: Sequence[Dict[str, Any]], device: str) -> List[Part]:
             parts.append(Part("; "))
         parts.extend(_claim(hero, members, titles))
     left = sum(len(members) for _, members in groups[GROUPS:])
-    parts.append(Part("; {} more below.".format(count(left, "comparison")) if left else "."))
+    parts.append(Part("; {} below.".format(count(left, "more comparison")) if left else "."))
     return parts
 
 
@@ -66,15 +66,18 @@ def _groups(tables: Sequence[Dict[str, Any]]) -> List[Tuple[str, List[Dict[str, 
 def short_titles(tables: Sequence[Dict[str, Any]]) -> Dict[str, str]:
     """Return by table key the shortest part of its title that tells it apart from those of its baseline.
 
-    "1-D layer, 10x1024x8x8, channels-last" becomes "10x1024x8x8, channels-last"; a title without a comma,
-    or whose end another table shares, stays whole.
+    "1-D layer, 10x1024x8x8, channels-last" becomes "10x1024x8x8, channels-last", "1x1: 8 channels, 7x7" at
+    worst "8 channels, 7x7"; a title whose end another table shares stays whole.
     """
-    ends = {table["key"]: table["title"].split(", ", 1)[-1] for table in tables}
     found = {}
     for table in tables:
-        rivals = [other["key"] for other in tables if other["baseline"] == table["baseline"]]
-        alone = [ends[key] for key in rivals].count(ends[table["key"]]) == 1
-        found[table["key"]] = ends[table["key"]] if alone else table["title"]
+        rivals = [other["title"] for other in tables if other["baseline"] == table["baseline"]]
+        found[table["key"]] = table["title"]
+        for mark in (", ", ": "):
+            ends = [title.split(mark, 1)[-1] for title in rivals]
+            if ends.count(table["title"].split(mark, 1)[-1]) == 1:
+                found[table["key"]] = table["title"].split(mark, 1)[-1]
+                break
     return found
 
 
@@ -101,6 +104,8 @@ def _claim(hero: str, members: Sequence[Dict[str, Any]], titles: Dict[str, str])
 def _summed(rows: Sequence[Optional[Dict[str, Any]]]) -> str:
     """Return how the hero fares elsewhere when there are too many places to name."""
     states = ["not measured" if row is None else row["state"] for row in rows]
+    if set(states) <= {"faster"} or set(states) <= {"slower"}:
+        return " and {} in all {} more comparisons".format(states[0], len(rows))
     told = ["{} {}".format(states.count(state), state) for state in ORDER if state in states]
     return "; of {} more comparisons {}".format(len(rows), listing(told))
 

@@ -1,21 +1,38 @@
-"""Crossover data: time per call against the size that a suite sweeps (the case option ``sweep``)."""
+"""Crossover data: time per call against the size that a suite sweeps (the case options ``sweep...``)."""
 
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 from harness.plan import Case
 from harness.record import Run
 
 
-def sweep_of(case: Case) -> Optional[Tuple[str, float]]:
-    """Return (axis, value) from the option ``sweep = {"axis": ..., "value": ...}``, ``None`` without it."""
-    sweep = dict(case.options).get("sweep")
-    if not isinstance(sweep, dict) or "axis" not in sweep or "value" not in sweep:
+class Place(NamedTuple):
+    """Where a case stands in a sweep: ``name`` says what is kept, ``axis`` what changes, ``value`` how far."""
+
+    name: str
+    axis: str
+    value: float
+
+
+def sweep_of(case: Case) -> Optional[Place]:
+    """Return the place of ``case`` in its sweep, ``None`` if it is in none.
+
+    A suite gives the options ``sweep`` (what is kept), ``sweep_axis`` and ``sweep_value``, or in short
+    ``sweep = {"axis": ..., "value": ...}``.
+    """
+    options = dict(case.options)
+    sweep = options.get("sweep")
+    if isinstance(sweep, dict):
+        name, axis, value = "", sweep.get("axis"), sweep.get("value")
+    else:
+        name, axis, value = str(sweep or ""), options.get("sweep_axis"), options.get("sweep_value")
+    if not axis or not isinstance(value, (int, float)) or value <= 0:
         return None
-    return str(sweep["axis"]), float(sweep["value"])
+    return Place(name, str(axis), float(value))
 
 
 def sweeps(run: Run, tables: Sequence[Dict[str, Any]]) -> List[Dict[str, Any]]:
-    """Return one chart's data per swept axis and baseline: ``{"axis", "baseline", "series"}``.
+    """Return one chart's data per sweep, axis and baseline: ``{"name", "axis", "baseline", "series"}``.
 
     A series is ``{"name", "baseline", "points"}``, a point (value, median, P5, P95) in seconds.
     """
@@ -28,16 +45,16 @@ def sweeps(run: Run, tables: Sequence[Dict[str, Any]]) -> List[Dict[str, Any]]:
             place = sweep_of(cases[row["case"]])
             if place is None or row["median_s"] is None:
                 continue
-            axis, value = place
-            chart = next((c for c in charts if c["axis"] == axis and c["baseline"] == table["baseline"]), None)
+            key = (place.name, place.axis, table["baseline"])
+            chart = next((c for c in charts if (c["name"], c["axis"], c["baseline"]) == key), None)
             if chart is None:
-                chart = {"axis": axis, "baseline": table["baseline"], "series": []}
+                chart = {"name": place.name, "axis": place.axis, "baseline": table["baseline"], "series": []}
                 charts.append(chart)
             series = next((s for s in chart["series"] if s["name"] == row["name"]), None)
             if series is None:
                 series = {"name": row["name"], "baseline": row["baseline"], "points": []}
                 chart["series"].append(series)
-            series["points"].append([value, row["median_s"], row["p5_s"], row["p95_s"]])
+            series["points"].append([place.value, row["median_s"], row["p5_s"], row["p95_s"]])
     for chart in charts:
         for series in chart["series"]:
             series["points"].sort()

@@ -103,12 +103,12 @@ def _lock_command(run: Run) -> Optional[str]:
 
 def _unlocked(run: Run) -> Optional[Dict[str, Any]]:
     clocks = run.environment.get("clocks") or {}
-    locked = clocks.get("locked")
-    if locked is None or locked is True or (isinstance(locked, dict) and all(locked.values())):
+    parts = [part for part in ("cpu", "gpu") if clocks.get(part + "_locked") is False]
+    if not parts or clocks.get("locked_for_run") is True:
         return None
-    governor = clocks.get("governor")
-    return weakener("Clocks were not locked{}.".format(
-        " (governor {})".format(governor) if isinstance(governor, str) else ""), "lock them", _lock_command(run))
+    told = ["{}{}".format(part.upper(), " (governor {})".format(clocks[part + "_governor"])
+                          if clocks.get(part + "_governor") else "") for part in parts]
+    return weakener("Clocks were not locked: {}.".format(listing(told)), "lock them", _lock_command(run))
 
 
 def _swap(run: Run) -> Optional[Dict[str, Any]]:

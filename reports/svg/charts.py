@@ -20,7 +20,7 @@ def state_class(state: str) -> str:
 
 
 def interval_row(scale: Linear, middle: float, state: str, ratio: Optional[float], low: Optional[float],
-                 high: Optional[float], band: Optional[Tuple[float, float]] = None, label: str = "",
+                 high: Optional[float], band: Optional[Tuple[float, float]] = None,
                  height: float = ROW_HEIGHT) -> str:
     """Return one row: band of indifference, line of no difference at ``middle``, stem, whisker and dot.
 
@@ -47,7 +47,7 @@ def interval_row(scale: Linear, middle: float, state: str, ratio: Optional[float
                         parts.append(line(percent(end), half - 4, percent(end), half + 4, "whisker " + name))
         parts.append(element("circle", cx=spot, cy=half, r=4, class_="dot {}{}".format(
             name, " hollow" if state in HOLLOW else "")))
-    return chart(parts, height, "interval", label)
+    return chart(parts, height, "interval", "")
 
 
 def interval_axis(scale: Linear, ticks: Sequence[Tuple[float, str]], height: float = AXIS_HEIGHT) -> str:
@@ -55,4 +55,4 @@ def interval_axis(scale: Linear, ticks: Sequence[Tuple[float, str]], height: flo
     parts = [text(label, percent(scale(value)), height - 4, "tick", "middle") for value, label in ticks]
     parts.append(text("\u2190 slower", "0%", height - 19, "tick", "start", dx=-12))
     parts.append(text("faster \u2192", "100%", height - 19, "tick", "end", dx=12))
-    return chart(parts, height, "axis", "axis: slower to the left, faster to the right")
+    return chart(parts, height, "axis", "")

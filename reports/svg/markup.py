@@ -41,9 +41,12 @@ def line(x1: Any, y1: float, x2: Any, y2: float, class_: str, **attributes: Any)
 
 
 def chart(content: Iterable[str], height: float, class_: str, label: str, **attributes: Any) -> str:
-    """Return a chart as wide as its box: x in percent, y in pixels, ``label`` for screen readers."""
-    return element("svg", content, class_=class_, width="100%", height=height, role="img",
-                   aria_label=label, **attributes)
+    """Return a chart as wide as its box: x in percent, y in pixels, ``label`` for screen readers.
+
+    A chart without a label is hidden from them: what it shows stands in the cells beside it.
+    """
+    said = {"role": "img", "aria_label": label} if label else {"aria_hidden": "true"}
+    return element("svg", content, class_=class_, width="100%", height=height, **dict(attributes, **said))
 
 
 def stretched(path: str, height: float, class_: str, y: float = 0) -> str:

@@ -26,11 +26,11 @@ def dots(scale: Linear, values: Sequence[float], height: float) -> str:
     return "".join(path).replace(" -", "-")
 
 
-def strip(scale: Linear, values: Sequence[float], state: str, label: str, height: float = STRIP_HEIGHT) -> str:
+def strip(scale: Linear, values: Sequence[float], state: str, height: float = STRIP_HEIGHT) -> str:
     """Return the strip of one row; ``values`` are ratios to the row's median."""
     middle = percent(scale(1.0))
     return chart([stretched(dots(scale, values, height), height, "sample " + state_class(state)),
-                  line(middle, 3, middle, height - 3, "median")], height, "strip", label)
+                  line(middle, 3, middle, height - 3, "median")], height, "strip", "")
 
 
 def strip_axis(scale: Linear, ticks: Sequence[float], height: float = 18) -> str:
@@ -40,4 +40,4 @@ def strip_axis(scale: Linear, ticks: Sequence[float], height: float = 18) -> str
         share = round((value - 1) * 100)
         label = "median" if share == 0 else "{}{}\u202f%".format("+" if share > 0 else "\u2212", abs(share))
         parts.append(text(label, percent(scale(value)), height - 4, "tick", "middle"))
-    return chart(parts, height, "axis", "axis: difference from the row's own median")
+    return chart(parts, height, "axis", "")

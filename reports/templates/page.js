@@ -113,6 +113,13 @@
   window.addEventListener("hashchange", fromHash);
   fromHash();
 
+  // On a phone the style takes tables apart, and browsers then forget that they are tables.
+  [["table", "table"], ["thead,tbody", "rowgroup"], ["tr", "row"], ["td", "cell"], ["thead th", "columnheader"],
+    ["tbody th", "rowheader"]].forEach(function (pair) {
+    all(pair[0].split(",").map(function (tag) { return pair[0] === "table" ? tag : "table " + tag; }).join(","))
+      .forEach(function (e) { e.setAttribute("role", pair[1]); });
+  });
+
   // Sorting: by the full value, missing values last both ways.
   all("table.cmp").forEach(function (table) {
     all("th[data-sort]", table).forEach(function (head) {

@@ -18,7 +18,8 @@ NANO = {
     "python": {"version": "3.6.9"},
     "torch": {"version": "1.10.0", "cuda": "10.2"},
     "git": {"commit": "0123456789abcdef", "dirty": False},
-    "clocks": {"power_mode": "MAXN", "governor": "schedutil", "locked": True},
+    "clocks": {"power_mode": "MAXN", "cpu_governor": "schedutil", "cpu_locked": True, "gpu_locked": True,
+               "locked": True, "locked_for_run": True},
     "meters": [
         {"name": "tegrastats", "quantity": "power", "available": True, "chosen": True, "reason": None,
          "remedy": None},
@@ -231,7 +232,8 @@ def sweep_run(folder):
     comparisons = []
     for size in sizes:
         one = comparison("c{}".format(size), "{} channels".format(size), "Conv 3x3", rivals, (10, size, 32, 32),
-                         device="cuda", options=(("sweep", {"axis": "channels", "value": size}),))
+                         device="cuda", options=(("sweep", "3x3, batch 10"), ("sweep_axis", "channels"),
+                                                 ("sweep_value", size)))
         comparisons.append(one)
     environment = dict(NANO, roof={"flops_per_s": 236e9, "bytes_per_s": 20.5e9})
     build = RecordBuilder(folder, comparisons, "sweep", settings={"device": "cuda", "launches": 1},
@@ -284,7 +286,8 @@ def broken_run(folder):
     first = comparison("crash", "A crash", "conv3x3", ("fwht fused", "fwht torch"))
     second = comparison("killed", "A kill", "conv3x3", ("fwht fused", "fwht torch"))
     build = RecordBuilder(folder, [first, second], settings={"quick": True, "launches": 1}, environment=dict(
-        NANO, git={"commit": "0123", "dirty": True}, clocks={"locked": False, "governor": "schedutil"}))
+        NANO, git={"commit": "0123", "dirty": True}, clocks={"cpu_locked": False, "gpu_locked": None, "locked": False,
+                                                    "cpu_governor": "schedutil"}))
     build.unit("verify", "crash", status="failed", reason="the worker crashed: Segmentation fault")
     build.unit("time", "crash", launch=1, status="failed", reason="the baseline not measured, since its check failed")
     build.verify("killed", unchecked=["fwht-fused"])

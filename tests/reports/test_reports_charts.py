@@ -29,7 +29,7 @@ def place(one, key):
 
 
 def test_the_dot_and_the_whisker_sit_where_the_scale_says():
-    root = parse(interval_row(SCALE, 1.0, "faster", 1.83, 1.5, 2.2, (1 / 1.02, 1.02), "row"))
+    root = parse(interval_row(SCALE, 1.0, "faster", 1.83, 1.5, 2.2, (1 / 1.02, 1.02)))
     dot = by_class(root, "dot")[0]
     assert place(dot, "cx") == pytest.approx(SCALE(1.83), abs=0.006)
     whisker = by_class(root, "whisker")[0]
@@ -94,7 +94,7 @@ def test_every_dot_of_a_strip_sits_at_its_value():
 
 def test_the_median_of_a_strip_is_marked():
     scale = Linear(0.8, 1.6)
-    assert place(by_class(parse(strip(scale, [1.0], "faster", "s")), "median")[0], "x1") == pytest.approx(25)
+    assert place(by_class(parse(strip(scale, [1.0], "faster")), "median")[0], "x1") == pytest.approx(25)
 
 
 def panel_root(**more):
@@ -211,7 +211,11 @@ def test_a_sweep_becomes_one_line_per_layer(data, runs):
     assert sweep["axis"] == "channels"
     assert [one["name"] for one in sweep["series"]] == ["Conv 3x3", "WHT fused", "DCT fused", "WHT torch"]
     assert [point[0] for point in sweep["series"][0]["points"]] == [8, 16, 32, 64, 128, 256, 512, 1024]
-    assert sweep_of(runs["nano"].comparisons[0].baseline) is None
+    baseline = runs["nano"].comparisons[0].baseline
+    assert sweep_of(baseline) is None
+    assert sweep_of(baseline._replace(options=(("sweep", {"axis": "channels", "value": 64}),))) == (
+        "", "channels", 64.0)
+    assert sweep_of(baseline._replace(options=(("sweep", "x"), ("sweep_axis", "n"), ("sweep_value", 0)))) is None
     assert data["nano"]["sweeps"] == []
 
 

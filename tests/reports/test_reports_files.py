@@ -154,7 +154,7 @@ def test_every_chart_of_the_page_is_a_figure_too(runs, data):
     assert len([name for name in names if name.startswith("speed-")]) == 3
     assert len([name for name in names if name.startswith("samples-")]) == 3
     assert len([name for name in names if name.startswith("trace-")]) == 17
-    assert {"crossover-channels-conv-3x3.svg", "roofline.svg"} <= set(figures_of(runs, data, "sweep"))
+    assert {"crossover-3x3-batch-10-channels-conv-3x3.svg", "roofline.svg"} <= set(figures_of(runs, data, "sweep"))
 
 
 def test_markdown_tables_survive_any_name(data):
@@ -193,6 +193,13 @@ def test_publication_figures_come_as_pdf_svg_and_png_with_a_caption(small, tmp_p
     assert b"CreationDate" not in pdf and b"/Type3" not in pdf
     with io.open(str(tmp_path / "figures" / "captions.md"), encoding="utf-8") as file:
         assert "P5 to P95" in file.read()
+
+
+def test_more_comparisons_than_a_board_should_draw_are_left_out_and_said(runs, data, tmp_path):
+    pytest.importorskip("matplotlib")
+    paths, left = publication.make_figures(data["nano"], str(tmp_path), most=1)
+    assert {os.path.basename(path).split(".")[0] for path in paths} == {"time-64ch", "memory-64ch", "captions"}
+    assert left == "Figures for papers were made of the first 1 of 3 comparisons: --all-figures makes the rest."
 
 
 def test_bars_carry_median_and_percentiles_and_the_published_number_apart(small):

@@ -198,12 +198,15 @@ def test_short_titles_drop_what_all_share_and_stay_different():
               {"key": "b", "title": "layer, 32x32", "baseline": "conv"},
               {"key": "c", "title": "other, 32x32", "baseline": "conv"}]
     assert short_titles(tables) == {"a": "8x8", "b": "layer, 32x32", "c": "other, 32x32"}
+    tables = [{"key": "a", "title": "1x1: 8 channels, 7x7", "baseline": "conv"},
+              {"key": "b", "title": "1x1: 16 channels, 7x7", "baseline": "conv"}]
+    assert short_titles(tables) == {"a": "8 channels, 7x7", "b": "16 channels, 7x7"}
 
 
 def test_environments_are_compared_name_by_name_without_what_changes_by_itself(tmp_path):
     one = nano_run(tmp_path / "one", energy=False)
     other = nano_run(tmp_path / "other", energy=False, environment=dict(
-        NANO, clocks={"power_mode": "5W", "governor": "schedutil", "locked": True}, os={
+        NANO, clocks=dict(NANO["clocks"], power_mode="5W", cpu_current_hz=5), os={
             "system": "Linux", "kernel": "4.9.253-tegra", "uptime_s": 99, "load_1min": 3.0}))
     assert differences([one, other]) == [{"name": "clocks.power_mode", "values": ["MAXN", "5W"]}]
     assert flatten({"a": {"b": 1, "c": [1, 2]}}) == [("a.b", 1), ("a.c", [1, 2])]
