@@ -27,9 +27,10 @@ class Gradients(NamedTuple):
 class Emulator:
     """The device source as a host library; ``multiprocessors`` and ``arch`` are those of the pretended device."""
 
-    def __init__(self, library: Any, arch: int = 53, multiprocessors: int = 1, reversed_order: bool = False) -> None:
+    def __init__(self, library: Any, arch: int = 53, multiprocessors: int = 1, reversed_order: bool = False,
+                 fixed: bool = True) -> None:
         self.library, self.arch, self.multiprocessors = library, arch, multiprocessors
-        self.reversed_order = reversed_order
+        self.reversed_order, self.fixed = reversed_order, fixed
         library.emulator_launch.restype = ctypes.c_char_p
         library.emulator_written.restype = ctypes.c_size_t
         library.emulator_params_bytes.restype = ctypes.c_size_t
@@ -68,11 +69,10 @@ class Emulator:
         """Name the kernel for ``plan`` and return its form."""
         form = forms.choose(plan, backward, self.arch, self.multiprocessors)
         names = forms.macros(plan, options, scaled, str(x.dtype).replace("torch.", ""), form, backward,
-                             fixed=False)
+                             fixed=self.fixed)
         for name, value in names.items():
             known = self.library.emulator_set(name.encode(), value)
-            assert known or name in ("WHT_FORWARD", "WHT_BACKWARD", "WHT_MIN_BLOCKS", "WHT_DYNAMIC_SHARED",
-                                      "WHT_FIXED")
+            assert known or name in ("WHT_FORWARD", "WHT_BACKWARD", "WHT_MIN_BLOCKS", "WHT_DYNAMIC_SHARED")
         return form
 
     def _tensors(self, call: arguments.Params, **tensors: Optional[torch.Tensor]) -> None:

@@ -19,7 +19,9 @@
 
 #define WHT_SETTINGS(USE)                                                                                       \
     USE(LOG2N) USE(SLOTS) USE(LANES) USE(PIXELS) USE(TILES) USE(ROUNDS) USE(STRIDED) USE(CROP_IN) USE(CROP_OUT) \
-    USE(PLANE) USE(LOG2W) USE(SPLIT) USE(DTYPE) USE(SMOOTH) USE(MODE) USE(SCALED) USE(KEEP_FIRST) USE(RESIDUAL)
+    USE(PLANE) USE(LOG2W) USE(SPLIT) USE(DTYPE) USE(SMOOTH) USE(MODE) USE(SCALED) USE(KEEP_FIRST) USE(RESIDUAL) \
+    USE(FIXED) USE(X_ROW) USE(X_HIGH) USE(X_STEP) USE(G_ROW) USE(G_HIGH) USE(G_STEP) USE(Y_ROW) USE(Y_HIGH)     \
+    USE(Y_STEP)
 
 namespace setting {
 #define DECLARE(name) static int name;
@@ -43,9 +45,18 @@ WHT_SETTINGS(DECLARE)
 #define WHT_SCALED setting::SCALED
 #define WHT_KEEP_FIRST setting::KEEP_FIRST
 #define WHT_RESIDUAL setting::RESIDUAL
+#define WHT_FIXED setting::FIXED
+#define WHT_X_ROW setting::X_ROW
+#define WHT_X_HIGH setting::X_HIGH
+#define WHT_X_STEP setting::X_STEP
+#define WHT_G_ROW setting::G_ROW
+#define WHT_G_HIGH setting::G_HIGH
+#define WHT_G_STEP setting::G_STEP
+#define WHT_Y_ROW setting::Y_ROW
+#define WHT_Y_HIGH setting::Y_HIGH
+#define WHT_Y_STEP setting::Y_STEP
 
 typedef long long wht_int64;
-#define WHT_FIXED 0
 #define WHT_SLOT_ARRAY 64
 #define WHT_INLINE static
 #define WHT_KERNEL static void

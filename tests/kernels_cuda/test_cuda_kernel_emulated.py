@@ -94,15 +94,15 @@ def layers(draw):
     x = gaussian(seed, *shape)
     if draw(st.booleans()):
         x = last(x)
-    return x, options, draw(st.booleans()), draw(st.sampled_from(DEVICES)), draw(st.booleans())
+    return x, options, draw(st.booleans()), draw(st.sampled_from(DEVICES)), draw(st.booleans()), draw(st.booleans())
 
 
 @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(layers())
 def test_any_layer_forward_and_backward_is_right(emulator_library, case):
-    x, options, scaled, device, turned = case
+    x, options, scaled, device, turned, fixed = case
     threshold, scale = tables(options.points, 3, scaled)
-    emulator = cuda_emulator.Emulator(emulator_library, *device, reversed_order=turned)
+    emulator = cuda_emulator.Emulator(emulator_library, *device, reversed_order=turned, fixed=fixed)
     # Without the root of the length in the first transform its values, and so the errors, are that much larger.
     tolerance = TOLERANCE * (options.points ** 0.5 if options.norm == "backward" else 1)
     check_forward(emulator, x, threshold, scale, options, tolerance)

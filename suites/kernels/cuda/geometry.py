@@ -104,10 +104,10 @@ def macros(work: Work, options: Options, scaled: bool, dtype: str, geometry: Geo
     needs a build of its own.
     """
     strides = {"WHT_FIXED": int(fixed)}
-    if fixed:
-        for tensor, layout in zip("XGY", (work.layouts[0], work.layouts[1], work.layouts[-1])):
-            strides.update({"WHT_{}_ROW".format(tensor): 0 if work.strided or work.split else layout.outer0,
-                            "WHT_{}_HIGH".format(tensor): layout.high, "WHT_{}_STEP".format(tensor): layout.step})
+    for tensor, layout in zip("XGY", (work.layouts[0], work.layouts[1], work.layouts[-1])):
+        row = 0 if work.strided or work.split else layout.outer0
+        strides.update({"WHT_{}_ROW".format(tensor): row * fixed, "WHT_{}_HIGH".format(tensor): layout.high * fixed,
+                        "WHT_{}_STEP".format(tensor): layout.step * fixed})
     points = 1 << work.log2_points
     shared = geometry.shared_bytes(points, work.strided, backward)
     return dict(strides, **{

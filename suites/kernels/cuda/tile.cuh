@@ -93,17 +93,16 @@ struct WhtSteps {
 
 WHT_INLINE WhtSteps wht_steps(const WhtView &view, int tensor) {
     WhtSteps steps;
-#if WHT_FIXED
-    // Known when compiled: every address of a thread is then one register and a constant.
-    steps.row = tensor == 0 ? WHT_X_ROW : tensor == 1 ? WHT_G_ROW : WHT_Y_ROW;
-    steps.high = tensor == 0 ? WHT_X_HIGH : tensor == 1 ? WHT_G_HIGH : WHT_Y_HIGH;
-    steps.step = tensor == 0 ? WHT_X_STEP : tensor == 1 ? WHT_G_STEP : WHT_Y_STEP;
-#else
-    (void)tensor;
-    steps.row = (int)view.outer0;
-    steps.high = view.high;
-    steps.step = view.step;
-#endif
+    if (WHT_FIXED) {
+        // Known when compiled: every address of a thread is then one register and a constant.
+        steps.row = tensor == 0 ? WHT_X_ROW : tensor == 1 ? WHT_G_ROW : WHT_Y_ROW;
+        steps.high = tensor == 0 ? WHT_X_HIGH : tensor == 1 ? WHT_G_HIGH : WHT_Y_HIGH;
+        steps.step = tensor == 0 ? WHT_X_STEP : tensor == 1 ? WHT_G_STEP : WHT_Y_STEP;
+    } else {
+        steps.row = (int)view.outer0;
+        steps.high = view.high;
+        steps.step = view.step;
+    }
     return steps;
 }
 
