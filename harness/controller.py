@@ -170,8 +170,11 @@ class Controller:
         return line
 
     def _write(self, unit: Unit, status: str, outcome: Outcome) -> Dict[str, Any]:
-        line = dict(outcome.payload or {}, kind="pass", comparison=unit.comparison, case=unit.case, status=status,
-                    reason=outcome.reason, seconds=round(outcome.seconds, 3),
+        payload = outcome.payload or {}
+        # A pass that ended well may still say why it has no number, as the energy pass does.
+        reason = payload.get("reason") if outcome.reason is None else outcome.reason
+        line = dict(payload, kind="pass", comparison=unit.comparison, case=unit.case, status=status,
+                    reason=reason, seconds=round(outcome.seconds, 3),
                     started_s=round(self._clock() - outcome.seconds, 3))
         line["pass"] = unit.name
         if unit.launch is not None:

@@ -66,9 +66,12 @@ def _check_labels(name: str, power_w: Mapping[str, float]) -> InputRail:
     if not any(watts > 0 for watts in parts.values()):
         return InputRail((name,))  # nothing but sensor noise around zero
     largest = max(power_w, key=lambda rail: power_w[rail])
-    return InputRail((largest,), None, "the rail labels look swapped ({} reads {:.3f} W, the GPU and CPU rails "
-                                       "together {:.3f} W): the largest rail, {}, is taken as the input".format(
-                                           name, power_w[name], sum(parts.values()), largest))
+    text = "the rail labels look swapped ({} reads {:.3f} W, the GPU and CPU rails together {:.3f} W): the largest " \
+           "rail, {}, is taken as the input"
+    if largest == name:
+        text = "the rails do not fit together ({} reads {:.3f} W, the GPU and CPU rails inside it {:.3f} W): {} is " \
+               "taken as the input all the same, being the largest"
+    return InputRail((largest,), None, text.format(name, power_w[name], sum(parts.values()), largest))
 
 
 class RailSensor(NamedTuple):

@@ -63,6 +63,12 @@ def test_an_idle_nano_whose_gpu_rail_shows_nothing_is_not_called_swapped(tmp_pat
     assert meter.input_rail({"POM_5V_IN": 1.0, "POM_5V_GPU": 0.0, "POM_5V_CPU": 0.2}).warning is None
 
 
+def test_parts_larger_than_the_whole_are_doubted_without_talk_of_swapped_labels(tmp_path):
+    rail = Ina3221Meter(fake_boards.nano(tmp_path)).input_rail(
+        {"POM_5V_IN": 3.0, "POM_5V_GPU": 2.0, "POM_5V_CPU": 2.0})
+    assert rail.rails == ("POM_5V_IN",) and "do not fit together" in rail.warning
+
+
 def test_a_nano_without_power_files_multiplies_volts_and_amperes(tmp_path):
     root = fake_boards.nano(tmp_path)
     for number in range(3):
