@@ -115,21 +115,3 @@ def test_the_published_numbers_are_the_papers():
     assert value["conv-3x3", "time_s"] == value["conv-3x3", "memory_bytes"] == ""
     assert [value[case, "parameters"] for case in ("conv-1x1", "conv-3x3", "wht-2d-matrix", "squeeze-excite")] == [
         "1049600", "9438208", "128", "525568"]
-
-
-def test_a_users_own_suite_file_is_loaded_by_path(tmp_path):
-    path = tmp_path / "my_own_suite.py"
-    path.write_text("from harness.plan import Suite\nSUITE = Suite('mine', 'my layers', lambda target: [])\n")
-    before = list(sys.path)
-    try:
-        assert suites.load_suite_file(str(path)).name == "mine"
-        with pytest.raises(ValueError, match="there is no suite file"):
-            suites.load_suite_file(str(tmp_path / "absent.py"))
-        (tmp_path / "empty_suite.py").write_text("")
-        with pytest.raises(ValueError, match="declares no suite"):
-            suites.load_suite_file(str(tmp_path / "empty_suite.py"))
-        (tmp_path / "json.py").write_text("")
-        with pytest.raises(ValueError, match="rename the file"):
-            suites.load_suite_file(str(tmp_path / "json.py"))
-    finally:
-        sys.path[:] = before
