@@ -83,8 +83,8 @@ def instructions(cubin: bytes, name: str, arch: int) -> int:
 
 
 def planned(title: str, shape: Sequence[int], options: work.Options, arch: int, backward: bool = False,
-            scaled: bool = False, dtype: str = "float32", last: bool = False) -> Kernel:
-    """Return the kernel for a dense tensor of ``shape``, ``last``: channels last."""
+            scaled: bool = False, dtype: str = "float32", last: bool = False, fixed: bool = True) -> Kernel:
+    """Return the kernel for a dense tensor of ``shape``; ``last``: channels last, ``fixed``: strides compiled in."""
     order = [0] + list(range(2, len(shape))) + [1] if last else list(range(len(shape)))
 
     def dense(sizes: Sequence[int]) -> work.Tensor:
@@ -99,7 +99,7 @@ def planned(title: str, shape: Sequence[int], options: work.Options, arch: int, 
     form = geometry.choose(job, backward, arch, 1)
     name = "wht_backward" if backward else "wht_forward"
     return Kernel("{} {}".format(title, name[4:] + (" with scale" if scaled else "")), name,
-                  geometry.macros(job, options, scaled, dtype, form, backward), form)
+                  geometry.macros(job, options, scaled, dtype, form, backward, fixed), form)
 
 
 def kernels(arch: int, quick: bool) -> Iterator[Kernel]:
@@ -115,6 +115,10 @@ def kernels(arch: int, quick: bool) -> Iterator[Kernel]:
         for dtype in ("float16", "bfloat16"):
             yield planned(dtype, (10, 1024, 32, 32), work.Options((1,), (1024,)), arch, dtype=dtype, last=last)
             yield planned(dtype, (10, 256, 14, 14), work.Options((1,), (256,)), arch, True, True, dtype, last)
+        for shape in ((10, 1024, 32, 32), (10, 64, 32, 32)):
+            for backward in (False, True):
+                yield planned("loose strides", shape, work.Options((1,), (shape[1],)), arch, backward, True,
+                              last=last, fixed=False)
         yield planned("cropped", (8, 96, 28, 28), work.Options((1,), (128,), out_channels=160 // 2), arch, last=last)
         yield planned("ragged blocks", (8, 80, 28, 28), work.Options((1,), (32,)), arch, True, True, last=last)
         yield planned("whole blocks", (8, 96, 28, 28), work.Options((1,), (32,)), arch, last=last)

@@ -57,7 +57,7 @@ class Driver:
 
     def enter(self, device: int) -> bool:
         """Make the context of ``device`` current; return whether :meth:`leave` has to undo it."""
-        wanted, current = self._context(device), ctypes.c_void_p()
+        wanted, current = self._contexts.get(device) or self._context(device), ctypes.c_void_p()
         self.check("cuCtxGetCurrent", ctypes.byref(current))
         if current.value == wanted.value:
             return False

@@ -190,9 +190,12 @@ def _order(x: Tensor, spec: Spec) -> Optional[Tensor]:
 def _tables(threshold: Tensor, scale: Optional[Tensor], x: Tensor, spec: Spec) -> List[Tensor]:
     """Return T and the scale as the kernel reads them: float32, gapless, in natural order."""
     order, tables = _order(x, spec), []
-    for table in [threshold] + ([] if scale is None else [scale]):
-        table = table.detach().reshape(-1)
-        tables.append((table if order is None else table[order]).to(torch.float32).contiguous())
+    for table in (threshold,) if scale is None else (threshold, scale):
+        if order is not None:
+            table = table.detach().reshape(-1)[order]
+        if table.dtype != torch.float32 or not table.is_contiguous():
+            table = table.detach().to(torch.float32).contiguous()
+        tables.append(table)
     return tables
 
 
