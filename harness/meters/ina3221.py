@@ -4,6 +4,7 @@ Two drivers: ``ina3221x`` (L4T r32: milliwatts by ``rail_name_N``) and ``ina3221
 and amperes by ``inN_label``).
 """
 
+import math
 import os
 import time
 from typing import Dict, List, NamedTuple, Optional
@@ -15,6 +16,7 @@ from harness.meters.tree import Tree, why
 OLD_DRIVER = "/sys/bus/i2c/drivers/ina3221x/*/iio:device*"
 NEW_DRIVER = "/sys/bus/i2c/drivers/ina3221/*/hwmon/hwmon*"
 SHUNT_LSB_UV = 40.0  # INA3221 datasheet: one bit of the shunt voltage
+SWEEP_S = 0.001
 NOT_CONNECTED = ("", "NC")
 
 
@@ -92,13 +94,16 @@ class Ina3221Meter(PolledMeter):
     def sensor(self, rail: Optional[str]) -> RailSensor:
         """Return step and lag as the driver tells them, else as known for the board.
 
-        A sweep of all channels takes about a millisecond.
+        The rounding errors of added rails add as squares. A sweep of all channels takes about a millisecond.
         """
-        told = [channel.sensor for channel in find_channels(self._tree) if channel.rail == rail]
+        named = (rail or "").split("+")
+        told = [channel.sensor for channel in find_channels(self._tree) if channel.rail in named]
         known = sensor_of(rail)
         if not told:
             return known
-        return RailSensor(told[0].step_w or known.step_w, told[0].lag_s or known.lag_s, 0.001)
+        steps_w = [sensor.step_w for sensor in told if sensor.step_w]
+        step_w = math.sqrt(sum(step * step for step in steps_w)) if len(steps_w) == len(told) else known.step_w
+        return RailSensor(step_w, told[0].lag_s or known.lag_s, SWEEP_S)
 
 
 def find_channels(tree: Tree) -> List[Channel]:

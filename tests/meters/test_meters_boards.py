@@ -97,6 +97,12 @@ def test_step_and_lag_come_from_the_driver_else_from_what_is_known_of_the_board(
     assert (nano.step_w, nano.lag_s) == (0.040, 0.054)
 
 
+def test_the_steps_of_added_rails_add_as_squares(tmp_path):
+    meter = Ina3221Meter(fake_boards.agx_orin(tmp_path))
+    rail = meter.input_rail(read_once(meter).power_w)
+    assert meter.sensor(rail.name).step_w == pytest.approx((2 * 0.38 ** 2 + 0.1 ** 2) ** 0.5)
+
+
 def test_a_nano_2gb_has_no_monitor_and_is_told_so(tmp_path):
     found = Ina3221Meter(fake_boards.nano_without_ina3221(tmp_path)).availability()
     assert not found.available and "no INA3221" in found.reason and "Nano 2 GB" in found.remedy
