@@ -47,10 +47,10 @@ def opened(page, folder, script, width=1280, scheme="light", fragment=""):
         "--allow-file-access-from-files", "--user-data-dir=" + os.path.join(str(folder), "profile"),
         "--window-size={},950".format(max(width, 500)), "--virtual-time-budget=10000", "--dump-dom",
         "file://" + os.path.join(str(folder), "outer.html")]
-    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True,
-                            timeout=120)
-    found = re.search(r'<pre id="out">(.*?)</pre>', result.stdout, re.DOTALL)
-    assert found and found.group(1).startswith("{"), result.stdout[-500:] + result.stderr[-500:]
+    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
+    text = result.stdout.decode("utf-8")
+    found = re.search(r'<pre id="out">(.*?)</pre>', text, re.DOTALL)
+    assert found and found.group(1).startswith("{"), text[-500:] + result.stderr.decode("utf-8", "replace")[-500:]
     return json.loads(found.group(1).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
 
 
