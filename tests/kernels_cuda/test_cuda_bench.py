@@ -93,3 +93,34 @@ def test_without_a_device_there_is_nothing_to_measure(capsys):
         pytest.skip("there is a CUDA device")
     assert bench.main([]) == 1
     assert capsys.readouterr().out == "there is nothing to measure: torch sees no CUDA device\n"
+
+
+@pytest.mark.parametrize("points", [2, 32, 64, 256, 1024, 4096])
+@pytest.mark.parametrize("strided", [True, False])
+def test_every_form_of_the_sweep_computes_the_same_layer(emulator_library, monkeypatch, points, strided):
+    import cuda_emulator
+
+    from suites.kernels.cuda import geometry, work
+    from suites.kernels.cuda.bench.sweep import candidates
+
+    x = torch.randn(1, points, 3, 3, generator=torch.Generator().manual_seed(1))
+    x = x if strided else x.contiguous(memory_format=torch.channels_last)
+    options, threshold = work.Options((1,), (points,)), torch.rand(points)
+    emulator = cuda_emulator.Emulator(emulator_library, 90)
+    expected = emulator.forward(x, threshold, None, options)
+    job = work.describe(cuda_emulator.described(x), [cuda_emulator.described(x)], options)
+    forms = [form for form in candidates(job) if form.min_blocks == 1]
+    chosen = geometry.choose(job, False, 90, 1)
+    assert chosen._replace(min_blocks=1) in forms and len(forms) > 1
+    for form in forms:
+        monkeypatch.setattr(geometry, "choose", lambda *arguments, form=form: form)
+        y = emulator.forward(x, threshold, None, options)
+        assert float((y - expected).abs().max()) <= 4e-6
+
+
+def test_without_a_device_the_sweep_has_nothing_to_measure(capsys):
+    from suites.kernels.cuda.bench import sweep
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device")
+    assert sweep.main([]) == 1 and "nothing to measure" in capsys.readouterr().out

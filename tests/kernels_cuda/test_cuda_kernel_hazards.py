@@ -34,6 +34,7 @@ def run(emulator, points):
     emulator.backward(x, x, threshold, scale, options)
 
 
+@pytest.mark.usefixtures("emulator_library")
 @pytest.mark.parametrize("missing", sorted(MUTATIONS))
 def test_the_race_check_finds(missing, tmp_path):
     old, new = MUTATIONS[missing]
@@ -46,6 +47,7 @@ def test_the_race_check_finds(missing, tmp_path):
             run(cuda_emulator.Emulator(library, 90, reversed_order=turned), 4096)
 
 
+@pytest.mark.usefixtures("emulator_library")
 def test_the_bounds_check_finds_an_element_too_many(tmp_path):
     text = source.read().replace("unsigned left = at.unit < args.units ? args.units - at.unit : 0;",
                                  "unsigned left = args.units;")

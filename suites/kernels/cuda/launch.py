@@ -64,7 +64,11 @@ def options_of(shape: Tuple[int, ...], spec: Spec) -> work.Options:
 
 def forward(x: Tensor, threshold: Tensor, scale: Optional[Tensor], spec: Spec) -> Tensor:
     """Return the layer's output, in x's memory order; call only where :func:`why_not` gives ``None``."""
-    plan = _forward_plan(x, scale is not None, spec)
+    return run_forward(_forward_plan(x, scale is not None, spec), x, threshold, scale, spec)
+
+
+def run_forward(plan: Plan, x: Tensor, threshold: Tensor, scale: Optional[Tensor], spec: Spec) -> Tensor:
+    """Return the layer's output by ``plan``, made by :func:`make_plan` for tensors like these."""
     if plan.copied[0]:
         x = _dense(x)
     y = torch.empty_strided(plan.shape, plan.strides, dtype=x.dtype, device=x.device)
@@ -112,9 +116,7 @@ def _forward_plan(x: Tensor, scaled: bool, spec: Spec) -> Plan:
     key = (x.dtype, x.device, x.shape, x.stride(), scaled, spec)
     plan = _PLANS.get(key)
     if plan is None:
-        shape = out_shape(tuple(x.shape), spec)
-        strides = dense_like(shape, x.stride())
-        plan = _plan(x, [work.Tensor(shape, strides)], scaled, spec, backward=False)
+        plan = make_plan(x, [output_of(x, spec)], scaled, spec, backward=False)
         _trim(_PLANS)
         _PLANS[key] = plan
     return plan
@@ -126,14 +128,22 @@ def _backward_plan(gradient: Tensor, x: Tensor, scaled: bool, spec: Spec) -> Pla
     if plan is None:
         shape = tuple(x.shape)
         result = work.Tensor(shape, dense_like(shape, x.stride()))
-        plan = _plan(x, [work.Tensor(tuple(gradient.shape), tuple(gradient.stride())), result], scaled, spec,
-                     backward=True)
+        plan = make_plan(x, [work.Tensor(tuple(gradient.shape), tuple(gradient.stride())), result], scaled,
+                         spec, backward=True)
         _trim(_PLANS)
         _PLANS[key] = plan
     return plan
 
 
-def _plan(x: Tensor, others: List[work.Tensor], scaled: bool, spec: Spec, backward: bool) -> Plan:
+def output_of(x: Tensor, spec: Spec) -> work.Tensor:
+    """Return shape and strides of the layer's output for ``x``."""
+    shape = out_shape(tuple(x.shape), spec)
+    return work.Tensor(shape, dense_like(shape, x.stride()))
+
+
+def make_plan(x: Tensor, others: List[work.Tensor], scaled: bool, spec: Spec, backward: bool,
+              form: Optional[geometry.Geometry] = None) -> Plan:
+    """Return the plan of a call with its kernels built and loaded; ``form`` replaces the one chosen here."""
     shape, dtype = tuple(x.shape), DTYPES[x.dtype]
     options = options_of(shape, spec)
     given = [work.Tensor(shape, tuple(x.stride()))] + others
@@ -149,7 +159,8 @@ def _plan(x: Tensor, others: List[work.Tensor], scaled: bool, spec: Spec, backwa
             if not unfit.layout or copied == attempts[-1]:
                 raise
     device = devices.get(_index(x))
-    form = geometry.choose(job, backward, device.arch, device.multiprocessors)
+    if form is None:
+        form = geometry.choose(job, backward, device.arch, device.multiprocessors)
     macros = geometry.macros(job, options, scaled, dtype, form, backward, fixed=device.may_fix_strides())
     shared = form.shared_bytes(options.points, job.strided, backward)
     names = [("wht_backward" if backward else "wht_forward", form.threads, shared)]
