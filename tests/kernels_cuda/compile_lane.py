@@ -3,7 +3,7 @@
     python tests/kernels_cuda/compile_lane.py --folder CACHE [--archs 53,75,87,90] [--quick] [--old-nvrtc LIBRARY]
 
 Needs the wheels of NVRTC 12.9 and ptxas 12.9, the last that know sm_53; they are installed once into a virtual
-environment in CACHE. Without them it says why and ends well. ``--old-nvrtc`` names a CUDA 10.2 NVRTC (torch 1.10
+environment in CACHE. Without them it says why and ends with status 77. ``--old-nvrtc`` names a CUDA 10.2 NVRTC (torch 1.10
 brings one): its PTX goes through the same assembler. Every kernel must fit into the registers and the shared memory
 of a thread block and spill nothing. At the end the counts of instructions and bytes give a modelled time for a Nano.
 """
@@ -27,6 +27,7 @@ from suites.kernels.cuda import compiler, geometry, source, work
 WHEELS = ("nvidia-cuda-nvrtc-cu12==12.9.86", "nvidia-cuda-nvcc-cu12==12.9.86")
 ARCHS = (53, 75, 87, 90)
 SHARED_BYTES = 48 * 1024
+SKIPPED = 77  # what a lane that cannot run here ends with
 HEADLINE = (10, 1024, 1024)  # images, channels, pixels
 
 # Jetson Nano at its highest clock: 128 lanes at 921.6 MHz, 32 of them may load or store, 64-bit LPDDR4-3200.
@@ -255,7 +256,7 @@ def installed(folder: str) -> Tuple[Optional[str], Optional[str]]:
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Run the lane; 0 if every kernel keeps the limits or the wheels cannot be had."""
+    """Run the lane; 0 if every kernel keeps the limits, 1 if one does not, 77 if the wheels cannot be had."""
     parser = argparse.ArgumentParser(description="Compile the CUDA kernels and check their limits.")
     parser.add_argument("--folder", required=True, help="where the compiler's wheels are kept")
     parser.add_argument("--archs", default=",".join(str(arch) for arch in ARCHS))
@@ -265,7 +266,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     site, reason = installed(settings.folder)
     if site is None:
         print("skipped: {}".format(reason))
-        return 0
+        return SKIPPED
     nvrtc = PtxCompiler(os.path.join(site, "nvidia", "cuda_nvrtc", "lib", "libnvrtc.so.12"))
     assembler = Assembler(os.path.join(site, "nvidia", "cuda_nvcc", "bin", "ptxas"))
     broken = []  # type: List[str]
