@@ -5,7 +5,7 @@ from typing import Any, Dict, Optional, Sequence
 from reports.numbers import TIMES, significant
 from reports.parts.close_calls import AXIS, TICKS, band_of
 from reports.svg.charts import interval_axis, interval_row
-from reports.svg.lines import Series, crossover
+from reports.svg.lines import Series, crossover, label_room
 from reports.svg.panels import Mark, Panel, panels
 from reports.svg.roofline import Point, Roof, roofline
 from reports.svg.scales import Linear, Log, ratio_range, ratio_ticks
@@ -106,7 +106,7 @@ class Charts:
     @staticmethod
     def label_room(sweep: Dict[str, Any]) -> int:
         """Return the pixels that the names at the line ends need."""
-        return min(190, 16 + int(7.4 * max(len(one["name"]) for one in sweep["series"])))
+        return label_room([one["name"] for one in sweep["series"]])
 
     def roofline(self) -> str:
         """Return the roofline chart."""

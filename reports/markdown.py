@@ -31,6 +31,8 @@ def markdown(data: Dict[str, Any]) -> str:
         lines += ["## What weakens this run", ""]
         lines += ["- " + weakener(one) for one in data["weakeners"]] + [""]
     lines += ["## Speed, memory, energy", ""]
+    for gap in data["absent"]:
+        lines += ["{} not measured: {}.".format(gap["title"], cell(gap["reason"])), ""]
     for one in data["tables"]:
         lines += _comparison(one)
     if data["close_calls"]:

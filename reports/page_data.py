@@ -17,7 +17,7 @@ from reports.parts import (
     traces,
     weakeners,
 )
-from reports.parts.comparisons import comparison_views
+from reports.parts.comparisons import common_gaps, comparison_views
 from reports.published import CAUTION, Published, published_rows, read_published
 
 FORMAT = 1
@@ -55,6 +55,7 @@ def page_data(run: Run, published: Optional[Sequence[Published]] = None,
     drawn, existing = traces.traces(run, tables)
     # the strips of the main tables only: a second cache state would double the page
     main = [table for table in tables if table["main"]]
+    gaps = common_gaps(tables)
     shown = samples.shown_tables(main)
     every = [main] + [[t for t in comparison_views(other) if t["main"]] for other in others]
     return cleaned({
@@ -66,7 +67,8 @@ def page_data(run: Run, published: Optional[Sequence[Published]] = None,
         "subline": sentence.subline(tables, factor, launches),
         "tally": sentence.tally(tables),
         "weakeners": weakeners.weakeners(run, tables, factor),
-        "tables": tables,
+        "tables": [dict(table, absent=[gap for gap in table["absent"] if gap not in gaps]) for table in tables],
+        "absent": gaps,
         "close_calls": close_calls.close_calls(tables, factor),
         "samples": samples.sample_tables(run, shown), "samples_left_out": len(main) - len(shown),
         "memory_in_page": sum(len(table["rows"]) for table in tables) <= MEMORY_ROWS,

@@ -26,6 +26,11 @@ def comparison_views(run: Run) -> List[Dict[str, Any]]:
     return tables
 
 
+def common_gaps(tables: List[Dict[str, Any]]) -> List[Dict[str, str]]:
+    """Return what every one of ``tables`` lacks for the same reason: to be said once and not under each."""
+    return [gap for gap in tables[0]["absent"] if all(gap in table["absent"] for table in tables)] if tables else []
+
+
 def _table(run: Run, comparison: Comparison, view: Optional[View], several: bool, main: bool,
            kind: Optional[str]) -> Dict[str, Any]:
     cache = view.cache if view is not None else None

@@ -1,6 +1,7 @@
 """Where it starts to pay: time per call against a swept size, both logarithmic."""
 
 import math
+import textwrap
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from reports.numbers import seconds, significant
@@ -11,6 +12,7 @@ HEIGHT = 300
 TOP = 26
 FOOT = 40
 LABEL_GAP = 15
+LABEL_CHARS = 14    # a longer name takes two lines, so that a phone keeps room for the chart
 SERIES = 5          # colours there are: the baseline's grey and four more
 
 
@@ -71,10 +73,15 @@ def crossover(series: Sequence[Series], axis: str, label: str = "") -> str:
         parts.append(stretched(_path(x, y, [p[:2] for p in one.points]), HEIGHT, "line " + colour))
         parts.extend(element("circle", cx=percent(x(p[0])), cy=y(p[1]), r=3, class_="dot " + colour)
                      for p in one.points)
-    places = spread_apart([y(one.points[-1][1]) + 4 for one in shown], LABEL_GAP, TOP, HEIGHT - FOOT)
-    for one, place in zip(shown, places):
+    labels = [label_lines(one.name) for one in shown]
+    gap = LABEL_GAP * max(len(lines) for lines in labels)
+    places = spread_apart([y(one.points[-1][1]) + 4 for one in shown], gap, TOP, HEIGHT - FOOT)
+    for one, place, lines in zip(shown, places, labels):
         colour = "series-{}".format(0 if one.baseline else colours[one.name])
-        parts.append(text(one.name, percent(x(one.points[-1][0])), place, "line-label " + colour, "start", dx=9))
+        end = percent(x(one.points[-1][0]))
+        first = place - (len(lines) - 1) * 7
+        parts.extend(text(words, end, first + 14 * i, "line-label " + colour, "start", dx=9)
+                     for i, words in enumerate(lines))
     mark = first_crossing(series)
     if mark is not None:
         spot = x(mark["x"])
@@ -83,6 +90,19 @@ def crossover(series: Sequence[Series], axis: str, label: str = "") -> str:
         parts.append(text("crosses at {}".format(significant(mark["x"], 2)), percent(spot), HEIGHT - FOOT - 8,
                           "note halo", "end" if right else "start", dx=-6 if right else 6))
     return chart(parts, HEIGHT, "crossover", label)
+
+
+def label_lines(name: str) -> List[str]:
+    """Return ``name`` in one line or two, each short enough to stand beside the chart."""
+    lines = textwrap.wrap(name, LABEL_CHARS, break_on_hyphens=False) or [""]
+    if len(lines) > 2:
+        lines = [lines[0], " ".join(lines[1:])[:LABEL_CHARS - 1].rstrip() + "\u2026"]
+    return lines
+
+
+def label_room(names: Sequence[str]) -> int:
+    """Return the pixels that the names at the line ends need beside the chart."""
+    return 18 + int(8.2 * max(len(line) for name in names for line in label_lines(name)))
 
 
 def first_crossing(series: Sequence[Series]) -> Optional[Dict[str, Any]]:
@@ -114,7 +134,7 @@ def _x_axis(series: Sequence[Series], x: Log, axis: str) -> List[str]:
         if place - last < 6.5:                           # closer than this the texts touch on any page
             continue
         last = place
-        always = place - last_narrow >= 22               # room for it on a phone too
+        always = place - last_narrow >= 33               # room for it on a phone too
         if always:
             last_narrow = place
         parts.append(text(size_text(value), percent(place), HEIGHT - FOOT + 17,

@@ -6,7 +6,16 @@ import pytest
 from reports.drawing import Charts
 from reports.parts.sweeps import sweep_of
 from reports.svg.charts import CAP_SHARE, interval_axis, interval_row
-from reports.svg.lines import LABEL_GAP, Series, crossing, crossover, crossover_scales, first_crossing
+from reports.svg.lines import (
+    LABEL_GAP,
+    Series,
+    crossing,
+    crossover,
+    crossover_scales,
+    first_crossing,
+    label_lines,
+    label_room,
+)
 from reports.svg.markup import element, text
 from reports.svg.panels import Mark, Panel, panels, value_scale
 from reports.svg.roofline import Point, Roof, roofline, roofline_scales
@@ -154,6 +163,13 @@ def test_labels_at_the_line_ends_are_at_least_14_px_apart():
     heights = sorted(float(one.get("y")) for one in by_class(root, "line-label"))
     assert len(heights) == 3 and LABEL_GAP >= 14
     assert all(b - a >= 14 for a, b in zip(heights, heights[1:]))
+
+
+def test_a_long_name_takes_two_lines_and_no_more():
+    assert label_lines("Conv 1x1 channels-last") == ["Conv 1x1", "channels-last"]
+    assert label_lines("wht") == ["wht"]
+    assert len(label_lines("a very long name that would never fit beside any chart")) == 2
+    assert label_room(["wht"]) < label_room(["Conv 1x1 channels-last"]) < 140
 
 
 def test_the_crossing_is_where_the_two_lines_meet():

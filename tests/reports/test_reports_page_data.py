@@ -119,6 +119,12 @@ def test_the_memory_column_is_torchs_count_on_cuda_and_the_process_on_a_cpu(data
     assert rows(data["nano"], 0)["conv3x3"]["memory_bytes"] == 49400000 + 2000000
 
 
+def test_what_all_tables_lack_for_one_reason_is_said_once(data):
+    assert data["sweep"]["absent"] == [{"title": "Energy", "reason": "this run has no energy pass"}]
+    assert all(table["absent"] == [] for table in data["sweep"]["tables"])
+    assert data["nano"]["absent"] == []
+
+
 def test_a_kind_of_memory_nobody_could_read_is_one_sentence(data):
     table = data["nano"]["memory"][0]
     assert table["absent"] == [{"title": "NvMap", "reason": "the NvMap statistics need root"}]
