@@ -77,7 +77,16 @@ def test_the_convolution_equals_the_dense_one_in_both_column_orders(form, order,
 def test_in_channel_order_the_first_factor_runs_as_a_depthwise_convolution():
     chain = generate_chain(32, 16 * 9, level=4)
     assert chain[0][2:] == [8, 9, 1]
-    assert DebutConv2d(16, 32, 3, chain, order="channel").first_is_depthwise
+    layer = DebutConv2d(16, 32, 3, chain, padding=1, order="channel").double()
+    assert layer.first_is_depthwise
+    calls = []
+    unfolded = layer._columns
+    layer._columns = lambda x: calls.append(x.shape[2]) or unfolded(x)
+    for side in (6, 7, 12):
+        x = torch.randn(2, 16, side, side, dtype=torch.float64)
+        assert torch.allclose(layer(x), convolution_by_definition(layer, x))
+    # Tiny planes are gathered into columns, larger ones are not.
+    assert calls == [6]
     assert not DebutConv2d(16, 32, 3, chain, order="tap").first_is_depthwise
 
 
@@ -86,13 +95,14 @@ def test_in_channel_order_the_first_factor_runs_as_a_depthwise_convolution():
 def test_gradients_are_the_numerical_ones(form, order):
     torch.manual_seed(2)
     layer = DebutConv2d(4, 8, 3, padding=1, order=order, implementation=form).double()
-    x = torch.randn(1, 4, 4, 3, dtype=torch.float64, requires_grad=True)
     parameters = list(layer.parameters())
 
     def run(x, *given_parameters):
         return layer(x)
 
-    assert torch.autograd.gradcheck(run, [x] + parameters)
+    for plane in ((4, 3), (7, 7)):
+        x = torch.randn((1, 4) + plane, dtype=torch.float64, requires_grad=True)
+        assert torch.autograd.gradcheck(run, [x] + parameters)
     linear = DebutLinear(16, 8, implementation=form).double()
     x = torch.randn(2, 16, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda x, *rest: linear(x), [x] + list(linear.parameters()))
