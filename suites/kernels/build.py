@@ -69,8 +69,8 @@ def cpu_model(path: str = "/proc/cpuinfo") -> str:
 
 def divides_fast(cpu: str) -> bool:
     """Tell whether vector division beats estimate and Newton steps: AMD family 26 (Zen 5), as measured."""
-    words = dict((line.split(":", 1)[0].strip(), line.split(":", 1)[1].strip())
-                 for line in cpu.splitlines() if ":" in line)
+    words = {line.split(":", 1)[0].strip(): line.split(":", 1)[1].strip()
+             for line in cpu.splitlines() if ":" in line}
     return words.get("vendor_id") == "AuthenticAMD" and words.get("cpu family", "0") >= "26"
 
 

@@ -123,7 +123,7 @@ def describe() -> Dict[str, Any]:
         "available": found.handle is not None,
         "reason": found.reason,
         "remedy": None if found.handle is not None else "install a C++ compiler (apt install g++), or set CXX",
-        "compiler": None if built is None else built.compiler,
+        "compiler": None if built is None or built.compiler is None else home_as_tilde(built.compiler),
         "compiler_version": None if built is None else built.compiler_version,
         "flags": [] if built is None else list(built.flags),
         "library": None if built is None or built.path is None else home_as_tilde(built.path),

@@ -1,0 +1,26 @@
+import os
+import sys
+
+import pytest
+import torch
+
+# The helpers beside the tests, whatever pytest's import mode.
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+
+@pytest.fixture(autouse=True)
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def kernels():
+    from suites.kernels import status
+
+    found = status()["cpu"]
+    if not found["available"]:
+        pytest.skip("no CPU kernels here: {}".format(found["reason"]))
+    return found

@@ -1,0 +1,146 @@
+import os
+import re
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from suites.kernels import build as building
+from suites.kernels import library, machine
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(building.__file__))))
+
+
+def environment(folder, **more):
+    found = dict(os.environ, XDG_CACHE_HOME=str(folder), EDGE_BENCH_CXXFLAGS="-O0")
+    found.update(more)
+    return found
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    """Sources that build in no time."""
+    folder = tmp_path / "sources"
+    folder.mkdir()
+    for unit in building.UNITS:
+        (folder / unit).write_text('extern "C" int {}() {{ return 7; }}\n'.format(unit.split(".")[0]))
+    monkeypatch.setattr(building, "SOURCE_FOLDER", str(folder))
+    monkeypatch.setattr(building, "sources", lambda: sorted(str(p) for p in folder.iterdir()))
+    if building.find_compiler() is None:
+        pytest.skip("no C++ compiler here")
+    return folder
+
+
+def test_a_build_is_made_once_and_kept_with_its_log(small, tmp_path):
+    first = building.build(environment(tmp_path))
+    assert first.reason is None and first.seconds is not None and os.path.exists(first.path)
+    with open(first.log) as file:
+        log = file.read()
+    assert "forward.cpp" in log and "[exit 0]" in log and re.search(r"built in \d+\.\d\d s", log)
+    second = building.build(environment(tmp_path))
+    assert second.path == first.path and second.seconds is None
+
+
+def test_the_key_changes_with_sources_compiler_flags_and_cpu(tmp_path):
+    source = tmp_path / "a.cpp"
+    source.write_text("1")
+    paths = [str(source)]
+    key = building.build_key("g++ 12", ("-O3",), "cpu", paths)
+    assert key == building.build_key("g++ 12", ("-O3",), "cpu", paths)
+    others = [building.build_key("g++ 13", ("-O3",), "cpu", paths),
+              building.build_key("g++ 12", ("-O2",), "cpu", paths),
+              building.build_key("g++ 12", ("-O3",), "other", paths)]
+    source.write_text("2")
+    others.append(building.build_key("g++ 12", ("-O3",), "cpu", paths))
+    assert len(set(others + [key])) == 5
+
+
+def test_a_failed_build_keeps_its_log_and_says_where(small, tmp_path):
+    (small / "backward.cpp").write_text("this is no program\n")
+    built = building.build(environment(tmp_path))
+    assert built.path is None and built.reason.startswith("the kernel build failed: see ")
+    with open(built.log) as file:
+        assert "error" in file.read()
+    assert not [name for name in os.listdir(os.path.dirname(built.log)) if name.startswith("build-")]
+
+
+def test_no_compiler_is_a_reason_not_an_error(tmp_path):
+    built = building.build(environment(tmp_path, PATH=str(tmp_path), CXX=""))
+    assert built.path is None and "no C++ compiler" in built.reason and "apt install" in built.reason
+    loaded = library.load(built)
+    assert loaded.handle is None and loaded.reason == built.reason
+
+
+def test_a_compiler_that_does_not_run_is_a_reason(tmp_path):
+    broken = tmp_path / "cxx"
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(broken.stat().st_mode | stat.S_IXUSR)
+    built = building.build(environment(tmp_path, CXX=str(broken)))
+    assert built.path is None and built.reason == "the compiler cxx does not run: set CXX to one that does"
+
+
+def test_an_unwritable_cache_is_a_reason(small, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    built = building.build(environment(blocked))
+    assert built.path is None and "the kernel cache cannot be written" in built.reason
+
+
+SCRIPT = """
+import os, sys
+from suites.kernels import build
+folder = sys.argv[1]
+build.SOURCE_FOLDER = folder
+build.sources = lambda: sorted(os.path.join(folder, name) for name in os.listdir(folder))
+built = build.build()
+print(built.path, built.seconds is not None, built.reason)
+"""
+
+
+def test_processes_that_build_at_once_build_one_library_between_them(small, tmp_path):
+    processes = [subprocess.Popen([sys.executable, "-c", SCRIPT, str(small)], cwd=ROOT, env=environment(tmp_path),
+                                  stdout=subprocess.PIPE, universal_newlines=True) for _ in range(4)]
+    answers = [process.communicate()[0].split() for process in processes]
+    assert all(process.returncode == 0 for process in processes)
+    assert len({path for path, _, _ in answers}) == 1 and os.path.exists(answers[0][0])
+    assert sorted(built for _, built, _ in answers) == ["False", "False", "False", "True"]
+
+
+def test_without_a_compiler_the_layer_runs_in_plain_torch_and_says_why(tmp_path):
+    script = ("import torch; from suites.kernels import fused_layer, status, why_not_fused;"
+              "x, t = torch.randn(2, 24, 5, 5), torch.rand(32); why = why_not_fused(x);"
+              "assert why.startswith('no C++ compiler'), why; assert not status()['cpu']['available'];"
+              "x.requires_grad_(); y = fused_layer(x, t, residual=True); y.sum().backward();"
+              "assert y.shape == x.shape and x.grad is not None;"
+              "assert torch.allclose(fused_layer(x.detach(), t, residual=True), y)")
+    assert subprocess.call([sys.executable, "-c", script], cwd=ROOT,
+                           env=environment(tmp_path, PATH=str(tmp_path), CXX="")) == 0
+
+
+def test_the_home_folder_is_written_as_a_tilde(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/someone")
+    assert building.home_as_tilde("/home/someone/.cache/x") == "~/.cache/x"
+    assert building.home_as_tilde("/srv/x") == "/srv/x"
+
+
+def test_the_last_cache_decides_which_outputs_go_past_it(tmp_path):
+    for index, (level, kind, size) in enumerate([("1", "Data", "48K"), ("1", "Instruction", "32K"),
+                                                 ("2", "Unified", "1024K"), ("3", "Unified", "32M")]):
+        folder = tmp_path / "index{}".format(index)
+        folder.mkdir()
+        for name, text in (("level", level), ("type", kind), ("size", size)):
+            (folder / name).write_text(text + "\n")
+    sizes = machine.cache_sizes(str(tmp_path / "index*"))
+    assert sizes == {1: 49152, 2: 1048576, 3: 33554432}
+    assert machine.past_cache_bytes(sizes) == 16777216
+    assert machine.past_cache_bytes({}) == 16 * 1024 ** 2
+
+
+def test_only_the_cpus_that_divide_fast_are_told_to():
+    zen5 = "cpu family\t: 26\nvendor_id\t: AuthenticAMD\nflags\t: avx2"
+    assert "-DFAST_DIVISION" in building.native_flags("x86_64", zen5)
+    for other in (zen5.replace("26", "25"), zen5.replace("AuthenticAMD", "GenuineIntel"), ""):
+        assert "-DFAST_DIVISION" not in building.native_flags("x86_64", other)
+    assert building.native_flags("aarch64", "") == ("-mcpu=native",)
+    assert building.native_flags("riscv64", "") == ()
