@@ -18,7 +18,10 @@ def threshold_between(lanes: torch.Tensor, size: int, rows_out: int, form: str, 
     norm = size ** -0.5
     values = transform_lanes(lanes, size, size, form, norm)
     if scale is not None:
-        values = values * scale.reshape(size, 1)
+        factors = scale.reshape(size, 1)
+        if keep_first:  # untouched means unscaled too
+            factors = torch.cat((torch.ones_like(factors[:1]), factors[1:]))
+        values = values * factors
     values = _threshold(values, threshold.reshape(size, 1), keep_first)
     return transform_lanes(values, size, rows_out, form, norm)
 
