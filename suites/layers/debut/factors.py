@@ -12,9 +12,9 @@ import torch.nn.functional as F
 
 from suites.layers.debut.chain import Factor
 
-# Up to this many inputs per output, adding scaled views beats batched matrix products, which must
-# first gather each group's inputs (measured on x86, planes 2x2 to 14x14).
-LARGEST_SCALED_SUM = 4
+# Up to this many weights r s per small matrix, adding scaled views beats batched matrix products, which must
+# first gather each group's inputs (measured on x86, planes 2x2 to 32x32).
+LARGEST_SCALED_SUM = 32
 
 
 def new_weight(factor: Factor) -> torch.Tensor:
@@ -30,7 +30,7 @@ def apply_blocks(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     blocks, r, s, t = weight.shape
     count, _, positions = x.shape
     view = x.reshape(count, blocks, s, t, positions)
-    if s <= LARGEST_SCALED_SUM:
+    if r * s <= LARGEST_SCALED_SUM:
         scale = weight.unsqueeze(-1)
         total = scale[:, :, 0] * view[:, :, None, 0]
         for j in range(1, s):

@@ -162,7 +162,8 @@ class DebutConv2d(_Debut):
     def first_is_depthwise(self) -> bool:
         """Whether the first factor is a depthwise convolution in this column order."""
         taps = self.kernel_size[0] * self.kernel_size[1]
-        return self.order == "channel" and self.chain[0].s == taps and self.chain[0].t == 1
+        # Over one tap it is a mere scaling, which a grouped convolution does slowly.
+        return self.order == "channel" and self.chain[0].s == taps > 1 and self.chain[0].t == 1
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the layer's output for ``x`` (N, in_channels, H, W)."""
