@@ -88,8 +88,12 @@ def hertz(value: Optional[float]) -> Optional[str]:
 
 
 def percent(ratio: float, sign: bool = True, digits: int = 1) -> str:
-    """Return how far ``ratio`` lies from 1 in percent, ``+1.2``; the sign is real, the unit is left out."""
+    """Return how far ``ratio`` lies from 1 in percent, ``+1.2``; the sign is real, the unit is left out.
+
+    From 100 on there are no decimals.
+    """
     value = (ratio - 1.0) * 100.0
+    digits = 0 if abs(value) >= 100 else digits
     text = "{:{}.{}f}".format(value, "+" if sign else "", digits)
     if float(text) == 0:
         text = text.lstrip("+-")

@@ -39,21 +39,21 @@ def headline(tables: Sequence[Dict[str, Any]], device: str) -> List[Part]:
 
 
 def _groups(tables: Sequence[Dict[str, Any]]) -> List[Tuple[str, List[Dict[str, Any]]]]:
-    """Group tables by baseline, each with its hero.
+    """Group tables by baseline and by the layer they are about, each with its hero.
 
     A comparison is about the layer its suite names first among the rivals; the hero is the fastest form of
     that layer in the first table of the group that timed it.
     """
-    by_baseline: List[Tuple[str, List[Dict[str, Any]]]] = []
+    groups: List[Tuple[Tuple[str, str], List[Dict[str, Any]]]] = []
     for table in tables:
-        for name, members in by_baseline:
-            if name == table["baseline"]:
-                members.append(table)
-                break
+        key = (table["baseline"], str(table["about"]))
+        same = next((members for known, members in groups if known == key), None)
+        if same is None:
+            groups.append((key, [table]))
         else:
-            by_baseline.append((table["baseline"], [table]))
+            same.append(table)
     found = []
-    for _, members in by_baseline:
+    for _, members in groups:
         for table in members:
             hero = next((row["name"] for row in table["rows"]
                          if row["ratio"] is not None and row["layer"] == table["about"]), None)
@@ -64,38 +64,56 @@ def _groups(tables: Sequence[Dict[str, Any]]) -> List[Tuple[str, List[Dict[str, 
 
 
 def short_titles(tables: Sequence[Dict[str, Any]]) -> Dict[str, str]:
-    """Return by table key the shortest part of its title that tells it apart from those of its baseline.
+    """Return by table key the part of its title that tells it apart from those of the same baseline.
 
-    "1-D layer, 10x1024x8x8, channels-last" becomes "10x1024x8x8, channels-last", "1x1: 8 channels, 7x7" at
-    worst "8 channels, 7x7"; a title whose end another table shares stays whole.
+    A beginning that all share is dropped ("1-D layer, 8x8" becomes "8x8"); beginnings that all differ say
+    enough by themselves ("64 channels, 56x56" becomes "64 channels"); else the title stays whole.
     """
     found = {}
     for table in tables:
-        rivals = [other["title"] for other in tables if other["baseline"] == table["baseline"]]
+        family = [other["title"] for other in tables if other["baseline"] == table["baseline"]]
         found[table["key"]] = table["title"]
         for mark in (", ", ": "):
-            ends = [title.split(mark, 1)[-1] for title in rivals]
-            if ends.count(table["title"].split(mark, 1)[-1]) == 1:
+            starts = [title.split(mark, 1)[0] for title in family]
+            if len(family) < 2 or starts == family:
+                continue
+            if len(set(starts)) == 1:
                 found[table["key"]] = table["title"].split(mark, 1)[-1]
+                break
+            if len(set(starts)) == len(starts):
+                found[table["key"]] = table["title"].split(mark, 1)[0]
                 break
     return found
 
 
 def _claim(hero: str, members: Sequence[Dict[str, Any]], titles: Dict[str, str]) -> List[Part]:
+    """Return what is said of one group: the hero in its first table, then how it fares in the others."""
     first = _row(members[0], hero)
     assert first is not None                             # the hero was picked from this table
-    parts = _first(hero, first, members[0], titles[members[0]["key"]])
+    where = [titles[members[0]["key"]]]
     if len(members) - 1 > MOST_CLAUSES:
-        return parts + [Part(_summed([_row(table, hero) for table in members[1:]]))]
-    clauses, lost = [], []
+        return _first(hero, first, members[0], where) + [Part(_summed([_row(table, hero) for table in members[1:]]))]
+    clauses: List[Tuple[str, List[str]]] = []            # what is said, and where
+    lost = []
     for table in members[1:]:
         row, title = _row(table, hero), titles[table["key"]]
         if row is None or row["ratio"] is None and row["state"] != "wrong":
             lost.append(title)
+            continue
+        title += "" if row["name"] == hero else " (as {})".format(row["name"])
+        if row["state"] == first["state"] and row["state"] in ("same", "cannot tell"):
+            where.append(title)
+            continue
+        said = _said(row)
+        same = next((places for text, places in clauses if text == said), None)
+        if same is None:
+            clauses.append((said, [title]))
         else:
-            clauses.append("{} at {}".format(_said(row), title))
+            same.append(title)
+    parts = _first(hero, first, members[0], where)
     if clauses:
-        parts.append(Part((", " if len(clauses) > 1 else " and ") + listing(clauses)))
+        joined = listing(["{} at {}".format(said, listing(places)) for said, places in clauses])
+        parts.append(Part((", " if len(clauses) > 1 else " and ") + joined))
     if lost:
         parts.append(Part(" (not timed at {})".format(listing(lost))))
     return parts
@@ -110,16 +128,15 @@ def _summed(rows: Sequence[Optional[Dict[str, Any]]]) -> str:
     return "; of {} more comparisons {}".format(len(rows), listing(told))
 
 
-def _first(hero: str, row: Dict[str, Any], table: Dict[str, Any], title: str) -> List[Part]:
-    baseline = table["baseline"]
-    if row["state"] == "faster":
-        return [Part("{} is {}".format(hero, _said(row)), "faster"), Part(" than {} at {}".format(baseline, title))]
-    if row["state"] == "slower":
-        return [Part("{} is {}".format(hero, _said(row)), "slower"), Part(" than {} at {}".format(baseline, title))]
+def _first(hero: str, row: Dict[str, Any], table: Dict[str, Any], where: Sequence[str]) -> List[Part]:
+    baseline, places = table["baseline"], listing(where, "or" if row["state"] == "cannot tell" else "and")
+    if row["state"] in ("faster", "slower"):
+        return [Part("{} is {}".format(hero, _said(row)), row["state"]),
+                Part(" than {} at {}".format(baseline, places))]
     if row["state"] == "same":
-        return [Part("{} is as fast as {}".format(hero, baseline), "same"), Part(" at {}".format(title))]
+        return [Part("{} is as fast as {}".format(hero, baseline), "same"), Part(" at {}".format(places))]
     return [Part("{} cannot be told apart".format(hero), "cannot tell"),
-            Part(" from {} at {}".format(baseline, title))]
+            Part(" from {} at {}".format(baseline, places))]
 
 
 def _said(row: Dict[str, Any]) -> str:
@@ -132,7 +149,10 @@ def _said(row: Dict[str, Any]) -> str:
 
 
 def _row(table: Dict[str, Any], name: str) -> Optional[Dict[str, Any]]:
-    return next((row for row in table["rows"] if row["name"] == name and not row["baseline"]), None)
+    """Return the row of the hero, or where a table lacks that form the fastest form of the same layer."""
+    rivals = [row for row in table["rows"] if not row["baseline"]]
+    same = [row for row in rivals if row["layer"] == table["about"]]
+    return next((row for row in rivals if row["name"] == name), same[0] if same else None)
 
 
 def tally(tables: Sequence[Dict[str, Any]]) -> List[Dict[str, Any]]:

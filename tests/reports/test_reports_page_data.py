@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 from report_fixtures import NANO, RecordBuilder, comparison, nano_run
@@ -21,14 +22,41 @@ def texts(entries):
 
 def test_the_headline_says_who_how_much_against_what_and_where_it_does_not_hold(data):
     assert data["nano"]["headline_text"] == (
-        "On this Jetson Nano fwht fused is 1.83\u00d7 faster than conv3x3 at 56x56, 1.46\u00d7 faster at 28x28 and "
-        "cannot be told apart at 14x14.")
+        "On this Jetson Nano fwht fused is 1.83\u00d7 faster than conv3x3 at 64 channels, 1.46\u00d7 faster at 128 "
+        "channels and cannot be told apart at 256 channels.")
     assert [part["tone"] for part in data["nano"]["headline"] if part["tone"]] == ["faster"]
 
 
 def test_many_sizes_are_counted_in_the_headline(data):
     assert "3.01\u00d7 slower than Conv 3x3 at 8 channels; of 7 more comparisons 4 faster and 3 slower" in \
         data["sweep"]["headline_text"]
+
+
+def test_comparisons_about_other_layers_are_not_lumped_together(tmp_path):
+    many = [comparison("a", "Net A", "dense", ("wht last", "other")),
+            comparison("b", "Net B", "dense", ("debut all",)),
+            comparison("c", "Net C", "dense", ("wht first",))]
+    build = RecordBuilder(tmp_path, many)
+    for one in many:
+        build.verify(one.id)
+        build.time(one.id, {case.slug: 2e-3 / (1 + i) for i, case in enumerate(one.cases)}, noise=1e-4)
+    build.end()
+    text = page_data(build.load(), published=())["headline_text"]
+    assert re.sub(r"[12]\.\d\d", "2", text) == (
+        "On this Jetson Nano wht last is 2\u00d7 faster than dense at Net A and 2\u00d7 faster at Net C (as wht "
+        "first); debut all is 2\u00d7 faster than dense at Net B.")
+
+
+def test_places_of_one_verdict_are_named_together(tmp_path):
+    many = [comparison(name, "Net {}, batch 1".format(name), "dense", ("wht",)) for name in "ABC"]
+    build = RecordBuilder(tmp_path, many)
+    for one, ratio in zip(many, (1.02, 1.02, 2.0)):
+        build.verify(one.id)
+        build.time(one.id, {"dense": 2e-3, "wht": 2e-3 / ratio}, noise=1e-4)
+    build.end()
+    text = page_data(build.load(), published=())["headline_text"]
+    assert "wht cannot be told apart from dense at Net A or Net B and 2.0" in text
+    assert text.endswith("faster at Net C.")
 
 
 def test_a_run_without_a_time_says_that_nothing_was_timed(data):
@@ -199,14 +227,18 @@ def test_samples_beyond_the_axis_are_counted_in_words():
     assert beyond([0.9, 1.0, 2.0], 2.0) is None
 
 
-def test_short_titles_drop_what_all_share_and_stay_different():
-    tables = [{"key": "a", "title": "layer, 8x8", "baseline": "conv"},
-              {"key": "b", "title": "layer, 32x32", "baseline": "conv"},
-              {"key": "c", "title": "other, 32x32", "baseline": "conv"}]
-    assert short_titles(tables) == {"a": "8x8", "b": "layer, 32x32", "c": "other, 32x32"}
-    tables = [{"key": "a", "title": "1x1: 8 channels, 7x7", "baseline": "conv"},
-              {"key": "b", "title": "1x1: 16 channels, 7x7", "baseline": "conv"}]
-    assert short_titles(tables) == {"a": "8 channels, 7x7", "b": "16 channels, 7x7"}
+def titled(*titles):
+    return list(short_titles([{"key": i, "title": title, "baseline": "conv"}
+                              for i, title in enumerate(titles)]).values())
+
+
+def test_short_titles_drop_what_all_share_or_keep_what_tells_them_apart():
+    assert titled("layer, 8x8", "layer, 32x32, channels-last") == ["8x8", "32x32, channels-last"]
+    assert titled("Net A, batch 1", "Net B, batch 1") == ["Net A", "Net B"]
+    assert titled("1x1: 8 channels, 7x7", "1x1: 8 channels, 9x9", "1x1: 9 channels, 9x9") == [
+        "8 channels, 7x7", "8 channels, 9x9", "9 channels, 9x9"]
+    assert titled("layer, 8x8", "layer, 9x9", "other, 9x9") == ["layer, 8x8", "layer, 9x9", "other, 9x9"]
+    assert titled("layer, 8x8") == ["layer, 8x8"]
 
 
 def test_environments_are_compared_name_by_name_without_what_changes_by_itself(tmp_path):
