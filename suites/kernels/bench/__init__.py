@@ -1,0 +1,1 @@
+"""The CPU kernels' benchmark: ``python -m suites.kernels.bench``."""
