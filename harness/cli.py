@@ -134,9 +134,12 @@ def _find_all(names: Sequence[str]) -> Tuple[str, ...]:
 @click.option("--format", "kind", type=click.Choice(["all", "terminal", "markdown", "html"]), default="all",
               show_default=True, help="What to make.")
 @click.option("--out", type=click.Path(file_okay=False), help="Folder for the files. Default: the run's own.")
-def report(runs: Sequence[str], kind: str, out: Optional[str]) -> None:
+@click.option("--figures", type=click.Choice(["some", "all", "none"]), default="some", show_default=True,
+              help="Publication figures: 'some' stops at 24 comparisons.")
+def report(runs: Sequence[str], kind: str, out: Optional[str], figures: str) -> None:
     """Make the report of RUNS again from their records alone; several runs stand side by side."""
     options = ["--format", kind] + (["--out", out] if out else [])
+    options += {"some": [], "all": ["--all-figures"], "none": ["--no-figures"]}[figures]
     sys.exit(report_process(_find_all(runs), options))
 
 
@@ -146,7 +149,8 @@ def report(runs: Sequence[str], kind: str, out: Optional[str]) -> None:
 def compare(first: str, second: str) -> None:
     """Compare two runs case by case, their differences in environment first.
 
-    Exit status: 0 nothing slower, 1 something slower, 2 nothing slower but something cannot be told.
+    Exit status: 0 nothing slower, 1 something slower, 2 nothing slower but something cannot be told, 3 a run
+    could not be read.
     """
     sys.exit(report_process(_find_all([first, second]), module="reports.compare"))
 
