@@ -136,8 +136,10 @@ class Controller:
     # Doing and recording -------------------------------------------------------------------------
 
     def _job(self, name: str, comparison: Comparison, cases: Sequence[Optional[str]], **extra: Any) -> Dict[str, Any]:
+        pinned = {case: result["pinned"] for case, result in verified(comparison, self.lines).items()
+                  if result.get("pinned")}
         return dict({"pass": name, "comparison": comparison_to_dict(comparison), "cases": list(cases),
-                     "seed": self.settings.seed, "quick": self.settings.quick}, **extra)
+                     "pinned": pinned, "seed": self.settings.seed, "quick": self.settings.quick}, **extra)
 
     def _unit(self, unit: Unit, job: Dict[str, Any], planned: bool = True) -> Optional[Dict[str, Any]]:
         """Run ``job`` unless the record has it; return the new line, ``None`` if it was there."""

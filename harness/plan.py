@@ -102,6 +102,8 @@ class Subject(NamedTuple):
     ``tolerance`` is the allowed largest error relative to the reference's root mean square, ``None`` for
     the default of the dtype. ``implementation`` names what really runs, ``reason`` why it differs from
     what was asked for. ``parameters`` and ``macs`` (multiply-accumulates per call) are ``None`` if unknown.
+    ``pinned`` holds options the builder found by trying (the fastest algorithm, say); the first build of a
+    run finds them, and every later pass and launch gets them with its case.
     """
 
     call: Callable[[], Any]
@@ -112,6 +114,12 @@ class Subject(NamedTuple):
     reason: Optional[str] = None
     parameters: Optional[int] = None
     macs: Optional[int] = None
+    pinned: Options = ()
+
+
+def with_options(case: Case, options: Dict[str, Any]) -> Case:
+    """Return ``case`` with ``options`` added to its own."""
+    return case._replace(options=tuple(sorted(dict(case.options, **options).items())))
 
 
 def check_comparison(comparison: Comparison) -> None:

@@ -1,10 +1,10 @@
 """Inside a worker: the input of a case and the subject its builder makes of it. Imports torch."""
 
-from typing import Any, Dict, Iterable, List, Sequence, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 
 import torch
 
-from harness.plan import Case, Comparison, Subject
+from harness.plan import Case, Comparison, Subject, comparison_from_dict, with_options
 from harness.worker import resolve
 
 
@@ -63,7 +63,9 @@ def as_tensors(output: Any) -> List[Any]:
     return list(output) if isinstance(output, (tuple, list)) else [output]
 
 
-def cases_of(comparison: Comparison, names: Iterable[str]) -> List[Case]:
-    """Return the cases of ``comparison`` whose ids are in ``names``, in the plan's order."""
-    wanted = set(names)
-    return [case for case in comparison.cases if comparison.case_id(case) in wanted]
+def cases_of(job: Dict[str, Any]) -> Tuple[Comparison, List[Case]]:
+    """Return the comparison of ``job`` and its cases, in the plan's order, with the options pinned earlier."""
+    comparison = comparison_from_dict(job["comparison"])
+    wanted, pinned = set(job["cases"]), job.get("pinned", {})
+    cases = [(case, comparison.case_id(case)) for case in comparison.cases]
+    return comparison, [with_options(case, pinned.get(name, {})) for case, name in cases if name in wanted]

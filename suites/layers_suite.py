@@ -9,6 +9,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from harness.plan import Case, Comparison, Suite, Target
 
+BEST = "suites.builders.best:convolution"
 CONVOLUTION = "suites.builders.convolutions:convolution"
 DEPTHWISE = "suites.builders.convolutions:depthwise"
 SEPARABLE = "suites.builders.convolutions:depthwise_separable"
@@ -46,19 +47,18 @@ Family = Callable[[Case], Tuple[Case, ...]]
 
 def pointwise(case: Case) -> Tuple[Case, ...]:
     """The 1x1 convolution and the layers that mix channels pixel by pixel."""
-    wht = _rival(case, "WHT 1D", WHT_1D)
-    return (_rival(case, "Conv 1x1", CONVOLUTION), wht._replace(implementation="fused"),
-            wht._replace(implementation="two-stage"),
-            _rival(case, "Block WHT 1D", BLOCK_WHT, "auto", block_size=BLOCK),
-            _rival(case, "Conv 1x1", CONVOLUTION, "channels-last")._replace(memory_format="channels_last"))
+    best, default = _convolutions(case, "Conv 1x1")
+    return (best, _rival(case, "WHT 1D", WHT_1D, "fused"), _rival(case, "WHT 1D", WHT_1D, "two-stage"),
+            _rival(case, "Block WHT 1D", BLOCK_WHT, "auto", block_size=BLOCK), default
+            ) + _compiled(case, "WHT 1D", WHT_1D, "two-stage")
 
 
 def spatial(case: Case) -> Tuple[Case, ...]:
     """The 3x3 convolution and the layers that stand in for it."""
-    wht = _rival(case, "WHT 2D", WHT_2D)
-    return (_rival(case, "Conv 3x3", CONVOLUTION, kernel=3), wht._replace(implementation="fused"),
-            wht._replace(implementation="matrix"), _rival(case, "HT-perceptron, 3 paths", HT, "auto", paths=3),
-            _rival(case, "Depthwise 3x3 + 1x1", SEPARABLE))
+    best, default = _convolutions(case, "Conv 3x3", kernel=3)
+    return (best, _rival(case, "WHT 2D", WHT_2D, "fused"), _rival(case, "WHT 2D", WHT_2D, "matrix"),
+            _rival(case, "HT-perceptron, 3 paths", HT, "auto", paths=3),
+            _rival(case, "Depthwise 3x3 + 1x1", SEPARABLE), default) + _compiled(case, "WHT 2D", WHT_2D, "matrix")
 
 
 def depthwise(case: Case) -> Tuple[Case, ...]:
@@ -113,7 +113,9 @@ def comparisons(target: Target) -> List[Comparison]:
     found += [compare(target, "1x1", Setting(UNEVEN, plane), "plane") for plane in PLANES]
     found += [compare(target, "3x3", Setting(channels, 14), "channels") for channels in CHANNELS]
     found += [compare(target, "3x3", Setting(UNEVEN, plane), "plane") for plane in PLANES]
-    found += [compare(target, "3x3", Setting(channels, plane, 1)) for channels, plane in NETWORK]
+    found += [compare(target, family, Setting(channels, plane, 1))
+              for family in ("1x1", "3x3") for channels, plane in NETWORK
+              if family == "3x3" or plane != 14]  # that one is part of a sweep
     found += [compare(target, "depthwise", Setting(channels, 14), "channels") for channels in CHANNELS[::2]]
     found += [compare(target, "depthwise", Setting(UNEVEN, plane), "plane") for plane in PLANES]
     found += [compare(target, "gate", Setting(channels, 7), "channels") for channels in CHANNELS[::2]]
@@ -134,6 +136,24 @@ QUICK = ("1x1-c16-14x14-b10", "1x1-c128-14x14-b10", "1x1-c1024-14x14-b10", "3x3-
 def quick(plan: List[Comparison]) -> List[Comparison]:
     """Return the comparisons of ``plan`` for ``--quick``: every family, one of them also in float16 and training."""
     return [comparison for comparison in plan if comparison.id in QUICK]
+
+
+def _convolutions(case: Case, layer: str, **chosen: Any) -> Tuple[Case, Case]:
+    """The baseline and its other form: the fastest convolution found and F.conv2d on the input as it is.
+
+    A training step goes through autograd, so there the default comes first and channels-last beside it.
+    """
+    default = _rival(case, layer, CONVOLUTION, "default", **chosen)
+    if case.mode == "training":
+        return default, default._replace(implementation="channels-last", memory_format="channels_last")
+    return _rival(case, layer, BEST, "best", **chosen), default
+
+
+def _compiled(case: Case, layer: str, builder: str, form: str) -> Tuple[Case, ...]:
+    """The layer under torch.compile, at single sizes only: each of its workers compiles for seconds."""
+    if dict(case.options).get("sweep") or case.mode == "training" or case.dtype != "float32":
+        return ()
+    return (_rival(case, layer, builder, form + " compiled", compile=True, form=form),)
 
 
 def _rival(case: Case, layer: str, builder: str, implementation: str = "", **chosen: Any) -> Case:

@@ -8,6 +8,7 @@ from typing import List, Tuple
 
 from harness.plan import Case, Comparison, Suite, Target
 
+BEST = "suites.builders.best:convolution"
 CONVOLUTION = "suites.builders.convolutions:convolution"
 SEPARABLE = "suites.builders.convolutions:depthwise_separable"
 SQUEEZE_EXCITE = "suites.builders.convolutions:squeeze_excite"
@@ -20,39 +21,49 @@ KERNEL_3 = (("kernel", 3),)
 
 TF32_NOTE = " TF32 is off except in the case named after it; cases named after a type run in that type."
 
+BEST_NOTE = (" The baseline is the fastest convolution found here, F.conv2d or oneDNN in either memory format; "
+             "'default' is F.conv2d on the input as it is.")
+
+
+def compiled(case: Case) -> Case:
+    """The same layer under ``torch.compile``."""
+    return case._replace(implementation=case.implementation + " compiled",
+                         options=case.options + (("compile", True), ("form", case.implementation)))
+
 
 def one_dimensional(target: Target, memory_format: str) -> Comparison:
     """The 1-D layer against the 1x1 convolution with bias and ReLU."""
-    case = Case("Conv 1x1", "", CONVOLUTION, WIDE, memory_format=memory_format, device=target.device,
+    case = Case("Conv 1x1", "best", BEST, WIDE, memory_format=memory_format, device=target.device,
                 threads=target.threads)
+    default = case._replace(implementation="default", builder=CONVOLUTION)
     wht = case._replace(layer="WHT 1D", builder=WHT_1D)
     rivals = tuple(wht._replace(implementation=form)
                    for form in ("matrix", "two-stage", "butterfly", "fused"))  # type: Tuple[Case, ...]
+    rivals += (compiled(wht._replace(implementation="two-stage")), default)
     last = memory_format == "channels_last"
-    if not last:
-        # The fastest form of the baseline differs by backend; the honest denominator is the best of them.
-        rivals += (case._replace(implementation="channels-last", memory_format="channels_last"),)
-    rivals += lower_precision(case, wht, target)
+    rivals += lower_precision(default, wht, target)
     return Comparison(
         "1d-32x32" + "-channels-last" * last,
         "1-D layer for a 1x1 convolution, 10x1024x32x32" + ", channels-last" * last, case, rivals,
-        "1024 channels to 1024, all weights and inputs float32." + TF32_NOTE * (target.device == "cuda"))
+        "1024 channels to 1024, all weights and inputs float32." + BEST_NOTE + TF32_NOTE * (target.device == "cuda"))
 
 
 def two_dimensional(target: Target, shape: Tuple[int, ...]) -> Comparison:
     """The 2-D layer against the 3x3 convolution with bias and ReLU."""
-    case = Case("Conv 3x3", "", CONVOLUTION, shape, device=target.device, threads=target.threads,
+    case = Case("Conv 3x3", "best", BEST, shape, device=target.device, threads=target.threads,
                 options=KERNEL_3)
+    default = case._replace(implementation="default", builder=CONVOLUTION)
     wht = case._replace(layer="WHT 2D", builder=WHT_2D, options=())
-    rivals = (wht._replace(implementation="matrix"), wht._replace(implementation="butterfly"),
-              wht._replace(implementation="fused"),
-              case._replace(layer="Squeeze-excite", builder=SQUEEZE_EXCITE, options=()),
-              case._replace(layer="Depthwise 3x3 + 1x1", builder=SEPARABLE, options=()))  # type: Tuple[Case, ...]
-    rivals += lower_precision(case, wht, target)
+    rivals: Tuple[Case, ...] = (
+        wht._replace(implementation="matrix"), wht._replace(implementation="butterfly"),
+        wht._replace(implementation="fused"), compiled(wht._replace(implementation="matrix")), default,
+        wht._replace(layer="Squeeze-excite", implementation="", builder=SQUEEZE_EXCITE),
+        wht._replace(layer="Depthwise 3x3 + 1x1", implementation="", builder=SEPARABLE))
+    rivals += lower_precision(default, wht, target)
     side = shape[-1]
     return Comparison(
         "2d-{0}x{0}".format(side), "2-D layer for a 3x3 convolution, 10x1024x{0}x{0}".format(side), case, rivals,
-        "The 2-D layer mixes pixels, not channels; the 3x3 convolution mixes both."
+        "The 2-D layer mixes pixels, not channels; the 3x3 convolution mixes both." + BEST_NOTE
         + TF32_NOTE * (target.device == "cuda"))
 
 
@@ -102,8 +113,13 @@ NOT_QUICK = ("1d-32x32-channels-last", "2d-32x32")
 
 
 def quick(every: List[Comparison]) -> List[Comparison]:
-    """Return the comparisons that ``--quick`` runs: each claim once, at the shapes that take seconds."""
-    return [comparison for comparison in every if comparison.id not in NOT_QUICK]
+    """Return the comparisons that ``--quick`` runs: each claim once, at the shapes that take seconds.
+
+    Without the compiled forms: each of their workers would compile for longer than it measures.
+    """
+    return [comparison._replace(rivals=tuple(case for case in comparison.rivals
+                                             if not dict(case.options).get("compile")))
+            for comparison in every if comparison.id not in NOT_QUICK]
 
 
 SUITE = Suite("paper", "The papers' 1-D and 2-D Walsh-Hadamard layers at the papers' shapes", comparisons, quick)

@@ -13,7 +13,6 @@ from harness.energy.idle import LEAST_READINGS, is_steady
 from harness.energy.series import Series, build_series
 from harness.energy.traces import traces
 from harness.meters.base import MeterError
-from harness.plan import comparison_from_dict
 
 Report = Callable[[str, float, float], None]
 
@@ -120,7 +119,7 @@ def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
     from harness.meters import choose
     from harness.subjects import Inputs, build, cases_of, prepare, synchronizer
 
-    case = cases_of(comparison_from_dict(job["comparison"]), job["cases"])[0]
+    case = cases_of(job)[1][0]
     choice = choose("power", job.get("power"), device=case.device, thorough=False)
     if choice.meter is None:
         return run_energy_pass(lambda: None, lambda: None, None, meter_reason=choice.reason)

@@ -7,7 +7,7 @@ import torch
 
 from harness.allocator import describe_heap
 from harness.passes.time import run_time_pass
-from harness.plan import Case, comparison_from_dict
+from harness.plan import Case
 from harness.statistics.rule import rule_from_dict
 from harness.subjects import Inputs, build, cases_of, prepare
 from harness.timing.clock_readers import ClockSource, cpu_clock, gpu_clock
@@ -22,12 +22,11 @@ def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
     The baseline is built twice: its second copy is the A/A check and has weights of its own, so that
     differences of memory addresses show in the run's noise floor.
     """
-    comparison = comparison_from_dict(job["comparison"])
+    comparison, cases = cases_of(job)
     first = job.get("first")
-    names = set(job["cases"])
     if first is not None:  # only what is to be confirmed is built: a small board has no room for the rest
-        names &= {comparison.case_id(comparison.baseline)} | {rival for found in first.values() for rival in found}
-    cases = cases_of(comparison, names)
+        wanted = {comparison.case_id(cases[0])} | {rival for found in first.values() for rival in found}
+        cases = [case for case in cases if comparison.case_id(case) in wanted]
     prepare(cases)
     timer, clock = instruments(cases[0])
     inputs = Inputs(job["seed"])

@@ -11,7 +11,6 @@ import time
 from typing import Any, Callable, Dict, List, Optional
 
 from harness.meters import procfs
-from harness.plan import comparison_from_dict
 
 #: Seconds between two samples of the whole-system figures; process RSS has an exact peak of its own.
 PERIOD_S = 0.005
@@ -74,7 +73,7 @@ def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
     from harness.subjects import Inputs, build, cases_of, prepare, synchronizer
 
     stages["torch"] = stage()
-    case = cases_of(comparison_from_dict(job["comparison"]), job["cases"])[0]
+    case = cases_of(job)[1][0]
     prepare([case])
     if case.device == "cuda":
         torch.nn.functional.conv2d(torch.ones(1, 1, 8, 8, device="cuda"), torch.ones(1, 1, 3, 3, device="cuda"))

@@ -4,7 +4,7 @@ from typing import Any, Callable, Dict, Optional
 
 import torch
 
-from harness.plan import Case, Subject, comparison_from_dict
+from harness.plan import Case, Subject
 from harness.subjects import Inputs, as_tensors, build, cases_of, prepare, synchronizer
 from harness.worker import describe
 
@@ -15,8 +15,7 @@ TOLERANCES: Dict[str, Any] = {"float64": 1e-10, "float32": 1e-4, "float16": 5e-2
 
 def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
     """Verify the cases named by the job; return the payload of a ``verify`` line."""
-    comparison = comparison_from_dict(job["comparison"])
-    cases = cases_of(comparison, job["cases"])
+    comparison, cases = cases_of(job)
     prepare(cases)
     inputs = Inputs(job["seed"])
     results = []
@@ -29,11 +28,12 @@ def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
 def verify_case(case: Case, inputs: Inputs) -> Dict[str, Any]:
     """Build and check one case; a failure to build or call it is a result, not an error."""
     result: Dict[str, Any] = {"ok": None, "error": None, "allowed": None, "reason": None, "implementation": None,
-              "implementation_reason": None, "parameters": None, "macs": None}
+              "implementation_reason": None, "parameters": None, "macs": None,
+                              "pinned": {}}
     try:
         subject = build(case, inputs)
         result.update(implementation=subject.implementation, implementation_reason=subject.reason,
-                      parameters=subject.parameters, macs=subject.macs)
+                      parameters=subject.parameters, macs=subject.macs, pinned=dict(subject.pinned))
         output = subject.call()
         synchronizer(case.device)()
         result.update(check(case, subject, output, inputs.get(case)))

@@ -16,6 +16,7 @@ TF32_TOLERANCE = 1e-2
 TRAINING_TOLERANCES = {"float32": 1e-2, "float16": 2e-1, "bfloat16": 5e-1}
 
 Module = TypeVar("Module", bound=nn.Module)
+Forward = Callable[[torch.Tensor], torch.Tensor]
 Dense = Callable[[Dict[str, torch.Tensor], torch.Tensor], torch.Tensor]
 
 
@@ -42,15 +43,20 @@ def subject_of(case: Case, x: torch.Tensor, module: nn.Module, dense: Dense, mac
     module.to(memory_format=memory_format)  # type: ignore[call-overload]
     training = case.mode == "training"
     module.train(training)
+    parameters = sum(parameter.numel() for parameter in module.parameters())
+    run = module  # type: Forward
+    if options(case).get("compile"):
+        run = compiled(module)
+        implementation = "{}, compiled".format(implementation or "torch")
     if case.mode not in ("inference", "training") or case.protocol not in ("steady", "published"):
         raise ValueError("no way to run mode '{}' with protocol '{}': use inference or training, steady or "
                          "published".format(case.mode, case.protocol))
     if case.protocol == "published":
         if training:
             raise ValueError("the published protocol is inference only: use mode='inference'")
-        call = _image_by_image(module, x)  # type: Callable[[], Any]
+        call = _image_by_image(run, x)  # type: Callable[[], Any]
     else:
-        call = _training(module, x) if training else _inference(module, x)
+        call = _training(module, run, x) if training else _inference(run, x)
     tf32 = bool(options(case).get("tf32", False))
     if x.is_cuda:
         call = _with_tf32(call, tf32)
@@ -64,10 +70,18 @@ def subject_of(case: Case, x: torch.Tensor, module: nn.Module, dense: Dense, mac
     tolerance = TRAINING_TOLERANCES.get(case.dtype) if training else None
     return Subject(call=call, reference=reference, tolerance=TF32_TOLERANCE if tf32 else tolerance,
                    implementation=implementation or case.implementation or "torch", reason=reason,
-                   parameters=sum(parameter.numel() for parameter in module.parameters()), macs=macs)
+                   parameters=parameters, macs=macs)
 
 
-def _inference(module: nn.Module, x: torch.Tensor) -> Callable[[], torch.Tensor]:
+def compiled(module: nn.Module) -> Forward:
+    """Return ``torch.compile(module)``, which compiles at its first call; raises where torch has none."""
+    if not hasattr(torch, "compile"):
+        raise RuntimeError("torch.compile came with torch 2, this is {}".format(torch.__version__))
+    run: Forward = torch.compile(module)
+    return run
+
+
+def _inference(module: Forward, x: torch.Tensor) -> Callable[[], torch.Tensor]:
     def call() -> torch.Tensor:
         with torch.inference_mode():
             return module(x)
@@ -75,7 +89,7 @@ def _inference(module: nn.Module, x: torch.Tensor) -> Callable[[], torch.Tensor]
     return call
 
 
-def _image_by_image(module: nn.Module, x: torch.Tensor) -> Callable[[], torch.Tensor]:
+def _image_by_image(module: Forward, x: torch.Tensor) -> Callable[[], torch.Tensor]:
     """The published loop: each image alone, copied in and copied out, all memory asked for inside the call."""
     def call() -> torch.Tensor:
         with torch.inference_mode():
@@ -90,7 +104,8 @@ def _image_by_image(module: nn.Module, x: torch.Tensor) -> Callable[[], torch.Te
     return call
 
 
-def _training(module: nn.Module, x: torch.Tensor) -> Callable[[], Tuple[torch.Tensor, torch.Tensor]]:
+def _training(module: nn.Module, run: Forward,
+              x: torch.Tensor) -> Callable[[], Tuple[torch.Tensor, torch.Tensor]]:
     """One step: forward, backward to the parameters and to the input, update.
 
     The gradient at the output is the output itself (the loss is half its sum of squares). The learning rate is 0: the
@@ -103,7 +118,7 @@ def _training(module: nn.Module, x: torch.Tensor) -> Callable[[], Tuple[torch.Te
         # Made anew in every step, as the layer before would hand it over.
         leaf = x.view_as(x).requires_grad_()
         optimizer.zero_grad(set_to_none=True)
-        y = module(leaf)
+        y = run(leaf)
         y.backward(y.detach())
         optimizer.step()
         assert leaf.grad is not None
@@ -112,7 +127,7 @@ def _training(module: nn.Module, x: torch.Tensor) -> Callable[[], Tuple[torch.Te
     return call
 
 
-def _training_reference(dense: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[torch.Tensor], Any]:
+def _training_reference(dense: Forward) -> Callable[[torch.Tensor], Any]:
     def reference(batch: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
         leaf = batch.detach().requires_grad_()
         y = dense(leaf)

@@ -22,7 +22,7 @@ def wht1d(case: Case, x: torch.Tensor) -> Subject:
     chosen = options(case)
     out_channels, keep_first = chosen.get("out_channels", channels), chosen.get("keep_first", False)
     # No randomness in these weights: the papers' ramps are part of the layer.
-    module = WalshHadamard1d(channels, out_channels, keep_first, implementation=case.implementation)
+    module = WalshHadamard1d(channels, out_channels, keep_first, implementation=plain_form(case))
 
     def reference(weights: Dict[str, torch.Tensor], batch: torch.Tensor) -> torch.Tensor:
         return dense.wht1d(batch, weights["threshold"], out_channels, keep_first)
@@ -36,7 +36,7 @@ def wht2d(case: Case, x: torch.Tensor) -> Subject:
     """The 2-D layer over the input's plane; option ``stride`` (1)."""
     images, channels, height, width = x.shape
     stride = options(case).get("stride", 1)
-    module = WalshHadamard2d((height, width), stride, implementation=case.implementation)
+    module = WalshHadamard2d((height, width), stride, implementation=plain_form(case))
 
     def reference(weights: Dict[str, torch.Tensor], batch: torch.Tensor) -> torch.Tensor:
         return dense.wht2d(batch, weights["weight"], weights["threshold"], stride)
@@ -44,6 +44,11 @@ def wht2d(case: Case, x: torch.Tensor) -> Subject:
     form, reason = module.choose(x)
     macs = wht2d_macs(images * channels, height, width, *plane_forms(x, form, case))
     return subject_of(case, x, module, reference, macs, form, reason)
+
+
+def plain_form(case: Case) -> str:
+    """Return the form the layer itself is to take; a compiled case names it in its option ``form``."""
+    return str(options(case).get("form", case.implementation))
 
 
 def plane_forms(x: torch.Tensor, form: str, case: Case, sizes: Optional[Tuple[int, int]] = None) -> Tuple[str, str]:

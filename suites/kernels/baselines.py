@@ -36,8 +36,11 @@ def backend_of(x: Tensor, weight: Tensor, bias: Optional[Tensor], padding: int, 
 
 
 def convolutions(x: Tensor, weight: Tensor, bias: Optional[Tensor] = None, padding: int = 0,
-                 groups: int = 1) -> List[Convolution]:
-    """Return every way to run this convolution here, the default one (``F.conv2d`` on x as it is) first."""
+                 groups: int = 1, names: Optional[Sequence[str]] = None) -> List[Convolution]:
+    """Return every way to run this convolution here, the default one (``F.conv2d`` on x as it is) first.
+
+    ``names`` keeps those ways only; raises ``ValueError`` where none of them runs here.
+    """
     contiguous, last = torch.contiguous_format, torch.channels_last
     laid_out = {contiguous: weight.contiguous(), last: weight.contiguous(memory_format=last)}
 
@@ -58,11 +61,16 @@ def convolutions(x: Tensor, weight: Tensor, bias: Optional[Tensor] = None, paddi
     found = [default(contiguous), default(last)]
     if x.device.type == "cpu" and torch.backends.mkldnn.is_available():
         for one in (direct(contiguous), direct(last)):
+            if names is not None and one.name not in names:
+                continue
             try:
                 one.run(x.contiguous(memory_format=one.memory_format))
             except (RuntimeError, AttributeError):
                 continue  # this torch has no such operator for this type: the list says which forms there are
             found.append(one)
+    found = [one for one in found if names is None or one.name in names]
+    if not found:
+        raise ValueError("no convolution called {} runs here: start a new run".format(" or ".join(names or ())))
     return found
 
 
@@ -134,7 +142,8 @@ def butterfly_layer(x: Tensor, threshold: Tensor, spec: Spec) -> Callable[[Tenso
     return lambda t: plain_layer(t, threshold, None, spec)
 
 
-def compiled(function: Callable[[Tensor], Tensor], x: Tensor) -> Tuple[Optional[Callable[[Tensor], Tensor]], Optional[str]]:
+def compiled(function: Callable[[Tensor], Tensor],
+             x: Tensor) -> Tuple[Optional[Callable[[Tensor], Tensor]], Optional[str]]:
     """Return ``torch.compile(function)`` warmed up on ``x``, or ``None`` and the reason in words."""
     if not hasattr(torch, "compile"):
         return None, "torch.compile came with torch 2, this is {}".format(torch.__version__)

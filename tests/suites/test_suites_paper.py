@@ -45,17 +45,25 @@ def test_case_names_are_unique_and_the_plan_survives_the_record(target):
 
 def test_it_holds_the_papers_shapes_and_layers():
     names = {key: [case.name for case in comparison.cases] for key, comparison in plan().items()}
-    assert names["1d-32x32"] == ["Conv 1x1", "WHT 1D matrix", "WHT 1D two-stage", "WHT 1D butterfly",
-                                 "WHT 1D fused", "Conv 1x1 channels-last"]
-    assert names["1d-32x32-channels-last"] == names["1d-32x32"][:-1]
+    assert names["1d-32x32"] == names["1d-32x32-channels-last"] == [
+        "Conv 1x1 best", "WHT 1D matrix", "WHT 1D two-stage", "WHT 1D butterfly", "WHT 1D fused",
+        "WHT 1D two-stage compiled", "Conv 1x1 default"]
     assert names["2d-32x32"] == names["2d-8x8"] == [
-        "Conv 3x3", "WHT 2D matrix", "WHT 2D butterfly", "WHT 2D fused", "Squeeze-excite", "Depthwise 3x3 + 1x1"]
+        "Conv 3x3 best", "WHT 2D matrix", "WHT 2D butterfly", "WHT 2D fused", "WHT 2D matrix compiled",
+        "Conv 3x3 default", "Squeeze-excite", "Depthwise 3x3 + 1x1"]
     shapes = {key: comparison.baseline.shape for key, comparison in plan().items()}
     assert shapes == {"1d-32x32": (10, 1024, 32, 32), "1d-32x32-channels-last": (10, 1024, 32, 32),
                       "2d-32x32": (10, 1024, 32, 32), "2d-8x8": (10, 1024, 8, 8),
                       "1d-published": (10, 1024, 32, 32), "2d-8x8-published": (10, 1024, 8, 8)}
     formats = {case.memory_format for case in plan()["1d-32x32-channels-last"].cases}
     assert formats == {"channels_last"}
+
+
+def test_a_quick_run_keeps_every_claim_and_leaves_out_what_takes_minutes():
+    suite = suites.load_suite("paper")
+    found = {comparison.id: comparison for comparison in suite.quick(suite.comparisons(CPU))}
+    assert set(found) == {"1d-32x32", "2d-8x8", "1d-published", "2d-8x8-published"}
+    assert not any(dict(case.options).get("compile") for one in found.values() for case in one.cases)
 
 
 @pytest.mark.parametrize("target", [CPU, CUDA])
