@@ -15,6 +15,7 @@ SUITES = {
     "networks": "suites.networks_suite",
     "debut": "suites.debut_suite",
     "lhc": "suites.lhc_suite",
+    "kernels": "suites.kernels_suite",
 }
 
 

@@ -25,8 +25,9 @@ GOALS = (
     Goal("2-D 10x1024x32x32", ("best depthwise 3x3",), 1, 1),
     Goal("2-D 10x1024x8x8", ("best conv 3x3",), 200, 1),
 ) + tuple(Goal(shape, ("best conv 1x1",), 1, threads) for threads in (1, 2) for shape in (
-    "1-D 8x64x56x56", "1-D 8x96x28x28, blocks of 32", "1-D 8x96x28x28, padded to 128", "1-D 8x160x14x14, blocks of 32",
-    "1-D 8x320x14x14, blocks of 64", "1-D 8x320x14x14, padded to 512", "1-D 1x256x14x14"))
+    "1-D 8x64x56x56", "1-D 8x96x28x28, blocks of 32", "1-D 8x96x28x28, padded to 128",
+    "1-D 8x160x14x14, blocks of 32", "1-D 8x320x14x14, blocks of 64", "1-D 8x320x14x14, padded to 512",
+    "1-D 1x256x14x14"))
 
 SMALL_S = {1: 20e-6, 2: 12e-6}
 BACKWARD_OVER_FORWARD = 1.7

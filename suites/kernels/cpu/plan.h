@@ -46,6 +46,7 @@ struct Plan {
     int64_t scratch_floats;         // of one tile or one batch of rows
     int64_t *x_offset, *y_offset;   // row -> elements from the block's start, -1 where nothing is stored
     int64_t *x_offset_last, *y_offset_last;
+    int64_t x_step, y_step;         // elements between rows that lie evenly and are all there, else 0
     bool whole, whole_input;        // every coefficient has an output; an input
     bool x_aligned, y_aligned;      // STRIDED: every row begins a whole number of vectors after the first
     bool plain;                     // ROWS: rows are whole, contiguous and float32 on both sides
@@ -125,15 +126,17 @@ static inline int64_t largest(const int64_t *values, int64_t count) {
 
 static inline bool plan_strided(Plan *plan) {
     const Geometry &g = plan->g;
-    // A tile small enough for the first cache where its rows allow, else 256-byte lines of each row: whole
-    // pages are touched once and the memory's own prefetcher follows.
+    // Wide tiles: finding each row's place costs as much as a vector or two of work on it, whole pages are
+    // touched once, and the memory's own prefetcher follows. The second cache must hold one, with room.
     int64_t tile = g.tile;
     if (!tile) {
-        tile = 8192 / plan->length;
-        if (tile > WIDEST_TILE) tile = WIDEST_TILE;
-        if (tile < 64 && plan->length >= 512) tile = 64;
-        if (plan->length * tile > 131072) tile = 32;
-        if (tile > (g.inner + VL - 1) / VL * VL) tile = (g.inner + VL - 1) / VL * VL;
+        tile = WIDEST_TILE;
+        while (tile > 16 && plan->length * tile > (plan->length <= 256 ? 32768 : 65536)) tile /= 2;
+        // Tiles of one width, and two at least of a single image, for a second thread.
+        int64_t columns = (g.inner + VL - 1) / VL, tiles = (columns * VL + tile - 1) / tile;
+        if (tiles == 1 && g.outer * g.blocks == 1 && columns > 1) tiles = 2;
+        if (tiles < 1) tiles = 1;
+        tile = (columns + tiles - 1) / tiles * VL;
         if (tile < VL) tile = VL;
     }
     if (tile > WIDEST_TILE) tile = WIDEST_TILE;
@@ -194,6 +197,8 @@ static inline Plan *plan_make(const int64_t *geometry, const double *factors, co
     }
     plan->whole = g.m1 == g.p1 && g.m2 == g.p2 && g.m2_last == g.p2;
     plan->whole_input = g.n1 == g.p1 && g.n2 == g.p2 && g.n2_last == g.p2;
+    plan->x_step = plan->whole_input && (g.p1 == 1 || g.x1 == g.p2 * g.x2) ? g.x2 : 0;
+    plan->y_step = plan->whole && (g.p1 == 1 || g.y1 == g.p2 * g.y2) ? g.y2 : 0;
     plan->x_aligned = ((g.p1 > 1 ? g.x1 : 0) | g.x2 | g.x_outer | g.x_block) % VL == 0;
     plan->y_aligned = ((g.p1 > 1 ? g.y1 : 0) | g.y2 | g.y_outer | g.y_block) % VL == 0;
     int64_t inner = g.kind == STRIDED ? g.inner : 1;

@@ -1,0 +1,67 @@
+"""The fused layer against the best convolutions of this machine, at the shapes of the networks it is for.
+
+Every baseline is the fastest form of its convolution here, not torch's default one, which is a rival instead.
+"""
+
+from typing import List, Tuple
+
+from harness.plan import Case, Comparison, Suite, Target
+
+BEST = "suites.kernels.builders:convolution"
+DEFAULT = "suites.builders.convolutions:convolution"
+WHT_1D = "suites.builders.transforms:wht1d"
+WHT_2D = "suites.builders.transforms:wht2d"
+BLOCK_WHT = "suites.builders.transforms:block_wht1d"
+COMPILED = "suites.kernels.builders:compiled_wht1d"
+
+#: Input and block size, ``None`` for the whole channel axis.
+ALONG_CHANNELS = (((10, 1024, 32, 32), None), ((8, 64, 56, 56), None), ((8, 96, 28, 28), 32), ((8, 160, 14, 14), 32),
+                  ((8, 320, 14, 14), 64), ((1, 256, 14, 14), None))  # type: Tuple
+ALONG_PLANES = ((10, 1024, 32, 32), (10, 1024, 8, 8))
+#: What ``--quick`` leaves out: 42 MB tensors, where one 3x3 convolution takes a second.
+LARGE = (10, 1024, 32, 32)
+NOTE = "The baseline is the fastest form of the convolution on this machine, in the layout that suits it."
+
+
+def _name(shape: Tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
+
+
+def along_channels(target: Target, shape: Tuple[int, ...], block: int) -> Comparison:
+    """The 1-D layer, whole or in blocks, against the best 1x1 convolution."""
+    baseline = Case("Conv 1x1", "best", BEST, shape, device=target.device, threads=target.threads)
+    layer = baseline._replace(layer="WHT 1D", builder=WHT_1D)
+    if block:
+        layer = layer._replace(layer="Block WHT 1D", builder=BLOCK_WHT, options=(("block_size", block),))
+    rivals = tuple(layer._replace(implementation=form) for form in ("fused", "two-stage", "butterfly"))
+    rivals += tuple(layer._replace(builder=COMPILED, implementation="compiled " + form)
+                    for form in ("two-stage", "butterfly"))
+    rivals += (baseline._replace(implementation="default", builder=DEFAULT),)
+    return Comparison("kernels-1d-" + _name(shape), "1-D layer for a 1x1 convolution, {}{}".format(
+        _name(shape), ", blocks of {}".format(block) if block else ""), baseline, rivals, NOTE)
+
+
+def along_planes(target: Target, shape: Tuple[int, ...]) -> Comparison:
+    """The 2-D layer against the best 3x3 convolution, and the best depthwise one beside it."""
+    baseline = Case("Conv 3x3", "best", BEST, shape, device=target.device, threads=target.threads,
+                    options=(("kernel", 3),))
+    layer = baseline._replace(layer="WHT 2D", builder=WHT_2D, options=())
+    depthwise = baseline._replace(layer="Depthwise 3x3", options=(("groups", shape[1]), ("kernel", 3)))
+    rivals = tuple(layer._replace(implementation=form) for form in ("fused", "matrix", "butterfly"))
+    return Comparison("kernels-2d-" + _name(shape), "2-D layer for a 3x3 convolution, " + _name(shape), baseline,
+                      rivals + (depthwise,), NOTE)
+
+
+def comparisons(target: Target) -> List[Comparison]:
+    """Return the suite's comparisons for ``target``."""
+    return ([along_channels(target, shape, block) for shape, block in ALONG_CHANNELS]
+            + [along_planes(target, shape) for shape in ALONG_PLANES])
+
+
+def quick(every: List[Comparison]) -> List[Comparison]:
+    """Return the comparisons of seconds, without the compiled forms, which take long to start."""
+    return [c._replace(rivals=tuple(r for r in c.rivals if not r.implementation.startswith("compiled")))
+            for c in every if c.baseline.shape != LARGE]
+
+
+SUITE = Suite("kernels", "The fused layer against the best convolutions of this machine", comparisons, quick)
