@@ -1,6 +1,6 @@
 """Builders of the kernels suite: the best convolution here, and a layer compiled by torch."""
 
-from typing import Dict, Tuple
+from typing import Dict, Optional, Tuple
 
 import torch
 from torch import nn
@@ -23,7 +23,7 @@ class BestConvolution(nn.Module):
         made = nn.Conv2d(channels, channels, kernel, padding=kernel // 2, groups=groups)
         self.weight, self.bias = made.weight, nn.Parameter(torch.zeros(channels))
         self.kernel, self.groups = kernel, groups
-        self.way = None  # type: Optional[str]
+        self.way: Optional[str] = None
 
     def choose(self, x: torch.Tensor) -> Tuple[str, torch.Tensor]:
         """Take the fastest way for ``x``; return its name with its backend, and x in its layout."""

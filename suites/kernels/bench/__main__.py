@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> Dict[str, Any]:
     from suites.kernels.bench.goals import judge
     from suites.kernels.bench.timing import play, ratios_to
 
-    results = []  # type: List[Dict[str, Any]]
+    results: List[Dict[str, Any]] = []
     roofs, points = {}, []
     for threads in arguments.threads:
         torch.set_num_threads(threads)
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> Dict[str, Any]:
             if (arguments.quick and not shape.quick) or (arguments.only and arguments.only not in shape.name):
                 continue
             for which in ("forward",) if arguments.quick else ("forward", "backward"):
-                absent = []  # type: List[str]
+                absent: List[str] = []
                 if which == "forward":
                     entrants, absent = field.forward_entrants(shape, not arguments.quick)
                 else:
