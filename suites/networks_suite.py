@@ -74,6 +74,8 @@ ENTRIES = (
 #: The networks of ``--quick``: each kind of layer once, batch 1, what takes seconds.
 QUICK = ("mobilenet-v2-batch-1", "resnet20-batch-1", "resnet50-batch-1", "vgg16-cifar10-batch-1", "vgg16-lhc-batch-1",
          "pointnet-batch-1", "lenet-batch-1")
+#: Rivals that differ from a kept one in degree only.
+NOT_QUICK = ("HT 1 path", "HT 5 paths", "BWHT 16 last 5 and head", "DeBut bulging last stage", "LHC 50%")
 
 
 def comparison(entry: Entry, batch: int, target: Target) -> Comparison:
@@ -94,7 +96,8 @@ def comparisons(target: Target) -> List[Comparison]:
 
 def quick(every: List[Comparison]) -> List[Comparison]:
     """Return the comparisons that ``--quick`` runs."""
-    return [one for one in every if one.id in QUICK]
+    return [one._replace(rivals=tuple(case for case in one.rivals if case.layer not in NOT_QUICK))
+            for one in every if one.id in QUICK]
 
 
 SUITE = Suite("networks", "The papers' networks, dense and with structured layers, at the papers' inputs",
