@@ -7,10 +7,10 @@ import numpy as np
 from fake_machine import FakeMachine
 
 from harness.passes.time import run_time_pass
-from harness.statistics.launches import next_launch
 from harness.statistics.rule import Rule
 from harness.statistics.verdict import verdicts
 from harness.timing.warmup import WarmUpLimits
+from harness.units import to_confirm
 
 RULE = Rule(budget_s=1e9)
 QUICK_WARM_UP = WarmUpLimits(group=2, tolerance=0.5, least_s=0.0)
@@ -32,12 +32,14 @@ def play(kind, ratio, seed, rule=RULE):
     random = np.random.RandomState(seed)
     lines = []
     first = None
-    while not lines or first:
+    while len(lines) < rule.launches and (first or not lines):
         machine = FakeMachine(kind, [1.0, 1.0, ratio], random)
         entrants = list(zip(("c/baseline", "c/baseline", "c/rival"), machine.calls))
-        lines.append(run_time_pass(entrants, machine.timer(), rule, seed, "confirm" if first else "first", first,
-                                   launch=len(lines) + 1, warm_up_limits=QUICK_WARM_UP))
-        first = next_launch(lines, rule)
+        launch = len(lines) + 1
+        payload = run_time_pass(entrants, machine.timer(), rule, seed, "confirm" if first else "first", first,
+                                launch=launch, warm_up_limits=QUICK_WARM_UP)
+        lines.append(dict(payload, launch=launch))
+        first = to_confirm(lines, launch + 1)
     return lines
 
 

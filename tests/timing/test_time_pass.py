@@ -6,11 +6,11 @@ import pytest
 from fake_clock import FakeClock
 
 from harness.passes.time import run_time_pass
-from harness.statistics.launches import next_launch
 from harness.statistics.rule import Rule
 from harness.statistics.verdict import verdicts
 from harness.timing.clock_readers import ClockSource
 from harness.timing.cpu_timer import CpuTimer
+from harness.units import to_confirm
 
 RULE = Rule()
 
@@ -135,7 +135,7 @@ def test_later_launches_confirm_only_what_launch_1_decided():
     clock, timer, entrants = setting(slow=3e-3)
     entrants.append(("c/edge", clock.noisy(2e-3 * 1.02, 0.03)))
     lines = [run_time_pass(entrants, timer, RULE, 1, budget_s=0.5)]
-    first = next_launch(lines, RULE)
+    first = to_confirm([dict(lines[0], launch=1)], 2)
     lines.append(run_time_pass(entrants, timer, RULE, 1, "confirm", first, budget_s=0.5, launch=2))
     series, = lines[1]["series"]
     assert series["entrants"] == ["c/base", "c/base", "c/slow"]
