@@ -33,7 +33,7 @@ def dense_matrix(layer):
 
 
 @given(pairs, st.integers(0, 2), st.sampled_from(FORMS), st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_the_linear_layer_equals_its_factors_multiplied_out(given_pairs, batch, form, bias):
     torch.manual_seed(0)
     chain = chain_from_pairs(given_pairs)
@@ -62,7 +62,7 @@ SIZES = [(3, 8, 16), (3, 3, 8), (1, 16, 32), (2, 8, 8), (5, 4, 20)]
 
 @given(st.sampled_from(FORMS), st.sampled_from(["channel", "tap"]), st.sampled_from(SIZES),
        st.integers(1, 2), st.integers(0, 2), st.booleans(), st.integers(5, 8))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_the_convolution_equals_the_dense_one_in_both_column_orders(form, order, size, stride, padding, bias, side):
     torch.manual_seed(1)
     kernel, channels, out_channels = size
