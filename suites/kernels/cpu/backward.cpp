@@ -8,10 +8,25 @@
 static Pool pool;
 static const int MOST_CHUNKS = 32;
 
+// The rows of the next tile, to be fetched while this one is computed.
+struct Ahead {
+    const char *x, *g;
+    const int64_t *x_offset, *g_offset;
+    int64_t size, bytes;  // of an element; of a row of the tile
+
+    void fetch(int64_t row) const {
+        for (int64_t c = 0; c < bytes; c += 64) {
+            if (x_offset[row] >= 0) __builtin_prefetch(x + x_offset[row] * size + c, 0, 2);
+            if (g_offset[row] >= 0) __builtin_prefetch(g + g_offset[row] * size + c, 0, 2);
+        }
+    }
+};
+
 // Sums of one thread over one chunk: [threshold, scale][coefficient][lanes].
 struct Sums {
     float *threshold, *scale;
 };
+static INLINE void add_to(float *sum, vf v) { store(sum, load(sum) + v); }
 
 // R rows of x and of g, already transformed down to here; the gradient replaces g.
 template <int R, int KIND>
@@ -21,6 +36,7 @@ static NOINLINE void core_backward(const float *x, float *g, int64_t row_floats,
     const float *threshold = call.threshold + row, *scale = call.scale + row;
     const vf forward = splat((float)call.plan->forward_factor), inverse = splat((float)call.plan->inverse_factor);
     const bool keep = call.plan->g.keep_first && row == 0;
+    const int N = R < 4 ? R : 4;
     for (int64_t c = 0; c < columns; c++) {
         vf v[R], u[R];
         Each<R>::run([&](int j) UNROLLED { v[j] = load(x + j * row_floats + c * VL); });
@@ -28,16 +44,16 @@ static NOINLINE void core_backward(const float *x, float *g, int64_t row_floats,
         Each<R>::run([&](int j) UNROLLED { u[j] = load(g + j * row_floats + c * VL); });
         Butterfly<R>::run(u);
         const vf kept = u[0] * inverse * forward;
-        Each<R>::run([&](int j) UNROLLED {
-            vf s = splat(scale[j]), g_threshold, g_w, w = v[j] * s;
-            g_w = nonlinear_backward<KIND>(w, u[j] * inverse, splat(threshold[j]), &g_threshold, k);
-            u[j] = g_w * s;
-            if (!(keep && j == 0)) {
-                float *to = sums.threshold + (row + j) * VL;
-                store(to, load(to) + g_threshold);
-                to = sums.scale + (row + j) * VL;
-                store(to, load(to) + g_w * v[j]);
-            }
+        Each<R / N>::run([&](int i) UNROLLED {
+            vf w[N], t[N], g_threshold[N], *sum = v + i * N, *g_u = u + i * N;
+            Each<N>::run([&](int j) UNROLLED { w[j] = sum[j] * splat(scale[i * N + j]); });
+            Each<N>::run([&](int j) UNROLLED { t[j] = splat(threshold[i * N + j]); });
+            Each<N>::run([&](int j) UNROLLED { g_u[j] *= inverse; });
+            nonlinear_backward<N, KIND>(w, g_u, t, g_threshold, k);
+            Each<N>::run([&](int j) UNROLLED { add_to(sums.threshold + (row + i * N + j) * VL, g_threshold[j]); });
+            if (call.need_scale)
+                Each<N>::run([&](int j) UNROLLED { add_to(sums.scale + (row + i * N + j) * VL, w[j] * sum[j]); });
+            Each<N>::run([&](int j) UNROLLED { g_u[j] = w[j] * splat(scale[i * N + j]); });
         });
         if (keep) u[0] = kept;
         Butterfly<R>::run(u);
@@ -57,9 +73,10 @@ static INLINE void run_core_backward(int radix, const float *x, float *g, int64_
 }
 
 static void inner_backward(int level, float *x, float *g, const Levels &levels, int64_t columns, const Call &call,
-                           int64_t row, Sums sums) {
+                           int64_t row, Sums sums, const Ahead *ahead) {
     int radix = levels.radix[level];
     if (level == levels.count - 1) {
+        for (int j = 0; ahead && j < radix; j++) ahead->fetch(row + j);
         if (call.plan->g.nonlinearity == SMOOTH)
             run_core_backward<SMOOTH>(radix, x, g, call.plan->tile, columns, call, row, sums);
         else run_core_backward<SOFT>(radix, x, g, call.plan->tile, columns, call, row, sums);
@@ -69,7 +86,7 @@ static void inner_backward(int level, float *x, float *g, const Levels &levels, 
     run_middle(radix, x, levels.position, groups, stride, columns);
     run_middle(radix, g, levels.position, groups, stride, columns);
     for (int j = 0; j < radix; j++)
-        inner_backward(level + 1, x + j * stride, g + j * stride, levels, columns, call, row + j * groups, sums);
+        inner_backward(level + 1, x + j * stride, g + j * stride, levels, columns, call, row + j * groups, sums, ahead);
     run_middle(radix, g, levels.position, groups, stride, columns);
 }
 
@@ -96,9 +113,13 @@ static void strided_units(Call &call, int64_t begin, int64_t end, float *x_scrat
                 store(p, (vf)((vi)load(p) & mask));
             }
         }
+        Place next = place(plan, unit + 1 < end ? unit + 1 : unit);
+        Ahead ahead = {(const char *)(x + next.x), (const char *)(g + next.y), next.tile.x_offset, next.tile.y_offset,
+                       (int64_t)sizeof(T), next.tile.columns * VL * (int64_t)sizeof(T)};
+        const bool fetch = plan.prefetch && unit + 1 < end;
         for (int j = 0; j < levels.radix[0]; j++) {
             int64_t at = j * levels.stride[1], row = j * levels.rows[1];
-            inner_backward(1, x_scratch + at, g_scratch + at, levels, t.columns, call, row, sums);
+            inner_backward(1, x_scratch + at, g_scratch + at, levels, t.columns, call, row, sums, fetch ? &ahead : 0);
         }
         Tile out = t;  // the gradient has the input's shape
         out.y_offset = t.x_offset;
@@ -110,11 +131,12 @@ static void strided_units(Call &call, int64_t begin, int64_t end, float *x_scrat
 
 // One part of a row, V vectors; LANES and first_lanes as in the forward. Adds up one sum per coefficient.
 template <int V, int LANES, int KIND>
-static NOINLINE void row_backward(const float *x, float *g, int64_t rows, const Call &call, int64_t at, Sums sums) {
+static NOINLINE void row_backward(const float *x, const float *g, float *out, int64_t rows, const Call &call, int64_t at, Sums sums) {
     const Constants &k = call.constants;
     const vf forward = splat((float)call.plan->forward_factor), inverse = splat((float)call.plan->inverse_factor);
     const bool keep = call.plan->g.keep_first && at == 0;
-    for (int64_t r = 0; r < rows; r++, x += V * VL, g += V * VL) {
+    const int N = V < 4 ? V : 4;
+    for (int64_t r = 0; r < rows; r++, x += V * VL, g += V * VL, out += V * VL) {
         vf v[V], u[V];
         Each<V>::run([&](int i) UNROLLED { v[i] = load(x + i * VL); });
         Butterfly<V>::run(v);
@@ -123,45 +145,50 @@ static NOINLINE void row_backward(const float *x, float *g, int64_t rows, const 
         Butterfly<V>::run(u);
         InVector<V, LANES>::run(u);
         const vf kept = u[0] * inverse * forward;
-        Each<V>::run([&](int i) UNROLLED {
-            vf s = load(call.scale + at + i * VL), g_threshold, g_w;
-            g_w = nonlinear_backward<KIND>(v[i] * s, u[i] * inverse, load(call.threshold + at + i * VL), &g_threshold, k);
-            u[i] = g_w * s;
-            float *to = sums.threshold + at + i * VL;
-            store(to, load(to) + g_threshold);
-            to = sums.scale + at + i * VL;
-            store(to, load(to) + g_w * v[i]);
+        Each<V / N>::run([&](int i) UNROLLED {
+            vf w[N], t[N], g_threshold[N], *sum = v + i * N, *g_u = u + i * N;
+            const int64_t from = at + i * N * VL;
+            Each<N>::run([&](int j) UNROLLED { w[j] = sum[j] * load(call.scale + from + j * VL); });
+            Each<N>::run([&](int j) UNROLLED { t[j] = load(call.threshold + from + j * VL); });
+            Each<N>::run([&](int j) UNROLLED { g_u[j] *= inverse; });
+            nonlinear_backward<N, KIND>(w, g_u, t, g_threshold, k);
+            Each<N>::run([&](int j) UNROLLED { add_to(sums.threshold + from + j * VL, g_threshold[j]); });
+            if (call.need_scale)
+                Each<N>::run([&](int j) UNROLLED { add_to(sums.scale + from + j * VL, w[j] * sum[j]); });
+            Each<N>::run([&](int j) UNROLLED { g_u[j] = w[j] * load(call.scale + from + j * VL); });
         });
         if (keep) u[0] = call.first_lanes ? kept : u[0];
         InVector<V, LANES>::run(u);
         Butterfly<V>::run(u);
-        Each<V>::run([&](int i) UNROLLED { store(g + i * VL, u[i]); });
+        Each<V>::run([&](int i) UNROLLED { store(out + i * VL, u[i]); });
     }
 }
 
 template <int KIND>
-static INLINE void run_row_backward(int vectors, int64_t lanes, const float *x, float *g, int64_t rows, const Call &call,
-                                    int64_t at, Sums sums) {
-    if (vectors == 2) return row_backward<2, VL, KIND>(x, g, rows, call, at, sums);
-    if (vectors == 4) return row_backward<4, VL, KIND>(x, g, rows, call, at, sums);
-    if (vectors == 8) return row_backward<8, VL, KIND>(x, g, rows, call, at, sums);
-    if (lanes >= VL) return row_backward<1, VL, KIND>(x, g, rows, call, at, sums);
-    if (lanes == 2) return row_backward<1, 2, KIND>(x, g, rows, call, at, sums);
+static INLINE void run_row_backward(int vectors, int64_t lanes, const float *x, const float *g, float *out, int64_t rows,
+                                    const Call &call, int64_t at, Sums sums) {
+    if (vectors == 2) return row_backward<2, VL, KIND>(x, g, out, rows, call, at, sums);
+    if (vectors == 4) return row_backward<4, VL, KIND>(x, g, out, rows, call, at, sums);
+    if (vectors == 8) return row_backward<8, VL, KIND>(x, g, out, rows, call, at, sums);
+    if (lanes >= VL) return row_backward<1, VL, KIND>(x, g, out, rows, call, at, sums);
+    if (lanes == 2) return row_backward<1, 2, KIND>(x, g, out, rows, call, at, sums);
 #if VL > 4
-    if (lanes == 4) return row_backward<1, 4, KIND>(x, g, rows, call, at, sums);
+    if (lanes == 4) return row_backward<1, 4, KIND>(x, g, out, rows, call, at, sums);
 #endif
 #if VL > 8
-    if (lanes == 8) return row_backward<1, 8, KIND>(x, g, rows, call, at, sums);
+    if (lanes == 8) return row_backward<1, 8, KIND>(x, g, out, rows, call, at, sums);
 #endif
 }
 
-static void row_levels_backward(int level, const float *x_in, float *x, const float *g_in, float *g, int64_t rows,
-                                const Levels &levels, const Call &call, int64_t at, Sums sums) {
+// Rows of x and of the gradient to the gradient of x in `out`, through the scratch rows x and g. Inputs and `out`
+// may be these scratch rows themselves.
+static void row_levels_backward(int level, const float *x_in, float *x, const float *g_in, float *g, float *out,
+                                int64_t rows, const Levels &levels, const Call &call, int64_t at, Sums sums) {
     int radix = levels.radix[level];
     if (level == levels.count - 1) {
         if (call.plan->g.nonlinearity == SMOOTH)
-            run_row_backward<SMOOTH>(radix, call.plan->length, x, g, rows, call, at, sums);
-        else run_row_backward<SOFT>(radix, call.plan->length, x, g, rows, call, at, sums);
+            run_row_backward<SMOOTH>(radix, call.plan->length, x_in, g_in, out, rows, call, at, sums);
+        else run_row_backward<SOFT>(radix, call.plan->length, x_in, g_in, out, rows, call, at, sums);
         return;
     }
     int64_t part = levels.rows[level + 1] * VL;
@@ -169,9 +196,12 @@ static void row_levels_backward(int level, const float *x_in, float *x, const fl
     row_stage<false>(radix, g_in, part, g, part, part / VL);
     for (int j = 0; j < radix; j++) {
         int64_t o = j * part;
-        row_levels_backward(level + 1, x + o, x + o, g + o, g + o, 1, levels, call, at + o, sums);
+        row_levels_backward(level + 1, x + o, x + o, g + o, g + o, g + o, 1, levels, call, at + o, sums);
     }
-    row_stage<false>(radix, g, part, g, part, part / VL);
+    // At the top, and past the caches where the output is large.
+    if (level == 0 && call.past_cache && out != g && (uintptr_t)out % sizeof(vf) == 0)
+        row_stage<true>(radix, g, part, out, part, part / VL);
+    else row_stage<false>(radix, g, part, out, part, part / VL);
 }
 
 template <class T>
@@ -185,20 +215,42 @@ static void rows_units(Call &call, int64_t begin, int64_t end, float *x_scratch,
     for (int64_t unit = begin; unit < end; unit++) {
         int64_t row = unit * plan.batch, rows = all - row < plan.batch ? all - row : plan.batch;
         int64_t filled = rows * length, vectors = (filled + VL - 1) / VL;
+        if (plan.plain && (length >= VL || filled % VL == 0)) {
+            const int64_t from = row * length;
+            row_levels_backward(0, (const float *)call.x + from, x_scratch, (const float *)call.g + from, g_scratch,
+                                (float *)call.y + from, length >= VL ? rows : vectors, levels, call, 0, sums);
+            continue;
+        }
         for (int64_t r = 0; r < rows; r++) {
             RowPlace p = row_place(o, row + r);
             gather(x + p.x, x + plan.x_extent, o.n1, p.n2, o.x1, o.p1, o.p2, x_scratch + r * length);
             gather(g + p.y, g + plan.y_extent, o.m1, p.m2, o.y1, o.p1, o.p2, g_scratch + r * length);
         }
         for (int64_t i = filled; i < vectors * VL; i++) x_scratch[i] = g_scratch[i] = 0;
-        row_levels_backward(0, x_scratch, x_scratch, g_scratch, g_scratch, length >= VL ? rows : vectors, levels, call, 0,
-                            sums);
+        row_levels_backward(0, x_scratch, x_scratch, g_scratch, g_scratch, g_scratch, length >= VL ? rows : vectors,
+                            levels, call, 0, sums);
         for (int64_t r = 0; r < rows; r++) {
             RowPlace p = row_place(o, row + r);
             scatter(g_scratch + r * length, o.p2, o.n1, p.n2, o.x1, y + p.x, o.residual ? g + p.y : (const T *)0, o.y1,
                     o.m1, p.m2);
         }
     }
+}
+
+// One sum for each coefficient, in an order of its own that nothing changes.
+static void add_lanes(const Plan &plan, const float *sums, double *to) {
+    const int64_t length = plan.length;
+    if (plan.g.kind == STRIDED) {
+        for (int64_t k = 0; k < length; k++, sums += VL) {
+            double part[4] = {0, 0, 0, 0};
+            for (int l = 0; l < VL; l++) part[l % 4] += sums[l];
+            to[k] = (part[0] + part[1]) + (part[2] + part[3]);
+        }
+        return;
+    }
+    for (int64_t k = 0; k < length; k++) to[k] = sums[k];
+    for (int64_t from = length; from < table_floats(plan); from += length)  // rows that share a vector
+        for (int64_t k = 0; k < length; k++) to[k] += sums[from + k];
 }
 
 template <class T> static void chunks_backward(void *context, int64_t begin, int64_t end) {
@@ -213,17 +265,13 @@ template <class T> static void chunks_backward(void *context, int64_t begin, int
     float *x_scratch = memory, *g_scratch = memory + plan.scratch_floats + VL;
     Sums sums = {g_scratch + plan.scratch_floats + VL, g_scratch + plan.scratch_floats + VL + sums_floats};
     for (int64_t chunk = begin; chunk < end; chunk++) {
-        memset(sums.threshold, 0, 2 * sums_floats * sizeof(float));
+        memset(sums.threshold, 0, (call.need_scale ? 2 : 1) * sums_floats * sizeof(float));
         int64_t from = plan.units * chunk / call.chunks, to = plan.units * (chunk + 1) / call.chunks;
         if (plan.g.kind == STRIDED) strided_units<T>(call, from, to, x_scratch, g_scratch, sums);
         else rows_units<T>(call, from, to, x_scratch, g_scratch, sums);
         double *partial = call.partial + chunk * 2 * plan.length;
-        for (int64_t k = 0; k < 2 * plan.length; k++) partial[k] = 0;
-        for (int64_t k = 0; k < count; k++)
-            for (int64_t l = 0; l < lanes; l++) {
-                partial[k % plan.length] += sums.threshold[k * lanes + l];
-                partial[plan.length + k % plan.length] += sums.scale[k * lanes + l];
-            }
+        add_lanes(plan, sums.threshold, partial);
+        if (call.need_scale) add_lanes(plan, sums.scale, partial + plan.length);
     }
     if (call.past_cache) fence_stores();
 }
@@ -248,6 +296,7 @@ int wht_backward(const void *plan_pointer, const void *x, const void *gy, void *
     call.x = x;
     call.g = gy;
     call.y = gx;
+    call.need_scale = g_scale != 0;
     call.chunks = plan.units < MOST_CHUNKS ? plan.units : MOST_CHUNKS;
     // Padded to whole cache lines after the tables, then 2 * length sums in double for each chunk.
     float *tables = arena(TABLES, 2 * count * sizeof(float) + call.chunks * 2 * length * sizeof(double));
@@ -258,8 +307,8 @@ int wht_backward(const void *plan_pointer, const void *x, const void *gy, void *
     call.scale = tables + count;
     call.partial = (double *)(tables + 2 * count);
     for (int l = 0; l < VL; l++) call.first_lanes[l] = l % length == 0 ? -1 : 0;
-    call.past_cache = plan.g.dtype == FLOAT32 && plan.x_extent * 4 > plan.g.past_cache_bytes && plan.x_aligned &&
-                      plan.g.kind == STRIDED;
+    call.past_cache = plan.g.dtype == FLOAT32 && plan.x_extent * 4 > plan.g.past_cache_bytes &&
+                      (plan.x_aligned || plan.g.kind == ROWS);
     void (*work)(void *, int64_t, int64_t) = plan.g.dtype == FLOAT32    ? chunks_backward<float>
                                              : plan.g.dtype == BFLOAT16 ? chunks_backward<bf16>
                                                                         : chunks_backward<fp16>;
@@ -269,7 +318,7 @@ int wht_backward(const void *plan_pointer, const void *x, const void *gy, void *
         double t = 0, s = 0;
         for (int64_t c = 0; c < call.chunks; c++) {
             t += call.partial[c * 2 * length + k];
-            s += call.partial[c * 2 * length + length + k];
+            if (g_scale) s += call.partial[c * 2 * length + length + k];
         }
         int64_t to = plan.order ? plan.order[k] : k;
         if (plan.g.threshold_mode == ABSOLUTE) t = threshold[to] > 0 ? t : threshold[to] < 0 ? -t : 0;

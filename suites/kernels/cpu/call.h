@@ -11,7 +11,7 @@ struct Call {
     const float *threshold;  // one per coefficient, in the transform's order, divided by the folded factor
     const float *scale;      // the same, times the forward factor; null where it is folded into the constants
     bool past_cache;
-    bool need_table_gradients;
+    bool need_scale;         // backward: whether the scale's gradient is wanted
     double *partial;         // backward: [chunk][2][length] sums for threshold and scale
     int64_t chunks;
     int failed;              // set to 1 by a thread that found no memory

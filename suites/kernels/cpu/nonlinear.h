@@ -65,23 +65,40 @@ template <int N, int KIND> static INLINE void nonlinear(vf *v, const vf *thresho
     Each<N>::run([&](int i) UNROLLED { v[i] = KIND == SMOOTH ? p[i] * r[i] : with_sign(r[i], v[i]); });
 }
 
-// Backward for one vector. w: argument of the threshold function; gu: gradient of its result; constants
-// set with factors 1. Returns the gradient of w; *g_threshold gets gu * dS/dT.
-template <int KIND>
-static INLINE vf nonlinear_backward(vf w, vf gu, vf threshold, vf *g_threshold, const Constants &k) {
-    vf a = absolute(w), d = a - threshold;
-    vi above = d > k.zero;
-    vi flip = ~(vi)w & splat_int((int32_t)0x80000000u);  // the sign of -w
+// Backward, N values at a time. w: argument of the threshold function, replaced by its gradient; gu: gradient of
+// the result; constants set with factors 1. g_threshold gets gu * dS/dT.
+template <int N, int KIND>
+static INLINE void nonlinear_backward(vf *w, const vf *gu, const vf *threshold, vf *g_threshold, const Constants &k) {
+    vf d[N];
+    vi above[N];
+    Each<N>::run([&](int i) UNROLLED { d[i] = absolute(w[i]); });
+    Each<N>::run([&](int i) UNROLLED { d[i] = d[i] - threshold[i]; });
+    Each<N>::run([&](int i) UNROLLED { above[i] = d[i] > k.zero; });
+    // w - w is 0, but lets a NaN or an infinity in w come through.
     if (KIND == SOFT) {
-        above &= w != k.zero;
-        *g_threshold = (vf)(((vi)gu ^ flip) & above);
-        return (vf)((vi)gu & (above | (w != w))) + (w - w);  // a NaN or infinity in w must come through
+        Each<N>::run([&](int i) UNROLLED { above[i] &= w[i] != k.zero; });
+        Each<N>::run([&](int i) UNROLLED { g_threshold[i] = (vf)((vi)with_sign(-gu[i], w[i]) & above[i]); });
+        Each<N>::run([&](int i) UNROLLED { w[i] = (vf)((vi)gu[i] & above[i]) + (w[i] - w[i]); });
+        return;
     }
-    vf c = min2(k.limit, a), z = c * c;
-    vf p = ((z * k.p[3] + k.p[2]) * z + k.p[1]) * z + k.p[0];
-    vf q = (((z + k.q[3]) * z + k.q[2]) * z + k.q[1]) * z + k.q[0];
-    vf t = divide(c * p, q), gt = gu * t;
-    vf r = a < k.limit ? max2(k.zero, d) : k.zero;  // beyond the limit tanh is flat, whatever r is
-    *g_threshold = (vf)(((vi)gt ^ flip) & above);
-    return gu * ((k.one - t * t) * r) + (vf)((vi)gt & above) + (w - w);
+    vf c[N], z[N], p[N], q[N];
+    Each<N>::run([&](int i) UNROLLED { c[i] = min2(k.limit, w[i]); });
+    Each<N>::run([&](int i) UNROLLED { c[i] = max2(k.minus_limit, c[i]); });
+    Each<N>::run([&](int i) UNROLLED { z[i] = c[i] * c[i]; });
+    Each<N>::run([&](int i) UNROLLED { q[i] = z[i] + k.q[3]; });
+    Each<N>::run([&](int i) UNROLLED { p[i] = z[i] * k.p[3] + k.p[2]; });
+    Each<N>::run([&](int i) UNROLLED { q[i] = z[i] * q[i] + k.q[2]; });
+    Each<N>::run([&](int i) UNROLLED { p[i] = z[i] * p[i] + k.p[1]; });
+    Each<N>::run([&](int i) UNROLLED { q[i] = z[i] * q[i] + k.q[1]; });
+    Each<N>::run([&](int i) UNROLLED { p[i] = z[i] * p[i] + k.p[0]; });
+    Each<N>::run([&](int i) UNROLLED { q[i] = z[i] * q[i] + k.q[0]; });
+    Each<N>::run([&](int i) UNROLLED { p[i] = c[i] * p[i]; });
+    Each<N>::run([&](int i) UNROLLED { p[i] = divide(p[i], q[i]); });  // tanh(w)
+    Each<N>::run([&](int i) UNROLLED { q[i] = gu[i] * p[i]; });
+    Each<N>::run([&](int i) UNROLLED { g_threshold[i] = (vf)((vi)-q[i] & above[i]); });
+    Each<N>::run([&](int i) UNROLLED { q[i] = (vf)((vi)with_sign(q[i], w[i]) & above[i]) + (w[i] - w[i]); });
+    Each<N>::run([&](int i) UNROLLED { p[i] = k.one - p[i] * p[i]; });
+    // Beyond the limit tanh is flat, whatever the distance to the threshold.
+    Each<N>::run([&](int i) UNROLLED { d[i] = (vf)((vi)max2(k.zero, d[i]) & (absolute(w[i]) < k.limit)); });
+    Each<N>::run([&](int i) UNROLLED { w[i] = gu[i] * (p[i] * d[i]) + q[i]; });
 }

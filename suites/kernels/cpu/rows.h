@@ -123,6 +123,11 @@ static INLINE RowPlace row_place(const Geometry &g, int64_t row) {
 template <class T>
 static INLINE void gather(const T *x, const T *end, int64_t n1, int64_t n2, int64_t stride, int64_t p1, int64_t p2,
                           float *out) {
+    if (stride == n2 && n2 == p2) {  // no gaps: one long segment
+        n2 *= n1;
+        p2 *= p1;
+        n1 = p1 = 1;
+    }
     const vi mask = lanes_below(n2 % VL);
     for (int64_t i = 0; i < n1; i++, x += stride, out += p2) {
         int64_t c = 0;
@@ -141,6 +146,11 @@ static INLINE void gather(const T *x, const T *end, int64_t n1, int64_t n2, int6
 template <class T>
 static INLINE void scatter(const float *in, int64_t p2, int64_t m1, int64_t m2, int64_t stride, T *y, const T *x,
                            int64_t x_stride, int64_t n1, int64_t n2) {
+    if (stride == m2 && m2 == p2 && (!x || (x_stride == n2 && n2 == p2 && n1 == m1))) {  // no gaps: one long segment
+        m2 *= m1;
+        n2 *= n1;
+        m1 = n1 = 1;
+    }
     for (int64_t i = 0; i < m1; i++, in += p2, y += stride) {
         int64_t c = 0;
         for (; c < m2; c += VL) {

@@ -37,7 +37,7 @@ static INLINE vf load(const float *p) { return *(const vf_any *)p; }
 static INLINE void store(float *p, vf v) { *(vf_any *)p = v; }
 
 static INLINE vf absolute(vf v) { return (vf)((vi)v & splat_int(0x7fffffff)); }
-// |y| with the sign of v; y must not be negative.
+// y with its sign turned where v is negative: for y that is not negative, y with the sign of v.
 static INLINE vf with_sign(vf y, vf v) { return (vf)((vi)y ^ ((vi)v & splat_int((int32_t)0x80000000u))); }
 // The order of the operands matters: a NaN in the second one comes through (x86 min/max semantics).
 static INLINE vf min2(vf limit, vf v) {
