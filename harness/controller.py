@@ -13,7 +13,7 @@ from harness.process import Outcome, run_worker
 from harness.progress import PlainProgress
 from harness.record import RecordWriter
 from harness.settings import Settings
-from harness.units import ORDER, Unit, all_units, runnable, time_shares, to_confirm, unit_of, verified
+from harness.units import ORDER, Unit, all_units, runnable, time_shares, to_confirm, unit_of, verified, work_of
 
 Runner = Callable[..., Outcome]
 
@@ -45,13 +45,14 @@ class Controller:
 
     def run(self) -> None:
         """Do every unit that the record lacks. ``KeyboardInterrupt`` passes through; the record is whole."""
-        units = {comparison.id: all_units(comparison, self.settings.passes, self.settings.launches)
-                 for comparison in self.plan.comparisons}
-        done = len(set(map(unit_of, self.lines)) & {unit for some in units.values() for unit in some})
-        self.progress.begin(sum(map(len, units.values())), done)
+        passes = [name for name in self.settings.passes if name != "energy" or self.plan.no_energy is None]
+        units = {unit for comparison in self.plan.comparisons
+                 for unit in all_units(comparison, passes, self.settings.launches)}
+        left = units - set(map(unit_of, self.lines))
+        self.progress.begin(len(units), len(units) - len(left), work_of(left))
         for index, comparison in enumerate(self.plan.comparisons):
-            left = len(self.plan.comparisons) - index
-            steps = {"verify": self._verify, "time": lambda c: self._time(c, left),  # noqa: B023 called at once
+            to_go = len(self.plan.comparisons) - index
+            steps = {"verify": self._verify, "time": lambda c: self._time(c, to_go),  # noqa: B023 called at once
                      "memory": self._memory, "energy": self._energy}
             for name in ORDER:
                 if name in self.settings.passes:
@@ -88,7 +89,7 @@ class Controller:
                 self._unit(unit, job)
                 self._sampled_s += self._clock() - started
             else:
-                self.progress.skip(1)
+                self.progress.skip(work_of([unit]))
 
     def _memory(self, comparison: Comparison) -> None:
         self._case_by_case("memory", comparison)
@@ -155,7 +156,8 @@ class Controller:
     def _skip(self, unit: Unit, reason: str) -> None:
         """Record that ``unit`` was not tried, and why; each reason is said to the user once."""
         self._write(unit, "skipped", Outcome(None, reason, 0.0))
-        self.progress.skip(1)
+        if unit.name != "energy" or self.plan.no_energy is None:
+            self.progress.skip(work_of([unit]))
         text = "{}: not measured: {}".format(unit.name if unit.name == "energy" else unit, reason)
         if text not in self._said:
             self._said.add(text)
@@ -166,7 +168,7 @@ class Controller:
         text = "{}: {}".format(unit, "done in {:.1f} s".format(outcome.seconds) if outcome.ok else
                                "failed: {}".format(outcome.reason))
         if planned:
-            self.progress.unit_done(text)
+            self.progress.unit_done(text, work_of([unit]))
         else:
             self.progress.note(text)
         return line

@@ -14,13 +14,15 @@ class PlainProgress:
         self._write = write
         self._clock = clock
         self._started = clock()
-        self._first = 0
         self.done = 0
         self.total = 0
+        self._work_done = 0.0
+        self._work_left = 0.0
 
-    def begin(self, total: int, done: int = 0) -> None:
-        """Say how many units there are and how many of them an earlier session finished."""
-        self._started, self._first, self.done, self.total = self._clock(), done, done, total
+    def begin(self, total: int, done: int, work_left: float) -> None:
+        """Say how many units there are, how many an earlier session finished, and the work left (any measure)."""
+        self._started, self.done, self.total = self._clock(), done, total
+        self._work_done, self._work_left = 0.0, work_left
 
     def unit(self, text: str) -> None:
         """A unit named ``text`` starts. Plain lines come when it ends."""
@@ -28,14 +30,17 @@ class PlainProgress:
     def within(self, done: int, total: int, text: str, left_s: Optional[float]) -> None:
         """The unit under way has done ``done`` of ``total`` steps."""
 
-    def unit_done(self, text: str) -> None:
-        """The unit ended; ``text`` says how."""
+    def unit_done(self, text: str, work: float) -> None:
+        """The unit ended; ``text`` says how, ``work`` how much of the work it was."""
         self.done += 1
+        self._work_done += work
+        self._work_left -= work
         self._write("[{}/{}] {}{}".format(self.done, self.total, text, self._left()))
 
-    def skip(self, count: int) -> None:
-        """``count`` planned units turned out not to be needed."""
-        self.total -= count
+    def skip(self, work: float) -> None:
+        """A planned unit turned out not to be needed."""
+        self.total -= 1
+        self._work_left -= work
 
     def note(self, text: str) -> None:
         """Say something between two units."""
@@ -45,29 +50,28 @@ class PlainProgress:
         """The run is over."""
 
     def _left(self) -> str:
-        fresh = self.done - self._first
-        if self.done >= self.total or fresh < 1:
+        if self.done >= self.total or not self._work_done:
             return ""
-        left = (self._clock() - self._started) / fresh * (self.total - self.done)
-        return " (about {} left)".format(format_duration(left))
+        left = (self._clock() - self._started) / self._work_done * self._work_left
+        return " (about {} left)".format(format_duration(max(0.0, left)))
 
 
 class BarProgress(PlainProgress):
     """A live bar with the time left, drawn by rich; failures and notes stay above it."""
 
     def __init__(self) -> None:
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
         super(BarProgress, self).__init__(write=lambda text: None)
         self._bar = Progress(TextColumn("{task.description}"), BarColumn(bar_width=24),
                              TextColumn("{task.completed:.0f}/{task.total:.0f}"), TimeElapsedColumn(),
-                             TextColumn("left"), TimeRemainingColumn())
-        self._task = self._bar.add_task("starting", total=1)
+                             TextColumn("{task.fields[left]}"))
+        self._task = self._bar.add_task("starting", total=1, left="")
         self._bar.start()
 
-    def begin(self, total: int, done: int = 0) -> None:
+    def begin(self, total: int, done: int, work_left: float) -> None:
         """See :class:`PlainProgress`."""
-        super(BarProgress, self).begin(total, done)
+        super(BarProgress, self).begin(total, done, work_left)
         self._bar.update(self._task, total=total, completed=done)
 
     def unit(self, text: str) -> None:
@@ -80,16 +84,16 @@ class BarProgress(PlainProgress):
         part = min(1.0, done / float(total)) if total else 0.0
         self._bar.update(self._task, completed=self.done + part, description="{}: {}".format(self._name, text))
 
-    def unit_done(self, text: str) -> None:
+    def unit_done(self, text: str, work: float) -> None:
         """See :class:`PlainProgress`."""
-        super(BarProgress, self).unit_done(text)
-        self._bar.update(self._task, completed=self.done)
+        super(BarProgress, self).unit_done(text, work)
+        self._bar.update(self._task, completed=self.done, left=self._left())
         if "failed" in text:
             self._bar.console.print(text, markup=False, highlight=False)
 
-    def skip(self, count: int) -> None:
+    def skip(self, work: float) -> None:
         """See :class:`PlainProgress`."""
-        super(BarProgress, self).skip(count)
+        super(BarProgress, self).skip(work)
         self._bar.update(self._task, total=self.total)
 
     def note(self, text: str) -> None:

@@ -4,7 +4,7 @@ A unit is one worker's job: a pass of a comparison, of a case, or one launch of 
 with a line in the record is finished, whatever its outcome, and is never repeated.
 """
 
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence
 
 from harness.plan import Comparison
 
@@ -13,6 +13,10 @@ ORDER = ("verify", "time", "memory", "energy")
 
 #: Seconds of sampling that any launch may take.
 LEAST_SHARE_S = 2.0
+
+
+#: Rough seconds of one unit of each pass: only the time left shown to the user rests on them.
+TYPICAL_S = {"verify": 6.0, "time": 15.0, "memory": 2.5, "energy": 20.0}
 
 
 class Unit(NamedTuple):
@@ -26,6 +30,11 @@ class Unit(NamedTuple):
     def __str__(self) -> str:
         where = self.case or self.comparison
         return "{} {}{}".format(self.name, where, ", launch {}".format(self.launch) if self.launch else "")
+
+
+def work_of(units: Iterable[Unit]) -> float:
+    """Return how much work ``units`` are, in typical seconds."""
+    return sum(TYPICAL_S[unit.name] for unit in units)
 
 
 def unit_of(line: Dict[str, Any]) -> Unit:

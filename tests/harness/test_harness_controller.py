@@ -150,10 +150,12 @@ def test_without_a_power_meter_every_energy_line_says_why_and_the_user_hears_it_
     assert sum("no power meter" in line for line in said) == 1
 
 
-def test_plain_progress_tells_the_time_left():
+def test_plain_progress_tells_the_time_left_by_the_work_left():
     said, now = [], [0.0]
     progress = PlainProgress(said.append, clock=lambda: now[0])
-    progress.begin(3)
+    progress.begin(4, 1, work_left=40.0)
     now[0] = 60.0
-    progress.unit_done("verify a: done")
-    assert said == ["[1/3] verify a: done (about 2 min left)"]
+    progress.unit_done("verify a: done", 10.0)
+    progress.skip(20.0)
+    progress.unit_done("memory a: done", 5.0)
+    assert said == ["[2/4] verify a: done (about 3 min left)", "[3/3] memory a: done"]
