@@ -101,9 +101,7 @@ static void strided_units(Call &call, int64_t begin, int64_t end, float *x_scrat
         RowPointers<T> x_rows = {x + here.x, x + plan.x_extent, t.x_offset};
         RowPointers<T> g_rows = {g + here.y, g + plan.y_extent, t.y_offset};
         run_first(levels.radix[0], x_rows, t, x_scratch, levels);
-        Tile t_gradient = t;  // laid out as the output
-        t_gradient.x_step = t.y_step;
-        run_first(levels.radix[0], g_rows, t_gradient, g_scratch, levels);
+        run_first(levels.radix[0], g_rows, t, g_scratch, levels);
         if (t.tail) {  // what the lanes past the tail read is no part of the sums
             const vi mask = lanes_below(t.tail);
             for (int64_t r = 0; r < plan.length; r++) {
@@ -123,7 +121,6 @@ static void strided_units(Call &call, int64_t begin, int64_t end, float *x_scrat
         }
         Tile out = t;  // the gradient has the input's shape
         out.y_offset = t.x_offset;
-        out.y_step = t.x_step;
         out.whole_rows = plan.whole_input && t.tail == 0;
         finish(call, levels, out, g_scratch, (T *)call.y + here.x, plan.g.residual ? &g_rows : 0);
     }

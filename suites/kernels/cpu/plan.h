@@ -46,7 +46,6 @@ struct Plan {
     int64_t scratch_floats;         // of one tile or one batch of rows
     int64_t *x_offset, *y_offset;   // row -> elements from the block's start, -1 where nothing is stored
     int64_t *x_offset_last, *y_offset_last;
-    int64_t x_step, y_step;         // elements between rows that lie evenly and are all there, else 0
     bool whole, whole_input;        // every coefficient has an output; an input
     bool x_aligned, y_aligned;      // STRIDED: every row begins a whole number of vectors after the first
     bool plain;                     // ROWS: rows are whole, contiguous and float32 on both sides
@@ -132,11 +131,12 @@ static inline bool plan_strided(Plan *plan) {
     if (!tile) {
         tile = WIDEST_TILE;
         while (tile > 16 && plan->length * tile > (plan->length <= 256 ? 32768 : 65536)) tile /= 2;
-        // Tiles of one width, and two at least of a single image, for a second thread.
-        int64_t columns = (g.inner + VL - 1) / VL, tiles = (columns * VL + tile - 1) / tile;
+        // A single image in at least two tiles of one width, for a second thread.
+        const int64_t columns = (g.inner + VL - 1) / VL;
+        int64_t tiles = (columns * VL + tile - 1) / tile;
         if (tiles == 1 && g.outer * g.blocks == 1 && columns > 1) tiles = 2;
         if (tiles < 1) tiles = 1;
-        tile = (columns + tiles - 1) / tiles * VL;
+        if (tiles == 1 || g.outer * g.blocks == 1) tile = (columns + tiles - 1) / tiles * VL;
         if (tile < VL) tile = VL;
     }
     if (tile > WIDEST_TILE) tile = WIDEST_TILE;
@@ -197,8 +197,6 @@ static inline Plan *plan_make(const int64_t *geometry, const double *factors, co
     }
     plan->whole = g.m1 == g.p1 && g.m2 == g.p2 && g.m2_last == g.p2;
     plan->whole_input = g.n1 == g.p1 && g.n2 == g.p2 && g.n2_last == g.p2;
-    plan->x_step = plan->whole_input && (g.p1 == 1 || g.x1 == g.p2 * g.x2) ? g.x2 : 0;
-    plan->y_step = plan->whole && (g.p1 == 1 || g.y1 == g.p2 * g.y2) ? g.y2 : 0;
     plan->x_aligned = ((g.p1 > 1 ? g.x1 : 0) | g.x2 | g.x_outer | g.x_block) % VL == 0;
     plan->y_aligned = ((g.p1 > 1 ? g.y1 : 0) | g.y2 | g.y_outer | g.y_block) % VL == 0;
     int64_t inner = g.kind == STRIDED ? g.inner : 1;

@@ -7,8 +7,7 @@ struct Tile {
     const int64_t *x_offset, *y_offset;
     int64_t columns;  // vectors, the last one partial if tail > 0
     int64_t tail;
-    int64_t x_step, y_step;  // as in the plan
-    bool whole_rows;         // no tail and no cropped row
+    bool whole_rows;  // no tail and no cropped row
 };
 
 template <class T> struct RowPointers {
@@ -31,8 +30,7 @@ static NOINLINE void first_pass(const RowPointers<T> &rows, const Tile &t, float
     for (int64_t g = 0; g < groups; g++) {
         const T *p[R];
         float *q = scratch + levels.position[g];
-        if (t.x_step) Each<R>::run([&](int j) UNROLLED { p[j] = rows.base + (g + j * groups) * t.x_step; });
-        else Each<R>::run([&](int j) UNROLLED { p[j] = rows[g + j * groups]; });
+        Each<R>::run([&](int j) UNROLLED { p[j] = rows[g + j * groups]; });
         for (int64_t c = 0; c < t.columns; c++) {
             vf v[R];
             if (c < whole) Each<R>::run([&](int j) UNROLLED { v[j] = load(p[j] + c * VL); });
@@ -54,9 +52,7 @@ static NOINLINE void last_pass(const float *scratch, const Levels &levels, const
         T *p[R];
         const T *x[R];
         const float *q = scratch + levels.position[g];
-        if (MODE != CAREFUL && t.y_step)
-            Each<R>::run([&](int j) UNROLLED { p[j] = y + (g + j * groups) * t.y_step; });
-        else Each<R>::run([&](int j) UNROLLED {
+        Each<R>::run([&](int j) UNROLLED {
             int64_t offset = t.y_offset[g + j * groups];
             p[j] = MODE == CAREFUL && offset < 0 ? (T *)0 : y + offset;
             x[j] = MODE == CAREFUL && residual ? (*residual)[g + j * groups] : (const T *)0;
@@ -162,8 +158,6 @@ static INLINE Place place(const Plan &plan, int64_t unit) {
     p.tile.y_offset = last ? plan.y_offset_last : plan.y_offset;
     p.tile.columns = (width + VL - 1) / VL;
     p.tile.tail = width % VL;
-    p.tile.x_step = plan.x_step;
-    p.tile.y_step = plan.y_step;
     p.tile.whole_rows = plan.whole && p.tile.tail == 0;
     return p;
 }
