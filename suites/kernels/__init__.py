@@ -5,6 +5,8 @@ where there is none; :func:`why_not_fused` says in a sentence why; :func:`status
 torch is imported on first use of a function, not with this package.
 """
 
+import importlib
+import sys
 from typing import TYPE_CHECKING, Any, Dict, Optional, Sequence
 
 if TYPE_CHECKING:
@@ -37,10 +39,10 @@ def fused_layer(x: "Tensor", threshold: "Tensor", scale: "Optional[Tensor]" = No
     are the same bits for every number of threads. Raises ``ValueError`` in one sentence for options or
     shapes without a meaning. Layer of arXiv 2104.07085 and 2201.02711.
     """
-    from suites.kernels.layer import run_layer
-
-    return run_layer(x, threshold, scale, dims, block, nonlinearity, threshold_mode, residual, keep_first, norm,
-                     order, out_channels, out)
+    # Not an import statement: that alone would cost a small layer a microsecond in each call.
+    layer = sys.modules.get("suites.kernels.layer") or importlib.import_module("suites.kernels.layer")
+    return layer.run_layer(x, threshold, scale, dims, block, nonlinearity, threshold_mode, residual, keep_first,
+                           norm, order, out_channels, out)
 
 
 def why_not_fused(x: "Tensor", *, dims: Sequence[int] = (1,), block: Optional[int] = None,

@@ -165,7 +165,6 @@ static INLINE Place place(const Plan &plan, int64_t unit) {
 template <class T>
 static INLINE void run_first(int radix, const RowPointers<T> &rows, const Tile &t, float *scratch, const Levels &levels) {
     switch (radix) {
-        case 1: return first_pass<1>(rows, t, scratch, levels);
         case 2: return first_pass<2>(rows, t, scratch, levels);
         case 4: return first_pass<4>(rows, t, scratch, levels);
         case 8: return first_pass<8>(rows, t, scratch, levels);
@@ -177,7 +176,6 @@ template <class T, StoreMode MODE>
 static INLINE void run_last(int radix, const float *scratch, const Levels &levels, const Tile &t, T *y,
                             const RowPointers<T> *residual) {
     switch (radix) {
-        case 1: return last_pass<1, T, MODE>(scratch, levels, t, y, residual);
         case 2: return last_pass<2, T, MODE>(scratch, levels, t, y, residual);
         case 4: return last_pass<4, T, MODE>(scratch, levels, t, y, residual);
         case 8: return last_pass<8, T, MODE>(scratch, levels, t, y, residual);
