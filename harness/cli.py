@@ -15,6 +15,9 @@ from harness.nearest import NearestGroup, unknown
 
 RESULTS = "results"
 
+#: What measures the device's own limits, run in a worker.
+ROOF = "suites.roof:measure"
+
 
 class DurationType(click.ParamType):
     """A duration such as ``90s``, ``10m`` or ``1h30m``, as seconds."""
@@ -81,7 +84,7 @@ def run(suite: Optional[str], out: str, resume: Optional[str], no_report: bool, 
             wishes = launch.Wishes(budget_s=budget, limit_s=limit, **choices)
             found = launch.start(load_suite(suite or "paper"), wishes, probed, out)
         click.echo("Run {} in {}".format(found.id, found.folder), err=True)
-        status = launch.carry_on(found, sys.argv[1:], probed, make_progress())
+        status = launch.carry_on(found, sys.argv[1:], probed, make_progress(), ROOF)
     except (launch.LaunchError, RecordError, ValueError, OSError) as error:
         raise click.ClickException(str(error)) from None
     if status != "complete":

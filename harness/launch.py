@@ -4,6 +4,7 @@ import os
 import time
 from typing import Any, Dict, List, NamedTuple, Optional
 
+from harness.allocator import heap_environment
 from harness.clocks import locked_clocks, read_clocks
 from harness.controller import Controller, RunPlan
 from harness.environment import collect
@@ -80,6 +81,16 @@ def why_no_energy(meters: List[Dict[str, Any]], settings: Settings) -> Optional[
         ", ".join(entry["name"] for entry in power) or "none is known")
 
 
+def measure_roof(function: Optional[str], settings: Settings) -> Dict[str, Any]:
+    """Return the environment's ``roof``: the device's own limits as ``function`` measures them, or why not."""
+    if function is None or settings.quick:
+        reason = "left out by --quick" if settings.quick else "not asked for"
+        return {"flops_per_s": None, "flops_per_s_reason": reason}
+    outcome = run_worker({"pass": "roof", "function": function, "device": settings.device,
+                          "threads": settings.threads}, PROBE_LIMIT_S, extra_environment=heap_environment("warm"))
+    return outcome.payload or {"flops_per_s": None, "flops_per_s_reason": outcome.reason}
+
+
 def run_id(suite: str, settings: Settings, now: Optional[float] = None) -> str:
     """Return a name for a new run: date, time, suite and device, and two letters of chance."""
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
@@ -109,18 +120,19 @@ def start(suite: Suite, wishes: Wishes, probed: Dict[str, Any], out: str) -> Run
 
 
 def carry_on(run: Run, argv: List[str], probed: Dict[str, Any], progress: PlainProgress,
-             environment: Optional[Dict[str, Any]] = None) -> str:
+             roof: Optional[str] = None) -> str:
     """Do what the record of ``run`` lacks; return ``complete`` or ``interrupted``.
 
-    Writes a ``session`` line first and an ``end`` line last, also after Ctrl-C. Where the settings ask for it
-    the clocks are locked meanwhile and put back on any way out.
+    ``roof`` names the function that measures the device's limits, ``package.module:function``. Writes a
+    ``session`` line first and an ``end`` line last, also after Ctrl-C. Where the settings ask for it the clocks
+    are locked meanwhile and put back on any way out.
     """
     settings = settings_from_dict(run.header["settings"])
     writer = RecordWriter(run.folder)
     status = "interrupted"
     with locked_clocks(settings.lock_clocks, settings.device, tell=progress.note) as locking:
-        found = dict(environment if environment is not None else collect(), torch=probed["torch"], gpu=probed["gpu"],
-                     meters=probed["meters"],
+        found = dict(collect(), torch=probed["torch"], gpu=probed["gpu"], meters=probed["meters"],
+                     roof=measure_roof(roof, settings),
                      clocks=dict(read_clocks(), locked_for_run=locking.locked, lock_messages=locking.messages))
         writer.append({"kind": "session", "argv": argv, "started": utc_now(), "environment": found})
         plan = RunPlan(run.comparisons, settings, run.header["rule"], why_no_energy(probed["meters"], settings))

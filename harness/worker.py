@@ -11,6 +11,7 @@ from typing import Any, Callable, Dict, List
 #: One line per pass: its name and the function that runs it, imported only where it is needed.
 PASSES = {
     "probe": "harness.passes.probe:run",
+    "roof": "harness.passes.roof:run",
     "verify": "harness.passes.verify:run",
     "time": "harness.passes.launch:run",
     "memory": "harness.passes.memory:run",

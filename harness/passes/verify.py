@@ -29,17 +29,26 @@ def verify_case(case: Case, inputs: Inputs) -> Dict[str, Any]:
     """Build and check one case; a failure to build or call it is a result, not an error."""
     result: Dict[str, Any] = {"ok": None, "error": None, "allowed": None, "reason": None, "implementation": None,
               "implementation_reason": None, "parameters": None, "macs": None,
-                              "pinned": {}}
+                              "bytes": None, "pinned": {}}
     try:
         subject = build(case, inputs)
         result.update(implementation=subject.implementation, implementation_reason=subject.reason,
                       parameters=subject.parameters, macs=subject.macs, pinned=dict(subject.pinned))
         output = subject.call()
         synchronizer(case.device)()
+        result["bytes"] = least_bytes(inputs.get(case), output, subject.parameters)
         result.update(check(case, subject, output, inputs.get(case)))
     except Exception as error:  # the reason is recorded and the other cases go on
         result.update(ok=False, reason="it cannot run here: {}".format(describe(error)))
     return result
+
+
+def least_bytes(x: Any, output: Any, parameters: Optional[int]) -> Optional[int]:
+    """Return the bytes no call can do without: input, output and parameters once; ``None`` if unknown."""
+    if parameters is None:
+        return None
+    size: int = x.element_size()
+    return (x.numel() + parameters) * size + sum(part.numel() * part.element_size() for part in as_tensors(output))
 
 
 def check(case: Case, subject: Subject, output: Any, x: Any) -> Dict[str, Any]:
