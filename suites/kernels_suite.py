@@ -7,12 +7,11 @@ from typing import List, Tuple
 
 from harness.plan import Case, Comparison, Suite, Target
 
-BEST = "suites.kernels.builders:convolution"
+BEST = "suites.builders.best:convolution"
 DEFAULT = "suites.builders.convolutions:convolution"
 WHT_1D = "suites.builders.transforms:wht1d"
 WHT_2D = "suites.builders.transforms:wht2d"
 BLOCK_WHT = "suites.builders.transforms:block_wht1d"
-COMPILED = "suites.kernels.builders:compiled_wht1d"
 
 #: Input and block size, ``None`` for the whole channel axis.
 ALONG_CHANNELS = (((10, 1024, 32, 32), None), ((8, 64, 56, 56), None), ((8, 96, 28, 28), 32), ((8, 160, 14, 14), 32),
@@ -34,7 +33,8 @@ def along_channels(target: Target, shape: Tuple[int, ...], block: int) -> Compar
     if block:
         layer = layer._replace(layer="Block WHT 1D", builder=BLOCK_WHT, options=(("block_size", block),))
     rivals = tuple(layer._replace(implementation=form) for form in ("fused", "two-stage", "butterfly"))
-    rivals += tuple(layer._replace(builder=COMPILED, implementation="compiled " + form)
+    rivals += tuple(layer._replace(implementation=form + " compiled",
+                                   options=layer.options + (("compile", True), ("form", form)))
                     for form in ("two-stage", "butterfly"))
     rivals += (baseline._replace(implementation="default", builder=DEFAULT),)
     return Comparison("kernels-1d-" + _name(shape), "1-D layer for a 1x1 convolution, {}{}".format(
@@ -60,7 +60,7 @@ def comparisons(target: Target) -> List[Comparison]:
 
 def quick(every: List[Comparison]) -> List[Comparison]:
     """Return the comparisons of seconds, without the compiled forms, which take long to start."""
-    return [c._replace(rivals=tuple(r for r in c.rivals if not r.implementation.startswith("compiled")))
+    return [c._replace(rivals=tuple(r for r in c.rivals if not dict(r.options).get("compile")))
             for c in every if c.baseline.shape != LARGE]
 
 

@@ -30,34 +30,39 @@ class BestConvolution(nn.Module):
 
 
 def convolution(case: Case, x: torch.Tensor) -> Subject:
-    """The fastest same-padding convolution here, with bias and ReLU; option ``kernel`` (1).
+    """The fastest same-padding convolution here, with bias and ReLU; options ``kernel`` (1) and ``groups`` (1).
 
     Tried are ``F.conv2d`` and oneDNN called directly, in both memory formats, each on an input already in its
     layout, as a network in that layout would hand it over. The option ``form`` names the one that was found, so
     that every pass and launch of a run times the same.
     """
     images, channels, height, width = x.shape
-    kernel = options(case).get("kernel", 1)
-    conv = seeded(lambda: nn.Conv2d(channels, channels, kernel, padding=kernel // 2), case).to(x.device, x.dtype)
+    kernel, groups = options(case).get("kernel", 1), options(case).get("groups", 1)
+    if groups not in (1, channels):
+        raise ValueError("groups of {} for {} channels have no reference: use 1 or {}".format(
+            groups, channels, channels))
+    conv = seeded(lambda: nn.Conv2d(channels, channels, kernel, padding=kernel // 2, groups=groups), case)
+    conv.to(x.device, x.dtype)
     assert conv.bias is not None
     way, reason = find(case, x, conv.weight.detach(), conv.bias.detach())
     given = x.contiguous(memory_format=way.memory_format)
     layout = "channels_last" if way.memory_format is torch.channels_last else "contiguous"
 
     def reference(weights: Dict[str, torch.Tensor], batch: torch.Tensor) -> torch.Tensor:
-        return torch.relu(dense.convolution(batch, weights["conv.weight"], weights["conv.bias"]))
+        rule = dense.convolution if groups == 1 else dense.depthwise
+        return torch.relu(rule(batch, weights["conv.weight"], weights["conv.bias"]))
 
     subject = subject_of(case._replace(memory_format=layout), given, BestConvolution(conv, way), reference,
-                         convolution_macs(images, height * width, channels, channels, kernel * kernel),
+                         convolution_macs(images, height * width, channels, channels, kernel * kernel, groups=groups),
                          "{} ({})".format(way.name, way.backend), reason)
     return subject._replace(pinned=(("form", way.name),))
 
 
 def find(case: Case, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> Tuple[Convolution, str]:
     """Return the way that ``case`` names, or the fastest, and in words how it was chosen."""
-    form = options(case).get("form")
+    form, groups = options(case).get("form"), options(case).get("groups", 1)
     with torch.no_grad():
-        ways = convolutions(x, weight, bias, weight.shape[2] // 2, names=form and [form])
+        ways = convolutions(x, weight, bias, weight.shape[2] // 2, groups, names=form and [form])
         if form is not None:
             return ways[0], "the fastest when the run began"
         torch.backends.cudnn.allow_tf32 = False  # the choice is made among what will be timed

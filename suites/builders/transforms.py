@@ -66,7 +66,7 @@ def block_wht1d(case: Case, x: torch.Tensor) -> Subject:
     chosen = options(case)
     out_channels, stride = chosen.get("out_channels", channels), chosen.get("stride", 1)
     block_size = chosen.get("block_size") or largest_block_size(channels, out_channels)
-    module = BlockWalshHadamard1d(channels, out_channels, block_size, stride, case.implementation)
+    module = BlockWalshHadamard1d(channels, out_channels, block_size, stride, plain_form(case))
 
     def reference(weights: Dict[str, torch.Tensor], batch: torch.Tensor) -> torch.Tensor:
         return dense.block_wht1d(batch, weights["weight"], weights["threshold"], out_channels, stride)

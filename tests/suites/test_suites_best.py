@@ -11,10 +11,10 @@ from suites.kernels.baselines import best_convolution, convolutions
 CASE = Case("Conv 1x1", "best", "suites.builders.best:convolution", (2, 16, 6, 5))
 
 
-@pytest.mark.parametrize("kernel", [1, 3])
+@pytest.mark.parametrize("kernel, groups", [(1, 1), (3, 1), (3, 16)])
 @pytest.mark.parametrize("memory_format", ["contiguous", "channels_last"])
-def test_it_is_right_and_says_which_form_it_is_and_what_it_was_chosen_from(kernel, memory_format):
-    case = with_options(CASE._replace(memory_format=memory_format), {"kernel": kernel})
+def test_it_is_right_and_says_which_form_it_is_and_what_it_was_chosen_from(kernel, groups, memory_format):
+    case = with_options(CASE._replace(memory_format=memory_format), {"kernel": kernel, "groups": groups})
     result = verify_case(case, Inputs(1))
     assert result["ok"] is True
     assert result["implementation"].startswith(result["pinned"]["form"])
