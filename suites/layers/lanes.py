@@ -80,7 +80,7 @@ def _multiply(matrix: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     if inner == 1:
         return torch.mm(x.reshape(outer, rows), matrix.t()).unsqueeze(2)
     # An expanded matrix costs nothing in bmm, while matmul would fold and copy x.
-    return torch.bmm(matrix.expand(outer, *matrix.shape), x)
+    return torch.bmm(matrix.unsqueeze(0).expand(outer, -1, -1), x)
 
 
 def _two_stage(x: torch.Tensor, size: int, rows_out: int, scale: float) -> torch.Tensor:

@@ -19,8 +19,10 @@ def constant_in_graphs(cached: Function) -> Function:
         return cached(*arguments)
 
     del call.__wrapped__
-    mark = getattr(getattr(torch, "compiler", None), "assume_constant_result", None)
-    return cast(Function, call if mark is None else mark(call))
+    # What torch.compiler.assume_constant_result sets. Calling that would import the whole compiler, most of a
+    # second in every process that uses a layer.
+    call._dynamo_marked_constant = True  # type: ignore[attr-defined]
+    return cast(Function, call)
 
 
 def is_power_of_two(value: int) -> bool:
