@@ -15,7 +15,7 @@ from harness.meters import procfs
 #: Seconds between two samples of the whole-system figures; process RSS has an exact peak of its own.
 PERIOD_S = 0.005
 LEAST_CALLS = 3
-LEAST_S = 0.3
+LEAST_S = 0.2
 MOST_CALLS = 200
 
 
