@@ -108,9 +108,9 @@ class Charts:
         """Return the pixels that the names at the line ends need."""
         return label_room([one["name"] for one in sweep["series"]])
 
-    def roofline(self) -> str:
-        """Return the roofline chart."""
-        data = self.data["roofline"]
+    @staticmethod
+    def roofline(data: Dict[str, Any]) -> str:
+        """Return the roofline of one comparison."""
         points = [Point(point["name"], point["intensity"], point["rate"], point["baseline"])
                   for point in data["points"]]
         return roofline(Roof(data["flops_per_s"], data["bytes_per_s"]), points,

@@ -51,9 +51,8 @@ def all_figures(data: Dict[str, Any], traces: List[Dict[str, Any]]) -> List[Tupl
     found += [("trace-{}.svg".format(slug(trace["case"])), trace_figure(charts, trace)) for trace in traces]
     found += [("crossover-{}.svg".format(slug("-".join([sweep["name"], sweep["axis"], sweep["baseline"]]))),
                crossover_figure(charts, sweep)) for sweep in data["sweeps"]]
-    if data["roofline"]:
-        found.append(("roofline.svg", roofline_figure(charts)))
-    return found
+    return found + [("roofline-{}.svg".format(slug(one["id"])), roofline_figure(charts, one))
+                    for one in data["roofline"]]
 
 
 def comparison_figure(charts: Charts, table: Dict[str, Any]) -> str:
@@ -132,9 +131,10 @@ def crossover_figure(charts: Charts, sweep: Dict[str, Any]) -> str:
                    LINES_HEIGHT, 64, charts.label_room(sweep), 620)
 
 
-def roofline_figure(charts: Charts) -> str:
-    """Return the roofline."""
-    return _framed("Arithmetic rate (log) against FLOP per byte (log)", charts.roofline(), ROOF_HEIGHT, 64, 24, 620)
+def roofline_figure(charts: Charts, one: Dict[str, Any]) -> str:
+    """Return the roofline of one comparison."""
+    return _framed("{}: FLOP/s (log) against FLOP per byte (log)".format(one["title"]), charts.roofline(one),
+                   ROOF_HEIGHT, 64, 24, 620)
 
 
 def _framed(heading: str, chart: str, height: float, left: float, right: float, width: float = WIDTH) -> str:

@@ -62,24 +62,31 @@ def sweeps(run: Run, tables: Sequence[Dict[str, Any]]) -> List[Dict[str, Any]]:
     return [chart for chart in charts if any(len(series["points"]) > 1 for series in chart["series"])]
 
 
-def roofline_data(run: Run, tables: Sequence[Dict[str, Any]]) -> Optional[Dict[str, Any]]:
-    """Return roof and points, ``None`` unless the run measured its own roof.
+#: Rooflines on one page; a large suite's others would only repeat the same roof.
+MOST_ROOFLINES = 6
+
+
+def roofline_data(run: Run, tables: Sequence[Dict[str, Any]]) -> List[Dict[str, Any]]:
+    """Return a roof with points for each comparison, empty unless the run measured its own roof.
 
     The roof is the environment's section ``roof`` (``flops_per_s`` and ``bytes_per_s``, both measured on
-    the device); a point needs the multiply-accumulates and ``bytes`` of its case from the verify pass.
+    the device with as many threads as the points below it); a point needs the multiply-accumulates and
+    ``bytes`` of its case from the verify pass.
     """
     roof = run.environment.get("roof") or {}
     if not roof.get("flops_per_s") or not roof.get("bytes_per_s"):
-        return None
+        return []
     moved = {result["case"]: result.get("bytes") for line in run.passes("verify") if line["status"] == "ok"
              for result in line["results"]}
-    points = []
+    under = {comparison.id for comparison in run.comparisons
+             if comparison.baseline.device == roof.get("device", comparison.baseline.device)
+             and comparison.baseline.threads == roof.get("threads", comparison.baseline.threads)}
+    charts = []
     for table in tables:
-        for row in table["rows"]:
-            if table["main"] and row["macs"] and moved.get(row["case"]) and row["median_s"]:
-                flops = 2.0 * row["macs"]
-                points.append({"name": row["name"], "baseline": row["baseline"], "title": table["title"],
-                               "intensity": flops / moved[row["case"]], "rate": flops / row["median_s"]})
-    if not points:
-        return None
-    return {"flops_per_s": roof["flops_per_s"], "bytes_per_s": roof["bytes_per_s"], "points": points}
+        points = [{"name": row["name"], "baseline": row["baseline"],
+                   "intensity": 2.0 * row["macs"] / moved[row["case"]], "rate": 2.0 * row["macs"] / row["median_s"]}
+                  for row in table["rows"] if row["macs"] and moved.get(row["case"]) and row["median_s"]]
+        if table["main"] and table["id"] in under and points:
+            charts.append({"id": table["id"], "title": table["title"], "flops_per_s": roof["flops_per_s"],
+                           "bytes_per_s": roof["bytes_per_s"], "points": points})
+    return charts[:MOST_ROOFLINES]

@@ -82,8 +82,8 @@ def ratio_ticks(low: float, high: float) -> List[float]:
         factors: List[float] = [2.0, 3.0]
     elif reach <= 12:
         factors = [2.0, 5.0, 10.0]
-    elif reach <= 400:
-        factors = [3.0, 10.0, 30.0, 100.0, 300.0]
+    elif reach <= 50:
+        factors = [3.0, 10.0, 30.0]
     else:
         factors = [10.0 ** power for power in range(1, 13)]
     ticks = [1 / f for f in reversed(factors) if 1 / f >= low * 0.999] + [1.0]

@@ -3,7 +3,7 @@ import torch
 
 from harness.plan import Target, check_comparison
 from suites import load_suite
-from suites.kernels import builders
+from suites.builders import transforms
 
 SUITE = load_suite("kernels")
 
@@ -20,27 +20,22 @@ def test_quick_leaves_out_the_large_tensors_and_the_compiler():
     every = SUITE.comparisons(Target())
     few = SUITE.quick(every)
     assert 0 < len(few) < len(every)
-    assert not [r for c in few for r in c.rivals if r.implementation.startswith("compiled")]
-
-
-@pytest.mark.parametrize("kernel,groups", [(1, 1), (3, 1), (3, 8)])
-def test_the_best_convolution_is_the_convolution_and_says_what_runs_it(kernel, groups):
-    case = SUITE.comparisons(Target())[0].baseline._replace(
-        shape=(2, 8, 5, 5), options=(("groups", groups), ("kernel", kernel)))
-    x = torch.randn(2, 8, 5, 5)
-    subject = builders.convolution(case, x)
-    assert torch.allclose(subject.call().double(), subject.reference(x.double()), atol=1e-5)
-    assert "(" in subject.implementation and subject.parameters and subject.macs
+    assert not [r for c in few for r in c.rivals if dict(r.options).get("compile")]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("block", [None, 8])
-@pytest.mark.parametrize("form", ["compiled two-stage", "compiled butterfly"])
+@pytest.mark.parametrize("form", ["two-stage", "butterfly"])
 def test_the_compiled_layer_is_the_layer(block, form):
     case = SUITE.comparisons(Target())[0].baseline._replace(
-        layer="WHT", implementation=form, shape=(2, 16, 5, 5), options=(("block_size", block),) if block else ())
+        layer="WHT", implementation=form + " compiled", shape=(2, 16, 5, 5),
+        options=(("compile", True), ("form", form)) + ((("block_size", block),) if block else ()))
     x = torch.randn(2, 16, 5, 5)
-    subject = builders.compiled_wht1d(case, x)
-    assert torch.allclose(subject.call().double(), subject.reference(x.double()), atol=1e-5)
+    build = transforms.block_wht1d if block else transforms.wht1d
     if not hasattr(torch, "compile"):
-        assert subject.reason.startswith("torch.compile came with torch 2")
+        with pytest.raises(RuntimeError, match="came with torch 2"):
+            build(case, x)
+        return
+    subject = build(case, x)
+    assert subject.implementation == form + ", compiled"
+    assert torch.allclose(subject.call().double(), subject.reference(x.double()), atol=1e-5)

@@ -154,7 +154,9 @@ def test_every_chart_of_the_page_is_a_figure_too(runs, data):
     assert len([name for name in names if name.startswith("speed-")]) == 3
     assert len([name for name in names if name.startswith("samples-")]) == 3
     assert len([name for name in names if name.startswith("trace-")]) == 17
-    assert {"crossover-3x3-batch-10-channels-conv-3x3.svg", "roofline.svg"} <= set(figures_of(runs, data, "sweep"))
+    names = set(figures_of(runs, data, "sweep"))
+    assert "crossover-3x3-batch-10-channels-conv-3x3.svg" in names
+    assert len([name for name in names if name.startswith("roofline-")]) == len(data["sweep"]["roofline"]) > 0
 
 
 def test_markdown_tables_survive_any_name(data):
