@@ -133,8 +133,8 @@ def crossover_figure(charts: Charts, sweep: Dict[str, Any]) -> str:
 
 def roofline_figure(charts: Charts, one: Dict[str, Any]) -> str:
     """Return the roofline of one comparison."""
-    return _framed("{}: FLOP/s (log) against FLOP per byte (log)".format(one["title"]), charts.roofline(one),
-                   ROOF_HEIGHT, 64, 24, 620)
+    return _framed("{}: FLOP/s against FLOP per byte".format(one["title"]), charts.roofline(one),
+                   ROOF_HEIGHT, 64, 24, 900)
 
 
 def _framed(heading: str, chart: str, height: float, left: float, right: float, width: float = WIDTH) -> str:

@@ -63,7 +63,7 @@ def roofline(roof: Roof, points: Sequence[Point], label: str = "") -> str:
     for point in points:
         spot = percent(x(point.intensity))
         parts.append(line(spot, y(roof.at(point.intensity)), spot, y(point.rate), "drop"))
-    places = spread_apart([y(point.rate) + 5 for point in points], LABEL_GAP, TOP + 12, HEIGHT - FOOT - 24)
+    places = spread_apart([y(point.rate) + 5 for point in points], LABEL_GAP, y(roof.flops) + 18, HEIGHT - FOOT - 24)
     for point, place in zip(points, places):
         share = "{}\u202f%".format(significant(100 * point.rate / roof.at(point.intensity), 2))
         left = x(point.intensity) > 65
