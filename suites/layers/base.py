@@ -1,5 +1,6 @@
 """What all transform layers share: the form they run in, found once for each kind of input."""
 
+import abc
 from typing import Any, Optional, Tuple
 
 import torch
@@ -8,7 +9,7 @@ from torch import nn
 from suites.layers.implementations import Choice, check_implementation
 
 
-class TransformLayer(nn.Module):
+class TransformLayer(nn.Module, abc.ABC):
     """A layer with an ``implementation``: what was asked for, what ran and why.
 
     After a call, ``implementation_used`` is the form that ran and ``implementation_reason`` one sentence why, where
@@ -23,9 +24,9 @@ class TransformLayer(nn.Module):
         self.implementation_reason: Optional[str] = None
         self._seen: Optional[Tuple[Any, ...]] = None
 
+    @abc.abstractmethod
     def choose(self, x: torch.Tensor) -> Choice:
         """Return the form that runs on ``x`` and why, without running it."""
-        raise NotImplementedError("a transform layer says in choose(x) which form it runs")
 
     def form_for(self, x: torch.Tensor) -> str:
         """Return the form that runs on ``x``; asks :meth:`choose` only when the kind of input changes."""
