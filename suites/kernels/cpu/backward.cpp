@@ -11,13 +11,13 @@ static const int MOST_CHUNKS = 32;
 // The rows of the next tile, to be fetched while this one is computed.
 struct Ahead {
     const char *x, *g;
-    const int64_t *x_offset, *g_offset;
+    Rows x_rows, g_rows;
     int64_t size, bytes;  // of an element; of a row of the tile
 
     void fetch(int64_t row) const {
         for (int64_t c = 0; c < bytes; c += 64) {
-            if (x_offset[row] >= 0) __builtin_prefetch(x + x_offset[row] * size + c, 0, 2);
-            if (g_offset[row] >= 0) __builtin_prefetch(g + g_offset[row] * size + c, 0, 2);
+            if (x_rows[row] >= 0) __builtin_prefetch(x + x_rows[row] * size + c, 0, 2);
+            if (g_rows[row] >= 0) __builtin_prefetch(g + g_rows[row] * size + c, 0, 2);
         }
     }
 };
@@ -83,11 +83,11 @@ static void inner_backward(int level, float *x, float *g, const Levels &levels, 
         return;
     }
     int64_t groups = levels.rows[level + 1], stride = levels.stride[level + 1];
-    run_middle(radix, x, levels.position, groups, stride, columns);
-    run_middle(radix, g, levels.position, groups, stride, columns);
+    run_middle(radix, x, levels.position, groups, stride, columns, 0);
+    run_middle(radix, g, levels.position, groups, stride, columns, 0);
     for (int j = 0; j < radix; j++)
         inner_backward(level + 1, x + j * stride, g + j * stride, levels, columns, call, row + j * groups, sums, ahead);
-    run_middle(radix, g, levels.position, groups, stride, columns);
+    run_middle(radix, g, levels.position, groups, stride, columns, 0);
 }
 
 template <class T>
@@ -98,10 +98,11 @@ static void strided_units(Call &call, int64_t begin, int64_t end, float *x_scrat
     for (int64_t unit = begin; unit < end; unit++) {
         Place here = place(plan, unit);
         Tile &t = here.tile;
-        RowPointers<T> x_rows = {x + here.x, x + plan.x_extent, t.x_offset};
-        RowPointers<T> g_rows = {g + here.y, g + plan.y_extent, t.y_offset};
-        run_first(levels.radix[0], x_rows, t, x_scratch, levels);
-        run_first(levels.radix[0], g_rows, t, g_scratch, levels);
+        RowPointers<T> x_rows = {x + here.x, x + plan.x_extent, t.x_rows};
+        RowPointers<T> g_rows = {g + here.y, g + plan.y_extent, t.y_rows};
+        const Groups all = {0, levels.rows[0] / levels.radix[0]};
+        run_first(levels, x_rows, t, x_scratch, all, 0);
+        run_first(levels, g_rows, t, g_scratch, all, 0);
         if (t.tail) {  // what the lanes past the tail read is no part of the sums
             const vi mask = lanes_below(t.tail);
             for (int64_t r = 0; r < plan.length; r++) {
@@ -112,7 +113,7 @@ static void strided_units(Call &call, int64_t begin, int64_t end, float *x_scrat
             }
         }
         Place next = place(plan, unit + 1 < end ? unit + 1 : unit);
-        Ahead ahead = {(const char *)(x + next.x), (const char *)(g + next.y), next.tile.x_offset, next.tile.y_offset,
+        Ahead ahead = {(const char *)(x + next.x), (const char *)(g + next.y), next.tile.x_rows, next.tile.y_rows,
                        (int64_t)sizeof(T), next.tile.columns * VL * (int64_t)sizeof(T)};
         const bool fetch = plan.prefetch && unit + 1 < end;
         for (int j = 0; j < levels.radix[0]; j++) {
@@ -120,9 +121,8 @@ static void strided_units(Call &call, int64_t begin, int64_t end, float *x_scrat
             inner_backward(1, x_scratch + at, g_scratch + at, levels, t.columns, call, row, sums, fetch ? &ahead : 0);
         }
         Tile out = t;  // the gradient has the input's shape
-        out.y_offset = t.x_offset;
-        out.whole_rows = plan.whole_input && t.tail == 0;
-        finish(call, levels, out, g_scratch, (T *)call.y + here.x, plan.g.residual ? &g_rows : 0);
+        out.y_rows = t.x_rows;
+        run_last(call, levels, g_scratch, out, (T *)call.y + here.x, plan.g.residual ? &g_rows : 0, all, 0);
     }
 }
 

@@ -66,17 +66,48 @@ static INLINE vi lanes_below(int64_t count) {
     return lane < splat_int((int32_t)count);
 }
 
+// R rows at equal steps, walked column by column. Every fourth row has a pointer of its own and the three after it
+// are reached by the processor's own scaled addresses: a pointer for each row would not fit the registers.
+template <int R, class T> struct Walk {
+    T *fourth[(R + 3) / 4];
+    int64_t step, three;
+
+    INLINE Walk(T *first, int64_t stride) : step(stride), three(3 * stride) {
+        Each<(R + 3) / 4>::run([&](int i) UNROLLED {
+            fourth[i] = first + 4 * i * stride;
+            __asm__("" : "+r"(fourth[i]));  // or the compiler works all of them out of the first one again
+        });
+        __asm__("" : "+r"(three));
+    }
+    INLINE T *row(int j) const { return fourth[j / 4] + (j % 4 == 3 ? three : j % 4 * step); }
+    INLINE void next() {
+        Each<(R + 3) / 4>::run([&](int i) UNROLLED { fourth[i] += VL; });
+    }
+};
+
 // Radix-R butterflies over `columns` vectors; element strides between the R rows on both sides.
-template <int R, bool PAST_CACHE>
-static INLINE void stage(const float *in, int64_t in_stride, float *out, int64_t out_stride, int64_t columns) {
-    for (int64_t c = 0; c < columns; c++) {
+template <int R, bool PAST_CACHE, class In, class Out>
+static INLINE void stage(const In *in, int64_t in_stride, Out *out, int64_t out_stride, int64_t columns) {
+    Walk<R, const In> from(in, in_stride);
+    Walk<R, Out> to(out, out_stride);
+    for (int64_t c = 0; c < columns; c++, from.next(), to.next()) {
         vf v[R];
-        Each<R>::run([&](int j) UNROLLED { v[j] = load(in + j * in_stride + c * VL); });
+        Each<R>::run([&](int j) UNROLLED { v[j] = load(from.row(j)); });
         Butterfly<R>::run(v);
         Each<R>::run([&](int j) UNROLLED {
-            float *p = out + j * out_stride + c * VL;
-            if (PAST_CACHE) store_past_cache(p, v[j]);
-            else store(p, v[j]);
+            if (PAST_CACHE) store_past_cache((float *)to.row(j), v[j]);
+            else store(to.row(j), v[j]);
         });
+    }
+}
+
+// The same in place.
+template <int R> static INLINE void stage_here(float *block, int64_t stride, int64_t columns) {
+    Walk<R, float> at(block, stride);
+    for (int64_t c = 0; c < columns; c++, at.next()) {
+        vf v[R];
+        Each<R>::run([&](int j) UNROLLED { v[j] = load(at.row(j)); });
+        Butterfly<R>::run(v);
+        Each<R>::run([&](int j) UNROLLED { store(at.row(j), v[j]); });
     }
 }

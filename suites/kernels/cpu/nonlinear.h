@@ -41,11 +41,12 @@ struct Constants {
 // looks ahead. (Zen 5: 2.4 ns a vector one by one, 1.7 eight at a time.)
 static const int GROUP = VL == 16 ? 8 : 4;
 
-template <int N, int KIND> static INLINE void nonlinear(vf *v, const vf *threshold, const Constants &k) {
+// threshold(i) gives the i-th threshold where it is needed: held from the start, they would all be spilled.
+template <int N, int KIND, class Threshold>
+static INLINE void nonlinear(vf *v, const Threshold &threshold, const Constants &k) {
     vf c[N], z[N], p[N], q[N], r[N];
     if (KIND == SMOOTH) {
-        Each<N>::run([&](int i) UNROLLED { c[i] = min2(k.limit, v[i]); });
-        Each<N>::run([&](int i) UNROLLED { c[i] = max2(k.minus_limit, c[i]); });
+        Each<N>::run([&](int i) UNROLLED { c[i] = clamp(v[i], k.limit, k.minus_limit); });
         Each<N>::run([&](int i) UNROLLED { z[i] = c[i] * c[i]; });
         Each<N>::run([&](int i) UNROLLED { q[i] = z[i] + k.q[3]; });
         Each<N>::run([&](int i) UNROLLED { p[i] = z[i] * k.p[3] + k.p[2]; });
@@ -58,7 +59,7 @@ template <int N, int KIND> static INLINE void nonlinear(vf *v, const vf *thresho
         Each<N>::run([&](int i) UNROLLED { p[i] = divide(p[i], q[i]); });
     }
     Each<N>::run([&](int i) UNROLLED { r[i] = absolute(v[i]); });
-    Each<N>::run([&](int i) UNROLLED { r[i] = r[i] - threshold[i]; });
+    Each<N>::run([&](int i) UNROLLED { r[i] = r[i] - threshold(i); });
     Each<N>::run([&](int i) UNROLLED { r[i] = max2(k.zero, r[i]); });
     // The sign of 0 is 0: it matters where a threshold is negative.
     if (KIND == SOFT) Each<N>::run([&](int i) UNROLLED { r[i] = (vf)((vi)(r[i] * k.soft) & (v[i] != k.zero)); });
@@ -82,8 +83,7 @@ static INLINE void nonlinear_backward(vf *w, const vf *gu, const vf *threshold, 
         return;
     }
     vf c[N], z[N], p[N], q[N];
-    Each<N>::run([&](int i) UNROLLED { c[i] = min2(k.limit, w[i]); });
-    Each<N>::run([&](int i) UNROLLED { c[i] = max2(k.minus_limit, c[i]); });
+    Each<N>::run([&](int i) UNROLLED { c[i] = clamp(w[i], k.limit, k.minus_limit); });
     Each<N>::run([&](int i) UNROLLED { z[i] = c[i] * c[i]; });
     Each<N>::run([&](int i) UNROLLED { q[i] = z[i] + k.q[3]; });
     Each<N>::run([&](int i) UNROLLED { p[i] = z[i] * k.p[3] + k.p[2]; });

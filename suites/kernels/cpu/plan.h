@@ -38,18 +38,37 @@ struct Levels {
     int32_t *position;           // row -> floats from the start of the scratch
 };
 
+// Where the rows of an axis lie, in elements from its first one. Rows that do not exist are at -1: before padding,
+// after cropping. Most axes are a prefix of equal steps: then there is no table to read.
+struct Rows {
+    int64_t step, count;
+    const int64_t *table;  // null: row k is at k * step for k < count
+
+    INLINE bool in_steps(int64_t last) const { return !table && last < count; }
+    INLINE int64_t operator[](int64_t row) const { return table ? table[row] : row < count ? row * step : -1; }
+};
+
+static inline Rows rows_of(const int64_t *offsets, int64_t length) {
+    Rows rows = {length > 1 ? offsets[1] : 0, 0, 0};
+    while (rows.count < length && offsets[rows.count] == rows.count * rows.step) rows.count++;
+    for (int64_t k = rows.count; k < length; k++)
+        if (offsets[k] >= 0) rows.table = offsets;
+    return rows;
+}
+
 struct Plan {
     Geometry g;
     int64_t length, units, tiles, tile;
     int64_t x_extent, y_extent;     // elements from the first to one past the last
     Levels levels, backward;
-    int64_t scratch_floats;         // of one tile or one batch of rows
-    int64_t *x_offset, *y_offset;   // row -> elements from the block's start, -1 where nothing is stored
-    int64_t *x_offset_last, *y_offset_last;
-    bool whole, whole_input;        // every coefficient has an output; an input
+    int64_t tile_floats;            // STRIDED: of one tile's scratch
+    int64_t scratch_floats;         // all that a thread needs: tiles or a batch of rows
+    bool in_flight;                 // STRIDED: memory is read and written while another tile is computed
+    int64_t *offsets;               // the tables behind these
+    Rows x_rows, y_rows, x_rows_last, y_rows_last;
     bool x_aligned, y_aligned;      // STRIDED: every row begins a whole number of vectors after the first
     bool plain;                     // ROWS: rows are whole, contiguous and float32 on both sides
-    bool prefetch;
+    bool prefetch;                  // the input is larger than the caches
     double forward_factor, inverse_factor;  // of the two transforms: their product is 1 / length
     int32_t *order;                 // coefficient of the tables -> place in the caller's; null: the same
     int64_t batch;                  // ROWS: rows of one unit
@@ -62,7 +81,7 @@ static inline int64_t valid_offset(int64_t k, int64_t p2, int64_t n1, int64_t n2
 
 // Splits `rows` into radices, at most `widest` each and at most `core` for the last one, as even as can
 // be; into two at least where work begins and ends outside the scratch.
-static inline void split(int64_t rows, int core, int widest, bool two, int *radix, int *count) {
+static inline void split(int64_t rows, int core, int widest, bool two, bool wide_first, int *radix, int *count) {
     int log = 0, log_core = 0, log_wide = 0;
     while ((1ll << log) < rows) log++;
     while ((1 << log_core) < core) log_core++;
@@ -72,7 +91,8 @@ static inline void split(int64_t rows, int core, int widest, bool two, int *radi
     int rest = log - (log < log_core ? log : log_core);
     int passes = (rest + log_wide - 1) / log_wide;
     for (int i = 0; i < passes; i++) {
-        int share = rest / (passes - i);  // the smaller ones first: the first pass reads far apart
+        // The smaller ones first: the first pass reads far apart. In flight, the blocks after it should be small.
+        int share = (rest + (wide_first ? passes - i - 1 : 0)) / (passes - i);
         radix[(*count)++] = 1 << share;
         rest -= share;
     }
@@ -80,9 +100,9 @@ static inline void split(int64_t rows, int core, int widest, bool two, int *radi
 }
 
 // Scratch with one cache line between the blocks: power-of-two strides would all meet in one cache set.
-static inline int64_t lay_out(Levels *levels, int64_t rows, int core, int widest, bool two, int64_t row_floats,
-                              int64_t pad) {
-    split(rows, core, widest, two, levels->radix, &levels->count);
+static inline int64_t lay_out(Levels *levels, int64_t rows, int core, int widest, bool two, bool wide_first,
+                              int64_t row_floats, int64_t pad) {
+    split(rows, core, widest, two, wide_first, levels->radix, &levels->count);
     for (int i = 0; i < levels->count; i++) {
         levels->rows[i] = rows;
         rows /= levels->radix[i];
@@ -111,7 +131,7 @@ static inline void plan_free(Plan *plan) {
     if (!plan) return;
     free(plan->levels.position);
     free(plan->backward.position);
-    free(plan->x_offset);
+    free(plan->offsets);
     free(plan->order);
     free(plan);
 }
@@ -140,13 +160,18 @@ static inline bool plan_strided(Plan *plan) {
         if (tile < VL) tile = VL;
     }
     if (tile > WIDEST_TILE) tile = WIDEST_TILE;
+    // Both halves of the scratch and what is fetched must fit the second cache.
+    plan->in_flight = plan->prefetch && plan->length >= 128 && plan->length * tile * 4 <= 262144;
+    if (plan->in_flight && !g.tile && tile > 64) tile = 64;
     plan->tile = tile;
     plan->tiles = (g.inner + tile - 1) / tile;
     plan->units = g.outer * g.blocks * plan->tiles;
     const int widest = VL == 4 ? 8 : 16;
-    int64_t floats = lay_out(&plan->levels, plan->length, 8, widest, true, tile, 16);
-    int64_t backward = lay_out(&plan->backward, plan->length, 8, widest, true, tile, 16);
-    plan->scratch_floats = floats > backward ? floats : backward;
+    plan->tile_floats = lay_out(&plan->levels, plan->length, 8, widest, true, plan->in_flight, tile, 16);
+    int64_t backward = lay_out(&plan->backward, plan->length, 8, widest, true, false, tile, 16);
+    if (plan->in_flight) plan->tile_floats += 1024 + 16;  // the second half begins elsewhere in a page
+    plan->scratch_floats = plan->in_flight ? 2 * plan->tile_floats : plan->tile_floats;
+    if (backward > plan->scratch_floats) plan->scratch_floats = backward;
     return place_rows(&plan->levels, tile) && place_rows(&plan->backward, tile);
 }
 
@@ -155,8 +180,8 @@ static inline bool plan_rows(Plan *plan) {
     int64_t rows = g.outer * g.blocks, vectors = plan->length > VL ? plan->length / VL : 1;
     plan->tile = plan->length;
     plan->tiles = 1;
-    lay_out(&plan->levels, vectors, 8, 16, false, VL, 0);
-    lay_out(&plan->backward, vectors, VL == 16 ? 8 : 4, 16, false, VL, 0);
+    lay_out(&plan->levels, vectors, 8, 16, false, false, VL, 0);
+    lay_out(&plan->backward, vectors, VL == 16 ? 8 : 4, 16, false, false, VL, 0);
     // Several rows at a time only where each is done in registers.
     plan->batch = 16 * VL / plan->length;
     if (plan->batch < 1 || plan->levels.count > 1 || plan->backward.count > 1) plan->batch = 1;
@@ -180,36 +205,40 @@ static inline Plan *plan_make(const int64_t *geometry, const double *factors, co
     plan->inverse_factor = factors[1];
     int64_t *offsets = (int64_t *)malloc(4 * length * sizeof(int64_t));
     plan->order = order ? (int32_t *)malloc(length * sizeof(int32_t)) : 0;
-    plan->x_offset = offsets;
-    if (!offsets || (order && !plan->order) || !(g.kind == STRIDED ? plan_strided(plan) : plan_rows(plan))) {
+    plan->offsets = offsets;
+    if (!offsets || (order && !plan->order)) {
         plan_free(plan);
         return 0;
     }
     if (order) memcpy(plan->order, order, length * sizeof(int32_t));
-    plan->y_offset = offsets + length;
-    plan->x_offset_last = offsets + 2 * length;
-    plan->y_offset_last = offsets + 3 * length;
+    int64_t *x = offsets, *y = offsets + length, *x_last = offsets + 2 * length, *y_last = offsets + 3 * length;
     for (int64_t k = 0; k < length; k++) {
-        plan->x_offset[k] = valid_offset(k, g.p2, g.n1, g.n2, g.x1, g.x2);
-        plan->y_offset[k] = valid_offset(k, g.p2, g.m1, g.m2, g.y1, g.y2);
-        plan->x_offset_last[k] = valid_offset(k, g.p2, g.n1, g.n2_last, g.x1, g.x2);
-        plan->y_offset_last[k] = valid_offset(k, g.p2, g.m1, g.m2_last, g.y1, g.y2);
+        x[k] = valid_offset(k, g.p2, g.n1, g.n2, g.x1, g.x2);
+        y[k] = valid_offset(k, g.p2, g.m1, g.m2, g.y1, g.y2);
+        x_last[k] = valid_offset(k, g.p2, g.n1, g.n2_last, g.x1, g.x2);
+        y_last[k] = valid_offset(k, g.p2, g.m1, g.m2_last, g.y1, g.y2);
     }
-    plan->whole = g.m1 == g.p1 && g.m2 == g.p2 && g.m2_last == g.p2;
-    plan->whole_input = g.n1 == g.p1 && g.n2 == g.p2 && g.n2_last == g.p2;
+    plan->x_rows = rows_of(x, length);
+    plan->y_rows = rows_of(y, length);
+    plan->x_rows_last = rows_of(x_last, length);
+    plan->y_rows_last = rows_of(y_last, length);
     plan->x_aligned = ((g.p1 > 1 ? g.x1 : 0) | g.x2 | g.x_outer | g.x_block) % VL == 0;
     plan->y_aligned = ((g.p1 > 1 ? g.y1 : 0) | g.y2 | g.y_outer | g.y_block) % VL == 0;
     int64_t inner = g.kind == STRIDED ? g.inner : 1;
-    int64_t x_most = (g.blocks - 1) * g.x_block + largest(plan->x_offset_last, length);
-    int64_t y_most = (g.blocks - 1) * g.y_block + largest(plan->y_offset_last, length);
+    int64_t x_most = (g.blocks - 1) * g.x_block + largest(x_last, length);
+    int64_t y_most = (g.blocks - 1) * g.y_block + largest(y_last, length);
     if (g.blocks > 1) {
-        int64_t x_before = (g.blocks - 2) * g.x_block + largest(plan->x_offset, length);
-        int64_t y_before = (g.blocks - 2) * g.y_block + largest(plan->y_offset, length);
+        int64_t x_before = (g.blocks - 2) * g.x_block + largest(x, length);
+        int64_t y_before = (g.blocks - 2) * g.y_block + largest(y, length);
         x_most = x_before > x_most ? x_before : x_most;
         y_most = y_before > y_most ? y_before : y_most;
     }
     plan->x_extent = (g.outer - 1) * g.x_outer + x_most + inner;
     plan->y_extent = (g.outer - 1) * g.y_outer + y_most + inner;
     plan->prefetch = plan->x_extent * (g.dtype == FLOAT32 ? 4 : 2) > g.past_cache_bytes;  // else it only costs
+    if (!(g.kind == STRIDED ? plan_strided(plan) : plan_rows(plan))) {
+        plan_free(plan);
+        return 0;
+    }
     return plan;
 }

@@ -26,7 +26,7 @@ struct RowTask {
 };
 
 // BATCH rows of V vectors each; LANES: length of the transform inside a vector.
-template <int V, int LANES, int KIND, int BATCH>
+template <int V, int LANES, int KIND, bool PLAIN, int BATCH>
 static INLINE void row_batch(const float *in, float *out, const RowTask &task, const Constants &k) {
     const int N = V * BATCH, G = N < GROUP ? N : GROUP;
     vf v[N];
@@ -35,13 +35,11 @@ static INLINE void row_batch(const float *in, float *out, const RowTask &task, c
     InVector<N, LANES>::run(v);
     vf kept[BATCH];
     Each<BATCH>::run([&](int b) UNROLLED { kept[b] = v[b * V] * k.first_factor; });
-    if (task.scale) Each<N>::run([&](int i) UNROLLED { v[i] *= load(task.scale + i % V * VL); });
+    if (!PLAIN && task.scale) Each<N>::run([&](int i) UNROLLED { v[i] *= load(task.scale + i % V * VL); });
     Each<N / G>::run([&](int g) UNROLLED {
-        vf t[G];
-        Each<G>::run([&](int i) UNROLLED { t[i] = load(task.threshold + (g * G + i) % V * VL); });
-        nonlinear<G, KIND>(v + g * G, t, k);
+        nonlinear<G, KIND>(v + g * G, [&](int i) UNROLLED { return load(task.threshold + (g * G + i) % V * VL); }, k);
     });
-    if (task.keep_first)
+    if (!PLAIN && task.keep_first)
         Each<BATCH>::run([&](int b) UNROLLED { v[b * V] = task.first_lanes ? kept[b] : v[b * V]; });
     InVector<N, LANES>::run(v);
     Each<BATCH>::run([&](int b) UNROLLED { Butterfly<V>::run(v + b * V); });
@@ -49,14 +47,21 @@ static INLINE void row_batch(const float *in, float *out, const RowTask &task, c
     else Each<N>::run([&](int i) UNROLLED { store(out + i * VL, v[i]); });
 }
 
-template <int V, int LANES, int KIND>
-static NOINLINE void row_core(const float *in, float *out, int64_t rows, const RowTask &task, const Constants &k) {
+// PLAIN: neither a table of scales nor an untouched first coefficient.
+template <int V, int LANES, int KIND, bool PLAIN>
+static NOINLINE void row_core_of(const float *in, float *out, int64_t rows, const RowTask &task, const Constants &k) {
     const int BATCH = V >= 8 ? 1 : 8 / V;
     int64_t r = 0;
     for (; r + BATCH <= rows; r += BATCH)
-        row_batch<V, LANES, KIND, BATCH>(in + r * V * VL, out + r * V * VL, task, k);
+        row_batch<V, LANES, KIND, PLAIN, BATCH>(in + r * V * VL, out + r * V * VL, task, k);
     if (BATCH > 1)
-        for (; r < rows; r++) row_batch<V, LANES, KIND, 1>(in + r * V * VL, out + r * V * VL, task, k);
+        for (; r < rows; r++) row_batch<V, LANES, KIND, PLAIN, 1>(in + r * V * VL, out + r * V * VL, task, k);
+}
+
+template <int V, int LANES, int KIND>
+static INLINE void row_core(const float *in, float *out, int64_t rows, const RowTask &task, const Constants &k) {
+    if (task.scale || task.keep_first) row_core_of<V, LANES, KIND, false>(in, out, rows, task, k);
+    else row_core_of<V, LANES, KIND, true>(in, out, rows, task, k);
 }
 
 template <int KIND>

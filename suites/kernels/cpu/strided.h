@@ -4,17 +4,17 @@
 #include "call.h"
 
 struct Tile {
-    const int64_t *x_offset, *y_offset;
+    Rows x_rows, y_rows;
     int64_t columns;  // vectors, the last one partial if tail > 0
     int64_t tail;
-    bool whole_rows;  // no tail and no cropped row
 };
 
 template <class T> struct RowPointers {
-    const T *base, *end;       // end: first element past the tensor
-    const int64_t *offset;
+    const T *base, *end;  // end: first element past the tensor
+    Rows rows;
     INLINE const T *operator[](int64_t row) const {
-        return offset[row] < 0 ? (const T *)ZEROS : base + offset[row];
+        const int64_t offset = rows[row];
+        return offset < 0 ? (const T *)ZEROS : base + offset;
     }
 };
 
@@ -23,15 +23,75 @@ template <class T> static INLINE vf load_tail(const T *p, int64_t tail, const T 
     return p + VL <= end ? load(p) : load_partial(p, tail);
 }
 
+// The rows of the tiles to come, fetched at an even pace while the ones before are worked on: a core that asks for
+// many lines at once waits for them. In the order in which the first pass wants them: group by group.
+struct Fetch {
+    const char *at, *end;         // the next row to fetch; past the rows of its tile. Null: nothing to fetch
+    const char *base, *next;      // first row of the tile, and of the one after it or null
+    int64_t step, group_step;     // bytes from row to row, and within a group
+    int64_t bytes, extent;        // of one row of a tile; of a tile's rows
+    int64_t group, groups;
+    int64_t earned, cost;
+
+    void begin(const Rows &rows, int64_t groups_, int64_t element, int64_t row_bytes, int64_t cost_) {
+        at = next = 0;
+        bytes = row_bytes;
+        groups = groups_;
+        step = rows.step * element;
+        group_step = step * groups;
+        extent = rows.table ? 0 : rows.count * step;  // rows in a table are not worth it
+        earned = 0;
+        cost = cost_;
+    }
+    void aim(const void *tile) {
+        base = (const char *)tile;
+        at = tile && extent ? base : 0;
+        end = base + extent;
+        group = 0;
+    }
+    void one() {
+        if (!at) return;
+        const char *line = at, *past = at + bytes;
+        do {
+            __builtin_prefetch(line, 0, 2);
+            __builtin_prefetch(line + 64, 0, 2);
+            line += 128;
+        } while (line < past);
+        at += group_step;
+        if (at < end) return;
+        if (++group < groups) {
+            at = base + group * step;
+        } else {
+            aim(next);
+            next = 0;
+        }
+    }
+    // Called for `work` vectors done, so that a tile's worth of calls fetches a tile.
+    NOINLINE void pace(int64_t work) {
+        for (earned += work; earned >= cost; earned -= cost) one();
+    }
+};
+static const int ROWS_AHEAD = 160;  // enough to cover memory's delay, few enough to stay in the second cache
+static const int CORE_WEIGHT = 4;  // a column takes that much longer in the core pass than in any other
+
+// Groups [begin, end) of the first level, from the tensor into scratch.
 template <int R, class T>
-static NOINLINE void first_pass(const RowPointers<T> &rows, const Tile &t, float *scratch, const Levels &levels) {
-    int64_t groups = levels.rows[0] / R, stride = R == 1 ? 0 : levels.stride[1];
-    int64_t whole = t.columns - (t.tail > 0);
-    for (int64_t g = 0; g < groups; g++) {
-        const T *p[R];
+static NOINLINE void first_pass(const RowPointers<T> &rows, const Tile &t, float *scratch, const Levels &levels,
+                                int64_t begin, int64_t end, Fetch *fetch) {
+    const int64_t groups = levels.rows[0] / R, stride = R == 1 ? 0 : levels.stride[1];
+    const int64_t whole = t.columns - (t.tail > 0);
+    for (int64_t g = begin; g < end; g++) {
         float *q = scratch + levels.position[g];
+        int64_t c = 0;
+        if (fetch) fetch->pace(R * t.columns);
+        if (rows.rows.in_steps(g + (R - 1) * groups)) {
+            stage<R, false>(rows.base + g * rows.rows.step, groups * rows.rows.step, q, stride, whole);
+            if (whole == t.columns) continue;
+            c = whole;
+        }
+        const T *p[R];
         Each<R>::run([&](int j) UNROLLED { p[j] = rows[g + j * groups]; });
-        for (int64_t c = 0; c < t.columns; c++) {
+        for (; c < t.columns; c++) {
             vf v[R];
             if (c < whole) Each<R>::run([&](int j) UNROLLED { v[j] = load(p[j] + c * VL); });
             else Each<R>::run([&](int j) UNROLLED { v[j] = load_tail(p[j] + c * VL, t.tail, rows.end); });
@@ -41,37 +101,42 @@ static NOINLINE void first_pass(const RowPointers<T> &rows, const Tile &t, float
     }
 }
 
-enum StoreMode { IN_CACHE, PAST_CACHE, CAREFUL };  // CAREFUL: cropped rows, tails, residual
-
-template <int R, class T, StoreMode MODE>
+// Groups [begin, end) of the first level, from scratch to the output.
+template <int R, class T>
 static NOINLINE void last_pass(const float *scratch, const Levels &levels, const Tile &t, T *y,
-                               const RowPointers<T> *residual) {
-    int64_t groups = levels.rows[0] / R, stride = R == 1 ? 0 : levels.stride[1];
-    int64_t whole = t.columns - (t.tail > 0);
-    for (int64_t g = 0; g < groups; g++) {
+                               const RowPointers<T> *residual, bool past_cache, int64_t begin, int64_t end, Fetch *fetch) {
+    const int64_t groups = levels.rows[0] / R, stride = R == 1 ? 0 : levels.stride[1];
+    const int64_t whole = t.columns - (t.tail > 0);
+    for (int64_t g = begin; g < end; g++) {
+        const float *q = scratch + levels.position[g];
+        int64_t c = 0;
+        if (fetch) fetch->pace(R * t.columns);
+        if (!residual && t.y_rows.in_steps(g + (R - 1) * groups)) {
+            T *to = y + g * t.y_rows.step;
+            if (past_cache) stage<R, true>(q, stride, to, groups * t.y_rows.step, whole);
+            else stage<R, false>(q, stride, to, groups * t.y_rows.step, whole);
+            if (whole == t.columns) continue;
+            c = whole;
+        }
         T *p[R];
         const T *x[R];
-        const float *q = scratch + levels.position[g];
         Each<R>::run([&](int j) UNROLLED {
-            int64_t offset = t.y_offset[g + j * groups];
-            p[j] = MODE == CAREFUL && offset < 0 ? (T *)0 : y + offset;
-            x[j] = MODE == CAREFUL && residual ? (*residual)[g + j * groups] : (const T *)0;
+            const int64_t offset = t.y_rows[g + j * groups];
+            p[j] = offset < 0 ? (T *)0 : y + offset;
+            x[j] = residual ? (*residual)[g + j * groups] : (const T *)0;
         });
-        for (int64_t c = 0; c < t.columns; c++) {
+        for (; c < t.columns; c++) {
             vf v[R];
             Each<R>::run([&](int j) UNROLLED { v[j] = load(q + j * stride + c * VL); });
             Butterfly<R>::run(v);
             Each<R>::run([&](int j) UNROLLED {
-                if (MODE == IN_CACHE) store(p[j] + c * VL, v[j]);
-                else if (MODE == PAST_CACHE) store_past_cache((float *)p[j] + c * VL, v[j]);
-                else if (p[j]) {
-                    if (c < whole) {
-                        if (residual) v[j] += load(x[j] + c * VL);
-                        store(p[j] + c * VL, v[j]);
-                    } else {
-                        if (residual) v[j] += load_tail(x[j] + c * VL, t.tail, residual->end);
-                        store_partial(p[j] + c * VL, v[j], t.tail);
-                    }
+                if (!p[j]) return;
+                if (c < whole) {
+                    if (residual) v[j] += load(x[j] + c * VL);
+                    store(p[j] + c * VL, v[j]);
+                } else {
+                    if (residual) v[j] += load_tail(x[j] + c * VL, t.tail, residual->end);
+                    store_partial(p[j] + c * VL, v[j], t.tail);
                 }
             });
         }
@@ -79,64 +144,90 @@ static NOINLINE void last_pass(const float *scratch, const Levels &levels, const
 }
 
 template <int R>
-static NOINLINE void middle_pass(float *block, const int32_t *position, int64_t groups, int64_t stride, int64_t columns) {
+static NOINLINE void middle_pass(float *block, const int32_t *position, int64_t groups, int64_t stride, int64_t columns,
+                                 Fetch *fetch) {
     for (int64_t g = 0; g < groups; g++) {
-        float *p = block + position[g];
-        stage<R, false>(p, stride, p, stride, columns);
+        if (fetch) fetch->pace(R * columns);
+        stage_here<R>(block + position[g], stride, columns);
     }
 }
 
-// Both transforms' innermost stages with the nonlinearity between them, in registers.
-template <int R, int KIND>
-static NOINLINE void core_pass(float *block, int64_t row_floats, int64_t columns, const float *threshold,
-                               const float *scale, bool keep_first, const Constants &k) {
+// Blocks of one level, all alike.
+struct Blocks {
+    int64_t count, stride;
+};
+
+// Both transforms' innermost stages with the nonlinearity between them, in registers. PLAIN: neither a table of
+// scales nor an untouched first coefficient.
+template <int R, int KIND, bool PLAIN>
+static NOINLINE void core_pass(float *first, Blocks blocks, int64_t row_floats, int64_t columns, const float *threshold,
+                               const float *scale, bool keep_first, const Constants &k, Fetch *fetch) {
     const int N = R < GROUP ? R : GROUP;
-    for (int64_t c = 0; c < columns; c++) {
-        vf v[R], t[R];
-        Each<R>::run([&](int j) UNROLLED { v[j] = load(block + j * row_floats + c * VL); });
-        Each<R>::run([&](int j) UNROLLED { t[j] = splat(threshold[j]); });
-        Butterfly<R>::run(v);
-        vf kept = v[0] * k.first_factor;
-        if (scale) Each<R>::run([&](int j) UNROLLED { v[j] *= splat(scale[j]); });
-        Each<R / N>::run([&](int i) UNROLLED { nonlinear<N, KIND>(v + i * N, t + i * N, k); });
-        if (keep_first) v[0] = kept;
-        Butterfly<R>::run(v);
-        Each<R>::run([&](int j) UNROLLED { store(block + j * row_floats + c * VL, v[j]); });
+    for (int64_t b = 0; b < blocks.count; b++, first += blocks.stride, threshold += R, keep_first = false) {
+        Walk<R, float> at(first, row_floats);
+        for (int64_t c = 0; c < columns; c++, at.next()) {
+            vf v[R];
+            Each<R>::run([&](int j) UNROLLED { v[j] = load(at.row(j)); });
+            Butterfly<R>::run(v);
+            const vf kept = v[0] * k.first_factor;
+            if (!PLAIN && scale) Each<R>::run([&](int j) UNROLLED { v[j] *= splat(scale[j]); });
+            Each<R / N>::run([&](int i) UNROLLED {
+                nonlinear<N, KIND>(v + i * N, [&](int j) UNROLLED { return splat(threshold[i * N + j]); }, k);
+            });
+            if (!PLAIN && keep_first) v[0] = kept;
+            Butterfly<R>::run(v);
+            Each<R>::run([&](int j) UNROLLED { store(at.row(j), v[j]); });
+            if (fetch) fetch->pace(CORE_WEIGHT * R);
+        }
+        if (!PLAIN && scale) scale += R;
     }
 }
 
 static INLINE void run_middle(int radix, float *block, const int32_t *position, int64_t groups, int64_t stride,
-                              int64_t columns) {
+                              int64_t columns, Fetch *fetch) {
     switch (radix) {
-        case 2: return middle_pass<2>(block, position, groups, stride, columns);
-        case 4: return middle_pass<4>(block, position, groups, stride, columns);
-        case 8: return middle_pass<8>(block, position, groups, stride, columns);
-        default: return middle_pass<16>(block, position, groups, stride, columns);
+        case 2: return middle_pass<2>(block, position, groups, stride, columns, fetch);
+        case 4: return middle_pass<4>(block, position, groups, stride, columns, fetch);
+        case 8: return middle_pass<8>(block, position, groups, stride, columns, fetch);
+        default: return middle_pass<16>(block, position, groups, stride, columns, fetch);
     }
+}
+
+template <int R, int KIND>
+static INLINE void run_core_of(float *first, Blocks blocks, int64_t columns, const Call &call, int64_t row, Fetch *fetch) {
+    const float *threshold = call.threshold + row, *scale = call.scale ? call.scale + row : 0;
+    const bool keep = call.plan->g.keep_first && row == 0;
+    const int64_t tile = call.plan->tile;
+    if (scale || keep) core_pass<R, KIND, false>(first, blocks, tile, columns, threshold, scale, keep, call.constants, fetch);
+    else core_pass<R, KIND, true>(first, blocks, tile, columns, threshold, 0, false, call.constants, fetch);
 }
 
 template <int KIND>
-static INLINE void run_core(int radix, float *block, int64_t row_floats, int64_t columns, const Call &call, int64_t row) {
-    const float *threshold = call.threshold + row, *scale = call.scale ? call.scale + row : 0;
-    bool keep = call.plan->g.keep_first && row == 0;
+static INLINE void run_core(int radix, float *first, Blocks blocks, int64_t columns, const Call &call, int64_t row,
+                            Fetch *fetch) {
     switch (radix) {
-        case 1: return core_pass<1, KIND>(block, row_floats, columns, threshold, scale, keep, call.constants);
-        case 2: return core_pass<2, KIND>(block, row_floats, columns, threshold, scale, keep, call.constants);
-        case 4: return core_pass<4, KIND>(block, row_floats, columns, threshold, scale, keep, call.constants);
-        default: return core_pass<8, KIND>(block, row_floats, columns, threshold, scale, keep, call.constants);
+        case 1: return run_core_of<1, KIND>(first, blocks, columns, call, row, fetch);
+        case 2: return run_core_of<2, KIND>(first, blocks, columns, call, row, fetch);
+        case 4: return run_core_of<4, KIND>(first, blocks, columns, call, row, fetch);
+        default: return run_core_of<8, KIND>(first, blocks, columns, call, row, fetch);
     }
 }
 
-// Level 1 and below of one tile: down through the forward stages, the nonlinearity, up through the inverse.
-template <class Core>
-static void inner_levels(int level, float *block, const Levels &levels, int64_t columns, int64_t row, const Core &core) {
-    int radix = levels.radix[level];
-    if (level == levels.count - 1) return core(block, row);
-    int64_t groups = levels.rows[level + 1], stride = levels.stride[level + 1];
-    run_middle(radix, block, levels.position, groups, stride, columns);
-    for (int j = 0; j < radix; j++)
-        inner_levels(level + 1, block + j * stride, levels, columns, row + j * groups, core);
-    run_middle(radix, block, levels.position, groups, stride, columns);
+// Some blocks of one level of a tile: down through the forward stages, the nonlinearity, up through the inverse.
+static void inner_levels(int level, float *first, Blocks blocks, const Call &call, int64_t columns, int64_t row, Fetch *fetch) {
+    const Levels &levels = call.plan->levels;
+    const int radix = levels.radix[level];
+    if (level == levels.count - 1) {
+        if (call.plan->g.nonlinearity == SMOOTH) run_core<SMOOTH>(radix, first, blocks, columns, call, row, fetch);
+        else run_core<SOFT>(radix, first, blocks, columns, call, row, fetch);
+        return;
+    }
+    const int64_t groups = levels.rows[level + 1], stride = levels.stride[level + 1];
+    for (int64_t b = 0; b < blocks.count; b++, first += blocks.stride, row += levels.rows[level]) {
+        run_middle(radix, first, levels.position, groups, stride, columns, fetch);
+        inner_levels(level + 1, first, Blocks{radix, stride}, call, columns, row, fetch);
+        run_middle(radix, first, levels.position, groups, stride, columns, fetch);
+    }
 }
 
 // Where unit number `unit` of a strided plan lies.
@@ -154,83 +245,120 @@ static INLINE Place place(const Plan &plan, int64_t unit) {
     Place p;
     p.x = outer * g.x_outer + block * g.x_block + begin;
     p.y = outer * g.y_outer + block * g.y_block + begin;
-    p.tile.x_offset = last ? plan.x_offset_last : plan.x_offset;
-    p.tile.y_offset = last ? plan.y_offset_last : plan.y_offset;
+    p.tile.x_rows = last ? plan.x_rows_last : plan.x_rows;
+    p.tile.y_rows = last ? plan.y_rows_last : plan.y_rows;
     p.tile.columns = (width + VL - 1) / VL;
     p.tile.tail = width % VL;
-    p.tile.whole_rows = plan.whole && p.tile.tail == 0;
     return p;
 }
 
-template <class T>
-static INLINE void run_first(int radix, const RowPointers<T> &rows, const Tile &t, float *scratch, const Levels &levels) {
-    switch (radix) {
-        case 2: return first_pass<2>(rows, t, scratch, levels);
-        case 4: return first_pass<4>(rows, t, scratch, levels);
-        case 8: return first_pass<8>(rows, t, scratch, levels);
-        default: return first_pass<16>(rows, t, scratch, levels);
-    }
-}
-
-template <class T, StoreMode MODE>
-static INLINE void run_last(int radix, const float *scratch, const Levels &levels, const Tile &t, T *y,
-                            const RowPointers<T> *residual) {
-    switch (radix) {
-        case 2: return last_pass<2, T, MODE>(scratch, levels, t, y, residual);
-        case 4: return last_pass<4, T, MODE>(scratch, levels, t, y, residual);
-        case 8: return last_pass<8, T, MODE>(scratch, levels, t, y, residual);
-        default: return last_pass<16, T, MODE>(scratch, levels, t, y, residual);
-    }
-}
-
-template <class T> struct PastCache {
-    static INLINE bool run(const Call &, int, const float *, const Levels &, const Tile &, T *) { return false; }
-};
-template <> struct PastCache<float> {
-    static INLINE bool run(const Call &call, int radix, const float *scratch, const Levels &levels, const Tile &t, float *y) {
-        if (!call.past_cache || (uintptr_t)y % sizeof(vf)) return false;  // the plan says that the strides keep it
-        run_last<float, PAST_CACHE>(radix, scratch, levels, t, y, 0);
-        return true;
-    }
+// A run of the first level's groups or of its blocks: all of them, or some between two pieces of other work.
+struct Groups {
+    int64_t begin, end;
 };
 
 template <class T>
-static INLINE void finish(const Call &call, const Levels &levels, const Tile &t, const float *scratch, T *y,
-                          const RowPointers<T> *residual) {
-    if (residual || !t.whole_rows) return run_last<T, CAREFUL>(levels.radix[0], scratch, levels, t, y, residual);
-    if (!PastCache<T>::run(call, levels.radix[0], scratch, levels, t, y))
-        run_last<T, IN_CACHE>(levels.radix[0], scratch, levels, t, y, 0);
+static INLINE void run_first(const Levels &levels, const RowPointers<T> &rows, const Tile &t, float *scratch, Groups g,
+                             Fetch *fetch) {
+    switch (levels.radix[0]) {
+        case 2: return first_pass<2>(rows, t, scratch, levels, g.begin, g.end, fetch);
+        case 4: return first_pass<4>(rows, t, scratch, levels, g.begin, g.end, fetch);
+        case 8: return first_pass<8>(rows, t, scratch, levels, g.begin, g.end, fetch);
+        default: return first_pass<16>(rows, t, scratch, levels, g.begin, g.end, fetch);
+    }
+}
+
+template <class T>
+static INLINE void run_last(const Call &call, const Levels &levels, const float *scratch, const Tile &t, T *y,
+                            const RowPointers<T> *residual, Groups g, Fetch *fetch) {
+    // The plan says that the strides keep the alignment; only float32 comes in whole lines.
+    const bool past = call.past_cache && (uintptr_t)y % sizeof(vf) == 0;
+    switch (levels.radix[0]) {
+        case 2: return last_pass<2>(scratch, levels, t, y, residual, past, g.begin, g.end, fetch);
+        case 4: return last_pass<4>(scratch, levels, t, y, residual, past, g.begin, g.end, fetch);
+        case 8: return last_pass<8>(scratch, levels, t, y, residual, past, g.begin, g.end, fetch);
+        default: return last_pass<16>(scratch, levels, t, y, residual, past, g.begin, g.end, fetch);
+    }
+}
+
+// One tile's way through a strided forward, in three steps.
+template <class T> struct ForwardTile {
+    const Call *call;
+    Place here;
+    RowPointers<T> rows;
+
+    ForwardTile(const Call &c, int64_t unit) : call(&c), here(place(*c.plan, unit)) {
+        const T *x = (const T *)c.x;
+        rows = RowPointers<T>{x + here.x, x + c.plan->x_extent, here.tile.x_rows};
+    }
+    INLINE void first(float *scratch, Groups g, Fetch *fetch) const {
+        run_first(call->plan->levels, rows, here.tile, scratch, g, fetch);
+    }
+    INLINE void last(const float *scratch, Groups g, Fetch *fetch) const {
+        run_last(*call, call->plan->levels, scratch, here.tile, (T *)call->y + here.y,
+                 call->plan->g.residual ? &rows : 0, g, fetch);
+    }
+    // All between, for some blocks of the first level.
+    INLINE void inner(float *scratch, Groups blocks, Fetch *fetch) const {
+        const Levels &levels = call->plan->levels;
+        inner_levels(1, scratch + blocks.begin * levels.stride[1], Blocks{blocks.end - blocks.begin, levels.stride[1]}, *call,
+                     here.tile.columns, blocks.begin * levels.rows[1], fetch);
+    }
+};
+
+// Tensors in the caches: one tile after the other.
+template <class T> static void tiles_in_turn(const Call &call, int64_t begin, int64_t end, float *scratch) {
+    const Groups all = {0, call.plan->levels.rows[0] / call.plan->levels.radix[0]};
+    for (int64_t unit = begin; unit < end; unit++) {
+        ForwardTile<T> tile(call, unit);
+        tile.first(scratch, all, 0);
+        tile.inner(scratch, Groups{0, call.plan->levels.radix[0]}, 0);
+        tile.last(scratch, all, 0);
+    }
+}
+
+// Tensors in memory: while one tile is computed, the one before is written out and the one after read in, a few
+// groups at a time and through the same half of the scratch, so that memory has work all the time.
+template <class T> static void tiles_in_flight(const Call &call, int64_t begin, int64_t end, float *scratch) {
+    const Plan &plan = *call.plan;
+    const Levels &levels = plan.levels;
+    const int64_t blocks = levels.radix[0], groups = levels.rows[0] / blocks;
+    const Groups all = {0, groups};
+    float *work = scratch, *other = scratch + plan.tile_floats;
+    ForwardTile<T> before(call, begin), now(call, begin);
+    Fetch fetch;
+    fetch.begin(now.rows.rows, groups, sizeof(T), plan.tile * sizeof(T),
+                (CORE_WEIGHT + 2 * (levels.count - 1)) * (plan.tile / VL));
+    fetch.aim(begin + 1 < end ? ForwardTile<T>(call, begin + 1).rows.base : 0);
+    now.first(work, all, 0);
+    for (int i = 0; i < ROWS_AHEAD; i++) fetch.one();
+    for (int64_t unit = begin; unit < end; unit++) {
+        ForwardTile<T> next(call, unit + 1 < end ? unit + 1 : unit);
+        const bool drain = unit > begin, fill = unit + 1 < end;
+        if (unit + 2 < end) fetch.next = (const char *)ForwardTile<T>(call, unit + 2).rows.base;
+        for (int64_t block = 0; block < blocks; block++) {
+            now.inner(work, Groups{block, block + 1}, &fetch);
+            const Groups due = {block * groups / blocks, (block + 1) * groups / blocks};
+            if (drain) before.last(other, due, &fetch);
+            if (fill) next.first(other, due, &fetch);
+        }
+        float *swapped = work;
+        work = other;
+        other = swapped;
+        before = now;
+        now = next;
+    }
+    before.last(other, all, 0);
 }
 
 template <class T> static void strided_forward(void *context, int64_t begin, int64_t end) {
     Call &call = *(Call *)context;
-    const Plan &plan = *call.plan;
-    const Levels &levels = plan.levels;
-    float *scratch = arena(SCRATCH, plan.scratch_floats * sizeof(float));
+    float *scratch = arena(SCRATCH, call.plan->scratch_floats * sizeof(float));
     if (!scratch) {
         call.failed = 1;
         return;
     }
-    const T *x = (const T *)call.x;
-    for (int64_t unit = begin; unit < end; unit++) {
-        Place here = place(plan, unit), next = place(plan, unit + 1 < end ? unit + 1 : unit);
-        RowPointers<T> rows = {x + here.x, x + plan.x_extent, here.tile.x_offset};
-        RowPointers<T> ahead = {x + next.x, x + plan.x_extent, next.tile.x_offset};
-        bool fetch = plan.prefetch && unit + 1 < end;
-        const int64_t columns = here.tile.columns;
-        run_first(levels.radix[0], rows, here.tile, scratch, levels);
-        auto core = [&](float *block, int64_t row) {
-            int radix = levels.radix[levels.count - 1];
-            if (fetch)
-                for (int j = 0; j < radix; j++)
-                    for (int64_t c = 0; c < columns * VL * (int64_t)sizeof(T); c += 64)
-                        __builtin_prefetch((const char *)ahead[row + j] + c, 0, 2);
-            if (plan.g.nonlinearity == SMOOTH) run_core<SMOOTH>(radix, block, plan.tile, columns, call, row);
-            else run_core<SOFT>(radix, block, plan.tile, columns, call, row);
-        };
-        for (int j = 0; j < levels.radix[0]; j++)
-            inner_levels(1, scratch + j * levels.stride[1], levels, columns, j * levels.rows[1], core);
-        finish(call, levels, here.tile, scratch, (T *)call.y + here.y, plan.g.residual ? &rows : 0);
-    }
+    if (call.plan->in_flight) tiles_in_flight<T>(call, begin, end, scratch);
+    else tiles_in_turn<T>(call, begin, end, scratch);
     if (call.past_cache) fence_stores();
 }

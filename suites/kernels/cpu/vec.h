@@ -48,6 +48,18 @@ static INLINE vf min2(vf limit, vf v) {
 }
 static INLINE vf max2(vf limit, vf v) { return limit > v ? limit : v; }
 
+// v limited to [minus_limit, limit]. A NaN may come out as any number in there.
+static INLINE vf clamp(vf v, vf limit, vf minus_limit) {
+#if defined(__AVX512DQ__)
+    (void)minus_limit;
+    vf c;
+    __asm__("vrangeps $2, %2, %1, %0" : "=v"(c) : "v"(v), "v"(limit));  // the smaller magnitude, with v's sign
+    return c;
+#else
+    return max2(minus_limit, min2(limit, v));
+#endif
+}
+
 // n/q to float precision: estimate and Newton steps, unless the build says that division is as fast.
 static INLINE vf divide(vf n, vf q) {
 #if defined(FAST_DIVISION)
