@@ -83,11 +83,11 @@ static void inner_backward(int level, float *x, float *g, const Levels &levels, 
         return;
     }
     int64_t groups = levels.rows[level + 1], stride = levels.stride[level + 1];
-    run_middle(radix, x, levels.position, groups, stride, columns, 0);
-    run_middle(radix, g, levels.position, groups, stride, columns, 0);
+    run_middle(levels, level, x, call.plan->tile, columns, 0);
+    run_middle(levels, level, g, call.plan->tile, columns, 0);
     for (int j = 0; j < radix; j++)
         inner_backward(level + 1, x + j * stride, g + j * stride, levels, columns, call, row + j * groups, sums, ahead);
-    run_middle(radix, g, levels.position, groups, stride, columns, 0);
+    run_middle(levels, level, g, call.plan->tile, columns, 0);
 }
 
 template <class T>
@@ -103,22 +103,22 @@ static void strided_units(Call &call, int64_t begin, int64_t end, float *x_scrat
         const Groups all = {0, levels.rows[0] / levels.radix[0]};
         run_first(levels, x_rows, t, x_scratch, all, 0);
         run_first(levels, g_rows, t, g_scratch, all, 0);
-        if (t.tail) {  // what the lanes past the tail read is no part of the sums
-            const vi mask = lanes_below(t.tail);
+        if (t.tail) {  // lanes that are done twice or past the tail are no part of the sums
+            const vi mask = t.narrow() ? lanes_below(t.tail) : ~lanes_below(VL - t.tail);
             for (int64_t r = 0; r < plan.length; r++) {
-                float *p = g_scratch + levels.position[r] + (t.columns - 1) * VL;
+                float *p = g_scratch + levels.position[r] + (t.columns() - 1) * VL;
                 store(p, (vf)((vi)load(p) & mask));
-                p = x_scratch + levels.position[r] + (t.columns - 1) * VL;
+                p = x_scratch + levels.position[r] + (t.columns() - 1) * VL;
                 store(p, (vf)((vi)load(p) & mask));
             }
         }
         Place next = place(plan, unit + 1 < end ? unit + 1 : unit);
         Ahead ahead = {(const char *)(x + next.x), (const char *)(g + next.y), next.tile.x_rows, next.tile.y_rows,
-                       (int64_t)sizeof(T), next.tile.columns * VL * (int64_t)sizeof(T)};
+                       (int64_t)sizeof(T), next.tile.columns() * VL * (int64_t)sizeof(T)};
         const bool fetch = plan.prefetch && unit + 1 < end;
         for (int j = 0; j < levels.radix[0]; j++) {
             int64_t at = j * levels.stride[1], row = j * levels.rows[1];
-            inner_backward(1, x_scratch + at, g_scratch + at, levels, t.columns, call, row, sums, fetch ? &ahead : 0);
+            inner_backward(1, x_scratch + at, g_scratch + at, levels, t.columns(), call, row, sums, fetch ? &ahead : 0);
         }
         Tile out = t;  // the gradient has the input's shape
         out.y_rows = t.x_rows;

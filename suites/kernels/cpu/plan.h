@@ -145,19 +145,25 @@ static inline int64_t largest(const int64_t *values, int64_t count) {
 
 static inline bool plan_strided(Plan *plan) {
     const Geometry &g = plan->g;
-    // Wide tiles: finding each row's place costs as much as a vector or two of work on it, whole pages are
-    // touched once, and the memory's own prefetcher follows. The second cache must hold one, with room.
+    // Wide tiles, for finding each row's place costs about as much as a vector of work on it, whole pages are touched
+    // once and the memory's own prefetcher follows; but the first cache should hold a tile, or else the second.
     int64_t tile = g.tile;
     if (!tile) {
-        tile = WIDEST_TILE;
-        while (tile > 16 && plan->length * tile > (plan->length <= 256 ? 32768 : 65536)) tile /= 2;
+        const int64_t floats = plan->length <= 64 ? 4096 : plan->length <= 128 ? 8192 : plan->length <= 256 ? 32768 : 65536;
+        const int64_t columns = (g.inner + VL - 1) / VL, widest = WIDEST_TILE / VL;
+        int64_t per = floats / plan->length / VL;
+        if (per > widest) per = widest;
+        if (per < 16 / VL) per = 16 / VL;
+        int64_t tiles = (columns + per / 2) / per;
         // A single image in at least two tiles of one width, for a second thread.
-        const int64_t columns = (g.inner + VL - 1) / VL;
-        int64_t tiles = (columns * VL + tile - 1) / tile;
-        if (tiles == 1 && g.outer * g.blocks == 1 && columns > 1) tiles = 2;
+        if (tiles < 2 && g.outer * g.blocks == 1 && columns > 1) tiles = 2;
         if (tiles < 1) tiles = 1;
-        if (tiles == 1 || g.outer * g.blocks == 1) tile = (columns + tiles - 1) / tiles * VL;
-        if (tile < VL) tile = VL;
+        per = (columns + tiles - 1) / tiles;
+        if (per < 1) per = 1;
+        if (per > widest) per = widest;
+        // A last tile of less than one vector is slow.
+        if (g.inner % VL && per > 1 && columns % per == 1) per += per < widest ? 1 : -1;
+        tile = per * VL;
     }
     if (tile > WIDEST_TILE) tile = WIDEST_TILE;
     // Both halves of the scratch and what is fetched must fit the second cache.

@@ -3,10 +3,15 @@
 #pragma once
 #include "call.h"
 
+// The width of a tile in vectors. What is left after the whole ones is a column of its own that begins where the
+// last whole vector of the row does: its first lanes are done twice, no lane is left empty.
 struct Tile {
     Rows x_rows, y_rows;
-    int64_t columns;  // vectors, the last one partial if tail > 0
-    int64_t tail;
+    int64_t whole, tail;  // whole vectors; elements after them
+
+    INLINE bool narrow() const { return whole == 0; }  // less than one vector: lanes have to be left empty
+    INLINE int64_t columns() const { return whole + (tail > 0); }
+    INLINE int64_t at(int64_t column) const { return column < whole || narrow() ? column * VL : (whole - 1) * VL + tail; }
 };
 
 template <class T> struct RowPointers {
@@ -19,7 +24,7 @@ template <class T> struct RowPointers {
 };
 
 template <class T> static INLINE vf load_tail(const T *p, int64_t tail, const T *end) {
-    // The lanes past the tail belong to a next row and are dropped on storing; only the end needs care.
+    // The lanes past the tail belong to a next row and are dropped on storing; only the tensor's end needs care.
     return p + VL <= end ? load(p) : load_partial(p, tail);
 }
 
@@ -79,76 +84,80 @@ template <int R, class T>
 static NOINLINE void first_pass(const RowPointers<T> &rows, const Tile &t, float *scratch, const Levels &levels,
                                 int64_t begin, int64_t end, Fetch *fetch) {
     const int64_t groups = levels.rows[0] / R, stride = R == 1 ? 0 : levels.stride[1];
-    const int64_t whole = t.columns - (t.tail > 0);
+    const bool in_steps = !t.narrow() && rows.rows.in_steps(end - 1 + (R - 1) * groups);
     for (int64_t g = begin; g < end; g++) {
         float *q = scratch + levels.position[g];
-        int64_t c = 0;
-        if (fetch) fetch->pace(R * t.columns);
-        if (rows.rows.in_steps(g + (R - 1) * groups)) {
-            stage<R, false>(rows.base + g * rows.rows.step, groups * rows.rows.step, q, stride, whole);
-            if (whole == t.columns) continue;
-            c = whole;
+        if (in_steps) {
+            const T *from = rows.base + g * rows.rows.step;
+            stage<R, false>(from, groups * rows.rows.step, q, stride, t.whole);
+            if (t.tail) stage<R, false>(from + t.at(t.whole), groups * rows.rows.step, q + t.whole * VL, stride, 1);
+        } else {
+            const T *p[R];
+            Each<R>::run([&](int j) UNROLLED { p[j] = rows[g + j * groups]; });
+            for (int64_t c = 0; c < t.columns(); c++) {
+                const int64_t at = t.at(c);
+                vf v[R];
+                if (t.narrow()) Each<R>::run([&](int j) UNROLLED { v[j] = load_tail(p[j], t.tail, rows.end); });
+                else Each<R>::run([&](int j) UNROLLED { v[j] = load(p[j] + at); });
+                Butterfly<R>::run(v);
+                Each<R>::run([&](int j) UNROLLED { store(q + j * stride + c * VL, v[j]); });
+            }
         }
-        const T *p[R];
-        Each<R>::run([&](int j) UNROLLED { p[j] = rows[g + j * groups]; });
-        for (; c < t.columns; c++) {
-            vf v[R];
-            if (c < whole) Each<R>::run([&](int j) UNROLLED { v[j] = load(p[j] + c * VL); });
-            else Each<R>::run([&](int j) UNROLLED { v[j] = load_tail(p[j] + c * VL, t.tail, rows.end); });
-            Butterfly<R>::run(v);
-            Each<R>::run([&](int j) UNROLLED { store(q + j * stride + c * VL, v[j]); });
-        }
+        if (fetch) fetch->pace(R * t.columns());
     }
 }
 
-// Groups [begin, end) of the first level, from scratch to the output.
+// Groups [begin, end) of the first level, from scratch to the output. The tail's column goes first: in the backward
+// its doubled lanes hold nothing.
 template <int R, class T>
 static NOINLINE void last_pass(const float *scratch, const Levels &levels, const Tile &t, T *y,
                                const RowPointers<T> *residual, bool past_cache, int64_t begin, int64_t end, Fetch *fetch) {
     const int64_t groups = levels.rows[0] / R, stride = R == 1 ? 0 : levels.stride[1];
-    const int64_t whole = t.columns - (t.tail > 0);
+    const bool in_steps = !residual && !t.narrow() && t.y_rows.in_steps(end - 1 + (R - 1) * groups);
     for (int64_t g = begin; g < end; g++) {
         const float *q = scratch + levels.position[g];
-        int64_t c = 0;
-        if (fetch) fetch->pace(R * t.columns);
-        if (!residual && t.y_rows.in_steps(g + (R - 1) * groups)) {
+        if (in_steps) {
             T *to = y + g * t.y_rows.step;
-            if (past_cache) stage<R, true>(q, stride, to, groups * t.y_rows.step, whole);
-            else stage<R, false>(q, stride, to, groups * t.y_rows.step, whole);
-            if (whole == t.columns) continue;
-            c = whole;
-        }
-        T *p[R];
-        const T *x[R];
-        Each<R>::run([&](int j) UNROLLED {
-            const int64_t offset = t.y_rows[g + j * groups];
-            p[j] = offset < 0 ? (T *)0 : y + offset;
-            x[j] = residual ? (*residual)[g + j * groups] : (const T *)0;
-        });
-        for (; c < t.columns; c++) {
-            vf v[R];
-            Each<R>::run([&](int j) UNROLLED { v[j] = load(q + j * stride + c * VL); });
-            Butterfly<R>::run(v);
+            const int64_t to_stride = groups * t.y_rows.step;
+            if (t.tail) stage<R, false>(q + t.whole * VL, stride, to + t.at(t.whole), to_stride, 1);
+            if (past_cache) stage<R, true>(q, stride, to, to_stride, t.whole);
+            else stage<R, false>(q, stride, to, to_stride, t.whole);
+        } else {
+            T nowhere[WIDEST_TILE];  // for the rows that are cropped away
+            T *p[R];
+            const T *x[R];
             Each<R>::run([&](int j) UNROLLED {
-                if (!p[j]) return;
-                if (c < whole) {
-                    if (residual) v[j] += load(x[j] + c * VL);
-                    store(p[j] + c * VL, v[j]);
-                } else {
-                    if (residual) v[j] += load_tail(x[j] + c * VL, t.tail, residual->end);
-                    store_partial(p[j] + c * VL, v[j], t.tail);
-                }
+                const int64_t offset = t.y_rows[g + j * groups];
+                p[j] = offset < 0 ? nowhere : y + offset;
+                x[j] = residual ? (*residual)[g + j * groups] : (const T *)ZEROS;
             });
+            for (int64_t c = t.columns() - 1; c >= 0; c--) {
+                const int64_t at = t.at(c);
+                vf v[R];
+                Each<R>::run([&](int j) UNROLLED { v[j] = load(q + j * stride + c * VL); });
+                Butterfly<R>::run(v);
+                if (t.narrow()) {
+                    for (int j = 0; j < R; j++) {
+                        if (residual) v[j] += load_tail(x[j], t.tail, residual->end);
+                        store_partial(p[j], v[j], t.tail);
+                    }
+                    continue;
+                }
+                if (residual) Each<R>::run([&](int j) UNROLLED { v[j] += load(x[j] + at); });
+                Each<R>::run([&](int j) UNROLLED { store(p[j] + at, v[j]); });
+            }
         }
+        if (fetch) fetch->pace(R * t.columns());
     }
 }
 
+// `run` rows follow each other without a gap and are done as one.
 template <int R>
 static NOINLINE void middle_pass(float *block, const int32_t *position, int64_t groups, int64_t stride, int64_t columns,
-                                 Fetch *fetch) {
-    for (int64_t g = 0; g < groups; g++) {
-        if (fetch) fetch->pace(R * columns);
-        stage_here<R>(block + position[g], stride, columns);
+                                 int64_t run, Fetch *fetch) {
+    for (int64_t g = 0; g < groups; g += run) {
+        stage_here<R>(block + position[g], stride, run * columns);
+        if (fetch) fetch->pace(R * run * columns);
     }
 }
 
@@ -183,13 +192,14 @@ static NOINLINE void core_pass(float *first, Blocks blocks, int64_t row_floats, 
     }
 }
 
-static INLINE void run_middle(int radix, float *block, const int32_t *position, int64_t groups, int64_t stride,
-                              int64_t columns, Fetch *fetch) {
-    switch (radix) {
-        case 2: return middle_pass<2>(block, position, groups, stride, columns, fetch);
-        case 4: return middle_pass<4>(block, position, groups, stride, columns, fetch);
-        case 8: return middle_pass<8>(block, position, groups, stride, columns, fetch);
-        default: return middle_pass<16>(block, position, groups, stride, columns, fetch);
+static INLINE void run_middle(const Levels &levels, int level, float *block, int64_t tile, int64_t columns, Fetch *fetch) {
+    const int64_t groups = levels.rows[level + 1], stride = levels.stride[level + 1];
+    const int64_t run = columns * VL == tile ? levels.rows[levels.count - 1] : 1;
+    switch (levels.radix[level]) {
+        case 2: return middle_pass<2>(block, levels.position, groups, stride, columns, run, fetch);
+        case 4: return middle_pass<4>(block, levels.position, groups, stride, columns, run, fetch);
+        case 8: return middle_pass<8>(block, levels.position, groups, stride, columns, run, fetch);
+        default: return middle_pass<16>(block, levels.position, groups, stride, columns, run, fetch);
     }
 }
 
@@ -222,11 +232,11 @@ static void inner_levels(int level, float *first, Blocks blocks, const Call &cal
         else run_core<SOFT>(radix, first, blocks, columns, call, row, fetch);
         return;
     }
-    const int64_t groups = levels.rows[level + 1], stride = levels.stride[level + 1];
+    const Blocks below = {radix, levels.stride[level + 1]};
     for (int64_t b = 0; b < blocks.count; b++, first += blocks.stride, row += levels.rows[level]) {
-        run_middle(radix, first, levels.position, groups, stride, columns, fetch);
-        inner_levels(level + 1, first, Blocks{radix, stride}, call, columns, row, fetch);
-        run_middle(radix, first, levels.position, groups, stride, columns, fetch);
+        run_middle(levels, level, first, call.plan->tile, columns, fetch);
+        inner_levels(level + 1, first, below, call, columns, row, fetch);
+        run_middle(levels, level, first, call.plan->tile, columns, fetch);
     }
 }
 
@@ -247,7 +257,7 @@ static INLINE Place place(const Plan &plan, int64_t unit) {
     p.y = outer * g.y_outer + block * g.y_block + begin;
     p.tile.x_rows = last ? plan.x_rows_last : plan.x_rows;
     p.tile.y_rows = last ? plan.y_rows_last : plan.y_rows;
-    p.tile.columns = (width + VL - 1) / VL;
+    p.tile.whole = width / VL;
     p.tile.tail = width % VL;
     return p;
 }
@@ -302,7 +312,7 @@ template <class T> struct ForwardTile {
     INLINE void inner(float *scratch, Groups blocks, Fetch *fetch) const {
         const Levels &levels = call->plan->levels;
         inner_levels(1, scratch + blocks.begin * levels.stride[1], Blocks{blocks.end - blocks.begin, levels.stride[1]}, *call,
-                     here.tile.columns, blocks.begin * levels.rows[1], fetch);
+                     here.tile.columns(), blocks.begin * levels.rows[1], fetch);
     }
 };
 
