@@ -18,7 +18,7 @@ import time
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 SOURCE_FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "cpu")
-UNITS = ("forward.cpp", "backward.cpp", "roofs.cpp")
+UNITS = ("forward_strided.cpp", "forward_rows.cpp", "backward.cpp", "forward.cpp", "roofs.cpp")
 LIBRARY = "libwhtcpu.so"
 LOG = "build.log"
 COMPILERS = ("c++", "g++", "clang++", "cc", "gcc", "clang")

@@ -11,6 +11,8 @@
 #include "backward.cpp"
 #define pool pool_forward
 #include "forward.cpp"
+#include "forward_rows.cpp"
+#include "forward_strided.cpp"
 #undef pool
 
 static uint64_t state = 1;

@@ -37,11 +37,13 @@ static NOINLINE void core_backward(const float *x, float *g, int64_t row_floats,
     const vf forward = splat((float)call.plan->forward_factor), inverse = splat((float)call.plan->inverse_factor);
     const bool keep = call.plan->g.keep_first && row == 0;
     const int N = R < 4 ? R : 4;
-    for (int64_t c = 0; c < columns; c++) {
+    Walk<R, const float> x_at(x, row_floats);
+    Walk<R, float> g_at(g, row_floats);
+    for (int64_t c = 0; c < columns; c++, x_at.next(), g_at.next()) {
         vf v[R], u[R];
-        Each<R>::run([&](int j) UNROLLED { v[j] = load(x + j * row_floats + c * VL); });
+        Each<R>::run([&](int j) UNROLLED { v[j] = load(x_at.row(j)); });
         Butterfly<R>::run(v);
-        Each<R>::run([&](int j) UNROLLED { u[j] = load(g + j * row_floats + c * VL); });
+        Each<R>::run([&](int j) UNROLLED { u[j] = load(g_at.row(j)); });
         Butterfly<R>::run(u);
         const vf kept = u[0] * inverse * forward;
         Each<R / N>::run([&](int i) UNROLLED {
@@ -57,7 +59,7 @@ static NOINLINE void core_backward(const float *x, float *g, int64_t row_floats,
         });
         if (keep) u[0] = kept;
         Butterfly<R>::run(u);
-        Each<R>::run([&](int j) UNROLLED { store(g + j * row_floats + c * VL, u[j]); });
+        Each<R>::run([&](int j) UNROLLED { store(g_at.row(j), u[j]); });
     }
 }
 
@@ -177,12 +179,22 @@ static INLINE void run_row_backward(int vectors, int64_t lanes, const float *x, 
 #endif
 }
 
+// Rows of x and of the gradient to come, or null.
+struct AheadRows {
+    const float *x, *g;
+};
+
 // Rows of x and of the gradient to the gradient of x in `out`, through the scratch rows x and g. Inputs and `out`
 // may be these scratch rows themselves.
 static void row_levels_backward(int level, const float *x_in, float *x, const float *g_in, float *g, float *out,
-                                int64_t rows, const Levels &levels, const Call &call, int64_t at, Sums sums) {
+                                int64_t rows, const Levels &levels, const Call &call, int64_t at, Sums sums,
+                                AheadRows ahead) {
     int radix = levels.radix[level];
     if (level == levels.count - 1) {
+        if (ahead.x) {
+            fetch_lines(ahead.x + at, radix * sizeof(vf));
+            fetch_lines(ahead.g + at, radix * sizeof(vf));
+        }
         if (call.plan->g.nonlinearity == SMOOTH)
             run_row_backward<SMOOTH>(radix, call.plan->length, x_in, g_in, out, rows, call, at, sums);
         else run_row_backward<SOFT>(radix, call.plan->length, x_in, g_in, out, rows, call, at, sums);
@@ -193,7 +205,7 @@ static void row_levels_backward(int level, const float *x_in, float *x, const fl
     row_stage<false>(radix, g_in, part, g, part, part / VL);
     for (int j = 0; j < radix; j++) {
         int64_t o = j * part;
-        row_levels_backward(level + 1, x + o, x + o, g + o, g + o, g + o, 1, levels, call, at + o, sums);
+        row_levels_backward(level + 1, x + o, x + o, g + o, g + o, g + o, 1, levels, call, at + o, sums, ahead);
     }
     // At the top, and past the caches where the output is large.
     if (level == 0 && call.past_cache && out != g && (uintptr_t)out % sizeof(vf) == 0)
@@ -214,8 +226,10 @@ static void rows_units(Call &call, int64_t begin, int64_t end, float *x_scratch,
         int64_t filled = rows * length, vectors = (filled + VL - 1) / VL;
         if (plan.plain && (length >= VL || filled % VL == 0)) {
             const int64_t from = row * length;
-            row_levels_backward(0, (const float *)call.x + from, x_scratch, (const float *)call.g + from, g_scratch,
-                                (float *)call.y + from, length >= VL ? rows : vectors, levels, call, 0, sums);
+            const float *x_row = (const float *)call.x + from, *g_row = (const float *)call.g + from;
+            const bool fetch = plan.prefetch && levels.count > 1;
+            row_levels_backward(0, x_row, x_scratch, g_row, g_scratch, (float *)call.y + from, length >= VL ? rows : vectors,
+                                levels, call, 0, sums, fetch ? AheadRows{x_row + length, g_row + length} : AheadRows{0, 0});
             continue;
         }
         for (int64_t r = 0; r < rows; r++) {
@@ -225,7 +239,7 @@ static void rows_units(Call &call, int64_t begin, int64_t end, float *x_scratch,
         }
         for (int64_t i = filled; i < vectors * VL; i++) x_scratch[i] = g_scratch[i] = 0;
         row_levels_backward(0, x_scratch, x_scratch, g_scratch, g_scratch, g_scratch, length >= VL ? rows : vectors,
-                            levels, call, 0, sums);
+                            levels, call, 0, sums, AheadRows{0, 0});
         for (int64_t r = 0; r < rows; r++) {
             RowPlace p = row_place(o, row + r);
             scatter(g_scratch + r * length, o.p2, o.n1, p.n2, o.x1, y + p.x, o.residual ? g + p.y : (const T *)0, o.y1,
@@ -306,9 +320,8 @@ int wht_backward(const void *plan_pointer, const void *x, const void *gy, void *
     for (int l = 0; l < VL; l++) call.first_lanes[l] = l % length == 0 ? -1 : 0;
     call.past_cache = plan.g.dtype == FLOAT32 && plan.x_extent * 4 > plan.g.past_cache_bytes &&
                       (plan.x_aligned || plan.g.kind == ROWS);
-    void (*work)(void *, int64_t, int64_t) = plan.g.dtype == FLOAT32    ? chunks_backward<float>
-                                             : plan.g.dtype == BFLOAT16 ? chunks_backward<bf16>
-                                                                        : chunks_backward<fp16>;
+    const Work work = plan.g.dtype == FLOAT32 ? chunks_backward<float>
+                      : plan.g.dtype == BFLOAT16 ? chunks_backward<bf16> : chunks_backward<fp16>;
     parallel_for(&pool, threads, call.chunks, 1, work, &call);
     if (call.failed) return 1;
     for (int64_t k = 0; k < length; k++) {

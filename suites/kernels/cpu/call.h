@@ -25,16 +25,27 @@ static INLINE int64_t table_floats(const Plan &plan) { return plan.length > VL ?
 // Rows shorter than a vector share one, so their table is repeated. The same for the scale.
 static inline void fill_tables(const Plan &plan, const float *threshold, double factor, const float *scale,
                                double scale_factor, float *threshold_table, float *scale_table) {
-    float inverse = (float)(1 / factor);
-    for (int64_t i = 0; i < table_floats(plan); i++) {
-        int64_t k = i % plan.length, from = plan.order ? plan.order[k] : k;
-        float t = threshold[from];
-        if (plan.g.threshold_mode == ABSOLUTE) t = t < 0 ? -t : t;
-        if (plan.g.threshold_mode == CLAMPED) t = t < 0 ? 0 : t;
-        threshold_table[i] = t * inverse;
-        if (scale_table) scale_table[i] = (scale ? scale[from] : 1.0f) * (float)scale_factor;
+    const float inverse = (float)(1 / factor), times = (float)scale_factor;
+    const int64_t length = plan.length, mode = plan.g.threshold_mode;
+    // One plain loop for each case, for the compiler to do by vectors: a small layer waits for this.
+    if (plan.order)
+        for (int64_t k = 0; k < length; k++) threshold_table[k] = threshold[plan.order[k]] * inverse;
+    else
+        for (int64_t k = 0; k < length; k++) threshold_table[k] = threshold[k] * inverse;
+    if (mode == ABSOLUTE)
+        for (int64_t k = 0; k < length; k++) threshold_table[k] = __builtin_fabsf(threshold_table[k]);
+    if (mode == CLAMPED)
+        for (int64_t k = 0; k < length; k++) threshold_table[k] = threshold_table[k] < 0 ? 0 : threshold_table[k];
+    if (scale_table)
+        for (int64_t k = 0; k < length; k++)
+            scale_table[k] = (scale ? scale[plan.order ? plan.order[k] : k] : 1.0f) * times;
+    for (int64_t k = length; k < table_floats(plan); k++) {
+        threshold_table[k] = threshold_table[k - length];
+        if (scale_table) scale_table[k] = scale_table[k - length];
     }
 }
+
+template <class T> static INLINE constexpr bool is_float() { return sizeof(T) == sizeof(float); }
 
 static const float ZEROS[WIDEST_TILE] = {0};
 
@@ -86,16 +97,16 @@ template <int R, class T> struct Walk {
 };
 
 // Radix-R butterflies over `columns` vectors; element strides between the R rows on both sides.
-template <int R, bool PAST_CACHE, class In, class Out>
-static INLINE void stage(const In *in, int64_t in_stride, Out *out, int64_t out_stride, int64_t columns) {
-    Walk<R, const In> from(in, in_stride);
-    Walk<R, Out> to(out, out_stride);
+template <int R, bool PAST_CACHE>
+static INLINE void stage(const float *in, int64_t in_stride, float *out, int64_t out_stride, int64_t columns) {
+    Walk<R, const float> from(in, in_stride);
+    Walk<R, float> to(out, out_stride);
     for (int64_t c = 0; c < columns; c++, from.next(), to.next()) {
         vf v[R];
         Each<R>::run([&](int j) UNROLLED { v[j] = load(from.row(j)); });
         Butterfly<R>::run(v);
         Each<R>::run([&](int j) UNROLLED {
-            if (PAST_CACHE) store_past_cache((float *)to.row(j), v[j]);
+            if (PAST_CACHE) store_past_cache(to.row(j), v[j]);
             else store(to.row(j), v[j]);
         });
     }

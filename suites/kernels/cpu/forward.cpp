@@ -1,14 +1,11 @@
 // Forward of the fused layer: transform, nonlinearity, inverse in one read and one write.
-#include "rows.h"
-#include "strided.h"
+// The work itself is in two files of its own, so that compilers can share it.
+#include "call.h"
+
+Work strided_forward_of(int64_t dtype);
+Work rows_forward_of(int64_t dtype);
 
 static Pool pool;
-
-template <class T> static void run(Call *call, int threads) {
-    const Plan &plan = *call->plan;
-    int64_t grain = plan.units / (threads * 8);
-    parallel_for(&pool, threads, plan.units, grain, plan.g.kind == STRIDED ? strided_forward<T> : rows_forward<T>, call);
-}
 
 extern "C" {
 
@@ -45,11 +42,10 @@ int wht_forward(const void *plan_pointer, const void *x, void *y, const float *t
     for (int l = 0; l < VL; l++) call.first_lanes[l] = l % plan.length == 0 ? -1 : 0;
     call.past_cache = plan.g.dtype == FLOAT32 && plan.y_extent * 4 > plan.g.past_cache_bytes &&
                       (plan.y_aligned || plan.g.kind == ROWS);
-    switch (plan.g.dtype) {
-        case FLOAT32: run<float>(&call, threads); break;
-        case BFLOAT16: run<bf16>(&call, threads); break;
-        default: run<fp16>(&call, threads); break;
-    }
+    // Several chunks for each thread, to share the load; fewer where each has to fill a pipeline of tiles first.
+    const int64_t grain = plan.units / (threads * (plan.in_flight ? 2 : 8));
+    parallel_for(&pool, threads, plan.units, grain,
+                 plan.g.kind == STRIDED ? strided_forward_of(plan.g.dtype) : rows_forward_of(plan.g.dtype), &call);
     return call.failed;
 }
 }

@@ -172,7 +172,8 @@ static inline bool plan_strided(Plan *plan) {
     plan->tile = tile;
     plan->tiles = (g.inner + tile - 1) / tile;
     plan->units = g.outer * g.blocks * plan->tiles;
-    const int widest = VL == 4 ? 8 : 16;
+    // A radix of 16 holds 16 vectors at once; in flight on 16 registers it would be slower than one pass more.
+    const int widest = VL == 4 || (VL == 8 && plan->in_flight) ? 8 : 16;
     plan->tile_floats = lay_out(&plan->levels, plan->length, 8, widest, true, plan->in_flight, tile, 16);
     int64_t backward = lay_out(&plan->backward, plan->length, 8, widest, true, false, tile, 16);
     if (plan->in_flight) plan->tile_floats += 1024 + 16;  // the second half begins elsewhere in a page

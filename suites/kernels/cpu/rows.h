@@ -60,8 +60,9 @@ static NOINLINE void row_core_of(const float *in, float *out, int64_t rows, cons
 
 template <int V, int LANES, int KIND>
 static INLINE void row_core(const float *in, float *out, int64_t rows, const RowTask &task, const Constants &k) {
-    if (task.scale || task.keep_first) row_core_of<V, LANES, KIND, false>(in, out, rows, task, k);
-    else row_core_of<V, LANES, KIND, true>(in, out, rows, task, k);
+    const bool plain = LANES == VL && KIND == SMOOTH;  // the usual case alone: code takes time to build
+    if (plain && !task.scale && !task.keep_first) row_core_of<V, LANES, KIND, plain>(in, out, rows, task, k);
+    else row_core_of<V, LANES, KIND, false>(in, out, rows, task, k);
 }
 
 template <int KIND>
@@ -91,11 +92,18 @@ static NOINLINE void row_stage(int radix, const float *in, int64_t in_stride, fl
     }
 }
 
+// Fetches `bytes` from p on, which need not exist.
+static INLINE void fetch_lines(const void *p, int64_t bytes) {
+    for (int64_t c = 0; c < bytes; c += 64) __builtin_prefetch((const char *)p + c, 0, 3);
+}
+
 // One part of a row at `level`, from `in` to `out` through `scratch` (all three may be the same memory).
+// ahead: the next row, fetched part by part, or null.
 static void row_levels(int level, const float *in, float *out, float *scratch, const Levels &levels, const Call &call,
-                       int64_t at, bool past_cache) {
+                       int64_t at, bool past_cache, const float *ahead) {
     int radix = levels.radix[level];
     if (level == levels.count - 1) {
+        if (ahead) fetch_lines(ahead + at, radix * sizeof(vf));
         RowTask task = {call.threshold + at, call.scale ? call.scale + at : 0, call.plan->g.keep_first && at == 0,
                         past_cache, call.first_lanes};
         if (call.plan->g.nonlinearity == SMOOTH) run_row_core<SMOOTH>(radix, VL, in, out, 1, task, call.constants);
@@ -106,7 +114,7 @@ static void row_levels(int level, const float *in, float *out, float *scratch, c
     row_stage<false>(radix, in, part, scratch, stride, part / VL);
     for (int j = 0; j < radix; j++)
         row_levels(level + 1, scratch + j * stride, scratch + j * stride, scratch + j * stride, levels, call,
-                   at + j * part, false);
+                   at + j * part, false, ahead);
     if (past_cache) row_stage<true>(radix, scratch, stride, out, part, part / VL);
     else row_stage<false>(radix, scratch, stride, out, part, part / VL);
 }
@@ -197,7 +205,7 @@ template <class T> static void rows_forward(void *context, int64_t begin, int64_
             float *out = (float *)call.y + row * length;
             bool past_cache = call.past_cache && (uintptr_t)out % sizeof(vf) == 0;
             if (!single) {
-                row_levels(0, in, out, scratch, levels, call, 0, past_cache);
+                row_levels(0, in, out, scratch, levels, call, 0, past_cache, plan.prefetch ? in + length : 0);
                 continue;
             }
             task.past_cache = past_cache;
@@ -211,7 +219,7 @@ template <class T> static void rows_forward(void *context, int64_t begin, int64_
             gather(x + p.x, x + plan.x_extent, g.n1, p.n2, g.x1, g.p1, g.p2, scratch + r * length);
         }
         task.past_cache = false;
-        if (!single) row_levels(0, scratch, scratch, scratch, levels, call, 0, false);
+        if (!single) row_levels(0, scratch, scratch, scratch, levels, call, 0, false, 0);
         else if (g.nonlinearity == SMOOTH)
             run_row_core<SMOOTH>(levels.radix[0], length, scratch, scratch, length >= VL ? rows : (rows * length + VL - 1) / VL,
                                  task, call.constants);

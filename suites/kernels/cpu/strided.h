@@ -84,13 +84,18 @@ template <int R, class T>
 static NOINLINE void first_pass(const RowPointers<T> &rows, const Tile &t, float *scratch, const Levels &levels,
                                 int64_t begin, int64_t end, Fetch *fetch) {
     const int64_t groups = levels.rows[0] / R, stride = R == 1 ? 0 : levels.stride[1];
-    const bool in_steps = !t.narrow() && rows.rows.in_steps(end - 1 + (R - 1) * groups);
+    // A faster way for float32 alone: there is little to win beside the conversion, and code takes time to build.
+    const bool in_steps = is_float<T>() && !t.narrow() && rows.rows.in_steps(end - 1 + (R - 1) * groups);
     for (int64_t g = begin; g < end; g++) {
         float *q = scratch + levels.position[g];
-        if (in_steps) {
-            const T *from = rows.base + g * rows.rows.step;
-            stage<R, false>(from, groups * rows.rows.step, q, stride, t.whole);
-            if (t.tail) stage<R, false>(from + t.at(t.whole), groups * rows.rows.step, q + t.whole * VL, stride, 1);
+        if (is_float<T>() && in_steps) {
+            const float *from = (const float *)rows.base + g * rows.rows.step;
+            int64_t c = 0, count = t.whole;
+            do {
+                stage<R, false>(from + t.at(c), groups * rows.rows.step, q + c * VL, stride, count);
+                c += count;
+                count = 1;
+            } while (c < t.columns());
         } else {
             const T *p[R];
             Each<R>::run([&](int j) UNROLLED { p[j] = rows[g + j * groups]; });
@@ -113,15 +118,18 @@ template <int R, class T>
 static NOINLINE void last_pass(const float *scratch, const Levels &levels, const Tile &t, T *y,
                                const RowPointers<T> *residual, bool past_cache, int64_t begin, int64_t end, Fetch *fetch) {
     const int64_t groups = levels.rows[0] / R, stride = R == 1 ? 0 : levels.stride[1];
-    const bool in_steps = !residual && !t.narrow() && t.y_rows.in_steps(end - 1 + (R - 1) * groups);
+    const bool in_steps = is_float<T>() && !residual && !t.narrow() && t.y_rows.in_steps(end - 1 + (R - 1) * groups);
     for (int64_t g = begin; g < end; g++) {
         const float *q = scratch + levels.position[g];
-        if (in_steps) {
-            T *to = y + g * t.y_rows.step;
+        if (is_float<T>() && in_steps) {
+            float *to = (float *)y + g * t.y_rows.step;
             const int64_t to_stride = groups * t.y_rows.step;
-            if (t.tail) stage<R, false>(q + t.whole * VL, stride, to + t.at(t.whole), to_stride, 1);
-            if (past_cache) stage<R, true>(q, stride, to, to_stride, t.whole);
-            else stage<R, false>(q, stride, to, to_stride, t.whole);
+            int64_t c = t.tail ? t.whole : 0, count = t.tail ? 1 : t.whole;
+            for (;; c = 0, count = t.whole) {
+                if (c == 0 && past_cache) stage<R, true>(q, stride, to, to_stride, t.whole);
+                else stage<R, false>(q + c * VL, stride, to + t.at(c), to_stride, count);
+                if (c == 0) break;
+            }
         } else {
             T nowhere[WIDEST_TILE];  // for the rows that are cropped away
             T *p[R];
@@ -208,8 +216,10 @@ static INLINE void run_core_of(float *first, Blocks blocks, int64_t columns, con
     const float *threshold = call.threshold + row, *scale = call.scale ? call.scale + row : 0;
     const bool keep = call.plan->g.keep_first && row == 0;
     const int64_t tile = call.plan->tile;
-    if (scale || keep) core_pass<R, KIND, false>(first, blocks, tile, columns, threshold, scale, keep, call.constants, fetch);
-    else core_pass<R, KIND, true>(first, blocks, tile, columns, threshold, 0, false, call.constants, fetch);
+    const bool plain = R == 8 && KIND == SMOOTH;  // the usual case alone: code takes time to build
+    if (plain && !scale && !keep)
+        core_pass<R, KIND, plain>(first, blocks, tile, columns, threshold, 0, false, call.constants, fetch);
+    else core_pass<R, KIND, false>(first, blocks, tile, columns, threshold, scale, keep, call.constants, fetch);
 }
 
 template <int KIND>

@@ -10,8 +10,10 @@ struct Pool {
     OmpParallel parallel;  // GOMP_parallel of the OpenMP library torch has loaded, or null
 };
 
+typedef void (*Work)(void *context, int64_t begin, int64_t end);
+
 struct Share {
-    void (*work)(void *context, int64_t begin, int64_t end);
+    Work work;
     void *context;
     int64_t units, grain;
     int64_t next;
@@ -35,7 +37,7 @@ static inline void *take_chunks_thread(void *argument) {
 }
 
 static inline void parallel_for(const Pool *pool, int threads, int64_t units, int64_t grain,
-                                void (*work)(void *, int64_t, int64_t), void *context) {
+                                Work work, void *context) {
     if (grain < 1) grain = 1;
     int64_t chunks = (units + grain - 1) / grain;
     if (threads > chunks) threads = (int)chunks;
