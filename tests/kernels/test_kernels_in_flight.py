@@ -1,0 +1,73 @@
+"""Tensors larger than the caches take another way through the CPU kernels. Here small ones are sent along it."""
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from kernels_dense import table_length, tables
+from test_kernels_forward import OPTIONS, check, noise
+
+import suites.kernels.cpu_call as cpu_call
+from suites.kernels import fused_layer, planned
+
+
+@pytest.fixture
+def no_cache(kernels, monkeypatch):
+    """Plans made as if there were no cache, and none of them left behind."""
+    monkeypatch.setattr(planned, "past_cache_bytes", lambda: 0)
+    monkeypatch.setitem(cpu_call._state, "plans", planned.Plans(cpu_call.loaded().handle))
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize("scaled", [False, True], ids=["no scale", "scale"])
+def test_every_option_is_the_dense_layer(no_cache, options, scaled):
+    check(noise(2, 256, 11, 24), scaled, **options)
+    check(noise(3, 320, 16, 16), scaled, block=128, **options)
+
+
+@pytest.mark.parametrize("pixels", [1, 3, 15, 16, 17, 63, 64, 65, 79, 80, 81, 128, 129, 200, 256, 300])
+@pytest.mark.parametrize("channels", [128, 200, 1024])
+def test_every_tail_of_pixels_is_done(no_cache, pixels, channels):
+    check(noise(2, channels, pixels))
+
+
+@pytest.mark.parametrize("length", [2 ** k for k in range(7, 13)])
+def test_every_length_is_the_dense_layer(no_cache, length):
+    check(noise(2, length, 200))
+    check(noise(20, length))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+def test_two_byte_types_are_done(no_cache, dtype):
+    check(noise(2, 256, 15, 17).to(dtype))
+
+
+@pytest.mark.parametrize("shape", [(3, 256, 16, 20), (40, 1024)])
+def test_every_number_of_threads_gives_the_same_bits(no_cache, shape):
+    x, (threshold, _) = noise(*shape), tables(shape[1], False)
+    results = []
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        results.append(fused_layer(x, threshold))
+    assert torch.equal(results[0], results[1]) and torch.equal(results[0], results[2])
+
+
+def test_the_result_may_go_where_the_input_is(no_cache):
+    x, (threshold, _) = noise(2, 256, 19, 13), tables(256, False)
+    for residual in (False, True):
+        want = fused_layer(x, threshold, residual=residual)
+        into = x.clone()
+        assert torch.equal(fused_layer(into, threshold, residual=residual, out=into), want)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_any_shape_and_option_is_the_dense_layer(no_cache, data):
+    draw = data.draw
+    shape = (draw(st.integers(1, 3)), draw(st.integers(65, 520)), draw(st.integers(1, 300)))
+    options = {"nonlinearity": draw(st.sampled_from(["smooth", "soft"])), "residual": draw(st.booleans()),
+               "keep_first": draw(st.booleans()), "order": draw(st.sampled_from(["natural", "sequency"]))}
+    if draw(st.booleans()):
+        options["block"] = draw(st.sampled_from([128, 256]))
+    assert table_length(shape, **options) >= 128
+    check(noise(*shape), draw(st.booleans()), **options)
