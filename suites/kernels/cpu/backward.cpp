@@ -8,19 +8,15 @@
 static Pool pool;
 static const int MOST_CHUNKS = 32;
 
-// The rows of the next tile, to be fetched while this one is computed.
-struct Ahead {
-    const char *x, *g;
-    Rows x_rows, g_rows;
-    int64_t size, bytes;  // of an element; of a row of the tile
-
-    void fetch(int64_t row) const {
-        for (int64_t c = 0; c < bytes; c += 64) {
-            if (x_rows[row] >= 0) __builtin_prefetch(x + x_rows[row] * size + c, 0, 2);
-            if (g_rows[row] >= 0) __builtin_prefetch(g + g_rows[row] * size + c, 0, 2);
-        }
+// The next tile's rows of x and of the gradient, fetched while this one is computed.
+struct FetchBoth {
+    Fetch x, g;
+    INLINE void pace(int64_t work) {
+        x.pace(work);
+        g.pace(work);
     }
 };
+static const int BACKWARD_WEIGHT = 8;  // of the core pass, as CORE_WEIGHT
 
 // Sums of one thread over one chunk: [threshold, scale][coefficient][lanes].
 struct Sums {
@@ -31,7 +27,7 @@ static INLINE void add_to(float *sum, vf v) { store(sum, load(sum) + v); }
 // R rows of x and of g, already transformed down to here; the gradient replaces g.
 template <int R, int KIND>
 static NOINLINE void core_backward(const float *x, float *g, int64_t row_floats, int64_t columns, const Call &call,
-                                   int64_t row, Sums sums) {
+                                   int64_t row, Sums sums, FetchBoth *fetch) {
     const Constants &k = call.constants;
     const float *threshold = call.threshold + row, *scale = call.scale + row;
     const vf forward = splat((float)call.plan->forward_factor), inverse = splat((float)call.plan->inverse_factor);
@@ -60,35 +56,35 @@ static NOINLINE void core_backward(const float *x, float *g, int64_t row_floats,
         if (keep) u[0] = kept;
         Butterfly<R>::run(u);
         Each<R>::run([&](int j) UNROLLED { store(g_at.row(j), u[j]); });
+        if (fetch) fetch->pace(BACKWARD_WEIGHT * R);
     }
 }
 
 template <int KIND>
 static INLINE void run_core_backward(int radix, const float *x, float *g, int64_t row_floats, int64_t columns,
-                                     const Call &call, int64_t row, Sums sums) {
+                                     const Call &call, int64_t row, Sums sums, FetchBoth *fetch) {
     switch (radix) {
-        case 1: return core_backward<1, KIND>(x, g, row_floats, columns, call, row, sums);
-        case 2: return core_backward<2, KIND>(x, g, row_floats, columns, call, row, sums);
-        case 4: return core_backward<4, KIND>(x, g, row_floats, columns, call, row, sums);
-        default: return core_backward<8, KIND>(x, g, row_floats, columns, call, row, sums);
+        case 1: return core_backward<1, KIND>(x, g, row_floats, columns, call, row, sums, fetch);
+        case 2: return core_backward<2, KIND>(x, g, row_floats, columns, call, row, sums, fetch);
+        case 4: return core_backward<4, KIND>(x, g, row_floats, columns, call, row, sums, fetch);
+        default: return core_backward<8, KIND>(x, g, row_floats, columns, call, row, sums, fetch);
     }
 }
 
 static void inner_backward(int level, float *x, float *g, const Levels &levels, int64_t columns, const Call &call,
-                           int64_t row, Sums sums, const Ahead *ahead) {
+                           int64_t row, Sums sums, FetchBoth *fetch) {
     int radix = levels.radix[level];
     if (level == levels.count - 1) {
-        for (int j = 0; ahead && j < radix; j++) ahead->fetch(row + j);
         if (call.plan->g.nonlinearity == SMOOTH)
-            run_core_backward<SMOOTH>(radix, x, g, call.plan->tile, columns, call, row, sums);
-        else run_core_backward<SOFT>(radix, x, g, call.plan->tile, columns, call, row, sums);
+            run_core_backward<SMOOTH>(radix, x, g, call.plan->tile, columns, call, row, sums, fetch);
+        else run_core_backward<SOFT>(radix, x, g, call.plan->tile, columns, call, row, sums, fetch);
         return;
     }
     int64_t groups = levels.rows[level + 1], stride = levels.stride[level + 1];
-    run_middle(levels, level, x, call.plan->tile, columns, 0);
-    run_middle(levels, level, g, call.plan->tile, columns, 0);
+    run_middle(levels, level, x, call.plan->tile, columns, fetch ? &fetch->x : 0);
+    run_middle(levels, level, g, call.plan->tile, columns, fetch ? &fetch->g : 0);
     for (int j = 0; j < radix; j++)
-        inner_backward(level + 1, x + j * stride, g + j * stride, levels, columns, call, row + j * groups, sums, ahead);
+        inner_backward(level + 1, x + j * stride, g + j * stride, levels, columns, call, row + j * groups, sums, fetch);
     run_middle(levels, level, g, call.plan->tile, columns, 0);
 }
 
@@ -97,12 +93,17 @@ static void strided_units(Call &call, int64_t begin, int64_t end, float *x_scrat
     const Plan &plan = *call.plan;
     const Levels &levels = plan.backward;
     const T *x = (const T *)call.x, *g = (const T *)call.g;
+    const int64_t groups = levels.rows[0] / levels.radix[0];
+    const int64_t cost = (BACKWARD_WEIGHT + levels.count - 2) * (plan.tile / VL);
+    FetchBoth fetch;
+    fetch.x.begin(plan.x_rows, groups, sizeof(T), plan.tile * sizeof(T), cost);
+    fetch.g.begin(plan.y_rows, groups, sizeof(T), plan.tile * sizeof(T), cost);
     for (int64_t unit = begin; unit < end; unit++) {
         Place here = place(plan, unit);
         Tile &t = here.tile;
         RowPointers<T> x_rows = {x + here.x, x + plan.x_extent, t.x_rows};
         RowPointers<T> g_rows = {g + here.y, g + plan.y_extent, t.y_rows};
-        const Groups all = {0, levels.rows[0] / levels.radix[0]};
+        const Groups all = {0, groups};
         run_first(levels, x_rows, t, x_scratch, all, 0);
         run_first(levels, g_rows, t, g_scratch, all, 0);
         if (t.tail) {  // lanes that are done twice or past the tail are no part of the sums
@@ -114,13 +115,14 @@ static void strided_units(Call &call, int64_t begin, int64_t end, float *x_scrat
                 store(p, (vf)((vi)load(p) & mask));
             }
         }
-        Place next = place(plan, unit + 1 < end ? unit + 1 : unit);
-        Ahead ahead = {(const char *)(x + next.x), (const char *)(g + next.y), next.tile.x_rows, next.tile.y_rows,
-                       (int64_t)sizeof(T), next.tile.columns() * VL * (int64_t)sizeof(T)};
-        const bool fetch = plan.prefetch && unit + 1 < end;
+        const bool more = unit + 1 < end;
+        const Place next = place(plan, more ? unit + 1 : unit);
+        fetch.x.aim(more ? x + next.x : 0);
+        fetch.g.aim(more ? g + next.y : 0);
         for (int j = 0; j < levels.radix[0]; j++) {
             int64_t at = j * levels.stride[1], row = j * levels.rows[1];
-            inner_backward(1, x_scratch + at, g_scratch + at, levels, t.columns(), call, row, sums, fetch ? &ahead : 0);
+            inner_backward(1, x_scratch + at, g_scratch + at, levels, t.columns(), call, row, sums,
+                           plan.prefetch ? &fetch : 0);
         }
         Tile out = t;  // the gradient has the input's shape
         out.y_rows = t.x_rows;

@@ -148,13 +148,16 @@ static inline bool plan_strided(Plan *plan) {
     // Wide tiles, for finding each row's place costs about as much as a vector of work on it, whole pages are touched
     // once and the memory's own prefetcher follows; but the first cache should hold a tile, or else the second.
     int64_t tile = g.tile;
+    // Shorter axes fit the second cache beside the next tile; two tiles of longer ones do not fit it at all.
+    plan->in_flight = plan->prefetch && plan->length >= 256 && plan->length <= 2048;
     if (!tile) {
-        const int64_t floats = plan->length <= 64 ? 4096 : plan->length <= 128 ? 8192 : plan->length <= 256 ? 32768 : 65536;
+        const int64_t floats = plan->length > 256 ? 65536 : plan->length > 128 || plan->prefetch ? 32768 : 8192;
         const int64_t columns = (g.inner + VL - 1) / VL, widest = WIDEST_TILE / VL;
         int64_t per = floats / plan->length / VL;
         if (per > widest) per = widest;
         if (per < 16 / VL) per = 16 / VL;
-        int64_t tiles = (columns + per / 2) / per;
+        if (plan->in_flight && per > 64 / VL) per = 64 / VL;
+        int64_t tiles = plan->in_flight ? (columns + per - 1) / per : (columns + per / 2) / per;
         // A single image in at least two tiles of one width, for a second thread.
         if (tiles < 2 && g.outer * g.blocks == 1 && columns > 1) tiles = 2;
         if (tiles < 1) tiles = 1;
@@ -166,9 +169,6 @@ static inline bool plan_strided(Plan *plan) {
         tile = per * VL;
     }
     if (tile > WIDEST_TILE) tile = WIDEST_TILE;
-    // Both halves of the scratch and what is fetched must fit the second cache.
-    plan->in_flight = plan->prefetch && plan->length >= 128 && plan->length * tile * 4 <= 262144;
-    if (plan->in_flight && !g.tile && tile > 64) tile = 64;
     plan->tile = tile;
     plan->tiles = (g.inner + tile - 1) / tile;
     plan->units = g.outer * g.blocks * plan->tiles;

@@ -326,18 +326,24 @@ template <class T> struct ForwardTile {
     }
 };
 
-// Tensors in the caches: one tile after the other.
+// One tile after the other: tensors in the caches, and short axes, whose next tile the second cache holds as well.
 template <class T> static void tiles_in_turn(const Call &call, int64_t begin, int64_t end, float *scratch) {
-    const Groups all = {0, call.plan->levels.rows[0] / call.plan->levels.radix[0]};
+    const Plan &plan = *call.plan;
+    const Levels &levels = plan.levels;
+    const Groups all = {0, levels.rows[0] / levels.radix[0]};
+    Fetch fetch;
+    fetch.begin(plan.x_rows, all.end, sizeof(T), plan.tile * sizeof(T),
+                (CORE_WEIGHT + 2 * (levels.count - 2)) * (plan.tile / VL));
     for (int64_t unit = begin; unit < end; unit++) {
         ForwardTile<T> tile(call, unit);
         tile.first(scratch, all, 0);
-        tile.inner(scratch, Groups{0, call.plan->levels.radix[0]}, 0);
+        fetch.aim(unit + 1 < end ? ForwardTile<T>(call, unit + 1).rows.base : 0);
+        tile.inner(scratch, Groups{0, levels.radix[0]}, plan.prefetch ? &fetch : 0);
         tile.last(scratch, all, 0);
     }
 }
 
-// Tensors in memory: while one tile is computed, the one before is written out and the one after read in, a few
+// Long axes of tensors in memory: while one tile is computed, the one before is written out and the one after read in, a few
 // groups at a time and through the same half of the scratch, so that memory has work all the time.
 template <class T> static void tiles_in_flight(const Call &call, int64_t begin, int64_t end, float *scratch) {
     const Plan &plan = *call.plan;
@@ -347,7 +353,7 @@ template <class T> static void tiles_in_flight(const Call &call, int64_t begin, 
     float *work = scratch, *other = scratch + plan.tile_floats;
     ForwardTile<T> before(call, begin), now(call, begin);
     Fetch fetch;
-    fetch.begin(now.rows.rows, groups, sizeof(T), plan.tile * sizeof(T),
+    fetch.begin(plan.x_rows, groups, sizeof(T), plan.tile * sizeof(T),
                 (CORE_WEIGHT + 2 * (levels.count - 1)) * (plan.tile / VL));
     fetch.aim(begin + 1 < end ? ForwardTile<T>(call, begin + 1).rows.base : 0);
     now.first(work, all, 0);
