@@ -57,6 +57,12 @@ def test_every_tail_of_pixels_is_done(kernels, pixels):
     check(noise(2, 32, pixels))
 
 
+@pytest.mark.parametrize("pixels", [1, 7, 16, 40])
+def test_a_single_channel_is_padded(kernels, pixels):
+    check(noise(2, 1, pixels), out_channels=2)
+    check(noise(2, 1, pixels), out_channels=8)
+
+
 @pytest.mark.parametrize("rows", [1, 2, 3, 5, 7, 8, 9, 17, 33])
 @pytest.mark.parametrize("length", [4, 8, 16, 64, 128, 256])
 def test_odd_numbers_of_rows_are_done(kernels, rows, length):

@@ -49,8 +49,8 @@ struct Rows {
 };
 
 static inline Rows rows_of(const int64_t *offsets, int64_t length) {
-    Rows rows = {length > 1 ? offsets[1] : 0, 0, 0};
-    while (rows.count < length && offsets[rows.count] == rows.count * rows.step) rows.count++;
+    Rows rows = {length > 1 && offsets[1] > 0 ? offsets[1] : 0, 0, 0};
+    while (rows.count < length && offsets[rows.count] >= 0 && offsets[rows.count] == rows.count * rows.step) rows.count++;
     for (int64_t k = rows.count; k < length; k++)
         if (offsets[k] >= 0) rows.table = offsets;
     return rows;

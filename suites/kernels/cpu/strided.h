@@ -49,10 +49,9 @@ struct Fetch {
         cost = cost_;
     }
     void aim(const void *tile) {
-        base = (const char *)tile;
-        at = tile && extent ? base : 0;
-        end = base + extent;
         group = 0;
+        at = base = extent ? (const char *)tile : 0;
+        end = at ? at + extent : 0;
     }
     void one() {
         if (!at) return;
