@@ -1,12 +1,12 @@
 """Readers of the CPU's and the GPU's present clock (Hz), each with the reason where there is none."""
 
-import glob
 import os
 from typing import Any, Callable, List, NamedTuple, Optional
 
+from harness.meters.procfs import gpu_devfreq
+from harness.meters.tree import Tree
+
 CPU_ROOT = "/sys/devices/system/cpu"
-DEVFREQ_ROOT = "/sys/class/devfreq"
-GPU_NODE_NAMES = ("gpu", "gm20b", "gp10b", "gv11b", "ga10b", "gb10b")
 MOST_CPU_FILES = 8  # a reading per round must stay cheap on machines with many cores
 
 
@@ -33,32 +33,19 @@ def cpu_clock(root: str = CPU_ROOT) -> ClockSource:
     return ClockSource(read, "cpufreq scaling_cur_freq", None)
 
 
-def gpu_clock(torch: Any = None, device_index: int = 0, devfreq_root: str = DEVFREQ_ROOT,
+def gpu_clock(torch: Any = None, device_index: int = 0, root: str = "/",
               load_nvml: Optional[Callable[[], Any]] = None) -> ClockSource:
-    """Read the GPU's clock: Jetson's devfreq, else NVML, else ``None`` with both reasons."""
-    path = jetson_gpu_devfreq(devfreq_root)
-    if path is not None:
-        file = path
-
-        def read() -> Optional[float]:
-            return _read_number(file)  # devfreq is in Hz
-
-        return ClockSource(read, "devfreq cur_freq", None)
+    """Read the GPU's clock: Jetson's devfreq under ``root``, else NVML, else ``None`` with both reasons."""
+    folder = gpu_devfreq(root)
+    if folder is not None:
+        tree, file = Tree(root), folder + "/cur_freq"
+        if tree.try_int(file) is not None:
+            return ClockSource(lambda: tree.try_int(file), "devfreq cur_freq", None)
     source = _nvml_clock(torch, device_index, load_nvml or _load_nvml)
     if source.read is None:
-        return ClockSource(None, None, "no Jetson GPU under {}; {}".format(devfreq_root, source.reason))
+        return ClockSource(None, None, "no Jetson GPU under {}; {}".format(
+            os.path.join(root, "sys/class/devfreq"), source.reason))
     return source
-
-
-def jetson_gpu_devfreq(root: str = DEVFREQ_ROOT) -> Optional[str]:
-    """Return the readable ``cur_freq`` file of a Jetson's GPU, ``None`` where there is none."""
-    for folder in sorted(glob.glob(os.path.join(root, "*"))):
-        name = _read_text(os.path.join(folder, "device", "of_node", "name")) or os.path.basename(folder)
-        if name.split(".")[-1] in GPU_NODE_NAMES:
-            path = os.path.join(folder, "cur_freq")
-            if _read_number(path) is not None:
-                return path
-    return None
 
 
 def _nvml_clock(torch: Any, device_index: int, load: Callable[[], Any]) -> ClockSource:

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.timing.clock_readers import cpu_clock, gpu_clock, jetson_gpu_devfreq
+from harness.timing.clock_readers import cpu_clock, gpu_clock
 
 
 def write(path, text):
@@ -50,40 +50,41 @@ def test_without_cpufreq_the_reason_is_given(tmp_path):
 @pytest.mark.parametrize("folder, node", [("57000000.gpu", "gpu"), ("57000000.gpu", None),
                                           ("17000000.gv11b", "gv11b"), ("17000000.ga10b", None)])
 def test_a_jetsons_gpu_is_found_by_its_node_name_or_its_folder(tmp_path, folder, node):
-    write(tmp_path / "00000000.emc" / "cur_freq", "1600000000\n")
-    write(tmp_path / folder / "cur_freq", "921600000\n")
+    devfreq = tmp_path / "sys" / "class" / "devfreq"
+    write(devfreq / "00000000.emc" / "cur_freq", "1600000000\n")
+    write(devfreq / folder / "cur_freq", "921600000\n")
     if node:
-        write(tmp_path / folder / "device" / "of_node" / "name", node + "\0")
-    source = gpu_clock(devfreq_root=str(tmp_path), load_nvml=missing)
+        write(devfreq / folder / "device" / "of_node" / "name", node + "\0")
+    source = gpu_clock(root=str(tmp_path), load_nvml=missing)
     assert source.read() == 921600000.0
     assert source.name == "devfreq cur_freq"
 
 
 def test_other_devfreq_devices_are_not_taken_for_a_gpu(tmp_path):
-    write(tmp_path / "13020000.emc" / "cur_freq", "1600000000\n")
-    assert jetson_gpu_devfreq(str(tmp_path)) is None
+    write(tmp_path / "sys" / "class" / "devfreq" / "13020000.emc" / "cur_freq", "1600000000\n")
+    assert gpu_clock(root=str(tmp_path), load_nvml=missing).read is None
 
 
 def test_without_a_jetson_nvml_is_read_in_hertz(tmp_path, monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    assert gpu_clock(devfreq_root=str(tmp_path), load_nvml=nvml).read() == 1.5e9
+    assert gpu_clock(root=str(tmp_path), load_nvml=nvml).read() == 1.5e9
 
 
 def test_nvml_counts_devices_that_torch_does_not_see(tmp_path, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
-    assert gpu_clock(devfreq_root=str(tmp_path), load_nvml=nvml).read() == 9e8
+    assert gpu_clock(root=str(tmp_path), load_nvml=nvml).read() == 9e8
     torch = SimpleNamespace(cuda=SimpleNamespace(get_device_properties=lambda index: SimpleNamespace(uuid="1234")))
-    assert gpu_clock(torch, devfreq_root=str(tmp_path), load_nvml=nvml).read() == 1.98e9
+    assert gpu_clock(torch, root=str(tmp_path), load_nvml=nvml).read() == 1.98e9
 
 
 def test_an_nvml_that_starts_but_reads_nothing_is_not_used(tmp_path):
-    source = gpu_clock(devfreq_root=str(tmp_path), load_nvml=lambda: nvml(fails=True))
+    source = gpu_clock(root=str(tmp_path), load_nvml=lambda: nvml(fails=True))
     assert source.read is None
     assert "Not Supported" in source.reason
 
 
 def test_with_neither_both_reasons_are_given(tmp_path):
-    source = gpu_clock(devfreq_root=str(tmp_path), load_nvml=missing)
+    source = gpu_clock(root=str(tmp_path), load_nvml=missing)
     assert source.read is None
     assert "no Jetson GPU" in source.reason
     assert "nvidia-ml-py" in source.reason
