@@ -21,7 +21,7 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--json", metavar="FILE", help="write every sample, the roofs and the goals")
     parser.add_argument("--quick", action="store_true", help="the small shapes, no torch.compile, no backward")
     parser.add_argument("--only", help="only shapes whose name contains this text")
-    parser.add_argument("--threads", type=int, nargs="*", default=[1, 2], help="numbers of threads (default: 1 2)")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="numbers of threads (default: 1 2)")
     parser.add_argument("--rounds", type=int, default=27, help="most rounds of a shape (default: 27)")
     parser.add_argument("--budget", type=float, default=30.0, help="seconds of a shape (default: 30)")
     parser.add_argument("--heap", choices=HEAPS, default="warm", help="the allocator's manner (default: warm)")

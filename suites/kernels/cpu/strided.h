@@ -74,10 +74,9 @@ static NOINLINE void last_pass(const float *scratch, const Levels &levels, const
         if (is_float<T>() && in_steps) {
             float *to = (float *)y + g * t.y_rows.step;
             const int64_t to_stride = groups * t.y_rows.step;
-            int64_t c = t.tail ? t.whole : 0, count = t.tail ? 1 : t.whole;
-            for (;; c = 0, count = t.whole) {
+            for (int64_t c = t.tail ? t.whole : 0;; c = 0) {  // the tail's column, then all before it
                 if (c == 0 && past_cache) stage<R, true>(q, stride, to, to_stride, t.whole);
-                else stage<R, false>(q + c * VL, stride, to + t.at(c), to_stride, count);
+                else stage<R, false>(q + c * VL, stride, to + t.at(c), to_stride, c == 0 ? t.whole : 1);
                 if (c == 0) break;
             }
         } else {
@@ -287,14 +286,14 @@ template <class T> static void tiles_in_turn(const Call &call, int64_t begin, in
     for (int64_t unit = begin; unit < end; unit++) {
         ForwardTile<T> tile(call, unit);
         tile.first(scratch, all, 0);
-        fetch.aim(unit + 1 < end ? ForwardTile<T>(call, unit + 1).rows.base : 0);
+        if (plan.prefetch) fetch.aim(unit + 1 < end ? ForwardTile<T>(call, unit + 1).rows.base : 0);
         tile.inner(scratch, Groups{0, levels.radix[0]}, plan.prefetch ? &fetch : 0);
         tile.last(scratch, all, 0);
     }
 }
 
-// Long axes of tensors in memory: while one tile is computed, the one before is written out and the one after read in, a few
-// groups at a time and through the same half of the scratch, so that memory has work all the time.
+// Long axes of tensors in memory: while one tile is computed, the one before is written out and the one after read
+// in, a few groups at a time and through the same half of the scratch, so that memory has work all the time.
 template <class T> static void tiles_in_flight(const Call &call, int64_t begin, int64_t end, float *scratch) {
     const Plan &plan = *call.plan;
     const Levels &levels = plan.levels;
