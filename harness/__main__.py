@@ -2,13 +2,13 @@
 
 import sys
 
-from harness.utf8 import restart_with_utf8
+from harness.app.utf8 import restart_with_utf8
 
 
 def main() -> None:
     """Run the command line on this process's arguments."""
     restart_with_utf8(sys.argv[1:])
-    from harness.cli import cli
+    from harness.app.cli import cli
 
     cli(prog_name="run_bench.sh")
 

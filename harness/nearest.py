@@ -1,9 +1,7 @@
 """A wrong name gets the nearest right one."""
 
 import difflib
-from typing import Any, Iterable, List, Optional
-
-import click
+from typing import Iterable, Optional
 
 
 def nearest(name: str, known: Iterable[str]) -> Optional[str]:
@@ -21,13 +19,3 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     guess = nearest(name, names)
     hint = " Did you mean '{}'?".format(guess) if guess else ""
     return "There is no {} '{}'.{} There is: {}.".format(kind, name, hint, ", ".join(names) or "none")
-
-
-class NearestGroup(click.Group):
-    """A click group that answers an unknown command with the nearest known one."""
-
-    def resolve_command(self, ctx: click.Context, args: List[str]) -> Any:
-        """Find the command, or fail with the nearest name."""
-        if args and self.get_command(ctx, args[0]) is None:
-            ctx.fail(unknown("command", args[0], self.list_commands(ctx)))
-        return super(NearestGroup, self).resolve_command(ctx, args)

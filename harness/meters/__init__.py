@@ -47,6 +47,13 @@ def make_meter(name: str, root: str = "/") -> Meter:
     return getattr(importlib.import_module(module), cls)(root)
 
 
+def check_named(named: str, quantity: str) -> None:
+    """Raise ``ValueError`` in one sentence unless there is a meter ``named`` that measures ``quantity``."""
+    if quantity not in make_meter(named).quantities:
+        raise ValueError("meter '{}' does not measure {}: choose one of {}".format(
+            named, quantity, ", ".join(name for name in METERS if quantity in make_meter(name).quantities)))
+
+
 def order(quantity: str, device: Optional[str] = None) -> List[str]:
     """Return the names of all meters, best first, for ``quantity`` on ``device`` (``cpu``, ``cuda``, ``None``)."""
     first = FIRST_FOR.get((quantity, device)) or FIRST_FOR.get((quantity, None))
@@ -71,10 +78,8 @@ def choose(quantity: str, named: Optional[str] = None, root: str = "/", device: 
         raise ValueError("there is no quantity '{}': choose one of {}".format(quantity, ", ".join(QUANTITIES)))
     probed = {} if probed is None else probed
     meters = [make_meter(name, root) for name in order(quantity, device)]
-    wanted = make_meter(named, root) if named is not None else None
-    if wanted is not None and quantity not in wanted.quantities:
-        raise ValueError("meter '{}' does not measure {}: choose one of {}".format(
-            named, quantity, ", ".join(meter.name for meter in meters if quantity in meter.quantities)))
+    if named is not None:
+        check_named(named, quantity)
     chosen: Optional[Meter] = None
     entries = []
     for meter in meters:

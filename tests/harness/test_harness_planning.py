@@ -3,11 +3,11 @@
 import pytest
 
 from harness import Case, Comparison, Suite, Target
+from harness.app.utf8 import needs_utf8
 from harness.nearest import nearest, unknown
 from harness.plan import check_comparison
 from harness.planning import matches, plan_comparisons, select
 from harness.settings import Settings, format_duration, parse_duration, settings_from_dict, settings_to_dict
-from harness.utf8 import needs_utf8
 
 CONV = Case("conv1x1", "torch", "m:f", (1, 8, 4, 4))
 MATRIX = Case("wht", "matrix", "m:g", (1, 8, 4, 4))

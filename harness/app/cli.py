@@ -11,27 +11,15 @@ from typing import Any, Optional, Sequence, Tuple
 import click
 
 from harness import __version__
-from harness.nearest import NearestGroup, unknown
+from harness.app.arguments import DurationType, NearestGroup, check_selection
+from harness.nearest import unknown
 
 RESULTS = "results"
 
+DEFAULT_SUITE = "paper"
+
 #: What measures the device's own limits, run in a worker.
 ROOF = "suites.roof:measure"
-
-
-class DurationType(click.ParamType):
-    """A duration such as ``90s``, ``10m`` or ``1h30m``, as seconds."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> float:
-        """Return seconds, or fail with one sentence."""
-        from harness.settings import parse_duration
-
-        try:
-            return value if isinstance(value, float) else parse_duration(str(value))
-        except ValueError as error:
-            return self.fail(str(error), param, ctx)
 
 
 DURATION = DurationType()
@@ -67,11 +55,15 @@ def run(suite: Optional[str], out: str, resume: Optional[str], no_report: bool, 
         limit: float, **choices: Any) -> None:
     """Run SUITE (a name from 'list', or a .py file of your own) and write its report."""
     from harness import launch
+    from harness.app.registry import load_suite
+    from harness.meters import check_named
     from harness.progress import make_progress
     from harness.record import RecordError, load_run
 
     try:
-        probed = launch.probe(choices["device"], choices["power"])
+        # Everything that can be told wrong without torch is told before a worker spends seconds on loading it.
+        if choices["power"] is not None:
+            check_named(choices["power"], "power")
         if resume is not None:
             found = load_run(find_run(resume, out))
             if suite not in (None, found.suite):
@@ -80,9 +72,14 @@ def run(suite: Optional[str], out: str, resume: Optional[str], no_report: bool, 
             if found.ended:
                 raise launch.LaunchError("--resume {}: that run is complete. './run_bench.sh report {}' makes its "
                                          "report again.".format(resume, found.folder))
+            probed = launch.probe(choices["device"], choices["power"])
         else:
+            chosen = load_suite(suite or DEFAULT_SUITE)
+            if not (suite or "").endswith(".py"):  # a file's plan may load torch itself, in a process of its own
+                check_selection(chosen, choices["device"], choices["threads"], choices["quick"], choices["only"])
+            probed = launch.probe(choices["device"], choices["power"])
             wishes = launch.Wishes(budget_s=budget, limit_s=limit, **choices)
-            found = launch.start(load_suite(suite or "paper"), wishes, probed, out)
+            found = launch.start(chosen, wishes, probed, out)
         click.echo("Run {} in {}".format(found.id, found.folder), err=True)
         status = launch.carry_on(found, sys.argv[1:], probed, make_progress(), ROOF)
     except (launch.LaunchError, RecordError, ValueError, OSError) as error:
@@ -92,18 +89,6 @@ def run(suite: Optional[str], out: str, resume: Optional[str], no_report: bool, 
             found.folder), err=True)
     code = 0 if no_report else report_process([found.folder])
     sys.exit(130 if status != "complete" else code)
-
-
-def load_suite(name: str) -> Any:
-    """Return the suite ``name`` or the one in the Python file ``name``; raises ``ValueError``."""
-    import suites
-    from suites.user_file import load_suite_file
-
-    if name.endswith(".py"):
-        return load_suite_file(name)
-    if name not in suites.SUITES:
-        raise ValueError(unknown("suite", name, suites.SUITES))
-    return suites.load_suite(name)
 
 
 def find_run(name: str, out: str = RESULTS) -> str:
@@ -164,14 +149,13 @@ def compare(first: str, second: str) -> None:
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="Plan for it.")
 def list_(suite: Optional[str], quick: bool, device: str) -> None:
     """List the suites, or the cases of SUITE."""
-    import suites
+    from harness.app.registry import all_suites, load_suite
     from harness.plan import Target
     from harness.planning import plan_comparisons
 
     if suite is None:
-        for name in sorted(suites.SUITES):
-            found = suites.load_suite(name)
-            click.echo("{:10} {}".format(name, found.summary))
+        for known in all_suites():
+            click.echo("{:10} {}".format(known.name, known.suite.summary if known.suite else known.reason))
         click.echo("\n'./run_bench.sh list SUITE' shows its cases, './run_bench.sh run SUITE' measures them.")
         return
     try:
@@ -188,7 +172,7 @@ def list_(suite: Optional[str], quick: bool, device: str) -> None:
 @cli.command()
 def doctor() -> None:
     """Say what can be measured here and what cannot, with the reason and the remedy."""
-    from harness.doctor import examine, print_findings
+    from harness.app.doctor import examine, print_findings
 
     print_findings(examine())
 

@@ -1,6 +1,6 @@
 """The doctor tells the truth about every source, with a remedy for each that is missing."""
 
-from harness.doctor import (
+from harness.app.doctor import (
     clock_findings,
     environment_findings,
     meter_findings,

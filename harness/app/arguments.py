@@ -1,0 +1,53 @@
+"""What the command line makes of words: durations, wrong names, and the checks made before torch is loaded."""
+
+import os
+from typing import Any, List, Optional
+
+import click
+
+from harness.nearest import unknown
+from harness.plan import Suite, Target
+from harness.planning import plan_comparisons
+from harness.settings import parse_duration
+
+
+class DurationType(click.ParamType):
+    """A duration such as ``90s``, ``10m`` or ``1h30m``, as seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        """Return seconds, or fail with one sentence."""
+        try:
+            return value if isinstance(value, float) else parse_duration(str(value))
+        except ValueError as error:
+            return self.fail(str(error), param, ctx)
+
+
+class NearestGroup(click.Group):
+    """A click group that answers an unknown command with the nearest known one."""
+
+    def resolve_command(self, ctx: click.Context, args: List[str]) -> Any:
+        """Find the command, or fail with the nearest name."""
+        if args and self.get_command(ctx, args[0]) is None:
+            ctx.fail(unknown("command", args[0], self.list_commands(ctx)))
+        return super(NearestGroup, self).resolve_command(ctx, args)
+
+
+def check_selection(suite: Suite, device: Optional[str], threads: Optional[int], quick: bool,
+                    only: Optional[str]) -> None:
+    """Raise ``ValueError`` in one sentence if ``suite`` has nothing to run for any machine this may be.
+
+    Which device and how many threads torch has is known only once a worker has loaded it, which takes seconds
+    (a minute from an SD card). What is wrong on every one of them is said before.
+    """
+    error: Optional[ValueError] = None
+    for each_device in [device] if device else ["cpu", "cuda"]:
+        for each_threads in [threads] if threads else sorted({1, os.cpu_count() or 1}):
+            try:
+                plan_comparisons(suite, Target(each_device, each_threads), quick, only)
+                return
+            except ValueError as found:
+                error = error or found
+    if error is not None:
+        raise error

@@ -1,0 +1,63 @@
+"""What is wrong with the arguments is said before any worker is started and torch loaded."""
+
+import time
+
+import pytest
+from brought import call
+
+from harness import Target
+from harness.app.arguments import check_selection
+from harness.app.registry import load_suite
+
+# Every Python that starts writes a line: sitecustomize is imported by each of them.
+SPY = """
+import io, os
+with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "started.txt"), "a") as file:
+    with io.open("/proc/self/cmdline", "rb") as words:
+        file.write(words.read().replace(b"\\0", b" ").decode("utf-8", "replace") + "\\n")
+"""
+
+
+def started(folder):
+    return (folder / "started.txt").read_text().splitlines()
+
+
+@pytest.fixture()
+def spied(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(SPY)
+    return tmp_path
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (("run", "papper"), "Did you mean 'paper'?"),
+    (("run", "nowhere.py"), "there is no file nowhere.py"),
+    (("run", "paper", "--only", "no-such-layer-at-all"), "There is no case matching"),
+    (("run", "paper", "--quick", "--device", "cpu", "--threads", "1", "--only", "no-such-layer"), "no case matching"),
+    (("run", "--resume", "20200101"), "There is no run '20200101'"),
+    (("run", "paper", "--power", "ina"), "there is no meter 'ina'"),
+    (("run", "paper", "--power", "proc"), "meter 'proc' does not measure power"),
+    (("run", "paper", "--budget", "soon"), "no duration"),
+])
+def test_bad_arguments_start_no_worker(spied, arguments, words):
+    begun = time.monotonic()
+    code, text = call(spied, *arguments)
+    took_s = time.monotonic() - begun
+    assert code in (1, 2) and words in text and "Traceback" not in text
+    assert len(started(spied)) == 1, started(spied)
+    assert took_s < 5.0  # about 0.2 s on an idle machine; torch alone takes longer than this on a board
+
+
+def test_the_spy_sees_a_worker_where_one_is_started(spied):
+    call(spied, "run", "paper", "--device", "cuda", "--only", "wht", "--out", str(spied / "no" / "place"))
+    assert any("harness.worker" in line for line in started(spied))
+
+
+def test_a_pattern_that_fits_on_one_device_only_is_refused_only_for_the_other():
+    suite = load_suite("paper")
+    cases = {device: {comparison.case_id(case) for comparison in suite.comparisons(Target(device))
+                      for case in comparison.cases} for device in ("cpu", "cuda")}
+    only = sorted(cases["cuda"] - cases["cpu"])[0]
+    check_selection(suite, None, None, False, only)
+    check_selection(suite, "cuda", 1, False, only)
+    with pytest.raises(ValueError, match="no case matching"):
+        check_selection(suite, "cpu", 1, False, only)
