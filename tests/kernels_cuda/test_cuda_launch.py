@@ -6,6 +6,7 @@ import pytest
 import torch
 from cuda_reference import reference
 
+from suites.kernels import operator
 from suites.kernels.cuda import devices, launch
 from suites.kernels.cuda.driver import Kernel
 from suites.kernels.geometry import Spec, table_order
@@ -149,6 +150,44 @@ def test_a_layer_without_a_channel_axis_of_images_works_too(device):
     (torch.zeros(0, 4, 2, 2), Spec(), "empty")])
 def test_what_no_kernel_takes_is_declined_in_a_sentence(device, x, spec, words):
     assert words in launch.why_not(x, spec)
+
+
+@pytest.fixture
+def launched_operator(device, monkeypatch):
+    """The custom operator with the CUDA launcher behind it, whatever the device of its tensors."""
+    if operator.LAYER is None:
+        pytest.skip("this torch has no custom operators")
+    monkeypatch.setattr(operator, "forward", launch.forward)
+    monkeypatch.setattr(operator, "backward", launch.backward)
+    return operator.LAYER
+
+
+@pytest.mark.parametrize("spec", [Spec(), Spec(order="sequency"), Spec(dims=(2, 3))], ids=str)
+@pytest.mark.parametrize("scaled", [True, False])
+def test_a_compiled_training_step_has_the_gradients_of_the_eager_one(launched_operator, spec, scaled):
+    points = launch.options_of((2, 16, 4, 4), spec).points
+
+    def step(run):
+        leaves = [gaussian(1, 2, 16, 4, 4), gaussian(2, points) * 0.3, gaussian(3, points)][:2 + scaled]
+        leaves = [leaf.requires_grad_() for leaf in leaves]
+        (run(*leaves) * gaussian(4, 2, 16, 4, 4)).sum().backward()
+        return [leaf.grad for leaf in leaves]
+
+    def layer(x, threshold, scale=None):
+        return launched_operator(x, threshold, scale, *operator.pack(spec))
+
+    torch._dynamo.reset()
+    for eager, compiled in zip(step(layer), step(torch.compile(layer, backend="aot_eager", fullgraph=True))):
+        assert torch.equal(eager, compiled)
+
+
+@pytest.mark.parametrize("scaled", [True, False])
+def test_no_gradient_shares_memory_with_another_or_with_an_input(device, scaled):
+    x, threshold, scale = gaussian(1, 2, 16, 4, 4), gaussian(2, 16), gaussian(3, 16) if scaled else None
+    found = launch.backward(x, x, threshold, scale, Spec())
+    tensors = [t for t in found + (x, threshold, scale) if t is not None and t.numel()]
+    places = [getattr(t, "untyped_storage", t.storage)().data_ptr() for t in tensors]
+    assert len(set(places)) == len(places)
 
 
 def test_without_a_device_the_reason_says_so():

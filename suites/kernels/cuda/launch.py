@@ -97,19 +97,20 @@ def backward(gradient: Tensor, x: Tensor, threshold: Tensor, scale: Optional[Ten
     tables = _tables(threshold, scale, x, spec)
     points = tables[0].numel()
     partial = torch.empty((2 if scale is not None else 1, plan.blocks, points), dtype=torch.float32, device=x.device)
-    grads = torch.empty((2, points), dtype=torch.float32, device=x.device)
+    # Two buffers: an operator must not return two views of one.
+    sums = [torch.empty(points, dtype=torch.float32, device=x.device) for _ in range(1 if scale is None else 2)]
     call = Params.from_buffer_copy(plan.template)
     call.x, call.g, call.y = x.data_ptr(), gradient.data_ptr(), grad_x.data_ptr()
     call.threshold, call.partial = tables[0].data_ptr(), partial.data_ptr()
-    call.grad_threshold, call.grad_scale = grads[0].data_ptr(), grads[1].data_ptr()
+    call.grad_threshold = sums[0].data_ptr()
     if scale is not None:
-        call.scale = tables[1].data_ptr()
+        call.scale, call.grad_scale = tables[1].data_ptr(), sums[1].data_ptr()
     device, stream = devices.get(_index(x)), _stream(x)
     device.driver.launch(device.index, stream, plan.kernels[0], (plan.blocks, 1), call)
     columns = -(-points // REDUCE_COLUMNS)
     device.driver.launch(device.index, stream, plan.kernels[1], (columns, partial.shape[0]), call)
-    grad_scale = x.new_empty(0) if scale is None else _table_gradient(grads[1], scale, x, spec)
-    return grad_x, _table_gradient(grads[0], threshold, x, spec), grad_scale
+    grad_scale = x.new_empty(0) if scale is None else _table_gradient(sums[1], scale, x, spec)
+    return grad_x, _table_gradient(sums[0], threshold, x, spec), grad_scale
 
 
 def _forward_plan(x: Tensor, scaled: bool, spec: Spec) -> Plan:
