@@ -35,14 +35,14 @@ def calibrate(sampler: Sampler, call: Call, least_s: float) -> Calibration:
 
     The first call (lazy set-up, cold code) is timed and kept in ``stretches`` but never used to decide.
     """
-    first_s, _ = sampler.sample(call, 1)
+    first_s = sampler.sample(call, 1).seconds
     stretches = [(1, first_s)]
     calls = 1
     while True:
         if calls == 1 and first_s > 100.0 * least_s:
             # A call this long needs no grouping, set-up cost or not, and may be too dear to repeat.
             return Calibration(1, stretches)
-        stretch_s, _ = sampler.sample(call, calls)
+        stretch_s = sampler.sample(call, calls).seconds
         stretches.append((calls, stretch_s))
         if stretch_s >= least_s or calls >= MOST_CALLS:
             return Calibration(calls_for(stretch_s / calls, least_s), stretches)

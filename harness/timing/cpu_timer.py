@@ -2,9 +2,9 @@
 
 import time
 from itertools import repeat
-from typing import Callable, Optional, Tuple
+from typing import Callable, Optional
 
-from harness.timing.sampler import HOT, Call, Sampler, Timer
+from harness.timing.sampler import HOT, Call, Sample, Sampler, Timer
 
 READINGS = 4000
 
@@ -50,14 +50,14 @@ class CpuSampler(Sampler):
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
 
-    def sample(self, call: Call, calls: int) -> Tuple[float, Optional[float]]:
+    def sample(self, call: Call, calls: int) -> Sample:
         """Time ``calls`` calls as one stretch."""
         now = self._now
         stretch = repeat(None, calls)
         start = now()
         for _ in stretch:
             call()
-        return now() - start, None
+        return Sample(now() - start)
 
 
 class CpuTimer(Timer):

@@ -3,54 +3,20 @@
 Hot samples time a stretch of calls with one pair. Cold samples are the sum of separately timed calls, the
 L2 flushed before each, outside its pair. Where torch has ``cuda._sleep`` a short GPU sleep is queued before
 the first event, so the device is busy until the host has enqueued the stretch: the gaps between launches
-of a launch-bound layer are then not timed as work (the enqueue time shows them instead).
+of a launch-bound layer are then not timed as work (the enqueue time shows them instead). Each sample says
+whether that held: the first event had not been reached when the last call was enqueued.
 """
 
 import time
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
+from harness.timing.gpu_sleep import GpuSleep
 from harness.timing.l2_cache import FlushSize, flush_size
-from harness.timing.sampler import COLD, HOT, Call, Sampler, Timer
+from harness.timing.sampler import COLD, HOT, Call, Sample, Sampler, Timer
 
 # Events resolve about half a microsecond (CUDA runtime API, cudaEventElapsedTime).
 EVENT_RESOLUTION_S = 0.5e-6
 COLD_BATCH = 16  # cold calls queued before a sync: keeps the launch queue from filling, which blocks the host
-SLEEP_MARGIN = 1.3
-SLEEP_EXTRA_S = 20e-6
-MOST_SLEEP_S = 0.02
-SLEEP_PROBE_CYCLES = 1000000
-
-
-class GpuSleep:
-    """Queues a busy-wait on the GPU that covers the time the host needs to enqueue a stretch."""
-
-    def __init__(self, torch: Any) -> None:
-        self._sleep = getattr(torch.cuda, "_sleep", None)
-        self.reason = None if self._sleep is not None else "this torch has no cuda._sleep: launch gaps are not hidden"
-        self.cycles_per_s = self._measure(torch) if self._sleep is not None else 0.0
-        self._enqueue_s = {}  # type: Dict[Call, float]
-
-    def _measure(self, torch: Any) -> float:
-        start, end = _pair(torch)
-        self._sleep(SLEEP_PROBE_CYCLES)  # type: ignore[misc]  # the first one loads the kernel
-        torch.cuda.synchronize()
-        start.record()
-        self._sleep(SLEEP_PROBE_CYCLES)  # type: ignore[misc]
-        end.record()
-        torch.cuda.synchronize()
-        return SLEEP_PROBE_CYCLES / max(start.elapsed_time(end) * 1e-3, EVENT_RESOLUTION_S)
-
-    def cover(self, call: Call, calls: int) -> None:
-        """Queue a sleep as long as enqueuing ``calls`` calls will take, from what was seen before."""
-        seen_s = self._enqueue_s.get(call)
-        if self._sleep is not None and seen_s is not None:
-            seconds = min(SLEEP_MARGIN * seen_s * calls + SLEEP_EXTRA_S, MOST_SLEEP_S)
-            self._sleep(int(seconds * self.cycles_per_s))
-
-    def saw(self, call: Call, calls: int, enqueue_s: float) -> None:
-        """Remember the least enqueue time per call: a full launch queue only ever makes it longer."""
-        per_call_s = enqueue_s / calls
-        self._enqueue_s[call] = min(per_call_s, self._enqueue_s.get(call, per_call_s))
 
 
 class HotSampler(Sampler):
@@ -64,7 +30,7 @@ class HotSampler(Sampler):
         self._sleep = sleep
         self._start, self._end = _pair(torch)
 
-    def sample(self, call: Call, calls: int) -> Tuple[float, Optional[float]]:
+    def sample(self, call: Call, calls: int) -> Sample:
         """Time ``calls`` calls as one stretch of the stream."""
         now = self._now
         start, end = self._start, self._end
@@ -76,13 +42,14 @@ class HotSampler(Sampler):
             call()
         enqueued_s = now() - begun
         end.record()
+        hidden = not start.query()
         self._synchronize()
-        self._sleep.saw(call, calls, enqueued_s)
-        return start.elapsed_time(end) * 1e-3, enqueued_s
+        self._sleep.saw(call, calls, enqueued_s, hidden)
+        return Sample(start.elapsed_time(end) * 1e-3, enqueued_s, hidden)
 
 
 class ColdSampler(Sampler):
-    """The sum of separately timed calls, each after the L2 was flushed by writing a buffer."""
+    """The sum of separately timed calls, each after ``flush``; hidden only if every one of them was."""
 
     cache = COLD
 
@@ -93,22 +60,23 @@ class ColdSampler(Sampler):
         self._flush = flush
         self._pairs = [_pair(torch) for _ in range(COLD_BATCH)]
 
-    def sample(self, call: Call, calls: int) -> Tuple[float, Optional[float]]:
+    def sample(self, call: Call, calls: int) -> Sample:
         """Time ``calls`` calls one by one and return the sum; flushes lie outside the pairs."""
         device_s = enqueue_s = 0.0
-        left = calls
+        left, hidden = calls, True
         while left > 0:
             pairs = self._pairs[:left]
-            enqueue_s += self._queue(call, pairs)
+            spent_s, all_hidden = self._queue(call, pairs)
+            enqueue_s, hidden = enqueue_s + spent_s, hidden and all_hidden
             self._synchronize()
             device_s += sum(start.elapsed_time(end) for start, end in pairs) * 1e-3
             left -= len(pairs)
-        self._sleep.saw(call, calls, enqueue_s)
-        return device_s, enqueue_s
+        self._sleep.saw(call, calls, enqueue_s, hidden)
+        return Sample(device_s, enqueue_s, hidden)
 
-    def _queue(self, call: Call, pairs: List[Tuple[Any, Any]]) -> float:
+    def _queue(self, call: Call, pairs: List[Tuple[Any, Any]]) -> Tuple[float, bool]:
         now, flush, cover = self._now, self._flush, self._sleep.cover
-        enqueue_s = 0.0
+        enqueue_s, hidden = 0.0, True
         for start, end in pairs:
             flush()
             cover(call, 1)
@@ -117,7 +85,8 @@ class ColdSampler(Sampler):
             call()
             enqueue_s += now() - begun
             end.record()
-        return enqueue_s
+            hidden = not start.query() and hidden
+        return enqueue_s, hidden
 
 
 class CudaTimer(Timer):
@@ -131,11 +100,10 @@ class CudaTimer(Timer):
         if not torch.cuda.is_available():
             raise RuntimeError("torch sees no CUDA device: choose the CPU, or install a torch built for CUDA")
         self.flush_size = size or flush_size(torch, torch.cuda.current_device())
-        self.sleep = GpuSleep(torch)
-        buffer = torch.empty(self.flush_size.flush_bytes // 4, dtype=torch.int32, device="cuda")
+        self.sleep = GpuSleep(torch, now)
         super().__init__("cuda_event", now, EVENT_RESOLUTION_S, empty_pair_s(torch),
                          (HotSampler(torch, now, self.sleep),
-                          ColdSampler(torch, now, self.sleep, buffer.zero_)))
+                          ColdSampler(torch, now, self.sleep, flush_by_reading(torch, self.flush_size.flush_bytes))))
 
     def describe(self) -> Dict[str, Any]:
         """Return name, resolution, overhead, flush and sleep as JSON-ready data."""
@@ -143,9 +111,21 @@ class CudaTimer(Timer):
         data["flush_bytes"] = self.flush_size.flush_bytes
         data["l2_bytes"] = self.flush_size.l2_bytes
         data["l2_source"] = self.flush_size.source
-        data["launch_gaps_hidden"] = self.sleep.reason is None
-        data["launch_gaps_hidden_reason"] = self.sleep.reason
+        data["sleep_cycles_per_s"] = self.sleep.cycles_per_s if self.sleep.reason is None else None
+        data["sleep_cycles_per_s_reason"] = self.sleep.reason
+        data["sleep_settled"] = self.sleep.settled
         return data
+
+
+def flush_by_reading(torch: Any, flush_bytes: int) -> Callable[[], Any]:
+    """Return a call that empties the L2 by reading ``flush_bytes``.
+
+    Reading leaves clean lines. Lines that a writing flush leaves dirty are written back when the next call
+    displaces them, inside its pair of events.
+    """
+    buffer = torch.zeros(flush_bytes // 4, dtype=torch.float32, device="cuda")
+    total = torch.zeros((), dtype=torch.float32, device="cuda")
+    return lambda: torch.sum(buffer, 0, out=total)
 
 
 def empty_pair_s(torch: Any, pairs: int = 21) -> float:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from random import Random
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
-from harness.timing.sampler import Call, Sampler
+from harness.timing.sampler import Call, Sample, Sampler
 
 ClockReader = Callable[[], Optional[float]]
 
@@ -68,27 +68,26 @@ def play_round(sampler: Sampler, entrants: Sequence[Entrant], order: Sequence[in
     """
     sample = sampler.sample
     places = list(order) + list(reversed(order))
-    taken = []  # type: List[float]
+    taken = []  # type: List[Sample]
     settled = []  # type: List[Optional[float]]
-    enqueued = []  # type: List[Optional[float]]
     before = read_clock() if read_clock is not None else None
     for index in places:
         call, calls, settle = entrants[index]
         if now is not None and now() > deadline:
-            raise OutOfTimeError(_record(order, taken, settled, enqueued, None))
-        settled.append(sample(call, 1)[0] if settle else None)
-        seconds, enqueue = sample(call, calls)
-        taken.append(seconds)
-        enqueued.append(enqueue)
+            raise OutOfTimeError(_record(order, taken, settled, None))
+        settled.append(sample(call, 1).seconds if settle else None)
+        taken.append(sample(call, calls))
     after = read_clock() if read_clock is not None else None
     clock = None if before is None or after is None else [before, after]
-    return _record(order, taken, settled, enqueued, clock)
+    return _record(order, taken, settled, clock)
 
 
-def _record(order: Sequence[int], taken: Sequence[float], settled: Sequence[Optional[float]],
-            enqueued: Sequence[Optional[float]], clock: Optional[List[float]]) -> Dict[str, Any]:
-    return {"order": list(order), "sample_s": [nine_digits(value) for value in taken],
-            "settle_s": _column(settled), "enqueue_s": _column(enqueued), "clock_hz": clock}
+def _record(order: Sequence[int], taken: Sequence[Sample], settled: Sequence[Optional[float]],
+            clock: Optional[List[float]]) -> Dict[str, Any]:
+    hidden = [one.hidden for one in taken]
+    return {"order": list(order), "sample_s": [nine_digits(one.seconds) for one in taken],
+            "settle_s": _column(settled), "enqueue_s": _column([one.enqueue_s for one in taken]),
+            "hidden": None if all(value is None for value in hidden) else hidden, "clock_hz": clock}
 
 
 def _column(values: Sequence[Optional[float]]) -> Optional[List[Optional[float]]]:

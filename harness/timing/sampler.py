@@ -1,12 +1,24 @@
 """What a clock must offer to the engine: samplers (hot, cold) with their resolution and overhead."""
 
 from abc import ABC, abstractmethod
-from typing import Any, Callable, Dict, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence
 
 Call = Callable[[], Any]
 
 HOT = "hot"
 COLD = "cold"
+
+
+class Sample(NamedTuple):
+    """One timed stretch: its seconds, the host's seconds to enqueue it, and whether its launches were hidden.
+
+    ``hidden``: the device had not begun the stretch when the host had enqueued its last call, so no gap between
+    launches was timed. Both are ``None`` where calls are finished when they return.
+    """
+
+    seconds: float
+    enqueue_s: Optional[float] = None
+    hidden: Optional[bool] = None
 
 
 class Sampler(ABC):
@@ -15,8 +27,8 @@ class Sampler(ABC):
     cache = HOT
 
     @abstractmethod
-    def sample(self, call: Call, calls: int) -> Tuple[float, Optional[float]]:
-        """Time ``calls`` calls of ``call``: seconds, and the host's seconds to enqueue them (or ``None``).
+    def sample(self, call: Call, calls: int) -> Sample:
+        """Time ``calls`` calls of ``call`` as one sample.
 
         The work is finished when this returns, so the next sample starts on an idle device.
         """

@@ -56,7 +56,7 @@ def warm_up(sampler: Sampler, call: Call, least_sample_s: float, now: Callable[[
         settled = _settled(per_call, limits)
         if settled and spent >= limits.least_s:
             break
-        seconds, _ = sampler.sample(call, calls)
+        seconds = sampler.sample(call, calls).seconds
         host_per_call.append((now() - start - spent) / calls)
         counts.append(calls)
         sample_s.append(seconds)

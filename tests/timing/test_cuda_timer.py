@@ -1,7 +1,9 @@
 """Every CUDA path, on a fake device."""
 
+import random
+
 import pytest
-from fake_cuda import FakeCuda
+from fake_cuda import FakeCuda, ramp
 
 from harness.passes.time import run_time_pass
 from harness.statistics.rule import Rule
@@ -39,9 +41,9 @@ def test_hot_time_is_the_devices_and_enqueue_time_the_hosts():
     hot = timer.samplers[0]
     call = machine.kernel("k", 1e-3)
     hot.sample(call, 1)
-    seconds, enqueue_s = hot.sample(call, 10)
-    assert seconds == pytest.approx(10e-3)
-    assert enqueue_s == pytest.approx(10 * machine.launch_s)
+    found = hot.sample(call, 10)
+    assert found.seconds == pytest.approx(10e-3)
+    assert found.enqueue_s == pytest.approx(10 * machine.launch_s)
 
 
 def test_nothing_but_the_calls_lies_inside_a_pair():
@@ -60,9 +62,9 @@ def test_a_cold_sample_is_the_sum_of_calls_each_after_a_flush():
     hot.sample(call, 1)
     assert hot.sample(call, 5)[0] == pytest.approx(5e-4)
     del machine.log[:]
-    seconds, enqueue_s = cold.sample(call, 5)
-    assert seconds == pytest.approx(15e-4)
-    assert enqueue_s == pytest.approx(5 * machine.launch_s)
+    found = cold.sample(call, 5)
+    assert found.seconds == pytest.approx(15e-4)
+    assert found.enqueue_s == pytest.approx(5 * machine.launch_s)
     assert machine.log.count("flush") == 5
 
 
@@ -83,24 +85,104 @@ def launch_bound(machine):
     return call
 
 
-def test_a_gpu_sleep_hides_the_gaps_between_launches():
+def test_a_gpu_sleep_hides_the_gaps_between_launches_and_each_sample_says_so():
     machine, timer = timer_and_log()
-    hot, cold = timer.samplers
-    call = launch_bound(machine)
-    for sampler in (hot, cold):
+    for sampler in timer.samplers:
+        call = launch_bound(machine)
+        assert sampler.sample(call, 1).hidden is False  # nothing is known of the call yet
+        found = sampler.sample(call, 10)
+        assert found.seconds == pytest.approx(80e-6, rel=1e-6)
+        assert found.enqueue_s == pytest.approx(400e-6)
+        assert found.hidden is True
+
+
+@pytest.mark.parametrize("idle_hz, full_hz", [(345e6, 1980e6), (77e6, 922e6)])
+def test_the_sleep_is_long_enough_though_the_clock_ramps_up_under_load(idle_hz, full_hz):
+    machine, timer = timer_and_log(clock=ramp(idle_hz, full_hz))
+    assert timer.describe()["sleep_cycles_per_s"] == pytest.approx(full_hz, rel=1e-6)
+    assert timer.describe()["sleep_settled"] is True
+    for sampler in timer.samplers:
+        call = launch_bound(machine)
         sampler.sample(call, 1)
-        seconds, enqueue_s = sampler.sample(call, 10)
-        assert seconds == pytest.approx(80e-6, rel=1e-6)
-        assert enqueue_s == pytest.approx(400e-6)
+        found = sampler.sample(call, 10)
+        assert found.hidden is True and found.seconds == pytest.approx(80e-6, rel=1e-6)
 
 
-def test_without_the_gpu_sleep_the_gaps_are_timed_and_the_timer_says_so():
+def test_a_clock_that_rises_later_is_noticed_and_outlasted():
+    clock = {"hz": 1e9}
+    machine, timer = timer_and_log(clock=lambda busy_s: clock["hz"])
+    hot, call = timer.samplers[0], launch_bound(machine)
+    hot.sample(call, 10)
+    clock["hz"] = 6e9
+    found = [hot.sample(call, 10) for _ in range(10)]
+    assert found[0].hidden is False and found[0].seconds > 160e-6
+    assert all(one.hidden and one.seconds == pytest.approx(80e-6, rel=1e-6) for one in found[6:])
+
+
+def test_a_clock_that_never_stands_still_ends_the_probing_and_is_said():
+    draw = random.Random(1)
+    machine, timer = timer_and_log(clock=lambda busy_s: 1e9 * (1.0 + 0.5 * draw.random()))
+    assert timer.describe()["sleep_settled"] is False
+    assert timer.describe()["sleep_cycles_per_s"] == pytest.approx(1.5e9, rel=0.01)
+    assert machine.now() < 3.0
+
+
+def test_a_call_that_waits_for_the_device_is_never_called_hidden_and_soon_not_slept_for():
+    machine, timer = timer_and_log()
+    kernel = machine.kernel("k", 1e-5)
+
+    def call():
+        kernel()
+        machine.synchronize()
+
+    found = [timer.samplers[0].sample(call, 5) for _ in range(20)]
+    assert not any(one.hidden for one in found)
+    del machine.log[:]
+    timer.samplers[0].sample(call, 5)
+    assert "sleep" not in machine.log
+
+
+def test_one_late_sample_in_between_lengthens_no_sleep():
+    machine, timer = timer_and_log()
+    hot, late = timer.samplers[0], [0.0]
+    kernel = machine.kernel("k", 1e-6)
+
+    def call():
+        machine.host_s += late[0]
+        kernel()
+
+    hot.sample(call, 10)
+    for _ in range(30):
+        late[0] = 1e-3
+        assert hot.sample(call, 10).hidden is False
+        late[0] = 0.0
+        assert hot.sample(call, 10).hidden is True
+    before = machine.busy_s
+    hot.sample(call, 10)
+    assert machine.busy_s - before < 200e-6
+
+
+def test_without_the_gpu_sleep_the_gaps_are_timed_and_the_timer_and_every_sample_say_so():
     machine, timer = timer_and_log(sleep=False)
     call = launch_bound(machine)
-    timer.samplers[0].sample(call, 1)
-    assert timer.samplers[0].sample(call, 10)[0] > 390e-6
-    assert timer.describe()["launch_gaps_hidden"] is False
-    assert "cuda._sleep" in timer.describe()["launch_gaps_hidden_reason"]
+    found = [timer.samplers[0].sample(call, 10) for _ in range(3)]
+    assert all(one.seconds > 390e-6 and one.hidden is False for one in found)
+    assert timer.describe()["sleep_cycles_per_s"] is None
+    assert "cuda._sleep" in timer.describe()["sleep_cycles_per_s_reason"]
+
+
+def test_the_flush_leaves_no_dirty_lines_for_the_next_call_to_write_back():
+    machine, timer = timer_and_log(l2_bytes=100 * MIB)
+    cold, call = timer.samplers[1], machine.kernel("k", hot_s=1e-5, cold_s=2e-5)
+    cold.sample(call, 1)
+    assert cold.sample(call, 4).seconds == pytest.approx(8e-5)
+    machine.zeros(200 * MIB // 4, "float32", "cuda").zero_()  # what a flush by writing would do
+    start, end = (machine.cuda.Event(enable_timing=True) for _ in range(2))
+    start.record()
+    call()
+    end.record()
+    machine.synchronize()
+    assert start.elapsed_time(end) > 0.1
 
 
 def test_the_sleep_is_bounded_even_where_enqueuing_takes_seconds():
@@ -175,7 +257,8 @@ def test_a_whole_pass_yields_hot_and_cold_series_with_enqueue_times():
     hot, cold = verdicts([payload], rule)
     assert (hot.state, cold.state) == ("slower", "same")
     assert hot.ratio == pytest.approx(2.0)
-    assert all(len(record["enqueue_s"]) == 6 for series in payload["series"] for record in series["rounds"])
+    rounds = [record for series in payload["series"] for record in series["rounds"]]
+    assert all(len(record["enqueue_s"]) == 6 and record["hidden"] == [True] * 6 for record in rounds)
     assert hot.flags == ()
 
 

@@ -1,5 +1,7 @@
 """The CUDA timer on a real device; skipped where torch sees none."""
 
+import time
+
 import pytest
 
 from harness.passes.time import run_time_pass
@@ -54,8 +56,40 @@ def test_a_launch_bound_call_is_timed_without_its_gaps(timer):
 
     hot = timer.samplers[0]
     hot.sample(call, 5)
-    seconds, enqueue_s = min(hot.sample(call, 5) for _ in range(10))
-    assert seconds < enqueue_s
+    found = [hot.sample(call, 5) for _ in range(20)]
+    assert min(one.seconds for one in found) < min(one.enqueue_s for one in found)
+    assert sum(one.hidden for one in found) >= 15
+
+
+@pytest.mark.skipif(not hasattr(torch.cuda, "_sleep"), reason="this torch has no GPU sleep")
+def test_the_rate_of_the_sleep_is_that_of_a_device_under_load(timer):
+    from harness.timing.gpu_sleep import GpuSleep
+
+    x = torch.randn(2048, 2048, device="cuda")
+    for _ in range(200):
+        torch.mm(x, x)
+    loaded = GpuSleep(torch, time.perf_counter).cycles_per_s
+    assert 0.8 < timer.sleep.cycles_per_s / loaded < 1.25
+
+
+@pytest.mark.parametrize("size_bytes", [2 ** 20, 2 ** 22])
+def test_a_cold_copy_is_not_charged_for_lines_the_flush_left_behind(timer, size_bytes):
+    """Against a copy whose cache was emptied by a plain read of as much memory again."""
+    other = torch.zeros(timer.flush_size.flush_bytes // 4, device="cuda")
+    cold, call = timer.samplers[1], copy_call(size_bytes)
+    once = median(cold, call, 8)
+
+    start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+    found = []
+    for _ in range(40):
+        other.sum()
+        other.sum()
+        start.record()
+        call()
+        end.record()
+        torch.cuda.synchronize()
+        found.append(start.elapsed_time(end) * 1e-3)
+    assert once < 1.2 * sorted(found)[20]
 
 
 def test_a_pass_on_the_device_has_hot_and_cold_series(timer):
