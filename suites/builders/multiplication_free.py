@@ -18,7 +18,7 @@ def depthwise(case: Case, x: torch.Tensor) -> Subject:
     module = seeded(lambda: MultiplicationFreeDepthwise2d(channels, member=member), case)
 
     def reference(weights: Dict[str, torch.Tensor], batch: torch.Tensor) -> torch.Tensor:
-        return dense.multiplication_free_depthwise(batch, weights["weight"], member)
+        return module.scale * dense.multiplication_free_depthwise(batch, weights["weight"], member)
 
     return subject_of(case, x, module, reference,
                       convolution_macs(images, height * width, channels, channels, 9, groups=channels))
@@ -32,6 +32,6 @@ def linear(case: Case, x: torch.Tensor) -> Subject:
 
     def reference(weights: Dict[str, torch.Tensor], batch: torch.Tensor) -> torch.Tensor:
         pairs = dense.multiplication_free(batch.unsqueeze(1), weights["weight"].unsqueeze(0), member)
-        return pairs.sum(2) + weights["bias"]
+        return module.scale * pairs.sum(2) + weights["bias"]
 
     return subject_of(case, x, module, reference, rows * features * features)

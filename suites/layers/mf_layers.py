@@ -1,12 +1,12 @@
 """Layers that use a multiplication-free operator where others multiply: dense and depthwise."""
 
-import math
 from typing import Any, List, Optional, Tuple
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from suites.layers.mf_start import output_scale, start
 from suites.layers.multiplication_free import check_member, min_slopes, min_term, surrogate_sign
 from suites.layers.transform import check_floating
 
@@ -15,7 +15,9 @@ PAIRS = 2 ** 18
 
 
 class MultiplicationFreeLinear(nn.Module):
-    """A dense layer y_o = sum_i f(x_i, weight_oi) + bias_o; ``member`` picks f (see ``multiplication_free``).
+    """A dense layer y_o = scale sum_i f(x_i, weight_oi) + bias_o; ``member`` picks f (see ``multiplication_free``).
+
+    ``scale`` is a fixed number, by default the one under which the outputs start with unit variance (``mf_start``).
 
     Input (..., in_features), output (..., out_features). Cost: ``sum`` is two matrix products with signs; ``min`` and
     ``match-min`` go over all in * out pairs of each vector, :data:`PAIRS` at a time (or one output's pairs, if they
@@ -24,20 +26,18 @@ class MultiplicationFreeLinear(nn.Module):
     """
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True, member: str = "sum",
-                 device: Any = None, dtype: Optional[torch.dtype] = None) -> None:
+                 device: Any = None, dtype: Optional[torch.dtype] = None, scale: Optional[float] = None) -> None:
         super().__init__()
         check_member(member)
         self.in_features, self.out_features, self.member = in_features, out_features, member
+        self.scale = output_scale(in_features, member) if scale is None else scale
         self.weight = nn.Parameter(torch.empty(out_features, in_features, device=device, dtype=dtype))
         self.bias = nn.Parameter(torch.empty(out_features, device=device, dtype=dtype)) if bias else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw weights and bias as ``torch.nn.Linear`` does."""
-        bound = 1 / math.sqrt(self.in_features)
-        nn.init.uniform_(self.weight, -bound, bound)
-        if self.bias is not None:
-            nn.init.uniform_(self.bias, -bound, bound)
+        """Draw the weights from N(0, 1) and center the outputs (``mf_start`` tells why)."""
+        start(self.weight, self.bias, self.scale, self.member)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the layer's output for ``x`` (..., in_features)."""
@@ -50,7 +50,7 @@ class MultiplicationFreeLinear(nn.Module):
         else:
             y = _MinLinear.apply(x.reshape(-1, self.in_features), self.weight, self.member).reshape(
                 tuple(x.shape[:-1]) + (self.out_features,))
-        return y if self.bias is None else y + self.bias
+        return y * self.scale if self.bias is None else torch.add(self.bias, y, alpha=self.scale)
 
     def extra_repr(self) -> str:
         """Return the settings for ``print(layer)``."""
@@ -90,6 +90,8 @@ def _parts(x: torch.Tensor, weight: torch.Tensor) -> List[slice]:
 class MultiplicationFreeDepthwise2d(nn.Module):
     """A depthwise k x k layer with f in place of the product; ``member`` picks f (see ``multiplication_free``).
 
+    ``scale`` multiplies the sum over the taps, as in :class:`MultiplicationFreeLinear`.
+
     Input (N, channels, H, W), output (N, channels, ceil(H / stride), ceil(W / stride)) with zero padding k // 2;
     k * k parameters per channel, no bias unless asked for. Cost: ``sum`` is two depthwise convolutions with signs;
     ``min`` and ``match-min`` go over the taps one by one with two temporaries of the output's size and keep only
@@ -97,7 +99,8 @@ class MultiplicationFreeDepthwise2d(nn.Module):
     """
 
     def __init__(self, channels: int, kernel_size: int = 3, stride: int = 1, bias: bool = False,
-                 member: str = "sum", device: Any = None, dtype: Optional[torch.dtype] = None) -> None:
+                 member: str = "sum", device: Any = None, dtype: Optional[torch.dtype] = None,
+                 scale: Optional[float] = None) -> None:
         super().__init__()
         check_member(member)
         if kernel_size < 1 or kernel_size % 2 == 0:
@@ -105,16 +108,14 @@ class MultiplicationFreeDepthwise2d(nn.Module):
         if stride < 1:
             raise ValueError("stride must be 1 or more, got {}: 1 keeps every pixel".format(stride))
         self.channels, self.kernel_size, self.stride, self.member = channels, kernel_size, stride, member
+        self.scale = output_scale(kernel_size * kernel_size, member) if scale is None else scale
         self.weight = nn.Parameter(torch.empty(channels, 1, kernel_size, kernel_size, device=device, dtype=dtype))
         self.bias = nn.Parameter(torch.empty(channels, device=device, dtype=dtype)) if bias else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw weights and bias as ``torch.nn.Conv2d`` does."""
-        bound = 1 / self.kernel_size
-        nn.init.uniform_(self.weight, -bound, bound)
-        if self.bias is not None:
-            nn.init.uniform_(self.bias, -bound, bound)
+        """Draw the weights from N(0, 1) and center the outputs (``mf_start`` tells why)."""
+        start(self.weight, self.bias, self.scale, self.member)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the layer's output for ``x`` (N, channels, H, W)."""
@@ -126,7 +127,9 @@ class MultiplicationFreeDepthwise2d(nn.Module):
             y = self._convolve(x, surrogate_sign(self.weight)) + self._convolve(surrogate_sign(x), self.weight)
         else:
             y = _MinDepthwise.apply(x, self.weight, self.stride, self.member)
-        return y if self.bias is None else y + self.bias.reshape(-1, 1, 1)
+        if self.bias is None:
+            return y * self.scale
+        return torch.add(self.bias.reshape(-1, 1, 1), y, alpha=self.scale)
 
     def _convolve(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         return F.conv2d(x, weight, None, self.stride, self.kernel_size // 2, groups=self.channels)
