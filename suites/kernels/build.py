@@ -1,4 +1,4 @@
-"""Builds the CPU kernels on first use with the compiler that is there, and keeps the result.
+"""Builds a family of CPU kernels on first use with the compiler that is there, and keeps the result.
 
 The cache folder is private to the user (``XDG_CACHE_HOME``); a build is keyed by the sources, the compiler's
 version, the flags and the CPU model, made in a temporary folder and moved into place by one rename, so that
@@ -17,9 +17,9 @@ import tempfile
 import time
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
+from suites.kernels.families import COMMON_FOLDER, FAMILIES, SHARED_HEADERS, Family
+
 SOURCE_FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "cpu")
-UNITS = ("forward_strided.cpp", "forward_rows.cpp", "backward.cpp", "forward.cpp", "roofs.cpp")
-LIBRARY = "libwhtcpu.so"
 LOG = "build.log"
 COMPILERS = ("c++", "g++", "clang++", "cc", "gcc", "clang")
 COMMON_FLAGS = ("-std=c++14", "-O3", "-fPIC", "-fno-exceptions", "-fno-rtti", "-fno-math-errno",
@@ -83,9 +83,14 @@ def native_flags(machine: str, cpu: str) -> Tuple[str, ...]:
     return ()
 
 
-def sources(folder: str = SOURCE_FOLDER) -> List[str]:
-    """Return the paths of every file a build reads, sorted."""
-    return sorted(os.path.join(folder, name) for name in os.listdir(folder) if name.endswith((".cpp", ".h")))
+def sources(family: str = "wht") -> List[str]:
+    """Return the paths of every file that a build of ``family`` may read, sorted."""
+    paths = {os.path.join(SOURCE_FOLDER, name) for name in SHARED_HEADERS}
+    for folder in (FAMILIES[family].folder, COMMON_FOLDER):
+        folder = os.path.join(SOURCE_FOLDER, folder)
+        names = os.listdir(folder) if os.path.isdir(folder) else []
+        paths.update(os.path.join(folder, name) for name in names if name.endswith((".cpp", ".h")))
+    return sorted(os.path.normpath(path) for path in paths)
 
 
 def build_key(compiler_version: str, flags: Sequence[str], cpu: str, paths: Sequence[str]) -> str:
@@ -115,10 +120,12 @@ def compiler_version(compiler: str) -> Optional[str]:
     return output.splitlines()[0].strip() if status == 0 and output.strip() else None
 
 
-def _compile(compiler: str, flags: Sequence[str], folder: str) -> Tuple[bool, str]:
+def _compile(family: Family, compiler: str, flags: Sequence[str], folder: str) -> Tuple[bool, str]:
     """Compile every unit at once, link, and return success and the log."""
-    commands = [[compiler] + list(flags) + ["-c", os.path.join(SOURCE_FOLDER, unit), "-o",
-                                            os.path.join(folder, unit + ".o")] for unit in UNITS]
+    include = ["-I", SOURCE_FOLDER, "-I", os.path.join(SOURCE_FOLDER, COMMON_FOLDER)]
+    commands = [[compiler] + list(flags) + include + [
+        "-c", os.path.join(SOURCE_FOLDER, family.folder, unit), "-o", os.path.join(folder, unit + ".o")]
+        for unit in family.units]
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                   universal_newlines=True) for command in commands]
     log, good = [], True
@@ -127,8 +134,8 @@ def _compile(compiler: str, flags: Sequence[str], folder: str) -> Tuple[bool, st
         log.append("$ {}\n{}[exit {}]\n".format(" ".join(command), output, process.returncode))
         good = good and process.returncode == 0
     if good:
-        link = [compiler, "-shared", "-pthread", "-o", os.path.join(folder, LIBRARY)]
-        link += [os.path.join(folder, unit + ".o") for unit in UNITS]
+        link = [compiler, "-shared", "-pthread", "-o", os.path.join(folder, family.library)]
+        link += [os.path.join(folder, unit + ".o") for unit in family.units]
         status, output = _run(link)
         log.append("$ {}\n{}[exit {}]\n".format(" ".join(link), output, status))
         good = status == 0
@@ -140,8 +147,9 @@ def _write(path: str, text: str) -> None:
         file.write(text)
 
 
-def build(environment: Optional[Dict[str, str]] = None, machine: Optional[str] = None) -> Built:
-    """Return the library for this machine, building it if the cache has none.
+def build(environment: Optional[Dict[str, str]] = None, machine: Optional[str] = None,
+          family: str = "wht") -> Built:
+    """Return the library of ``family`` (a key of ``FAMILIES``) for this machine, building it if the cache has none.
 
     ``environment`` replaces ``os.environ`` (read: ``CXX``, ``PATH``, ``XDG_CACHE_HOME`` and
     ``EDGE_BENCH_CXXFLAGS``, which replaces the flags that aim at this CPU). Never raises for a missing or
@@ -160,18 +168,18 @@ def build(environment: Optional[Dict[str, str]] = None, machine: Optional[str] =
     target = environment.get("EDGE_BENCH_CXXFLAGS")
     flags = COMMON_FLAGS + (tuple(target.split()) if target is not None
                             else native_flags(machine or platform.machine(), cpu))
-    key = build_key(version, flags, cpu, sources())
-    folder = os.path.join(cache_folder(environment), key)
+    key = build_key(version, flags, cpu, sources(family))
+    folder = os.path.join(cache_folder(environment), "{}-{}".format(family, key))
     try:
-        return _build_in(folder, compiler, version, flags)
+        return _build_in(folder, FAMILIES[family], compiler, version, flags)
     except (IOError, OSError) as error:
         return Built(None, "the kernel cache cannot be written ({}): set XDG_CACHE_HOME to a folder you "
                      "own".format(os.strerror(error.errno) if error.errno else error), compiler, version, flags,
                      None, None)
 
 
-def _build_in(folder: str, compiler: str, version: str, flags: Tuple[str, ...]) -> Built:
-    library, log = os.path.join(folder, LIBRARY), os.path.join(folder, LOG)
+def _build_in(folder: str, family: Family, compiler: str, version: str, flags: Tuple[str, ...]) -> Built:
+    library, log = os.path.join(folder, family.library), os.path.join(folder, LOG)
     if os.path.exists(library):
         return Built(library, None, compiler, version, flags, None, log)
     parent = os.path.dirname(folder)
@@ -183,7 +191,7 @@ def _build_in(folder: str, compiler: str, version: str, flags: Tuple[str, ...]) 
         work = tempfile.mkdtemp(prefix="build-", dir=parent)
         try:
             started = time.monotonic()
-            good, text = _compile(compiler, flags, work)
+            good, text = _compile(family, compiler, flags, work)
             seconds = time.monotonic() - started
             _write(os.path.join(work, LOG), text + "built in {:.2f} s\n".format(seconds))
             if not good:

@@ -1,13 +1,16 @@
-"""The built CPU library, loaded once, with its functions typed for ctypes."""
+"""The built CPU libraries, each loaded once, with their functions typed for ctypes."""
 
 import ctypes
+import functools
 import io
 import os
 import platform
 from typing import Any, List, NamedTuple, Optional
 
 from suites.kernels.build import Built, build
+from suites.kernels.families import FAMILIES
 
+#: Version of the C interface that this package speaks; every library gives its own.
 INTERFACE = 1
 POINTER = ctypes.c_void_p
 
@@ -59,16 +62,16 @@ def _type_functions(handle: Any) -> None:
     handle.wht_copy.restype = None
     handle.wht_multiply_add.argtypes = [ctypes.c_int64, ctypes.c_int, POINTER]
     handle.wht_multiply_add.restype = ctypes.c_int64
-    for name in ("wht_set_pool", "wht_set_pool_backward", "wht_set_pool_roofs"):
-        getattr(handle, name).argtypes = [POINTER]
-        getattr(handle, name).restype = None
 
 
-def load(built: Optional[Built] = None) -> Loaded:
-    """Build if need be, load, and give the kernels torch's pool of threads. Never raises for want of any."""
+def load(built: Optional[Built] = None, family: str = "wht") -> Loaded:
+    """Build if need be, load, and give the kernels torch's pool of threads. Never raises for want of any.
+
+    Functions of a family other than the first are typed by the module that calls them.
+    """
     if platform.system() != "Linux":
         return Loaded(None, "the CPU kernels are built on Linux only", None, "none", None)
-    built = build() if built is None else built
+    built = build(family=family) if built is None else built
     if built.path is None:
         return Loaded(None, built.reason, built, "none", None)
     try:
@@ -76,11 +79,20 @@ def load(built: Optional[Built] = None) -> Loaded:
     except OSError:
         return Loaded(None, "the built kernels do not load: delete the kernel cache and try again", built, "none",
                       None)
-    if handle.wht_interface() != INTERFACE:
+    if getattr(handle, family + "_interface")() != INTERFACE:
         return Loaded(None, "the built kernels are of another version: delete the kernel cache", built, "none", None)
-    _type_functions(handle)
+    if family == "wht":
+        _type_functions(handle)
     pool = pool_function()
-    handle.wht_set_pool(pool)
-    handle.wht_set_pool_backward(pool)
-    handle.wht_set_pool_roofs(pool)
-    return Loaded(handle, None, built, "torch's OpenMP" if pool else "own threads", handle.wht_vector_bytes())
+    for name in FAMILIES[family].pools:
+        function = getattr(handle, name)
+        function.argtypes, function.restype = [POINTER], None
+        function(pool)
+    return Loaded(handle, None, built, "torch's OpenMP" if pool else "own threads",
+                  getattr(handle, family + "_vector_bytes")())
+
+
+@functools.lru_cache(maxsize=None)
+def loaded(family: str) -> Loaded:
+    """Return the library of ``family``, built and loaded on the first call of this process."""
+    return load(family=family)

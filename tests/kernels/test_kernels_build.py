@@ -8,6 +8,7 @@ import pytest
 
 from suites.kernels import build as building
 from suites.kernels import library, machine
+from suites.kernels.families import FAMILIES, Family
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(building.__file__))))
 
@@ -23,10 +24,10 @@ def small(tmp_path, monkeypatch):
     """Sources that build in no time."""
     folder = tmp_path / "sources"
     folder.mkdir()
-    for unit in building.UNITS:
+    for unit in FAMILIES["wht"].units:
         (folder / unit).write_text('extern "C" int {}() {{ return 7; }}\n'.format(unit.split(".")[0]))
     monkeypatch.setattr(building, "SOURCE_FOLDER", str(folder))
-    monkeypatch.setattr(building, "sources", lambda: sorted(str(p) for p in folder.iterdir()))
+    monkeypatch.setattr(building, "sources", lambda family: sorted(str(p) for p in folder.iterdir()))
     if building.find_compiler() is None:
         pytest.skip("no C++ compiler here")
     return folder
@@ -92,7 +93,7 @@ import os, sys
 from suites.kernels import build
 folder = sys.argv[1]
 build.SOURCE_FOLDER = folder
-build.sources = lambda: sorted(os.path.join(folder, name) for name in os.listdir(folder))
+build.sources = lambda family: sorted(os.path.join(folder, name) for name in os.listdir(folder))
 built = build.build()
 print(built.path, built.seconds is not None, built.reason)
 """
@@ -144,3 +145,31 @@ def test_only_the_cpus_that_divide_fast_are_told_to():
         assert "-DFAST_DIVISION" not in building.native_flags("x86_64", other)
     assert building.native_flags("aarch64", "") == ("-mcpu=native",)
     assert building.native_flags("riscv64", "") == ()
+
+
+def test_a_family_is_built_alone_and_anew_only_for_what_it_reads(tmp_path, monkeypatch):
+    folder = tmp_path / "cpu"
+    program = '#include "shared.h"\n#include "vec.h"\nextern "C" int one() { return SHARED; }\n'
+    for name, text in (("one/one.cpp", program),
+                       ("two/two.cpp", "this is no program\n"), ("common/shared.h", "#define SHARED 1\n"),
+                       ("vec.h", "\n"), ("threads.h", "\n"), ("other.h", "\n")):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    monkeypatch.setattr(building, "SOURCE_FOLDER", str(folder))
+    for name in ("one", "two"):
+        monkeypatch.setitem(FAMILIES, name, Family(name, name, (name + ".cpp",), ()))
+    if building.find_compiler() is None:
+        pytest.skip("no C++ compiler here")
+    first = building.build(environment(tmp_path), family="one")
+    assert first.reason is None and os.path.basename(first.path) == "libonecpu.so"
+    assert building.build(environment(tmp_path), family="two").path is None
+    for untouched in ("two/two.cpp", "other.h"):
+        (folder / untouched).write_text("// changed\n")
+        assert building.build(environment(tmp_path), family="one").path == first.path
+    for read in ("common/shared.h", "vec.h", "one/one.cpp"):
+        with open(str(folder / read), "a") as file:
+            file.write("// changed\n")
+        again = building.build(environment(tmp_path), family="one")
+        assert again.path != first.path and again.seconds is not None
+        first = again

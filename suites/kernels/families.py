@@ -1,0 +1,36 @@
+"""The families of CPU kernels: each a folder of C++ sources with a library of its own, built when first used.
+
+A suite pays for the families it runs and no other. To add one, add its line to :data:`FAMILIES`. Its library gives
+``<name>_interface``, ``<name>_vector_bytes`` and ``<name>_set_pool`` beside its own functions.
+"""
+
+from typing import Dict, NamedTuple, Tuple
+
+#: Headers every family may include, beside those of its own folder and of ``common``.
+SHARED_HEADERS = ("vec.h", "threads.h")
+COMMON_FOLDER = "common"
+
+
+class Family(NamedTuple):
+    """One library: ``folder`` below the CPU sources, the ``units`` to compile, and who takes torch's threads."""
+
+    name: str
+    folder: str
+    units: Tuple[str, ...]
+    pools: Tuple[str, ...]
+
+    @property
+    def library(self) -> str:
+        """File name of the built library."""
+        return "lib{}cpu.so".format(self.name)
+
+
+def _family(name: str, *units: str, **more: object) -> Family:
+    folder, pools = str(more.get("folder", name)), more.get("pools", ("set_pool",))
+    return Family(name, folder, units, tuple("{}_{}".format(name, pool) for pool in pools))  # type: ignore
+
+
+FAMILIES: Dict[str, Family] = {family.name: family for family in (
+    _family("wht", "forward_strided.cpp", "forward_rows.cpp", "backward.cpp", "forward.cpp", "roofs.cpp",
+            folder="", pools=("set_pool", "set_pool_backward", "set_pool_roofs")),
+)}
