@@ -8,11 +8,10 @@ import os
 import re
 from typing import Any, Callable, Dict, List, Optional
 
-from harness.clocks.nvidia import NvmlGpu
-from harness.clocks.programs import find_program, run_program, write_as_root
-from harness.clocks.reading import cpu_folders
-from harness.meters.procfs import gpu_devfreq
-from harness.meters.tree import Tree, why
+from harness.system.nvml import Gpu, MakeGpu
+from harness.system.programs import find_program, run_program, write_as_root
+from harness.system.sensors import cpu_policies, gpu_devfreq
+from harness.system.tree import Tree, why
 
 Change = Dict[str, Any]
 Write = Callable[[Tree, str, str], None]
@@ -39,9 +38,9 @@ def plan_sysfs(tree: Tree) -> List[Change]:
 
     The upper limit is left as the power mode set it. On a PC the governor becomes ``performance`` first.
     """
-    gpu = gpu_devfreq(tree.root)
+    gpu = gpu_devfreq(tree)
     changes: List[Change] = []
-    for folder in cpu_folders(tree):
+    for folder in cpu_policies(tree):
         governors = (tree.try_read(folder + "/scaling_available_governors")[0] or "").split()
         if gpu is None and "performance" in governors:
             changes += _raise(tree, folder + "/scaling_governor", "performance")
@@ -58,26 +57,26 @@ def _raise(tree: Tree, name: str, new: Optional[str]) -> List[Change]:
     return [{"kind": "sysfs", "name": name, "old": old, "new": new}]
 
 
-def plan_nvml(library: Optional[Any] = None) -> List[Change]:
-    """Return the step that locks a desktop GPU's clock. Raises ``NvmlGpuError`` without one."""
-    with NvmlGpu(library) as gpu:
+def plan_nvml(make_gpu: MakeGpu = Gpu) -> List[Change]:
+    """Return the step that locks a desktop GPU's clock. Raises ``NvmlError`` without one."""
+    with make_gpu() as gpu:
         return [{"kind": "nvml", "uuid": gpu.uuid(), "mhz": gpu.sustained_mhz()}]
 
 
-def apply(change: Change, tree: Tree, write: Write = write_as_root, library: Optional[Any] = None) -> None:
-    """Take one step. Raises :class:`ChangeError` or ``NvmlGpuError``."""
+def apply(change: Change, tree: Tree, write: Write = write_as_root, make_gpu: MakeGpu = Gpu) -> None:
+    """Take one step. Raises :class:`ChangeError` or ``NvmlError``."""
     if change["kind"] == "sysfs":
         _write(tree, change["name"], change["new"], write)
     elif change["kind"] == "jetson_clocks":
         _tool(change, ["--store", change["store"]])
         _tool(change, [])
     elif change["kind"] == "nvml":
-        with NvmlGpu(library, change["uuid"]) as gpu:
-            gpu.lock(change["mhz"])
+        with make_gpu(change["uuid"]) as gpu:
+            gpu.lock_clock(change["mhz"])
 
 
-def undo(change: Change, tree: Tree, write: Write = write_as_root, library: Optional[Any] = None) -> None:
-    """Put back what one step changes. Raises :class:`ChangeError` or ``NvmlGpuError``."""
+def undo(change: Change, tree: Tree, write: Write = write_as_root, make_gpu: MakeGpu = Gpu) -> None:
+    """Put back what one step changes. Raises :class:`ChangeError` or ``NvmlError``."""
     if change["kind"] == "sysfs":
         if not _ALLOWED.match(change["name"]):
             raise ChangeError("{} is not a clock setting: the state file was tampered with, delete it".format(
@@ -92,8 +91,8 @@ def undo(change: Change, tree: Tree, write: Write = write_as_root, library: Opti
             _tool(dict(change, program=program), ["--restore", change["store"]])
             _remove(change["store"])
     elif change["kind"] == "nvml":
-        with NvmlGpu(library, change["uuid"]) as gpu:
-            gpu.reset()
+        with make_gpu(change["uuid"]) as gpu:
+            gpu.unlock_clock()
 
 
 def _write(tree: Tree, name: str, text: str, write: Write) -> None:

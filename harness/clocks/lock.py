@@ -15,8 +15,6 @@ from harness.clocks.changes import (
     plan_nvml,
     plan_sysfs,
 )
-from harness.clocks.nvidia import NvmlGpuError
-from harness.clocks.programs import write_as_root
 from harness.clocks.reading import cpu_section, gpu_section
 from harness.clocks.state import (
     default_state_path,
@@ -27,8 +25,10 @@ from harness.clocks.state import (
     undo_all,
     write_state,
 )
-from harness.meters.procfs import gpu_devfreq
-from harness.meters.tree import Tree
+from harness.system.nvml import Gpu, MakeGpu, NvmlError
+from harness.system.programs import write_as_root
+from harness.system.sensors import gpu_devfreq
+from harness.system.tree import Tree
 
 _ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
@@ -44,17 +44,17 @@ class Lock:
     """Locks the clocks of one machine: :meth:`lock`, then :meth:`restore`.
 
     ``device`` is ``cpu`` or ``cuda``; the latter locks a desktop GPU through NVML too. A Jetson is locked
-    whole, by jetson_clocks or else through sysfs. ``write`` and ``library`` stand in for the kernel and
-    pynvml in tests.
+    whole, by jetson_clocks or else through sysfs. ``write`` and ``make_gpu`` stand in for the kernel
+    and NVML in tests.
     """
 
     def __init__(self, device: str = "cpu", root: str = "/", state_path: Optional[str] = None,
-                 write: Write = write_as_root, library: Optional[Any] = None) -> None:
+                 write: Write = write_as_root, make_gpu: MakeGpu = Gpu) -> None:
         self.state_path = state_path or default_state_path()
         self._device = device
         self._tree = Tree(root)
         self._write = write
-        self._library = library
+        self._make_gpu = make_gpu
         self._ours = False
 
     def lock(self) -> LockResult:
@@ -77,7 +77,7 @@ class Lock:
 
     def _still_moving(self) -> List[str]:
         """Say which limits the kernel did not take; a thermal limit or a firmware may overrule them."""
-        sections = {"CPU": cpu_section(self._tree), "GPU": gpu_section(self._tree, self._library)}
+        sections = {"CPU": cpu_section(self._tree), "GPU": gpu_section(self._tree, self._make_gpu)}
         return ["the {} clock may still move between {:.0f} and {:.0f} MHz: the kernel did not take the lock".format(
             name, section[name.lower() + "_min_hz"] / 1e6, section[name.lower() + "_max_hz"] / 1e6)
             for name, section in sections.items() if section[name.lower() + "_locked"] is False]
@@ -86,7 +86,7 @@ class Lock:
         """Put back what :meth:`lock` changed; return what went wrong (empty: all is as it was)."""
         if not self._ours:
             return []
-        result = restore_from_state(self.state_path, self._tree.root, write=self._write, library=self._library)
+        result = restore_from_state(self.state_path, self._tree.root, write=self._write, make_gpu=self._make_gpu)
         self._ours = not result.restored
         return [] if result.restored else result.messages + [
             "the clocks are still locked: run './run_bench.sh clocks restore' with the rights to do so"]
@@ -101,20 +101,20 @@ class Lock:
             return None
         if is_running(state):
             return "the clocks are left as they are: another run (process {}) has locked them".format(state["pid"])
-        result = restore_from_state(self.state_path, self._tree.root, write=self._write, library=self._library)
+        result = restore_from_state(self.state_path, self._tree.root, write=self._write, make_gpu=self._make_gpu)
         messages.append("an earlier run had left the clocks locked: {}".format("; ".join(result.messages)))
         return None if result.restored else "the clocks are left as they are"
 
     def _plans(self, messages: List[str]) -> Iterator[List[Change]]:
         """Yield the lists of steps to try, best first."""
-        if gpu_devfreq(self._tree.root) is not None:
+        if gpu_devfreq(self._tree) is not None:
             store = os.path.join(os.path.dirname(os.path.abspath(self.state_path)), "jetson_clocks.{}.conf".format(
                 os.getpid()))
             yield plan_jetson_clocks(self._tree, store)
         elif self._device == "cuda":
             try:
-                yield plan_nvml(self._library)
-            except NvmlGpuError as error:
+                yield plan_nvml(self._make_gpu)
+            except NvmlError as error:
                 messages.append(str(error))
         yield plan_sysfs(self._tree)
 
@@ -128,13 +128,13 @@ class Lock:
         taken = 0
         try:
             for change in changes:
-                apply(change, self._tree, self._write, self._library)
+                apply(change, self._tree, self._write, self._make_gpu)
                 taken += 1
-        except (ChangeError, NvmlGpuError) as error:
+        except (ChangeError, NvmlError) as error:
             messages.append("not locked: {}".format(error))
             # A refused write or call changed nothing; the tool may have got half-way.
             begun = changes[:taken + 1] if changes[taken]["kind"] == "jetson_clocks" else changes[:taken]
-            stuck = undo_all(begun, self._tree, self._write, self._library)
+            stuck = undo_all(begun, self._tree, self._write, self._make_gpu)
             messages += stuck
             if stuck or before:
                 write_state(self.state_path, before + (begun if stuck else []), self._tree.root)
@@ -159,7 +159,7 @@ def describe(changes: List[Change]) -> str:
 @contextlib.contextmanager
 def locked_clocks(enabled: bool, device: str = "cpu", root: str = "/", state_path: Optional[str] = None,
                   tell: Callable[[str], None] = print, write: Write = write_as_root,
-                  library: Optional[Any] = None) -> Iterator[LockResult]:
+                  make_gpu: MakeGpu = Gpu) -> Iterator[LockResult]:
     """Lock the clocks for the ``with`` block if ``enabled``; put them back however it ends.
 
     Ends through an error, Ctrl-C, SIGTERM and SIGHUP are covered here, a kill or power cut by
@@ -168,7 +168,7 @@ def locked_clocks(enabled: bool, device: str = "cpu", root: str = "/", state_pat
     if not enabled:
         yield LockResult(False, ["clock locking was not asked for"])
         return
-    lock = Lock(device, root, state_path, write, library)
+    lock = Lock(device, root, state_path, write, make_gpu)
     with _ending_signals_raise():
         try:
             result = lock.lock()

@@ -3,10 +3,10 @@
 import re
 from typing import Any, Dict, List, Optional, Tuple
 
-from harness.clocks.nvidia import NvmlGpu, NvmlGpuError
-from harness.clocks.programs import find_program, run_program
-from harness.meters.procfs import gpu_devfreq
-from harness.meters.tree import Tree
+from harness.system.nvml import Gpu, MakeGpu, NvmlError
+from harness.system.programs import find_program, run_program
+from harness.system.sensors import cpu_policies, gpu_devfreq
+from harness.system.tree import Tree
 
 EMC_FOLDERS = (
     # Xavier and later; Nano and TX1. Both are in debugfs, which only root may enter.
@@ -15,19 +15,19 @@ EMC_FOLDERS = (
 )
 
 
-def read_clocks(root: str = "/", library: Optional[Any] = None) -> Dict[str, Any]:
+def read_clocks(root: str = "/", make_gpu: MakeGpu = Gpu) -> Dict[str, Any]:
     """Return the clock settings as flat JSON data; each ``None`` has its ``<key>_reason``.
 
     Keys: ``power_mode``, ``power_mode_id``, ``cpu_governor``, ``cpu_min_hz``, ``cpu_max_hz``,
     ``cpu_current_hz``, ``cpu_locked``, the same for ``gpu_``, ``emc_min_hz``, ``emc_max_hz``,
     ``emc_current_hz``, and ``locked``: CPU and GPU both, of those that can be seen.
-    ``library`` stands in for pynvml in tests.
+    ``make_gpu`` opens the GPU that CUDA uses; tests hand in one of their own.
     """
     tree = Tree(root)
     clocks: Dict[str, Any] = {}
     clocks.update(_power_mode(tree))
     clocks.update(cpu_section(tree))
-    clocks.update(gpu_section(tree, library))
+    clocks.update(gpu_section(tree, make_gpu))
     clocks.update(_emc(tree))
     seen = [clocks[key] for key in ("cpu_locked", "gpu_locked") if clocks[key] is not None]
     clocks["locked"] = all(seen) if seen else None
@@ -64,7 +64,7 @@ def _power_mode(tree: Tree) -> Dict[str, Any]:
 
 def cpu_section(tree: Tree) -> Dict[str, Any]:
     """Return the ``cpu_`` keys."""
-    folders = cpu_folders(tree)
+    folders = cpu_policies(tree)
     limits = [(tree.try_int(folder + "/scaling_min_freq"), tree.try_int(folder + "/scaling_max_freq"),
                tree.try_int(folder + "/scaling_cur_freq")) for folder in folders]
     governors = {tree.try_read(folder + "/scaling_governor")[0] for folder in folders} - {None}
@@ -78,20 +78,14 @@ def cpu_section(tree: Tree) -> Dict[str, Any]:
                     "cpufreq does not tell")
 
 
-def cpu_folders(tree: Tree) -> List[str]:
-    """Return the cpufreq folders, one for each group of CPUs that share a clock where the kernel groups them."""
-    return (tree.glob("/sys/devices/system/cpu/cpufreq/policy[0-9]*")
-            or tree.glob("/sys/devices/system/cpu/cpu[0-9]*/cpufreq"))
-
-
 def _hz(pick: Any, khz: List[Optional[int]]) -> Optional[int]:
     known = [value for value in khz if value is not None]
     return pick(known) * 1000 if known else None
 
 
-def gpu_section(tree: Tree, library: Optional[Any] = None) -> Dict[str, Any]:
+def gpu_section(tree: Tree, make_gpu: MakeGpu = Gpu) -> Dict[str, Any]:
     """Return the ``gpu_`` keys, from devfreq or else from NVML."""
-    folder = gpu_devfreq(tree.root)
+    folder = gpu_devfreq(tree)
     if folder is not None:
         low, high = tree.try_int(folder + "/min_freq"), tree.try_int(folder + "/max_freq")
         values = {"governor": tree.try_read(folder + "/governor")[0], "min_hz": low, "max_hz": high,
@@ -99,14 +93,14 @@ def gpu_section(tree: Tree, library: Optional[Any] = None) -> Dict[str, Any]:
                   "locked": None if low is None or high is None else low == high}
         return _section("gpu", values, "the GPU's devfreq does not tell")
     nothing = dict.fromkeys(("governor", "min_hz", "max_hz", "current_hz", "locked"))
-    if tree.root != "/" and library is None:
+    if tree.root != "/" and make_gpu is Gpu:
         return _section("gpu", nothing, "there is no GPU devfreq")
     try:
-        with NvmlGpu(library) as gpu:
-            found = gpu.clocks_hz()
-    except NvmlGpuError as error:
+        with make_gpu() as gpu:
+            now_hz, highest_hz = gpu.clock_hz(), gpu.highest_clock_hz()
+    except NvmlError as error:
         return _section("gpu", nothing, "there is no GPU devfreq, and {}".format(error))
-    return _section("gpu", dict(nothing, max_hz=found["max"], current_hz=found["current"]), "NVML does not tell")
+    return _section("gpu", dict(nothing, max_hz=highest_hz, current_hz=now_hz), "NVML does not tell")
 
 
 def _emc(tree: Tree) -> Dict[str, Any]:

@@ -7,9 +7,10 @@ import time
 from typing import Any, Dict, List, NamedTuple, Optional
 
 from harness.clocks.changes import Change, ChangeError, Write, undo
-from harness.clocks.nvidia import NvmlGpuError
-from harness.clocks.programs import write_as_root
-from harness.meters.tree import Tree
+from harness.system.nvml import Gpu, MakeGpu, NvmlError
+from harness.system.processes import boot_id, start_ticks
+from harness.system.programs import write_as_root
+from harness.system.tree import Tree
 
 FORMAT = 1
 
@@ -34,8 +35,8 @@ def write_state(path: str, changes: List[Change], root: str = "/") -> None:
     """Write the state file and sync it, and its folder, to the disk."""
     folder = os.path.dirname(os.path.abspath(path))
     os.makedirs(folder, exist_ok=True)
-    state = {"format": FORMAT, "pid": os.getpid(), "start_ticks": start_ticks(os.getpid()),
-             "boot_id": boot_id(root), "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    state = {"format": FORMAT, "pid": os.getpid(), "start_ticks": start_ticks(os.getpid(), Tree()),
+             "boot_id": boot_id(Tree(root)), "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
              "changes": changes}
     with io.open(path + ".new", "w", encoding="ascii") as file:
         file.write(json.dumps(state, indent=1, sort_keys=True) + "\n")
@@ -57,19 +58,6 @@ def _sync_folder(folder: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def boot_id(root: str = "/") -> Optional[str]:
-    """Return the kernel's name of this boot, ``None`` if it does not tell."""
-    return Tree(root).try_read("/proc/sys/kernel/random/boot_id")[0]
-
-
-def start_ticks(pid: int) -> Optional[int]:
-    """Return when process ``pid`` started; with the pid it names a process for good. ``None``: it has ended."""
-    text = Tree("/").try_read("/proc/{}/stat".format(pid))[0]
-    # The name in brackets may hold blanks; the state is the first field after it, the start the 20th.
-    fields = (text or "").rpartition(")")[2].split()
-    return None if not fields or fields[0] == "Z" else int(fields[19])
 
 
 def pending(path: Optional[str] = None) -> Optional[Dict[str, Any]]:
@@ -94,12 +82,14 @@ def pending(path: Optional[str] = None) -> Optional[Dict[str, Any]]:
 def is_running(state: Dict[str, Any]) -> bool:
     """Whether the run that wrote ``state`` is still there (another process than this one)."""
     pid = state.get("pid")
-    return pid != os.getpid() and isinstance(pid, int) and start_ticks(pid) is not None \
-        and start_ticks(pid) == state.get("start_ticks")
+    if not isinstance(pid, int) or pid == os.getpid():
+        return False
+    started = start_ticks(pid, Tree())
+    return started is not None and started == state.get("start_ticks")
 
 
 def restore_from_state(path: Optional[str] = None, root: str = "/", force: bool = False, write: Write = write_as_root,
-                       library: Optional[Any] = None) -> RestoreResult:
+                       make_gpu: MakeGpu = Gpu) -> RestoreResult:
     """Put the clocks back as the state file says they were, and remove it. For ``clocks restore``.
 
     Refuses while the run that locked them is alive, unless ``force``. After a restart of the machine there
@@ -115,10 +105,10 @@ def restore_from_state(path: Optional[str] = None, root: str = "/", force: bool 
     if is_running(state) and not force:
         return RestoreResult(False, ["the run that locked the clocks is still going (process {}): wait for it, or "
                                      "end it first".format(state["pid"])])
-    if state.get("boot_id") is not None and state["boot_id"] != boot_id(root):
+    if state.get("boot_id") is not None and state["boot_id"] != boot_id(Tree(root)):
         remove_state(path)
         return RestoreResult(True, ["the machine was restarted since, which has put the clocks back"])
-    messages = undo_all(state["changes"], Tree(root), write, library)
+    messages = undo_all(state["changes"], Tree(root), write, make_gpu)
     if messages:
         return RestoreResult(False, messages)
     remove_state(path)
@@ -126,12 +116,12 @@ def restore_from_state(path: Optional[str] = None, root: str = "/", force: bool 
 
 
 def undo_all(changes: List[Change], tree: Tree, write: Write = write_as_root,
-             library: Optional[Any] = None) -> List[str]:
+             make_gpu: MakeGpu = Gpu) -> List[str]:
     """Undo every step, last first; one that fails does not keep the others. Returns what went wrong."""
     messages = []
     for change in reversed(changes):
         try:
-            undo(change, tree, write, library)
-        except (ChangeError, NvmlGpuError, KeyError) as error:
+            undo(change, tree, write, make_gpu)
+        except (ChangeError, NvmlError, KeyError) as error:
             messages.append(str(error))
     return messages

@@ -3,7 +3,7 @@
 import re
 from typing import Any, Dict, Optional
 
-from harness.environment.files import read_text
+from harness.system.tree import Tree
 
 #: L4T release to JetPack version (NVIDIA's JetPack archive). Releases not listed are shown by L4T alone.
 JETPACKS: Dict[str, Any] = {
@@ -23,16 +23,19 @@ def parse_l4t(text: str) -> Optional[str]:
 
 def board_section(root: str = "/") -> Dict[str, Any]:
     """Return model, SoC, L4T and JetPack; on a PC the vendor's product name if the kernel shows it."""
-    model = read_text(root, "proc/device-tree/model")
-    release = read_text(root, "etc/nv_tegra_release")
+    def read(name: str) -> Optional[str]:
+        return Tree(root).try_read(name)[0]
+
+    model = read("/proc/device-tree/model")
+    release = read("/etc/nv_tegra_release")
     l4t = parse_l4t(release) if release else None
-    compatible = read_text(root, "proc/device-tree/compatible") or ""
-    soc = next((name for name in compatible.replace(",", " ").split() if name.startswith("tegra")), None)
+    compatible = read("/proc/device-tree/compatible") or ""  # names with a NUL after each
+    soc = next((name for name in re.split("[,\\s\\0]+", compatible) if name.startswith("tegra")), None)
     section = {"model": model, "soc": soc, "l4t": l4t, "jetpack": JETPACKS.get(l4t or ""),
                "jetson": bool(l4t or soc)}
     if model is None:
-        vendor = read_text(root, "sys/class/dmi/id/sys_vendor")
-        product = read_text(root, "sys/class/dmi/id/product_name")
+        vendor = read("/sys/class/dmi/id/sys_vendor")
+        product = read("/sys/class/dmi/id/product_name")
         section["model"] = " ".join(filter(None, [vendor, product])) or None
     if section["model"] is None:
         section["model_reason"] = "the kernel shows neither a device tree nor DMI names"

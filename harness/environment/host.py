@@ -4,26 +4,30 @@ import os
 import platform
 import re
 import sys
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
-from harness.environment.files import read_text
+from harness.system.memory import read_meminfo, swap_used_bytes
+from harness.system.tree import Tree
 
 
 def os_section(root: str = "/") -> Dict[str, Any]:
     """Return kernel, distribution, address randomisation, uptime and load."""
-    release = read_text(root, "etc/os-release") or ""
+    def read(name: str) -> Optional[str]:
+        return Tree(root).try_read(name)[0]
+
+    release = read("/etc/os-release") or ""
     name = re.search(r'^PRETTY_NAME="?([^"\n]*)', release, re.MULTILINE)
-    uptime = read_text(root, "proc/uptime")
-    load = read_text(root, "proc/loadavg")
+    uptime = read("/proc/uptime")
+    load = read("/proc/loadavg")
     return {
         "kernel": platform.release(),
         "system": platform.system(),
         "machine": platform.machine(),
         "distribution": name.group(1) if name else None,
-        "aslr": read_text(root, "proc/sys/kernel/randomize_va_space"),
+        "aslr": read("/proc/sys/kernel/randomize_va_space"),
         "uptime_s": float(uptime.split()[0]) if uptime else None,
         "load_1min": float(load.split()[0]) if load else None,
-        "container": os.path.exists(os.path.join(root, ".dockerenv")),
+        "container": Tree(root).exists("/.dockerenv"),
     }
 
 
@@ -48,15 +52,18 @@ def vector_extensions(cpuinfo: str) -> List[str]:
 
 def cpu_section(root: str = "/") -> Dict[str, Any]:
     """Return the CPU's name, cores, vector extensions, caches, affinity and turbo setting."""
-    cpuinfo = read_text(root, "proc/cpuinfo") or ""
+    def read(name: str) -> Optional[str]:
+        return Tree(root).try_read(name)[0]
+
+    cpuinfo = read("/proc/cpuinfo") or ""
     caches: Dict[str, str] = {}
     for index in range(5):
-        base = "sys/devices/system/cpu/cpu0/cache/index{}/".format(index)
-        level, kind, size = (read_text(root, base + name) for name in ("level", "type", "size"))
+        base = "/sys/devices/system/cpu/cpu0/cache/index{}/".format(index)
+        level, kind, size = (read(base + name) for name in ("level", "type", "size"))
         if level and size and kind != "Instruction":
             caches["L" + level] = size
-    no_turbo = read_text(root, "sys/devices/system/cpu/intel_pstate/no_turbo")
-    boost = read_text(root, "sys/devices/system/cpu/cpufreq/boost")
+    no_turbo = read("/sys/devices/system/cpu/intel_pstate/no_turbo")
+    boost = read("/sys/devices/system/cpu/cpufreq/boost")
     return {
         "model": cpu_model(cpuinfo),
         "cores": os.cpu_count(),
@@ -71,14 +78,15 @@ def cpu_section(root: str = "/") -> Dict[str, Any]:
 
 def memory_section(root: str = "/") -> Dict[str, Any]:
     """Return total, available and swap memory in bytes."""
-    text = read_text(root, "proc/meminfo") or ""
-    fields = {key: int(value) * 1024 for key, value in re.findall(r"^(\w+):\s+(\d+) kB$", text, re.MULTILINE)}
-    swap_total = fields.get("SwapTotal")
+    try:
+        fields = read_meminfo(root)
+    except OSError:
+        fields = {}
     return {
         "total_bytes": fields.get("MemTotal"),
         "available_bytes": fields.get("MemAvailable"),
-        "swap_total_bytes": swap_total,
-        "swap_used_bytes": swap_total - fields.get("SwapFree", 0) if swap_total is not None else None,
+        "swap_total_bytes": fields.get("SwapTotal"),
+        "swap_used_bytes": swap_used_bytes(fields) if "SwapTotal" in fields else None,
         "nvmap_reported": "NvMapMemUsed" in fields,
     }
 

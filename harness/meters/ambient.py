@@ -2,9 +2,9 @@
 
 from typing import Mapping
 
-from harness.meters.base import Reading
-from harness.meters.procfs import CPU_FREQUENCIES, gpu_devfreq, temperatures_c, thermal_zones
-from harness.meters.tree import Tree
+from harness.meters.reading import Reading
+from harness.system.sensors import cpu_clock_files, gpu_devfreq, highest_hz, temperatures_c, thermal_zones
+from harness.system.tree import Tree
 
 PERIOD_S = 0.5  # they change slowly, and a thermal zone can take a millisecond to answer
 
@@ -16,11 +16,10 @@ class Ambient:
     """
 
     def __init__(self, root: str = "/") -> None:
-        self._root = root
         self._tree = Tree(root)
-        self._zones = thermal_zones(root)
-        self._cpus = self._tree.glob(CPU_FREQUENCIES)
-        self._gpu = gpu_devfreq(root)
+        self._zones = thermal_zones(self._tree)
+        self._cpus = cpu_clock_files(self._tree)
+        self._gpu = gpu_devfreq(self._tree)
         self._next_s = float("-inf")
 
     def add(self, reading: Reading) -> Reading:
@@ -31,14 +30,14 @@ class Ambient:
         if not reading.clock_hz:
             reading = reading._replace(clock_hz=self._clocks())
         if not reading.temperature_c:
-            reading = reading._replace(temperature_c=temperatures_c(self._root, self._zones))
+            reading = reading._replace(temperature_c=temperatures_c(self._tree, self._zones))
         return reading
 
     def _clocks(self) -> Mapping[str, float]:
         clocks = {}
-        khz = [value for value in map(self._tree.try_int, self._cpus) if value is not None]
-        if khz:
-            clocks["cpu"] = max(khz) * 1e3
+        highest = highest_hz(self._tree, self._cpus)
+        if highest is not None:
+            clocks["cpu"] = highest
         if self._gpu is not None:
             hertz = self._tree.try_int(self._gpu + "/cur_freq")
             if hertz is not None:

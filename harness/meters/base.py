@@ -1,18 +1,39 @@
-"""What every meter is: available or not (and why), started, stopped, and a list of stamped readings."""
+"""What every meter is in the process that reads it: available or not (and why), and a stream of readings.
+
+Who measures never calls these itself: :mod:`harness.meters.handle` runs a meter in a process of its own.
+"""
 
 import abc
+import enum
 import time
-from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, Iterator, Mapping, NamedTuple, Optional, Tuple
 
 from harness.meters.rails import InputRail, RailSensor, find_input, sensor_of
+from harness.meters.reading import Reading
 
 QUANTITIES = ("power", "ram", "temperature", "clock")
 
-_NOTHING: Dict[str, float] = {}
+
+class Sees(enum.Enum):
+    """What a power meter's watts are of. A part's watts never stand for another part's or for the whole."""
+
+    BOARD = "whole board"
+    CPU = "cpu package"
+    GPU = "gpu"
 
 
 class MeterError(Exception):
-    """A meter that could not be started, died, hung or went quiet; one sentence with the remedy."""
+    """A meter that could not be started, died, hung or went quiet: ``reason`` and ``remedy``, also as one text.
+
+    A text without a ``remedy`` of its own names it after the first colon.
+    """
+
+    def __init__(self, text: str, remedy: Optional[str] = None) -> None:
+        super().__init__("{}: {}".format(text, remedy) if remedy else text)
+        if remedy is None:
+            text, _, remedy = text.partition(": ")
+        self.reason = text
+        self.remedy = remedy or None
 
 
 class Availability(NamedTuple):
@@ -23,24 +44,8 @@ class Availability(NamedTuple):
     remedy: Optional[str] = None
 
 
-class Reading(NamedTuple):
-    """What a meter said at one instant of ``time.monotonic``. Empty or ``None``: it does not tell.
-
-    ``power_w`` by rail; ``energy_j`` by counter, counted up since the meter was started, wrap-arounds
-    taken out; ``temperature_c`` by zone; ``clock_hz`` by unit (``gpu``, ``cpu``).
-    The mappings are never changed after the reading is made.
-    """
-
-    time_s: float
-    power_w: Mapping[str, float] = _NOTHING
-    energy_j: Mapping[str, float] = _NOTHING
-    temperature_c: Mapping[str, float] = _NOTHING
-    clock_hz: Mapping[str, float] = _NOTHING
-    ram_used_bytes: Optional[int] = None
-
-
 class Meter(abc.ABC):
-    """A source of readings. One subclass, one file, one line in ``harness.meters.METERS``.
+    """A source of readings. One subclass, one file, one line in ``harness.meters.choice.METERS``.
 
     A subclass gives :meth:`probe` and :meth:`stream`. The stream runs in a process of its own, so a
     sensor that hangs, a library that changes global state or a busy interpreter lock cannot disturb
@@ -49,12 +54,13 @@ class Meter(abc.ABC):
 
     name = ""
     quantities: Tuple[str, ...] = ()
+    sees: Optional[Sees] = None
+    """Whose power it reads; ``None`` for a meter of other quantities."""
     period_s = 0.05
     """Default time between readings."""
 
     def __init__(self, root: str = "/") -> None:
         self.root = root
-        self._sampler: Any = None
 
     @abc.abstractmethod
     def probe(self) -> Dict[str, Availability]:
@@ -77,33 +83,6 @@ class Meter(abc.ABC):
     def sensor(self, rail: Optional[str]) -> RailSensor:
         """Return the step size and lag of the sensor behind ``rail`` where they are known."""
         return sensor_of(rail)
-
-    def start(self, period_s: Optional[float] = None) -> None:
-        """Start reading every ``period_s`` seconds. Raises :class:`MeterError` if no first reading comes."""
-        from harness.meters.sampler import Sampler
-
-        if self._sampler is not None:
-            raise MeterError("meter {} is running already: stop it first".format(self.name))
-        self._sampler = Sampler(self.name, self.root, self.period_s if period_s is None else period_s)
-        try:
-            self._sampler.start()
-        except MeterError:
-            self._sampler = None
-            raise
-
-    def poll(self) -> List[Reading]:
-        """Return the readings so far. Raises :class:`MeterError` if the meter has died or gone quiet."""
-        if self._sampler is None:
-            raise MeterError("meter {} was not started".format(self.name))
-        return self._sampler.poll()
-
-    def stop(self) -> List[Reading]:
-        """End the meter and return every reading. Raises :class:`MeterError` if it had died before."""
-        if self._sampler is None:
-            raise MeterError("meter {} was not started".format(self.name))
-        sampler, self._sampler = self._sampler, None
-        return sampler.stop()
-
 
 class PolledMeter(Meter):
     """A meter that is asked for each reading: ``open`` once, then ``read``."""
@@ -153,9 +132,8 @@ def pace(period_s: float, clock: Callable[[], float] = time.monotonic,
 
 
 def refusal(error: MeterError) -> Availability:
-    """Split an error text ``reason: remedy`` into an :class:`Availability`."""
-    reason, _, remedy = str(error).partition(": ")
-    return Availability(False, reason, remedy or None)
+    """Return that a meter is not available, and why."""
+    return Availability(False, error.reason, error.remedy)
 
 
 def judge(quantities: Tuple[str, ...], reading: Reading, name: str) -> Dict[str, Availability]:

@@ -1,6 +1,6 @@
 """What sampling costs: ``python -m harness.meters.cost [--meter NAME] [--period S] [--seconds S]``.
 
-Runs a meter as a run does, in its sampler process, and reads that process's own CPU time from /proc.
+Runs a meter as a run does, in a process of its own, and reads that process's own CPU time from /proc.
 Without a board a fake Nano's files are made in a temporary folder: opening and formatting are the same,
 only the two bus transfers of a real sensor are missing.
 """
@@ -12,9 +12,11 @@ import tempfile
 import time
 from typing import List, NamedTuple, Optional
 
-from harness.meters import make_meter
 from harness.meters.base import MeterError
-from harness.meters.sampler import Sampler
+from harness.meters.choice import make_meter
+from harness.meters.handle import MeterHandle
+from harness.system.processes import cpu_seconds
+from harness.system.tree import Tree
 
 FAKE_FILES = {
     "/sys/bus/i2c/drivers/ina3221x/6-0040/iio:device0/rail_name_{}": ("POM_5V_IN", "POM_5V_GPU", "POM_5V_CPU"),
@@ -26,7 +28,7 @@ FAKE_FILES = {
 
 
 class Cost(NamedTuple):
-    """CPU seconds the sampler process used per second, as a share of one core, and how often it read."""
+    """CPU seconds the meter's process used per second, as a share of one core, and how often it read."""
 
     share_of_core: float
     readings_per_s: float
@@ -39,38 +41,21 @@ def measure_cost(meter: str, root: str = "/", period_s: float = 0.1, seconds: fl
 
     Raises :class:`MeterError`.
     """
-    sampler = Sampler(meter, root, period_s)
+    handle = MeterHandle(make_meter(meter, root))
     begin_s = time.monotonic()
-    sampler.start()
+    handle.start(period_s)
     started_s = time.monotonic()
     try:
-        before_s, count = cpu_seconds(sampler.pid), len(sampler.poll())
+        before_s, count = cpu_seconds(handle.pid, Tree()), len(handle.poll())
         while time.monotonic() - started_s < seconds:
             time.sleep(min(0.5, seconds))
-            sampler.poll()
+            handle.poll()
         elapsed_s = time.monotonic() - started_s
-        used_s = cpu_seconds(sampler.pid) - before_s
-        readings = len(sampler.poll()) - count
+        used_s = cpu_seconds(handle.pid, Tree()) - before_s
+        readings = len(handle.poll()) - count
     finally:
-        sampler.stop()
+        handle.stop()
     return Cost(used_s / elapsed_s, readings / elapsed_s, used_s / max(readings, 1), started_s - begin_s)
-
-
-def cpu_seconds(pid: int) -> float:
-    """Return the CPU time process ``pid`` and its ended children have used. Raises ``OSError``.
-
-    The scheduler's own count in nanoseconds where the kernel has it; clock ticks (10 ms) else.
-    """
-    try:
-        total_ns = 0
-        for task in os.listdir("/proc/{}/task".format(pid)):
-            with open("/proc/{}/task/{}/schedstat".format(pid, task)) as file:
-                total_ns += int(file.read().split()[0])
-        return total_ns / 1e9
-    except OSError:
-        with open("/proc/{}/stat".format(pid)) as file:
-            fields = file.read().rpartition(")")[2].split()
-        return sum(map(int, fields[11:15])) / float(os.sysconf("SC_CLK_TCK"))
 
 
 def make_fake_nano(root: str) -> None:

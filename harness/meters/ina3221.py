@@ -9,9 +9,10 @@ import os
 import time
 from typing import Dict, List, NamedTuple, Optional
 
-from harness.meters.base import MeterError, PolledMeter, Reading
+from harness.meters.base import MeterError, PolledMeter, Sees
 from harness.meters.rails import RailSensor, sensor_of
-from harness.meters.tree import Tree, why
+from harness.meters.reading import Reading
+from harness.system.tree import Tree, why
 
 OLD_DRIVER = "/sys/bus/i2c/drivers/ina3221x/*/iio:device*"
 NEW_DRIVER = "/sys/bus/i2c/drivers/ina3221/*/hwmon/hwmon*"
@@ -40,6 +41,7 @@ class Ina3221Meter(PolledMeter):
 
     name = "ina3221"
     quantities = ("power",)
+    sees = Sees.BOARD
     period_s = 0.05  # a Nano's sensor averages over 54 ms: faster holds no more information
 
     def __init__(self, root: str = "/") -> None:

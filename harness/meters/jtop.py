@@ -5,13 +5,14 @@ start method of whoever imports them.
 """
 
 import json
-import os
 import subprocess
 import sys
 import time
 from typing import Any, Dict, Iterator, List, Optional
 
-from harness.meters.base import Availability, Meter, MeterError, Reading, judge, refusal
+from harness.meters.base import Availability, Meter, MeterError, Sees, judge, refusal
+from harness.meters.reading import Reading
+from harness.process import worker_environment
 
 PROBE_S = 15.0
 INSTALL = "install it with 'sudo pip3 install -U jetson-stats' and log in again"
@@ -22,6 +23,7 @@ class JtopMeter(Meter):
 
     name = "jtop"
     quantities = ("power", "ram", "temperature", "clock")
+    sees = Sees.BOARD
     period_s = 0.5  # its maintainer advises against faster
 
     def probe(self) -> Dict[str, Availability]:
@@ -29,12 +31,10 @@ class JtopMeter(Meter):
         if self.root != "/":
             return dict.fromkeys(self.quantities, Availability(
                 False, "jtop is a service of the real machine, not of a tree below another root", "use '/'"))
-        package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
         try:
             done = subprocess.run([sys.executable, "-m", "harness.meters.jtop"], stdin=subprocess.DEVNULL,
                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, universal_newlines=True,
-                                  timeout=PROBE_S, env=dict(os.environ, PYTHONPATH=package + os.pathsep
-                                                            + os.environ.get("PYTHONPATH", "")))
+                                  timeout=PROBE_S, env=worker_environment({}))
             answer = json.loads(done.stdout.strip().split("\n")[-1])
         except subprocess.TimeoutExpired:
             answer = {"error": "jtop did not answer within {:g} s: restart it with 'sudo systemctl restart "

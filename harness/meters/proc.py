@@ -4,8 +4,9 @@ import time
 from typing import Dict
 
 from harness.meters.ambient import Ambient
-from harness.meters.base import Availability, MeterError, PolledMeter, Reading
-from harness.meters.procfs import ram_used_bytes, read_meminfo
+from harness.meters.base import Availability, MeterError, PolledMeter
+from harness.meters.reading import Reading
+from harness.system.memory import ram_used_bytes, read_meminfo
 
 
 class ProcMeter(PolledMeter):

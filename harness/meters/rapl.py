@@ -4,9 +4,10 @@ import os
 import time
 from typing import Dict, List, Mapping, NamedTuple, Optional
 
-from harness.meters.base import MeterError, PolledMeter, Reading
+from harness.meters.base import MeterError, PolledMeter, Sees
 from harness.meters.rails import InputRail, RailSensor
-from harness.meters.tree import Tree, why
+from harness.meters.reading import Reading
+from harness.system.tree import Tree, why
 
 ZONES = "/sys/class/powercap/intel-rapl:*"
 REMEDY = "run 'sudo chmod a+r /sys/class/powercap/intel-rapl:*/energy_uj' (it lasts until the next boot)"
@@ -25,6 +26,7 @@ class RaplMeter(PolledMeter):
 
     name = "rapl"
     quantities = ("power",)
+    sees = Sees.CPU
     period_s = 0.05
 
     def __init__(self, root: str = "/") -> None:

@@ -7,10 +7,11 @@ import subprocess
 import time
 from typing import Callable, Dict, Iterator, List, Optional
 
-from harness.meters.base import Availability, Meter, MeterError, Reading, refusal
-from harness.meters.procs import die_with_parent, end_process
+from harness.meters.base import Availability, Meter, MeterError, Sees, refusal
+from harness.meters.reading import Reading
 from harness.meters.tegraline import CpuLoad, TegraLine, parse_line
-from harness.meters.tree import Tree
+from harness.system.children import die_with_parent, end_process
+from harness.system.tree import Tree
 
 __all__ = ["CpuLoad", "TegraLine", "TegrastatsMeter", "parse_line"]
 
@@ -29,6 +30,7 @@ class TegrastatsMeter(Meter):
 
     name = "tegrastats"
     quantities = ("power", "ram", "temperature", "clock")
+    sees = Sees.BOARD
     period_s = 0.1
 
     def __init__(self, root: str = "/") -> None:

@@ -10,7 +10,7 @@ import threading
 import time
 from typing import Any, Callable, Dict, List, Optional
 
-from harness.meters import procfs
+from harness.system import memory as procfs
 
 #: Seconds between two samples of the whole-system figures; process RSS has an exact peak of its own.
 PERIOD_S = 0.005

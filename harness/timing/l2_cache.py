@@ -3,7 +3,8 @@
 import ctypes
 from typing import Any, Callable, NamedTuple, Optional, Tuple
 
-DRIVER_LIBRARY = "libcuda.so.1"
+from harness.system.cuda_gpu import CudaDriverError, load_driver
+
 L2_CACHE_SIZE_ATTRIBUTE = 38  # CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE, CUDA driver API reference
 FALLBACK_L2_BYTES = 64 * 2 ** 20  # no smaller than the L2 of any board or desktop GPU this can meet unnamed
 FLUSH_FACTOR = 2  # twice the cache: replacement is not strictly least-recently-used
@@ -39,18 +40,7 @@ def l2_bytes_from_driver(device_index: int,
                          load: Callable[[str], Any] = ctypes.CDLL) -> Tuple[Optional[int], str]:
     """Ask the CUDA driver for the L2 size (bytes); the second value is the source, or why there is none."""
     try:
-        driver = load(DRIVER_LIBRARY)
-    except OSError as error:
-        return None, "{} cannot be loaded ({})".format(DRIVER_LIBRARY, error)
-    device = ctypes.c_int()
-    size = ctypes.c_int()
-    for name, arguments in (
-            ("cuInit", (0,)),
-            ("cuDeviceGet", (ctypes.byref(device), device_index)),
-            ("cuDeviceGetAttribute", (ctypes.byref(size), L2_CACHE_SIZE_ATTRIBUTE, device))):
-        status = getattr(driver, name)(*arguments)
-        if status != 0:
-            return None, "the CUDA driver answered {} with error {}".format(name, status)
-    if size.value <= 0:
-        return None, "the CUDA driver gives no L2 size for this device"
-    return size.value, "CUDA driver attribute"
+        size = load_driver(load).attribute(L2_CACHE_SIZE_ATTRIBUTE, device_index)
+    except CudaDriverError as error:
+        return None, str(error)
+    return (size, "CUDA driver attribute") if size > 0 else (None, "the CUDA driver gives no L2 size for this device")

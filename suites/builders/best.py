@@ -8,9 +8,9 @@ from torch import nn
 
 from harness.plan import Case, Subject
 from suites.builders import dense
-from suites.builders.counts import convolution_macs
 from suites.builders.subject import options, seeded, subject_of
 from suites.kernels.baselines import Convolution, best_convolution, convolutions
+from suites.layers.counts import convolution_macs
 
 #: Turns of trying beside the first: enough to tell forms apart that differ, little enough for a slow board.
 TURNS = 2

@@ -7,8 +7,8 @@ from torch import nn
 
 from harness.plan import Case, Subject
 from suites.builders import dense
-from suites.builders.counts import convolution_macs
 from suites.builders.subject import options, seeded, subject_of
+from suites.layers.counts import convolution_macs
 from suites.layers.squeeze_excite import SqueezeExcite
 
 

@@ -6,8 +6,8 @@ import torch
 
 from harness.plan import Case, Subject
 from suites.builders import dense
-from suites.builders.counts import convolution_macs
 from suites.builders.subject import options, seeded, subject_of
+from suites.layers.counts import convolution_macs
 from suites.layers.mf_layers import MultiplicationFreeDepthwise2d, MultiplicationFreeLinear
 
 

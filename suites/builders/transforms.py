@@ -6,9 +6,9 @@ import torch
 
 from harness.plan import Case, Subject
 from suites.builders import dense
-from suites.builders.counts import block_wht1d_macs, ht_macs, wht1d_macs, wht2d_macs
 from suites.builders.subject import options, seeded, subject_of
 from suites.layers.bwht1d import BlockWalshHadamard1d, block_starts, largest_block_size
+from suites.layers.counts import block_wht1d_macs, ht_macs, wht1d_macs, wht2d_macs
 from suites.layers.ht_perceptron import HTPerceptron
 from suites.layers.matrices import transform_size
 from suites.layers.planes import plane_form

@@ -69,8 +69,8 @@ def _axis_forms(layer: Any, x: torch.Tensor, sizes: Tuple[int, int]) -> Tuple[st
 
 
 def _rules() -> Dict[Type[nn.Module], Count]:
-    from suites.builders.counts import transform_macs, wht1d_macs, wht2d_macs
     from suites.layers.bwht1d import BlockWalshHadamard1d
+    from suites.layers.counts import transform_macs, wht1d_macs, wht2d_macs
     from suites.layers.debut import DebutConv2d, DebutLinear, chain_weights
     from suites.layers.ht_perceptron import HTPerceptron
     from suites.layers.lhc import FrozenLhcConv2d, LhcConv2d

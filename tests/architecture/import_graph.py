@@ -100,6 +100,17 @@ def _names_of(module: Module, package: str, names: Set[str]) -> bool:
     return any(name not in names for name in inside)
 
 
+def rooms(arrows: Dict[str, Set[str]]) -> Dict[str, Set[str]]:
+    """Return the arrows between rooms: folders of a package, and modules that lie in none."""
+    def room(name: str) -> str:
+        return ".".join(name.split(".")[:2])
+
+    found: Dict[str, Set[str]] = {room(name): set() for name in arrows}
+    for name, others in arrows.items():
+        found[room(name)].update(room(other) for other in others)
+    return {name: others - {name} for name, others in found.items()}
+
+
 def circles(arrows: Dict[str, Set[str]]) -> List[List[str]]:
     """Return the groups of modules that import one another in a circle (strongly connected parts; Tarjan)."""
     index: Dict[str, int] = {}

@@ -14,8 +14,9 @@ import fake_boards
 import fake_nvml
 
 from harness.clocks import Lock, locked_clocks, pending, restore_from_state
-from harness.clocks.state import boot_id, write_state
-from harness.meters.tree import Tree
+from harness.clocks.state import write_state
+from harness.system.processes import boot_id, start_ticks
+from harness.system.tree import Tree
 
 REPOSITORY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 
@@ -259,11 +260,9 @@ def test_a_locker_that_ended_but_was_not_yet_buried_counts_as_gone(board, state)
 
 
 def _set_writer(state, pid, ticks=None):
-    from harness.clocks.state import start_ticks
-
     with open(state) as file:
         data = json.load(file)
-    data.update(pid=pid, start_ticks=start_ticks(pid) if ticks is None else ticks)
+    data.update(pid=pid, start_ticks=start_ticks(pid, Tree()) if ticks is None else ticks)
     with open(state, "w") as file:
         json.dump(data, file)
 
@@ -275,7 +274,7 @@ def _pretend_writer_is_gone(state):
 def test_after_a_restart_of_the_machine_old_values_are_not_written(board, state):
     Lock("cpu", board, state, plain_write).lock()
     fake_boards.write(board, "/proc/sys/kernel/random/boot_id", "second-boot")
-    assert boot_id(board) == "second-boot"
+    assert boot_id(Tree(board)) == "second-boot"
     locked = fake_boards.snapshot(board)
     result = restore_from_state(state, board, write=plain_write)
     assert result.restored and "restarted" in result.messages[0]
@@ -370,7 +369,8 @@ def test_a_tool_that_fails_half_way_is_undone(jetson, state, monkeypatch):
 def test_a_desktop_gpu_is_locked_through_nvml_and_given_back(tmp_path, state):
     root = fake_boards.desktop(tmp_path / "root")
     library = fake_nvml.FakeNvml()
-    with locked_clocks(True, "cuda", root, state, lambda text: None, plain_write, library) as result:
+    make_gpu = fake_nvml.fake_gpu(library)
+    with locked_clocks(True, "cuda", root, state, lambda text: None, plain_write, make_gpu) as result:
         assert library.locked == (1410, 1410)
         assert "GPU clock locked at 1410 MHz" in result.messages
     assert library.locked is None
@@ -379,9 +379,9 @@ def test_a_desktop_gpu_is_locked_through_nvml_and_given_back(tmp_path, state):
 def test_a_killed_run_gives_the_gpu_back_through_the_state_file(tmp_path, state):
     root = fake_boards.desktop(tmp_path / "root")
     library = fake_nvml.FakeNvml()
-    Lock("cuda", root, state, plain_write, library).lock()
+    Lock("cuda", root, state, plain_write, fake_nvml.fake_gpu(library)).lock()
     assert library.locked is not None
-    assert restore_from_state(state, root, write=plain_write, library=library).restored
+    assert restore_from_state(state, root, write=plain_write, make_gpu=fake_nvml.fake_gpu(library)).restored
     assert library.locked is None
 
 
@@ -389,7 +389,8 @@ def test_nvml_without_the_rights_gives_the_command_and_touches_nothing(tmp_path,
     root = fake_boards.desktop(tmp_path / "root")
     library = fake_nvml.FakeNvml(may_lock=False)
     told = []
-    with locked_clocks(True, "cuda", root, state, tell=told.append, write=denied, library=library) as result:
+    with locked_clocks(True, "cuda", root, state, tell=told.append, write=denied,
+                       make_gpu=fake_nvml.fake_gpu(library)) as result:
         assert not result.locked
     assert "sudo nvidia-smi -lgc 1410,1410" in told[0]
     assert pending(state) is None and not any("still locked" in text for text in told)

@@ -89,6 +89,6 @@ def test_a_tool_that_fails_leaves_a_reason(tmp_path):
 
 
 def test_a_desktop_gpus_clock_comes_from_nvml_and_its_lock_stays_unknown(tmp_path):
-    clocks = read_clocks(fake_boards.desktop(tmp_path), fake_nvml.FakeNvml())
+    clocks = read_clocks(fake_boards.desktop(tmp_path), fake_nvml.fake_gpu(fake_nvml.FakeNvml()))
     assert clocks["gpu_current_hz"] == 1980e6 and clocks["gpu_max_hz"] == 2100e6
     assert clocks["gpu_locked"] is None and "NVML does not tell" in clocks["gpu_locked_reason"]

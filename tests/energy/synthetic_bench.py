@@ -3,8 +3,9 @@
 import numpy as np
 from scipy.signal import lfilter
 
-from harness.meters.base import MeterError, Reading
+from harness.meters.base import MeterError
 from harness.meters.rails import InputRail, RailSensor
+from harness.meters.reading import Reading
 
 GRID_S = 0.002
 TIMELINE_S = 150.0

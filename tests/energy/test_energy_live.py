@@ -11,11 +11,15 @@ import pytest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "meters"))
 import fake_boards
 
-from harness.meters import make_meter
+from harness.meters import MeterHandle, make_meter
 from harness.passes.energy import EnergySettings, run_energy_pass
 
 QUICK = EnergySettings(load_s=1.0, least_fresh=12, limit_s=6.0, idle_s=0.8, settle_s=0.2, warmup_s=0.2, cost_s=0.1,
                        batch_s=0.05, period_s=0.03)
+
+
+def nano_meter(root):
+    return MeterHandle(make_meter("ina3221", str(root)))
 
 
 class Board:
@@ -52,7 +56,7 @@ class Board:
 
 def test_a_board_that_draws_four_watts_more_is_measured_to_draw_four_watts_more(tmp_path):
     with Board(str(tmp_path)) as board:
-        payload = run_energy_pass(board.call, lambda: None, make_meter("ina3221", str(tmp_path)), settings=QUICK)
+        payload = run_energy_pass(board.call, lambda: None, nano_meter(tmp_path), settings=QUICK)
     assert payload["reason"] is None, payload["reason"]
     assert payload["meter"] == "ina3221" and payload["rail"] == "POM_5V_IN"
     assert payload["idle_before_w"] == pytest.approx(2.0, abs=0.1)
@@ -64,11 +68,11 @@ def test_a_board_that_draws_four_watts_more_is_measured_to_draw_four_watts_more(
 
 
 def test_a_sampler_killed_in_the_middle_voids_the_figure_and_the_pass_goes_on(tmp_path):
-    meter = make_meter("ina3221", str(tmp_path))
+    meter = nano_meter(tmp_path)
 
     def kill_in_the_load(phase, done_s, total_s):
         if phase == "load":
-            os.kill(meter._sampler.pid, 9)
+            os.kill(meter.pid, 9)
 
     with Board(str(tmp_path)) as board:
         payload = run_energy_pass(board.call, lambda: None, meter, settings=QUICK, report=kill_in_the_load)

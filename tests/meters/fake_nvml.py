@@ -1,5 +1,10 @@
 # ruff: noqa: N802
-"""A stand-in for pynvml with one GPU, and the ways a real one refuses."""
+"""A stand-in for pynvml with one GPU or several, and the ways a real one refuses."""
+
+import functools
+
+from harness.system.cuda_gpu import GpuId
+from harness.system.nvml import Gpu
 
 
 class NVMLError(Exception):
@@ -22,7 +27,8 @@ class FakeNvml:
     NVML_CLOCK_GRAPHICS = 0
     NVML_ERROR_GPU_IS_LOST = 15
 
-    def __init__(self, energy_mj=None, power_mw=None, instant_mw=None, starts=True, may_lock=True, lost=False):
+    def __init__(self, energy_mj=None, power_mw=None, instant_mw=None, starts=True, may_lock=True, lost=False,
+                 gpus=("GPU-1234",), buses=("00000000:01:00.0",), clocks_mhz=(1980,)):
         self.energy_mj = list(energy_mj or [])
         self.power_mw = power_mw
         self.instant_mw = instant_mw
@@ -31,7 +37,8 @@ class FakeNvml:
         self.lost = lost
         self.locked = None
         self.opened = 0
-        self.asked_for = None
+        self.gpus, self.buses, self.clocks_mhz = gpus, buses, clocks_mhz
+        self.asked = set()
 
     def nvmlInit(self):
         if not self.starts:
@@ -41,16 +48,24 @@ class FakeNvml:
     def nvmlShutdown(self):
         self.opened -= 1
 
-    def nvmlDeviceGetHandleByIndex(self, index):
-        self.asked_for = index
-        return "handle"
+    def _handle(self, names, name):
+        if name.decode("ascii") not in names:
+            raise NVMLError(6)
+        number = names.index(name.decode("ascii"))
+        self.asked.add(self.gpus[number])
+        return number
 
     def nvmlDeviceGetHandleByUUID(self, uuid):
-        self.asked_for = uuid
-        return "handle"
+        return self._handle(self.gpus, uuid)
+
+    def nvmlDeviceGetHandleByPciBusId(self, bus):
+        return self._handle(self.buses, bus)
 
     def nvmlDeviceGetUUID(self, handle):
-        return b"GPU-1234"
+        return self.gpus[handle].encode("ascii")
+
+    def nvmlDeviceGetName(self, handle):
+        return "Fake {}".format(handle).encode("ascii")
 
     def _answer(self, value):
         if self.lost:
@@ -75,7 +90,7 @@ class FakeNvml:
         return self._answer(41 if self.energy_mj or self.power_mw or self.instant_mw else None)
 
     def nvmlDeviceGetClockInfo(self, handle, kind):
-        return self._answer(1980)
+        return self._answer(self.clocks_mhz[handle])
 
     def nvmlDeviceGetMaxClockInfo(self, handle, kind):
         return self._answer(2100)
@@ -92,3 +107,9 @@ class FakeNvml:
         if not self.may_lock:
             raise NVMLError(4)
         self.locked = None
+
+
+def fake_gpu(library, uuid="GPU-1234"):
+    """Return what makes a Gpu on ``library``, where CUDA's first device is ``uuid``; ``None``: CUDA shows none."""
+    found = GpuId(uuid=uuid) if uuid else GpuId(reason="the CUDA driver answered cuDeviceGet with error 101")
+    return functools.partial(Gpu, library=library, which=lambda: found)

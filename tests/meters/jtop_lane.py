@@ -17,7 +17,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "..")]
 import fake_boards  # noqa: E402
 
-from harness.meters import make_meter  # noqa: E402
+from harness.meters import MeterHandle, make_meter  # noqa: E402
 from harness.meters.base import MeterError  # noqa: E402
 
 FAKE = "/fake_sys"
@@ -103,7 +103,7 @@ def end(child):
 
 def collect(period_s, count, seconds):
     """Return up to ``count`` readings of our meter."""
-    meter = make_meter("jtop")
+    meter = MeterHandle(make_meter("jtop"))
     meter.start(period_s)
     limit_s = time.monotonic() + seconds
     while len(meter.poll()) < count and time.monotonic() < limit_s:
@@ -140,7 +140,7 @@ def play():
         finally:
             end(slow)
         time.sleep(LINGER_S)
-        meter = make_meter("jtop")
+        meter = MeterHandle(make_meter("jtop"))
         meter.start(0.2)
         end(server)
         reason = wait_for_error(meter)

@@ -1,4 +1,4 @@
-"""INA3221 and RAPL on fake boards, the choice of a meter, and a whole fake board through the sampler."""
+"""INA3221 and RAPL on fake boards, the choice of a meter, and a whole fake board through its process."""
 
 import os
 import time
@@ -6,11 +6,12 @@ import time
 import fake_boards
 import pytest
 
-from harness.meters import METERS, choose, make_meter, order, survey
+from harness.meters import METERS, MeterHandle, choose, make_meter, survey
 from harness.meters.base import Meter, MeterError
 from harness.meters.ina3221 import Ina3221Meter
-from harness.meters.procs import end_reported_child
+from harness.meters.proc import ProcMeter
 from harness.meters.rapl import RaplMeter
+from harness.system.children import end_reported_child
 
 
 def read_once(meter):
@@ -168,15 +169,9 @@ def test_the_best_meter_of_each_board_is_chosen_for_power(tmp_path, board, devic
     assert (choice.meter.name if choice.meter else None) == expected
     assert [entry["name"] for entry in choice.entries if entry["chosen"]] == ([expected] if expected else [])
     for entry in choice.entries:
-        assert set(entry) == {"name", "quantity", "available", "chosen", "reason", "remedy"}
+        assert set(entry) == {"name", "quantity", "sees", "available", "chosen", "reason", "remedy"}
         assert entry["available"] or (entry["reason"] and entry["remedy"]), entry
     assert (choice.reason is None) == (expected is not None)
-
-
-def test_on_a_pc_the_device_decides_between_processor_and_gpu():
-    assert order("power", "cpu").index("rapl") < order("power", "cpu").index("nvml")
-    assert order("power", "cuda").index("nvml") < order("power", "cuda").index("rapl")
-    assert order("power", "cpu")[0] == order("power", "cuda")[0] == "ina3221"
 
 
 def test_a_named_meter_that_does_not_work_is_not_silently_replaced(tmp_path):
@@ -210,8 +205,8 @@ def test_every_meter_is_registered_under_its_own_name_and_explains_itself():
 def test_the_survey_asks_each_meter_once_and_covers_every_quantity(tmp_path, monkeypatch):
     root = fake_boards.nano(tmp_path)
     asked = []
-    honest = RaplMeter.probe
-    monkeypatch.setattr(RaplMeter, "probe", lambda self: asked.append(1) or honest(self))
+    honest = ProcMeter.probe
+    monkeypatch.setattr(ProcMeter, "probe", lambda self: asked.append(1) or honest(self))
     entries = survey(root=root, device="cuda")
     assert {entry["quantity"] for entry in entries} == {"power", "ram", "temperature", "clock"}
     assert {entry["quantity"]: entry["name"] for entry in entries if entry["chosen"]} == {
@@ -220,7 +215,7 @@ def test_the_survey_asks_each_meter_once_and_covers_every_quantity(tmp_path, mon
 
 
 def test_a_whole_fake_board_is_sampled_with_clock_and_temperature_beside_the_power(tmp_path):
-    meter = make_meter("ina3221", fake_boards.nano(tmp_path))
+    meter = MeterHandle(make_meter("ina3221", fake_boards.nano(tmp_path)))
     meter.start(0.02)
     time.sleep(0.2)
     readings = meter.stop()

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from harness.meters import make_meter
+from harness.meters import MeterHandle, make_meter
 from harness.meters.base import MeterError
 from harness.meters.jtop import JtopMeter, to_reading
 
@@ -27,7 +27,7 @@ def stub(monkeypatch):
 
 
 def sample(period_s=0.02, count=3, seconds=5.0):
-    meter = make_meter("jtop")
+    meter = MeterHandle(make_meter("jtop"))
     meter.start(period_s)
     end = time.monotonic() + seconds
     try:

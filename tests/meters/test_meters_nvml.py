@@ -1,14 +1,14 @@
 """NVML against a stand-in library: what counts is a reading, not a start."""
 
 import pytest
-from fake_nvml import FakeNvml
+from fake_nvml import FakeNvml, fake_gpu
 
 from harness.meters.base import MeterError
-from harness.meters.nvml import NvmlMeter, gpu_handle
+from harness.meters.nvml import NvmlMeter
 
 
 def read(library, times=1):
-    meter = NvmlMeter(library=library)
+    meter = NvmlMeter(gpu=fake_gpu(library)())
     meter.open()
     try:
         return [meter.read() for _ in range(times)]
@@ -32,7 +32,7 @@ def test_an_older_driver_gives_its_one_power_figure():
 
 
 def test_a_library_that_starts_but_supports_nothing_is_not_available():
-    found = NvmlMeter(library=FakeNvml()).probe()
+    found = NvmlMeter(gpu=fake_gpu(FakeNvml())()).probe()
     assert not found["power"].available
     assert "neither energy nor power" in found["power"].reason and "ina3221" in found["power"].remedy
 
@@ -42,7 +42,7 @@ def test_a_counter_that_stands_at_zero_is_not_a_reading():
 
 
 def test_a_library_that_does_not_start_says_so():
-    found = NvmlMeter(library=FakeNvml(starts=False)).availability()
+    found = NvmlMeter(gpu=fake_gpu(FakeNvml(starts=False))()).availability()
     assert not found.available and "does not start" in found.reason and "driver" in found.remedy
 
 
@@ -53,17 +53,8 @@ def test_a_lost_gpu_is_an_error_in_the_middle():
 
 def test_the_library_is_let_go_whatever_happens():
     library = FakeNvml()
-    NvmlMeter(library=library).probe()
+    NvmlMeter(gpu=fake_gpu(library)()).probe()
     assert library.opened == 0
-
-
-@pytest.mark.parametrize("visible, asked_for", [
-    ({}, 0), ({"CUDA_VISIBLE_DEVICES": ""}, 0), ({"CUDA_VISIBLE_DEVICES": "2,0"}, 2),
-    ({"CUDA_VISIBLE_DEVICES": "GPU-abc,GPU-def"}, "GPU-abc")])
-def test_the_gpu_measured_is_the_one_cuda_shows_first(visible, asked_for):
-    library = FakeNvml()
-    gpu_handle(library, visible)
-    assert library.asked_for == asked_for
 
 
 def test_another_root_is_refused_not_answered_from_the_real_machine(tmp_path):

@@ -7,7 +7,7 @@ from scipy.linalg import hadamard
 
 from harness.plan import Case
 from suites.builders import convolutions, dense, multiplication_free, transforms
-from suites.builders.counts import transform_macs, wht1d_macs, wht2d_macs
+from suites.layers.counts import transform_macs, wht1d_macs, wht2d_macs
 
 BUILDERS = {
     "conv1x1": (convolutions.convolution, ()),

@@ -1,7 +1,7 @@
-"""The one place where meters touch files: a file tree with a movable root.
+"""The one reader and writer of small kernel files: a file tree with a movable root.
 
-Every meter and clock function takes ``root``; ``/`` is the real machine, a temporary folder is a fake
-board. Names are always written as on the real machine (``/proc/meminfo``).
+Root ``/`` is the real machine, a temporary folder is a fake board. Names are always written as on the real
+machine (``/proc/meminfo``).
 """
 
 import errno

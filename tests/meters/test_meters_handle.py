@@ -1,4 +1,4 @@
-"""The sampler process and tegrastats against a program that behaves like the real one, and worse."""
+"""The handle, the child process and tegrastats against a program that behaves like the real one, and worse."""
 
 import os
 import signal
@@ -9,9 +9,8 @@ import time
 
 import pytest
 
-from harness.meters import choose, make_meter, tegrastats
+from harness.meters import MeterHandle, choose, make_meter, tegrastats
 from harness.meters.base import MeterError, pace
-from harness.meters.sampler import Sampler
 from harness.meters.tegrastats import TegrastatsMeter
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -77,7 +76,7 @@ def poll_until_error(meter, seconds=5.0):
 
 def test_real_lines_come_through_stamped_in_order_and_the_child_is_reaped(fake):
     pid_file = fake("")
-    meter = make_meter("tegrastats")
+    meter = MeterHandle(make_meter("tegrastats"))
     before_s = time.monotonic()
     meter.start(0.03)
     assert wait_until(lambda: len(meter.poll()) >= 8)
@@ -95,7 +94,7 @@ def test_real_lines_come_through_stamped_in_order_and_the_child_is_reaped(fake):
 
 def test_one_that_ignores_being_told_to_end_is_killed(fake, monkeypatch):
     pid_file = fake("stubborn")
-    monkeypatch.setattr("harness.meters.procs.end_process.__defaults__", (0.2,))
+    monkeypatch.setattr("harness.system.children.end_process.__defaults__", (0.2,))
     stream = TegrastatsMeter().stream(0.03)
     next(stream)
     pid = int(pid_file.read_text())
@@ -106,36 +105,36 @@ def test_one_that_ignores_being_told_to_end_is_killed(fake, monkeypatch):
 
 def test_one_that_dies_voids_with_a_reason(fake):
     fake("dies")
-    sampler = Sampler("tegrastats", "/", 0.03)
-    sampler.start()
-    error = poll_until_error(sampler)
+    meter = MeterHandle(make_meter("tegrastats"))
+    meter.start(0.03)
+    error = poll_until_error(meter)
     assert "tegrastats ended (status 7) while measuring" in error
     with pytest.raises(MeterError):
-        sampler.stop()
+        meter.stop()
 
 
 def test_one_that_hangs_voids_with_a_reason(fake):
     pid_file = fake("hangs")
-    sampler = Sampler("tegrastats", "/", 0.03, quiet_s=0.4)
-    sampler.start()
-    assert "has given no reading for" in poll_until_error(sampler)
+    meter = MeterHandle(make_meter("tegrastats"), quiet_s=0.4)
+    meter.start(0.03)
+    assert "has given no reading for" in poll_until_error(meter)
     with pytest.raises(MeterError):
-        sampler.stop()
+        meter.stop()
     assert not is_alive(int(pid_file.read_text()))
 
 
 def test_one_that_floods_is_read_at_the_period_asked_for(fake):
     fake("floods")
-    sampler = Sampler("tegrastats", "/", 0.05)
-    sampler.start()
+    meter = MeterHandle(make_meter("tegrastats"))
+    meter.start(0.05)
     time.sleep(0.6)
-    readings = sampler.stop()
+    readings = meter.stop()
     assert 5 <= len(readings) <= 40
 
 
 def test_cut_lines_cost_readings_but_invent_none(fake):
     fake("cuts")
-    meter = make_meter("tegrastats")
+    meter = MeterHandle(make_meter("tegrastats"))
     meter.start(0.02)
     wait_until(lambda: len(meter.poll()) >= 6)
     for reading in meter.stop():
@@ -170,34 +169,34 @@ def test_sudo_without_a_password_is_tried_first(fake, monkeypatch):
     assert TegrastatsMeter().availability().available
 
 
-def test_a_killed_sampler_process_is_noticed_and_its_tegrastats_ended(fake):
+def test_a_killed_child_process_is_noticed_and_its_tegrastats_ended(fake):
     pid_file = fake("")
-    sampler = Sampler("tegrastats", "/", 0.03)
-    sampler.start()
-    os.kill(sampler.pid, signal.SIGKILL)
-    assert "died while measuring (status -9)" in poll_until_error(sampler)
+    meter = MeterHandle(make_meter("tegrastats"))
+    meter.start(0.03)
+    os.kill(meter.pid, signal.SIGKILL)
+    assert "died while measuring (status -9)" in poll_until_error(meter)
     with pytest.raises(MeterError):
-        sampler.stop()
+        meter.stop()
     assert wait_until(lambda: not is_alive(int(pid_file.read_text())))
 
 
-def test_a_killed_parent_leaves_neither_sampler_nor_tegrastats_behind(fake):
+def test_a_killed_parent_leaves_neither_child_nor_tegrastats_behind(fake):
     pid_file = fake("")
-    code = ("import os, signal; from harness.meters import make_meter; meter = make_meter('tegrastats'); "
-            "meter.start(0.03); print(meter._sampler.pid, flush=True); "
+    code = ("import os, signal; from harness.meters import MeterHandle, make_meter; "
+            "meter = MeterHandle(make_meter('tegrastats')); meter.start(0.03); print(meter.pid, flush=True); "
             "os.kill(os.getpid(), signal.SIGKILL)")
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE,
                               cwd=os.path.join(HERE, "..", ".."))
-    sampler_pid = int(parent.stdout.readline())
+    child_pid = int(parent.stdout.readline())
     parent.wait()
     parent.stdout.close()
-    assert wait_until(lambda: not is_alive(sampler_pid))
+    assert wait_until(lambda: not is_alive(child_pid))
     assert wait_until(lambda: not is_alive(int(pid_file.read_text())))
 
 
 def test_a_parent_that_is_busy_for_long_loses_no_reading(fake):
     fake("")
-    meter = make_meter("proc")
+    meter = MeterHandle(make_meter("proc"))
     meter.start(0.005)
     time.sleep(0.5)
     readings = meter.stop()
@@ -207,23 +206,23 @@ def test_a_parent_that_is_busy_for_long_loses_no_reading(fake):
 
 def test_a_meter_that_is_not_there_fails_at_the_start_with_its_own_reason(tmp_path):
     with pytest.raises(MeterError, match="no INA3221"):
-        Sampler("ina3221", str(tmp_path)).start()
+        MeterHandle(make_meter("ina3221", str(tmp_path))).start()
 
 
 def test_a_meter_cannot_be_read_before_it_was_started():
     with pytest.raises(MeterError, match="not started"):
-        make_meter("proc").poll()
+        MeterHandle(make_meter("proc")).poll()
 
 
-def test_the_sampler_process_stays_small():
-    code = "import sys, harness.meters.sampler, harness.meters.ina3221, harness.meters.tegrastats; " \
+def test_the_childs_process_stays_small():
+    code = "import sys, harness.meters.child, harness.meters.ina3221, harness.meters.tegrastats; " \
            "print(sorted({'numpy', 'torch', 'pandas', 'multiprocessing'} & set(sys.modules)))"
     printed = subprocess.check_output([sys.executable, "-c", code], cwd=os.path.join(HERE, "..", ".."))
     assert printed.decode().strip() == "[]"
 
 
 def test_a_meter_is_not_started_twice_but_again_after_its_end():
-    meter = make_meter("proc")
+    meter = MeterHandle(make_meter("proc"))
     for _ in range(2):
         meter.start(0.05)
         with pytest.raises(MeterError, match="running already"):

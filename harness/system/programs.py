@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from typing import List, NamedTuple, Optional
 
-from harness.meters.tree import Tree
+from harness.system.tree import Tree
 
 TIMEOUT_S = 20.0
 

@@ -1,18 +1,12 @@
-"""Memory, load, frequencies and temperatures from /proc and /sys, read directly.
+"""Memory of the system and of a process, from /proc.
 
-Every function takes ``root`` (see :mod:`harness.meters.tree`). Nothing here needs rights beyond a
-normal user's, except the NvMap table of older Jetson kernels.
+Nothing here needs rights beyond a normal user's, except the NvMap table of older Jetson kernels.
 """
 
 import re
 from typing import Dict, NamedTuple, Optional, Tuple, Union
 
-from harness.meters.tree import Tree, why
-
-GPU_NODE_NAMES = ("gpu", "gp10b", "gv11b", "ga10b", "gb10b")
-"""Names of the GPU in a Jetson's device tree (Nano, TX2, Xavier, Orin, Thor)."""
-
-CPU_FREQUENCIES = "/sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq"
+from harness.system.tree import Tree, why
 
 Pid = Union[int, str]
 
@@ -140,102 +134,3 @@ class PeakRssWindow:
         except OSError as error:
             return None, why("/proc/{}/status".format(self.pid), error)
         return peak, None if peak is not None else "this kernel does not report VmHWM"
-
-
-class CpuTimes(NamedTuple):
-    """Clock ticks one CPU has spent since boot."""
-
-    busy: int
-    total: int
-
-
-def read_cpu_times(root: str = "/") -> Dict[str, CpuTimes]:
-    """Return the ticks of ``cpu`` (all together) and of ``cpu0``, ``cpu1`` ... that are switched on.
-
-    Raises ``OSError``.
-    """
-    times = {}
-    for name, numbers in re.findall(r"^(cpu[0-9]*) +([0-9 ]+)$", Tree(root).read("/proc/stat"), re.MULTILINE):
-        ticks = [int(number) for number in numbers.split()[:8]]  # guest time is inside user time already
-        idle = sum(ticks[3:5])
-        times[name] = CpuTimes(sum(ticks) - idle, sum(ticks))
-    return times
-
-
-def cpu_load(before: Dict[str, CpuTimes], after: Dict[str, CpuTimes]) -> Dict[str, Optional[float]]:
-    """Return the busy share (0 to 1) of each CPU between two readings, ``None`` if no tick has passed."""
-    load: Dict[str, Optional[float]] = {}
-    for name in sorted(set(before) & set(after)):
-        total = after[name].total - before[name].total
-        busy = after[name].busy - before[name].busy
-        load[name] = min(1.0, max(0.0, busy / total)) if total > 0 else None
-    return load
-
-
-def cpu_frequencies_hz(root: str = "/") -> Dict[str, int]:
-    """Return the present frequency of each CPU that tells one, by name (``cpu0``)."""
-    tree = Tree(root)
-    frequencies = {}
-    for name in tree.glob(CPU_FREQUENCIES):
-        khz = tree.try_int(name)
-        if khz is not None:
-            frequencies[name.split("/")[5]] = khz * 1000
-    return frequencies
-
-
-def thermal_zones(root: str = "/") -> Dict[str, str]:
-    """Return the file that holds each thermal zone's temperature, by zone type.
-
-    Left out: PMIC-Die, a dummy constant on every Jetson. Zones of one type are numbered from the second
-    on (``acpitz``, ``acpitz 2``).
-    """
-    tree = Tree(root)
-    zones: Dict[str, str] = {}
-    for zone in tree.glob("/sys/class/thermal/thermal_zone[0-9]*"):
-        kind = tree.try_read(zone + "/type")[0]
-        if not kind or kind.startswith("PMIC"):
-            continue
-        name, number = kind, 1
-        while name in zones:
-            number += 1
-            name = "{} {}".format(kind, number)
-        zones[name] = zone + "/temp"
-    return zones
-
-
-def temperatures_c(root: str = "/", zones: Optional[Dict[str, str]] = None) -> Dict[str, float]:
-    """Return each zone's temperature in degrees Celsius, of ``zones`` if they are known already.
-
-    Left out: zones that are switched off (the read fails or says -256).
-    """
-    tree = Tree(root)
-    values = {name: tree.try_int(file) for name, file in (thermal_zones(root) if zones is None else zones).items()}
-    return {name: value / 1000.0 for name, value in values.items() if value not in (None, -256, -256000)}
-
-
-def gpu_devfreq(root: str = "/") -> Optional[str]:
-    """Return the devfreq folder of a Jetson's GPU, ``None`` if there is none."""
-    tree = Tree(root)
-    for folder in tree.glob("/sys/class/devfreq/*"):
-        node = tree.try_read(folder + "/device/of_node/name")[0]
-        if node in GPU_NODE_NAMES:
-            return folder
-    folders = (tree.glob("/sys/devices/*.gpu/devfreq/*.gpu")
-               + tree.glob("/sys/class/devfreq/*.g[pvab]*") + tree.glob("/sys/class/devfreq/*gpu*"))
-    return folders[0] if folders else None
-
-
-def gpu_clock_hz(root: str = "/") -> Optional[int]:
-    """Return the present clock of a Jetson's GPU, ``None`` where there is no such devfreq."""
-    folder = gpu_devfreq(root)
-    return None if folder is None else Tree(root).try_int(folder + "/cur_freq")
-
-
-def gpu_load(root: str = "/") -> Optional[float]:
-    """Return the busy share (0 to 1) of a Jetson's GPU over the driver's last window, ``None`` if unknown."""
-    tree = Tree(root)
-    patterns = ("/sys/devices/gpu.0/load", "/sys/devices/*.gpu/load", "/sys/devices/platform/gpu.0/load",
-                "/sys/devices/platform/*/*.gpu/load", "/sys/class/devfreq/*gpu*/device/load")
-    names = [name for pattern in patterns for name in tree.glob(pattern)]
-    per_mille = [value for value in map(tree.try_int, names) if value is not None]
-    return per_mille[0] / 1000.0 if per_mille else None

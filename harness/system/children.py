@@ -6,6 +6,9 @@ import signal
 import subprocess
 from typing import List, Optional
 
+from harness.system.processes import command_line
+from harness.system.tree import Tree
+
 ASK_S = 2.0
 
 
@@ -45,12 +48,7 @@ def run_quietly(command: List[str], timeout_s: float = 5.0) -> Optional[int]:
 
 def end_reported_child(pid: int) -> None:
     """End a grandchild whose own parent was killed before it could do so; others of that pid are spared."""
-    try:
-        with open("/proc/{}/cmdline".format(pid), "rb") as file:
-            command = file.read()
-    except OSError:
-        return
-    if b"tegrastats" in command:
+    if any("tegrastats" in word for word in command_line(pid, Tree())):
         _send(pid, signal.SIGTERM)
 
 
