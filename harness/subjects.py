@@ -68,4 +68,13 @@ def cases_of(job: Dict[str, Any]) -> Tuple[Comparison, List[Case]]:
     comparison = comparison_from_dict(job["comparison"])
     wanted, pinned = set(job["cases"]), job.get("pinned", {})
     cases = [(case, comparison.case_id(case)) for case in comparison.cases]
-    return comparison, [with_options(case, pinned.get(name, {})) for case, name in cases if name in wanted]
+    return comparison, [pinned_case(case, pinned.get(name, {})) for case, name in cases if name in wanted]
+
+
+def pinned_case(case: Case, pinned: Dict[str, Any]) -> Case:
+    """Return ``case`` as an earlier build of it found best; the ``memory_format`` among it is that of its input.
+
+    The input is then made in that layout before anything is measured, and no layer holds a copy of its own.
+    """
+    laid_out = case._replace(memory_format=pinned.get("memory_format", case.memory_format))
+    return with_options(laid_out, {name: value for name, value in pinned.items() if name != "memory_format"})

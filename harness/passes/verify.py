@@ -61,7 +61,7 @@ def check(case: Case, subject: Subject, output: Any, x: Any) -> Dict[str, Any]:
         return {"reason": subject.reference_reason or "its builder gives no reference"}
     picked = sorted({0, case.shape[0] - 1})
     wanted = as_tensors(subject.reference(x.detach()[picked].cpu().double()))
-    given = [part.detach()[picked].cpu().double() for part in as_tensors(output)]
+    given = [_numbers(part.detach())[picked].cpu().double() for part in as_tensors(output)]
     allowed = subject.tolerance if subject.tolerance is not None else TOLERANCES[case.dtype]
     shapes = ([tuple(part.shape) for part in given], [tuple(part.shape) for part in wanted])
     if shapes[0] != shapes[1]:
@@ -74,6 +74,10 @@ def check(case: Case, subject: Subject, output: Any, x: Any) -> Dict[str, Any]:
                 "reason": "largest error {} of the reference's root mean square, allowed {:.1e}; not timed".format(
                     "{:.1e}".format(error) if finite else "not finite", allowed)}
     return {"ok": True, "allowed": allowed, "error": error}
+
+
+def _numbers(part: Any) -> Any:
+    return part.dequantize() if part.is_quantized else part
 
 
 def relative_error(have: Any, want: Any) -> float:

@@ -71,18 +71,6 @@ def test_every_way_to_convolve_gives_the_same_convolution(groups, size):
         assert way.backend
 
 
-def test_the_best_way_is_the_one_that_took_least_after_the_first_turn():
-    clock = Clock()
-
-    def way(name, costs):
-        spend = clock.entrant(name, costs).call
-        return baselines.Convolution(name, lambda t: spend(), torch.contiguous_format, "set")
-
-    ways = [way("steady", 2.0), way("slow to start", [50.0, 1.0, 1.0, 1.0, 1.0, 1.0])]
-    best, times = baselines.best_convolution(noise(1, 2, 2, 2), ways, clock)
-    assert best.name == "slow to start" and times == {"steady": 2.0, "slow to start": 1.0}
-
-
 @pytest.mark.parametrize("shape,spec", [((2, 64, 5, 5), Spec()), ((2, 96, 4, 3), Spec()),
                                         ((2, 96, 4, 4), Spec(block=32)),
                                         ((2, 40, 4, 4), Spec(block=32)), ((2, 3, 7, 9), Spec((2, 3)))], ids=str)

@@ -62,7 +62,7 @@ def forward_entrants(shape: Shape, with_compiled: bool) -> Tuple[List[Entrant], 
     for name, size, groups in (("conv 1x1", 1, 1), ("conv 3x3", 3, 1), ("depthwise 3x3", 3, channels)):
         weight = torch.randn(channels, channels // groups, size, size) * (channels * size * size // groups) ** -0.5
         ways = baselines.convolutions(x, weight, None, size // 2, groups)
-        best, times = baselines.best_convolution(x, ways, rounds=3)
+        best, times = baselines.best_convolution(x, ways)
         field.append(_convolution("best " + name, best, x))
         if best.name != ways[0].name:
             field.append(_convolution("default " + name, ways[0], x))

@@ -1,0 +1,73 @@
+"""The fastest of several ways to do the same: stretches of a millisecond, taken in turns after a warm-up."""
+
+import time
+from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
+
+import torch
+
+from harness.timing.calibrate import calibrate
+from harness.timing.cpu_timer import CpuSampler
+from harness.timing.cuda_timer import HotSampler
+from harness.timing.gpu_sleep import GpuSleep
+from harness.timing.sampler import Sampler
+
+
+class Search(NamedTuple):
+    """Bounds of a search.
+
+    Every way warms up for ``warm_s`` in all, a sample lasts ``sample_s`` at least, and ways that are ``hopeless``
+    times slower than the fastest then are dropped. Mirrored rounds follow, ``rounds`` of them or as many as start
+    within ``budget_s``, one at least.
+    """
+
+    warm_s: float = 0.05
+    sample_s: float = 1e-3
+    hopeless: float = 2.0
+    rounds: int = 5
+    budget_s: float = 5.0
+
+
+def hot_sampler(device: str) -> Sampler:
+    """Return a sampler of stretches on ``device``: event pairs with launches hidden, or the monotonic clock."""
+    if device != "cuda":
+        return CpuSampler(time.perf_counter)
+    return HotSampler(torch, time.perf_counter, GpuSleep(torch, time.perf_counter))
+
+
+def fastest(calls: Sequence[Callable[[], Any]], sampler: Sampler,
+            search: Search = Search()) -> Tuple[int, List[float]]:  # noqa: B008 - an immutable default
+    """Return the index of the fastest of ``calls`` and each one's median seconds a call (or its warm-up's).
+
+    Everything is timed with the sampler, also the time that bounds the search: a call of ten seconds on a small
+    board is made four times at most, and twice if it is hopeless.
+    """
+    counts, found = [], []  # type: Tuple[List[int], List[float]]
+    for call in calls:
+        sampler.sample(call, 1)  # set-up: primitives, algorithms tried out
+        count, stretches = calibrate(sampler, call, search.sample_s)
+        spent, last = sum(seconds for _, seconds in stretches), stretches[-1]
+        estimate = last[1] / last[0]
+        while spent < search.warm_s:
+            seconds = sampler.sample(call, count).seconds
+            spent, estimate = spent + max(seconds, 1e-6), seconds / count
+        counts.append(count)
+        found.append(estimate)
+    bound = search.hopeless * min(found)
+    present = [index for index, estimate in enumerate(found) if estimate <= bound]
+    samples: Dict[int, List[float]] = {index: [] for index in present}
+    spent, done = 0.0, 0
+    while len(present) > 1 and done < search.rounds and (not done or spent < search.budget_s):
+        for index in present + present[::-1]:
+            seconds = sampler.sample(calls[index], counts[index]).seconds
+            samples[index].append(seconds / counts[index])
+            spent += seconds
+        done += 1
+    for index, taken in samples.items():
+        found[index] = _median(taken) if taken else found[index]
+    return min(present, key=lambda index: found[index]), found
+
+
+def _median(values: Sequence[float]) -> float:
+    ranked = sorted(values)
+    half = len(ranked) // 2
+    return ranked[half] if len(ranked) % 2 else 0.5 * (ranked[half - 1] + ranked[half])
