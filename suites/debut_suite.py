@@ -7,6 +7,8 @@ from typing import Any, List, NamedTuple, Optional, Tuple
 
 from harness.plan import Case, Comparison, Suite, Target
 
+BEST = "suites.builders.best:convolution"
+BEST_LINEAR = "suites.builders.best:linear"
 DENSE = "suites.builders.debut:dense_layer"
 DEBUT = "suites.builders.debut:debut_layer"
 
@@ -46,7 +48,7 @@ QUICK = ("lenet-fc1", "vgg16-conv8", "vgg16-conv13", "resnet50-3x3", "pointnet-1
 
 
 def comparison(layer: Layer, target: Target) -> Comparison:
-    """Return the dense layer, each chain in its fast form, and the first also as grouped convolutions."""
+    """Return the best dense layer, each chain in its fast form, the first also grouped, and torch's dense layer."""
     size = {"out_features": layer.out_features, "kernel": layer.kernel}
 
     def case(name: str, form: str, builder: str, **more: Any) -> Case:
@@ -62,8 +64,15 @@ def comparison(layer: Layer, target: Target) -> Comparison:
     if layer.kernel > 1:
         rivals.insert(2, first._replace(layer=first.layer + " tap order", options=tuple(sorted(
             dict(first.options, order="tap").items()))))
-    return Comparison(layer.id, layer.title, case("Dense", "", DENSE), tuple(rivals),
-                      "Blocks: scaled sums on strided views; grouped: grouped 1x1 convolutions, channels shuffled.")
+    default = case("Dense", "default", DENSE)
+    rivals.append(default)
+    builder, chosen = BEST_LINEAR, (("out_features", layer.out_features),)  # type: Tuple[str, Tuple]
+    if layer.kernel:
+        builder, chosen = BEST, (("kernel", layer.kernel), ("out_channels", layer.out_features), ("relu", False))
+    best = default._replace(implementation="best", builder=builder, options=chosen)
+    return Comparison(layer.id, layer.title, best, tuple(rivals),
+                      "Blocks: scaled sums on strided views; grouped: grouped 1x1 convolutions, channels shuffled. "
+                      "The baseline is the fastest dense layer here, 'default' torch's own on the input as it is.")
 
 
 def comparisons(target: Target) -> List[Comparison]:

@@ -10,6 +10,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 from harness.plan import Case, Comparison, Suite, Target
 
 BEST = "suites.builders.best:convolution"
+BEST_LINEAR = "suites.builders.best:linear"
 CONVOLUTION = "suites.builders.convolutions:convolution"
 DEPTHWISE = "suites.builders.convolutions:depthwise"
 SEPARABLE = "suites.builders.convolutions:depthwise_separable"
@@ -63,7 +64,9 @@ def spatial(case: Case) -> Tuple[Case, ...]:
 
 def depthwise(case: Case) -> Tuple[Case, ...]:
     """The depthwise 3x3 convolution and its multiplication-free forms."""
-    return (_rival(case, "Depthwise 3x3", DEPTHWISE),) + tuple(
+    default = _rival(case, "Depthwise 3x3", DEPTHWISE, "default")
+    best = _rival(case, "Depthwise 3x3", BEST, "best", kernel=3, groups=case.shape[1], relu=False)
+    return _both(best, default) + tuple(
         _rival(case, "MF depthwise 3x3 " + member, MF_DEPTHWISE, member=member) for member in MEMBERS)
 
 
@@ -76,7 +79,7 @@ def gate(case: Case) -> Tuple[Case, ...]:
 
 def linear(case: Case) -> Tuple[Case, ...]:
     """The dense layer and its multiplication-free forms."""
-    return (_rival(case, "Linear", LINEAR),) + tuple(
+    return _both(_rival(case, "Linear", BEST_LINEAR, "best"), _rival(case, "Linear", LINEAR, "default")) + tuple(
         _rival(case, "MF linear " + member, MF_LINEAR, member=member) for member in MEMBERS)
 
 
@@ -147,6 +150,11 @@ def _convolutions(case: Case, layer: str, **chosen: Any) -> Tuple[Case, Case]:
     if case.mode == "training":
         return default, default._replace(implementation="channels-last", memory_format="channels_last")
     return _rival(case, layer, BEST, "best", **chosen), default
+
+
+def _both(best: Case, default: Case) -> Tuple[Case, ...]:
+    """The fastest form found and torch's own beside it; a training step goes through autograd and has the latter."""
+    return (default,) if best.mode == "training" else (best, default)
 
 
 def _compiled(case: Case, layer: str, builder: str, form: str) -> Tuple[Case, ...]:
