@@ -1,4 +1,4 @@
-"""The grammar of one line of tegrastats, from L4T r28 to r39, cut and damaged lines included.
+"""The grammar of one line of tegrastats, from L4T r24 to r39, cut and damaged lines included.
 
 A field counts only if it is whole: a number cut short by the end of the line is not a measurement. What
 is not recognised is kept as text in ``unknown``.
@@ -61,14 +61,15 @@ _FIELDS = tuple((kind, re.compile(pattern)) for kind, pattern in (
     ("swap", r"SWAP (?P<used>[0-9]{1,9})/(?P<total>[0-9]{1,9})MB(?: \(cached [0-9]{1,9}MB\))?" + _STOP),
     ("iram", r"IRAM [0-9]{1,9}/[0-9]{1,9}kB ?\(lfb [0-9]{1,9}kB\)" + _STOP),
     ("cpu", r"(?:CPU|cpu) \[(?P<cpus>[0-9a-z%@.,]*)\](?:@(?P<mhz>[0-9]{1,6})" + _END + ")?" + _STOP),
-    ("emc", r"EMC_FREQ (?:(?P<load>" + _NUMBER + ")%" + _MHZ + "?|" + _MHZ.replace("mhz", "only") + ")" + _STOP),
-    ("gpu", r"GR3D_FREQ (?:(?P<load>" + _NUMBER + ")%" + _MHZ + "?|" + _MHZ.replace("mhz", "only") + ")" + _STOP),
+    ("emc", r"EMC(?:_FREQ)? (?:(?P<load>" + _NUMBER + ")%" + _MHZ + "?|" + _MHZ.replace("mhz", "only") + ")" + _STOP),
+    ("gpu", r"GR3D(?:_FREQ)? (?:(?P<load>" + _NUMBER + ")%" + _MHZ + "?|" + _MHZ.replace("mhz", "only") + ")" + _STOP),
+    ("limit", r"EDP limit [0-9]{1,6}" + _STOP),
     ("mts", r"MTS fg [0-9]{1,3}% bg [0-9]{1,3}%" + _STOP),
     ("temperature", r"(?P<zone>[A-Za-z][A-Za-z0-9_.-]*)@(?P<celsius>-?" + _NUMBER + r")(?:C(?:/" + _NUMBER
                     + "C?)?" + _STOP + "|" + _END + ")"),
     ("rail", r"(?!(?:I?RAM|SWAP) )(?P<rail>[A-Za-z][A-Za-z0-9_.-]*) (?P<mw>-?[0-9]{1,6})(?:mW)?/"
              r"(?:-?[0-9]{1,6}(?:mW)?(?:/-?[0-9]{1,6}(?:mW)?)?)?" + _STOP),
-    ("engine", r"(?P<engine>[A-Z0-9]+_FREQ|NV[A-Z0-9]+|MSENC|PVA[A-Z0-9]*|DLA[0-9]*|VIC|OFA|APE|SE|TSEC) "
+    ("engine", r"(?P<engine>[A-Z0-9]+_FREQ|NV[A-Z0-9]+|MSENC|PVA[A-Z0-9]*|DLA[0-9]*|VIC|OFA|APE|SE|TSEC|AVP|VDE) "
                r"(?:off" + _STOP + r"|[0-9]{1,3}%(?:@(?P<at>[0-9]{1,6})" + _END + ")?" + _STOP
                + r"|(?P<alone>[0-9]{1,6})" + _END + ")"),
 ))

@@ -129,7 +129,7 @@ class _Child:
         return "printed nothing that could be read" if seen else "printed nothing"
 
     def next_line(self, timeout_s: Optional[float] = None) -> str:
-        """Return the next whole line. Raises :class:`MeterError` at its end or after ``timeout_s``."""
+        """Return the next line with its end, which shows it to be whole. Raises :class:`MeterError` at its end or after ``timeout_s``."""
         while not self._lines:
             ready = select.select([self._pipe], [], [], timeout_s)[0]
             if not ready:
@@ -140,7 +140,7 @@ class _Child:
             parts = (self._buffer + data).split(b"\n")
             self._buffer = parts.pop()[-_MAX_LINE:]
             self._lines = parts
-        return self._lines.pop(0).decode("utf-8", "replace")
+        return self._lines.pop(0).decode("utf-8", "replace") + "\n"
 
     def end(self) -> None:
         """End and reap it; it does not end when its pipe closes."""

@@ -20,7 +20,7 @@ def lines(name):
 
 FILES = ("nano_r32", "tx2", "xavier_nx_r32", "agx_xavier_r32", "orin_nano_r35_r36", "malformed")
 ALL = [(name, number, line) for name in FILES for number, line in enumerate(lines(name), 1)]
-WHOLE = [line for name, _, line in ALL if name != "malformed"]
+WHOLE = [line for name, _, line in ALL if name != "malformed"] + lines("tx1_r24")[:1]
 
 
 def one(name, number):
@@ -125,6 +125,19 @@ def test_older_forms_are_read():
     parsed = parse_line("RAM 2/10MB (lfb 1x1MB) cpu [5%,off,7%]@1036 EMC 3 x")
     assert parsed.cpu == [(5, 1036), None, (7, 1036)]
     assert parse_line("CPU [5%,off] ").cpu == [(5, None), None]
+
+
+def test_the_old_names_of_gpu_and_memory_clock_are_understood():
+    first, second = (parse_line(line + "\n") for line in lines("tx1_r24"))
+    assert (first.gpu_load, first.gpu_mhz, first.emc_load, first.emc_mhz) == (0, 76, 1, 408)
+    assert (second.gpu_load, second.gpu_mhz, second.emc_load, second.emc_mhz) == (26, 460, 30, 1600)
+    assert first.unknown == second.unknown == []
+    assert second.cpu == [(40, 1734), (62, 1734), (38, 1734), (22, 1734)]
+
+
+def test_a_clock_at_the_end_counts_only_where_the_line_has_its_end():
+    line = lines("tx1_r24")[1]
+    assert parse_line(line).gpu_mhz is None and parse_line(line + "\n").gpu_mhz == 460
 
 
 @pytest.mark.parametrize("stamp", ["01-24-2024 09:17:09", "2024-01-24 09:17:09", "2024-01-24T09:17:09.123",
