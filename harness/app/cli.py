@@ -40,7 +40,7 @@ def cli() -> None:
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), help="Default: cuda if torch sees one, else cpu.")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads. Default: torch's own choice.")
 @click.option("--budget", type=DURATION, help="Sampling time for the whole run, such as 10m.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Seed of the inputs and of the order of play.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of the inputs and of the shuffled order.")
 @click.option("--only", metavar="PATTERN", help="Rivals to run, as part of a name or with * and ?; several by comma.")
 @click.option("--launches", type=click.IntRange(1, 20), help="Fresh processes that must agree. Default: 4.")
 @click.option("--rounds", type=click.IntRange(12), help="Most rounds of one launch. Default: 450.")

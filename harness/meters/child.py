@@ -53,8 +53,6 @@ def main(argv: Optional[List[str]] = None) -> int:
 
     try:
         meter = make_meter(options.meter, options.root)
-        if hasattr(meter, "on_child"):
-            meter.on_child = lambda pid: send({"child": pid})
         ambient = Ambient(options.root)
         with contextlib.closing(meter.stream(options.period)) as stream:  # type: ignore[type-var]
             for reading in stream:

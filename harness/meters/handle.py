@@ -17,7 +17,7 @@ from harness.meters.base import Meter, MeterError
 from harness.meters.rails import InputRail, RailSensor
 from harness.meters.reading import Reading, reading_from_dict
 from harness.process import worker_environment
-from harness.system.children import end_process, end_reported_child
+from harness.system.children import end_process
 
 FIRST_READING_S = 10.0
 _SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ: room for minutes of readings while the parent is busy
@@ -90,7 +90,6 @@ class _Child:
         self._clock = clock
         self._rest = b""
         self._readings: List[Reading] = []
-        self._reported: Optional[int] = None
         self._error: Optional[str] = None
         process: Any = subprocess.Popen(
             [sys.executable, "-m", "harness.meters.child", meter, "--root", root, "--period", repr(period_s)],
@@ -134,13 +133,11 @@ class _Child:
         return self._readings
 
     def end(self) -> None:
-        """End and reap the child, and what it reported to have started."""
+        """End and reap the child; what it started ends with it."""
         self.process.stdin.close()
         end_process(self.process)
         self._drain()
         self.process.stdout.close()
-        if self._reported is not None:
-            end_reported_child(self._reported)
 
     def _drain(self) -> None:
         """Empty the pipe without waiting."""
@@ -159,7 +156,5 @@ class _Child:
     def _take(self, message: Dict[str, Any]) -> None:
         if "error" in message:
             self._error = message["error"]
-        elif "child" in message:
-            self._reported = message["child"]
         else:
             self._readings.append(reading_from_dict(message))

@@ -51,6 +51,7 @@ class TegraLine(NamedTuple):
 _NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,6})?"
 _MHZ = r"(?:@(?:(?P<mhz>[0-9]{1,6})|\[(?P<mhzs>[0-9]{1,6}(?:,[0-9]{1,6})*)\]))"
 _STOP = r"(?=\s|$)"
+_LOAD = r"(?:(?P<load>" + _NUMBER + ")%" + _MHZ + "?|" + _MHZ.replace("mhz", "only") + ")" + _STOP
 _END = r"(?=\s)"  # for a number without a unit: one that ends the line may have been cut
 
 _FIELDS = tuple((kind, re.compile(pattern)) for kind, pattern in (
@@ -61,8 +62,8 @@ _FIELDS = tuple((kind, re.compile(pattern)) for kind, pattern in (
     ("swap", r"SWAP (?P<used>[0-9]{1,9})/(?P<total>[0-9]{1,9})MB(?: \(cached [0-9]{1,9}MB\))?" + _STOP),
     ("iram", r"IRAM [0-9]{1,9}/[0-9]{1,9}kB ?\(lfb [0-9]{1,9}kB\)" + _STOP),
     ("cpu", r"(?:CPU|cpu) \[(?P<cpus>[0-9a-z%@.,]*)\](?:@(?P<mhz>[0-9]{1,6})" + _END + ")?" + _STOP),
-    ("emc", r"EMC(?:_FREQ)? (?:(?P<load>" + _NUMBER + ")%" + _MHZ + "?|" + _MHZ.replace("mhz", "only") + ")" + _STOP),
-    ("gpu", r"GR3D(?:_FREQ)? (?:(?P<load>" + _NUMBER + ")%" + _MHZ + "?|" + _MHZ.replace("mhz", "only") + ")" + _STOP),
+    ("emc", r"EMC(?:_FREQ)? " + _LOAD),
+    ("gpu", r"GR3D(?:_FREQ)? " + _LOAD),
     ("limit", r"EDP limit [0-9]{1,6}" + _STOP),
     ("mts", r"MTS fg [0-9]{1,3}% bg [0-9]{1,3}%" + _STOP),
     ("temperature", r"(?P<zone>[A-Za-z][A-Za-z0-9_.-]*)@(?P<celsius>-?" + _NUMBER + r")(?:C(?:/" + _NUMBER

@@ -3,14 +3,13 @@
 import os
 import select
 import shutil
-import subprocess
 import time
-from typing import Callable, Dict, Iterator, List, Optional
+from typing import Dict, Iterator, List, Optional
 
 from harness.meters.base import Availability, Meter, MeterError, Sees, refusal
 from harness.meters.reading import Reading
 from harness.meters.tegraline import CpuLoad, TegraLine, parse_line
-from harness.system.children import die_with_parent, end_process
+from harness.system.children import TerminalChild
 from harness.system.tree import Tree
 
 __all__ = ["CpuLoad", "TegraLine", "TegrastatsMeter", "parse_line"]
@@ -32,10 +31,6 @@ class TegrastatsMeter(Meter):
     quantities = ("power", "ram", "temperature", "clock")
     sees = Sees.BOARD
     period_s = 0.1
-
-    def __init__(self, root: str = "/") -> None:
-        super().__init__(root)
-        self.on_child: Callable[[int], None] = _ignore
 
     def program(self) -> Optional[str]:
         """Return where tegrastats is, ``None`` if it is not on this machine."""
@@ -64,7 +59,6 @@ class TegrastatsMeter(Meter):
     def stream(self, period_s: float) -> Iterator[Reading]:
         """Yield one reading per line; lines that come faster than asked for are passed over."""
         child = self._start_child(period_s)
-        self.on_child(child.process.pid)
         last_s = float("-inf")
         try:
             while True:
@@ -105,10 +99,7 @@ class _Child:
     """A running tegrastats and the lines that came from it."""
 
     def __init__(self, command: List[str]) -> None:
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        stderr=subprocess.DEVNULL, preexec_fn=die_with_parent)
-        assert self.process.stdout is not None  # for the type checker: a pipe was asked for
-        self._pipe = self.process.stdout
+        self._child = TerminalChild(command)
         self.first = parse_line("")
         self._buffer = b""
         self._lines: List[bytes] = []
@@ -129,14 +120,17 @@ class _Child:
         return "printed nothing that could be read" if seen else "printed nothing"
 
     def next_line(self, timeout_s: Optional[float] = None) -> str:
-        """Return the next line with its end, which shows it to be whole. Raises :class:`MeterError` at its end or after ``timeout_s``."""
+        """Return the next line with its end, which shows it to be whole.
+
+        Raises :class:`MeterError` where the program ended, or after ``timeout_s``.
+        """
         while not self._lines:
-            ready = select.select([self._pipe], [], [], timeout_s)[0]
+            ready = select.select([self._child.output], [], [], timeout_s)[0]
             if not ready:
                 raise MeterError("printed nothing within {:g} s".format(timeout_s or 0.0))
-            data = os.read(self._pipe.fileno(), 1 << 16)
+            data = os.read(self._child.output, 1 << 16)
             if not data:
-                raise MeterError("ended (status {})".format(self.process.wait()))
+                raise MeterError("ended (status {})".format(self._child.process.wait()))
             parts = (self._buffer + data).split(b"\n")
             self._buffer = parts.pop()[-_MAX_LINE:]
             self._lines = parts
@@ -144,8 +138,7 @@ class _Child:
 
     def end(self) -> None:
         """End and reap it; it does not end when its pipe closes."""
-        end_process(self.process)
-        self._pipe.close()
+        self._child.end()
 
 
 def to_reading(line: TegraLine, time_s: float) -> Reading:
@@ -157,10 +150,6 @@ def to_reading(line: TegraLine, time_s: float) -> Reading:
     return Reading(time_s, power_w=line.power_w, clock_hz=clock, ram_used_bytes=line.ram_used_bytes,
                    temperature_c={zone: celsius for zone, celsius in line.temperature_c.items()
                                   if not zone.startswith(_DUMMY_ZONES)})
-
-
-def _ignore(_pid: int) -> None:
-    """Nobody needs to know the child."""
 
 
 def _user() -> str:

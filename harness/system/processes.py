@@ -22,12 +22,6 @@ def start_ticks(pid: int, tree: Tree) -> Optional[int]:
     return None if not fields or fields[0] == "Z" else int(fields[19])
 
 
-def command_line(pid: int, tree: Tree) -> List[str]:
-    """Return the words process ``pid`` was started with; empty if it has ended."""
-    text = tree.try_read("/proc/{}/cmdline".format(pid))[0] or ""
-    return text.split("\0") if text else []
-
-
 def cpu_seconds(pid: int, tree: Tree) -> float:
     """Return the CPU time process ``pid`` and its ended children have used. Raises ``OSError``.
 

@@ -15,6 +15,7 @@ def main():
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     if mode == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     if os.environ.get("FAKE_PID"):
         with open(os.environ["FAKE_PID"], "w") as file:
             file.write(str(os.getpid()))

@@ -11,7 +11,6 @@ from harness.meters.base import Meter, MeterError
 from harness.meters.ina3221 import Ina3221Meter
 from harness.meters.proc import ProcMeter
 from harness.meters.rapl import RaplMeter
-from harness.system.children import end_reported_child
 
 
 def read_once(meter):
@@ -224,8 +223,3 @@ def test_a_whole_fake_board_is_sampled_with_clock_and_temperature_beside_the_pow
     assert readings[0].clock_hz == {"cpu": 1326000000, "gpu": 76800000}
     assert readings[0].temperature_c["GPU-therm"] == 36
     assert readings[1].clock_hz == {}  # read at most twice a second
-
-
-def test_ending_a_reported_child_spares_a_stranger_with_its_pid():
-    end_reported_child(os.getpid())  # this process is no tegrastats: it goes on
-    end_reported_child(2 ** 22 + 1)

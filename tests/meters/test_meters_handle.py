@@ -94,7 +94,7 @@ def test_real_lines_come_through_stamped_in_order_and_the_child_is_reaped(fake):
 
 def test_one_that_ignores_being_told_to_end_is_killed(fake, monkeypatch):
     pid_file = fake("stubborn")
-    monkeypatch.setattr("harness.system.children.end_process.__defaults__", (0.2,))
+    monkeypatch.setattr("harness.system.children.TerminalChild.end.__defaults__", (0.2,))
     stream = TegrastatsMeter().stream(0.03)
     next(stream)
     pid = int(pid_file.read_text())
@@ -192,6 +192,15 @@ def test_a_killed_parent_leaves_neither_child_nor_tegrastats_behind(fake):
     parent.stdout.close()
     assert wait_until(lambda: not is_alive(child_pid))
     assert wait_until(lambda: not is_alive(int(pid_file.read_text())))
+
+
+def test_the_clock_that_ends_a_line_of_an_older_release_is_read(fake, monkeypatch):
+    fake("")
+    monkeypatch.setenv("FAKE_LOG", os.path.join(HERE, "..", "data", "tegrastats", "tx1_r24.log"))
+    stream = TegrastatsMeter().stream(0.02)
+    clocks = [next(stream).clock_hz for _ in range(2)]
+    stream.close()
+    assert {clock["gpu"] for clock in clocks} == {76e6, 460e6}
 
 
 def test_a_parent_that_is_busy_for_long_loses_no_reading(fake):
