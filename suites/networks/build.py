@@ -15,7 +15,9 @@ from suites.networks.lenet import LeNetMod
 from suites.networks.mobilenet import mobilenet_v2, mobilenet_v3_large
 from suites.networks.pointnet import PointNet
 from suites.networks.resnet import large_resnet, small_resnet
-from suites.networks.surgery import SurgeryTable, replace, trace_input_shapes
+from suites.networks.sample import trace_input_shapes
+from suites.networks.surgery import replace
+from suites.networks.table import SurgeryTable
 from suites.networks.vgg import HEADS, Vgg
 
 VARIANTS = ("dense", "fwht", "bwht", "ht", "mf", "debut", "lhc")
@@ -76,8 +78,9 @@ NETWORKS = {
 
 
 def build(name: str, num_classes: Optional[int] = None, variant: str = "dense", replace_last: Optional[int] = None,
-          replace_head: bool = False, paths: int = 3, block_size: int = 16, chains: Optional[rules.Chains] = None,
-          input_shape: Optional[Sequence[int]] = None, **options: Any) -> nn.Module:
+          replace_head: bool = False, paths: int = 3, block_size: Optional[int] = 16,
+          chains: Optional[rules.Chains] = None, input_shape: Optional[Sequence[int]] = None,
+          **options: Any) -> nn.Module:
     """Return the network called ``name``; its ``surgery`` attribute is the table of what was replaced (or ``None``).
 
     ``variant`` says which structured layer stands in: ``fwht`` and ``bwht`` for the 1x1 convolutions (their 2-D
@@ -87,11 +90,12 @@ def build(name: str, num_classes: Optional[int] = None, variant: str = "dense", 
     ``replace_last`` counts blocks from the end (residual blocks; single layers in VGG, LeNet and PointNet);
     ``None`` is the last third for ``fwht``, ``bwht`` and ``mf`` and all that fits for the others. ``replace_head``
     adds the last 1x1 convolution of a MobileNet, or the classifier where a chain fits it.
-    ``paths`` belongs to ``ht``, ``block_size`` to ``bwht``, ``chains`` to ``debut`` (default: the published ones,
-    else generated); ``input_shape`` (without the batch) sets the planes of 2-D layers. Further options: of ``debut``
-    ``bias``, ``order``, ``sweeps``, ``strict``, ``kind``; of ``lhc`` ``shape``, ``group_in``, ``group_out``; of
-    ``ht`` ``norm``; of ``mf`` ``member``; of ``fwht`` and ``bwht`` ``replace_gates`` (2-D layers for the
-    squeeze-and-excites of the replaced blocks); of VGG ``head`` and ``batch_norm``; of ResNet-34 and -50 ``stem``.
+    ``paths`` belongs to ``ht``, ``block_size`` to ``bwht`` (``None``: the largest that fits each layer), ``chains``
+    to ``debut`` (default: the published ones, else generated); ``input_shape`` (without the batch) sets the planes of
+    2-D layers. Further options: of ``debut`` ``bias``, ``order``, ``sweeps``, ``strict``, ``kind``; of ``lhc``
+    ``shape``, ``group_in``, ``group_out``; of ``ht`` ``norm``; of ``mf`` ``member``; of ``fwht`` and ``bwht``
+    ``replace_gates`` (2-D layers for the squeeze-and-excites of the replaced blocks); of VGG ``head`` and
+    ``batch_norm``; of ResNet-34 and -50 ``stem``.
     Raises ``ValueError`` with the nearest right name for a wrong one.
     """
     check_choice("variant", variant, VARIANTS)
@@ -105,7 +109,7 @@ def build(name: str, num_classes: Optional[int] = None, variant: str = "dense", 
         return network
     shape = tuple(spec.input_shape if input_shape is None else input_shape)
     if variant == "debut":
-        table = _debut(network, spec, classes, chains, replace_last, replace_head, options)
+        table = _debut(network, spec, shape, chains, replace_last, replace_head, options)
     else:
         table = _structured(network, variant, shape, paths, block_size, replace_last, replace_head, options)
     network.surgery = table
@@ -126,7 +130,7 @@ def network_names() -> List[str]:
     return sorted(NETWORKS)
 
 
-def _structured(network: Any, variant: str, shape: Tuple[int, ...], paths: int, block_size: int,
+def _structured(network: Any, variant: str, shape: Tuple[int, ...], paths: int, block_size: Optional[int],
                 replace_last: Optional[int], replace_head: bool, options: Dict[str, Any]) -> SurgeryTable:
     replace_gates = options.pop("replace_gates", False)
     modules = dict(network.named_modules())
@@ -157,14 +161,15 @@ def _structured(network: Any, variant: str, shape: Tuple[int, ...], paths: int, 
         if not head:
             raise ValueError("this network has no last 1x1 convolution to replace: leave replace_head out")
         names += head
-    table = replace(network, rule.only(names)) if names else SurgeryTable([])
+    table = replace(network, rule.only(names), torch.zeros((1,) + shape)) if names else SurgeryTable([])
     if not replace_gates:
         return table
     touched = {name.rsplit(".", 2)[0] for name in names}
     gates = [name for block in network.layer_names("gate") for name in block if name.rsplit(".", 1)[0] in touched]
     if not gates:
         raise ValueError("the replaced blocks hold no squeeze-and-excite: leave replace_gates out")
-    return SurgeryTable(list(table) + list(replace(network, rules.gates(shapes, gates))))
+    return SurgeryTable(list(table) + list(replace(
+        network, rules.gates(shapes, gates), torch.zeros((1,) + shape))))
 
 
 def _third(network: Any, variant: str, blocks: Sequence[Sequence[str]]) -> int:
@@ -175,8 +180,8 @@ def _third(network: Any, variant: str, blocks: Sequence[Sequence[str]]) -> int:
     return max(1, len(full) // 3)
 
 
-def _debut(network: Any, spec: Network, classes: int, chains: Optional[rules.Chains], replace_last: Optional[int],
-           replace_head: bool, options: Dict[str, Any]) -> SurgeryTable:
+def _debut(network: Any, spec: Network, shape: Tuple[int, ...], chains: Optional[rules.Chains],
+           replace_last: Optional[int], replace_head: bool, options: Dict[str, Any]) -> SurgeryTable:
     chains = _default_chains(network, spec) if chains is None else chains
     options = dict({"bias": spec.debut_bias}, **options)
     rule = rules.debut(chains=chains, **options)
@@ -194,7 +199,7 @@ def _debut(network: Any, spec: Network, classes: int, chains: Optional[rules.Cha
     if not fitting and replace_last != 0:
         raise ValueError("none of the chains fits a layer of this {}: a layer takes the chain whose (last p, first "
                          "q) equals its (out, k k in)".format(type(network).__name__))
-    return replace(network, rule.only(fitting)) if fitting else SurgeryTable([])
+    return replace(network, rule.only(fitting), torch.zeros((1,) + shape)) if fitting else SurgeryTable([])
 
 
 def _default_chains(network: nn.Module, spec: Network) -> Optional[rules.Chains]:

@@ -1,71 +1,112 @@
 """Multiply-accumulates of a network for one input, counted layer by layer while it runs.
 
 One multiply-accumulate is one product added to a sum; an addition or subtraction of a butterfly counts as one too, so
-that forms can be compared. Work of one operation per element (bias, norm, activation, threshold, scale) is not
-counted. Transforms are counted for the form that runs.
+that forms can be compared. Counted are convolutions, matrix products, both products of attention and, by the form
+that runs, the structured layers. What a network multiplies outside the layers known here (functional products,
+attention of its own) is counted by the formulas of ``torch.utils.flop_counter`` where torch has them (2.1 and newer),
+so dense networks come to exactly half of its total. Work of one operation per element (bias, norm, activation,
+threshold, scale, pooling) is not counted.
 """
 
-from typing import Any, Callable, Dict, List, Tuple, Type
+import contextlib
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Type
 
 import torch
 from torch import nn
 
-Count = Callable[[Any, torch.Tensor, torch.Tensor], int]
+from suites.networks.elsewhere import counting_elsewhere
+from suites.networks.sample import Example, run
+from suites.networks.tally import LayerCount, Tally
+
+Count = Callable[[Any, Tuple[Any, ...], Any], int]
+#: The name under which ``macs_by_layer`` gives the work outside all layers it knows.
+ELSEWHERE = "(elsewhere)"
 
 
-def count_macs(network: nn.Module, x: torch.Tensor) -> int:
+def count_macs(network: nn.Module, x: Example) -> int:
     """Return the multiply-accumulates of ``network`` on ``x``, the whole batch.
 
-    Raises ``ValueError`` for a layer that has parameters of its own but no rule here, rather than leave it out.
+    Raises ``ValueError`` for a layer that has parameters of its own but no rule here, unless torch can tell that they
+    only go into products that it counts or into work per element.
     """
     return sum(count for _, count in macs_by_layer(network, x))
 
 
-def macs_by_layer(network: nn.Module, x: torch.Tensor) -> List[Tuple[str, int]]:
-    """Return (layer name, multiply-accumulates) in the order in which the layers of ``network`` run on ``x``."""
-    counts = []  # type: List[Tuple[str, int]]
+def macs_by_layer(network: nn.Module, x: Example) -> List[Tuple[str, int]]:
+    """Return (layer name, multiply-accumulates) in the order in which the layers of ``network`` run on ``x``.
+
+    Products outside the layers known here come last, as one entry named :data:`ELSEWHERE`.
+    """
+    with counting(network) as counts, counting_elsewhere(counts) as elsewhere:
+        run(network, x)
+    calls = [(call.name, call.macs) for call in counts.calls]
+    return calls + [(ELSEWHERE, elsewhere.macs)] if elsewhere.macs else calls
+
+
+@contextlib.contextmanager
+def counting(network: nn.Module) -> Iterator[Tally]:
+    """Count every call of a known layer of ``network`` inside the block."""
+    counts = Tally()
     rules = _rules()
-    hooks = []
+    hooks: List[Any] = []
+    seen = set()
+
+    def enter(layer: nn.Module, inputs: Any) -> None:
+        counts.depth += 1
 
     def watch(name: str, layer: nn.Module) -> None:
-        count = next((rules[kind] for kind in type(layer).__mro__ if kind in rules), None)
-        if count is None:
+        if id(layer) in seen:  # a shared layer is called in several places, but hooked once
+            return
+        seen.add(id(layer))
+        rule = _rule_for(layer, rules)
+        if rule is None:
             if next(layer.parameters(recurse=False), None) is not None and not _is_elementwise(layer):
-                raise ValueError("no rule counts the work of {} '{}': add one to suites/networks/macs.py".format(
-                    type(layer).__name__, name))
+                counts.unknown.append((name, layer))
             for short, child in layer.named_children():
                 watch("{}.{}".format(name, short) if name else short, child)
             return
 
-        def note(_: nn.Module, inputs: Any, output: Any) -> None:
-            counts.append((name, int(count(layer, inputs[0], output))))
-        hooks.append(layer.register_forward_hook(note))
+        def leave(layer: nn.Module, inputs: Any, named: Any, output: Any = None) -> None:
+            counts.depth -= 1
+            if output is None:  # torch 1 does not tell inputs given by name
+                named, output = {}, named
+            given = tuple(inputs) + tuple(named.values())
+            counts.calls.append(LayerCount(name, layer, int(rule(layer, given, output))))
+        hooks.append(layer.register_forward_pre_hook(enter))
+        try:
+            hooks.append(layer.register_forward_hook(leave, with_kwargs=True))
+        except TypeError:
+            hooks.append(layer.register_forward_hook(leave))
 
-    was_training = network.training
     try:
         watch("", network)
-        with torch.no_grad():
-            network.eval()(x)
+        yield counts
     finally:
-        network.train(was_training)
         for hook in hooks:
             hook.remove()
-    return counts
+
+
+def _rule_for(layer: nn.Module, rules: Dict[Type[nn.Module], Count]) -> Optional[Count]:
+    for kind in type(layer).__mro__:
+        if kind in rules:
+            # A subclass of torch's layer with a forward of its own does who knows what.
+            foreign = kind.__module__.startswith("torch.") and type(layer).forward is not kind.forward
+            return None if foreign else rules[kind]
+    return None
 
 
 def _is_elementwise(layer: nn.Module) -> bool:
-    return isinstance(layer, (nn.modules.batchnorm._BatchNorm, nn.PReLU, nn.LayerNorm, nn.GroupNorm))
+    return isinstance(layer, (nn.modules.batchnorm._BatchNorm, nn.PReLU, nn.LayerNorm, nn.GroupNorm, nn.Embedding))
 
 
 def _axis_forms(layer: Any, x: torch.Tensor, sizes: Tuple[int, int]) -> Tuple[str, str]:
     """Return the forms of a plane transform along height and width."""
     from suites.layers.planes import plane_form
 
-    form = layer.choose(x)[0]
-    # A choice left to the layer may name two forms; then each axis tells its own.
-    if layer.implementation != "auto" and " and " not in form or form == "fused":
+    form = layer.choose(x).form
+    if form == "fused":
         return form, form
-    return plane_form(x, 2, sizes[0], "auto"), plane_form(x, 3, sizes[1], "auto")
+    return plane_form(x, 2, sizes[0], layer.implementation), plane_form(x, 3, sizes[1], layer.implementation)
 
 
 def _rules() -> Dict[Type[nn.Module], Count]:
@@ -95,12 +136,12 @@ def _rules() -> Dict[Type[nn.Module], Count]:
         return layer.weight.numel() * (y.numel() // y.shape[1])
 
     def mixer(layer: Any, x: torch.Tensor, y: torch.Tensor) -> int:
-        return wht1d_macs(x.numel() // x.shape[1], layer.in_channels, layer.out_channels, layer.choose(x)[0])
+        return wht1d_macs(x.numel() // layer.in_channels, layer.in_channels, layer.out_channels, layer.choose(x).form)
 
     def block_mixer(layer: Any, x: torch.Tensor, y: torch.Tensor) -> int:
-        size, form = layer.block_size, layer.choose(x)[0]
-        blocks = (x.shape[1] if layer.channels is None else layer.channels.numel()) // size
-        return 2 * blocks * (y.numel() // y.shape[1]) * transform_macs(size, size, size, form)
+        size, form = layer.block_size, layer.choose(x).form
+        blocks = (layer.in_channels if layer.channels is None else layer.channels.numel()) // size
+        return 2 * blocks * (y.numel() // layer.out_channels) * transform_macs(size, size, size, form)
 
     def plane(layer: Any, x: torch.Tensor, y: torch.Tensor) -> int:
         height, width = x.shape[2:]
@@ -122,8 +163,24 @@ def _rules() -> Dict[Type[nn.Module], Count]:
     def point_transform(layer: Any, x: torch.Tensor, y: torch.Tensor) -> int:
         return y.numel() * y.shape[1]
 
-    return {nn.Conv1d: convolution, nn.Conv2d: convolution, nn.Linear: linear, DebutConv2d: debut_convolution,
-            DebutLinear: debut_linear, LhcConv2d: convolution, FrozenLhcConv2d: frozen, WalshHadamard1d: mixer,
-            BlockWalshHadamard1d: block_mixer, WalshHadamard2d: plane, HTPerceptron: perceptron,
-            MultiplicationFreeDepthwise2d: free_depthwise, MultiplicationFreeLinear: linear,
-            PointTransform: point_transform}
+    def attention(layer: nn.MultiheadAttention, inputs: Tuple[Any, ...], output: Any) -> int:
+        query, key, value = inputs[:3]
+        width, rows = layer.embed_dim, query.numel() // layer.embed_dim
+        sources = key.shape[-2] if key.dim() == 2 or layer.batch_first else key.shape[0]
+        sources += int(layer.bias_k is not None) + int(layer.add_zero_attn)
+        projections = width * (2 * query.numel() + key.numel() + value.numel())
+        return projections + 2 * rows * sources * width
+
+    of_one_tensor = {
+        nn.Conv1d: convolution, nn.Conv2d: convolution, nn.Linear: linear, DebutConv2d: debut_convolution,
+        DebutLinear: debut_linear, LhcConv2d: convolution, FrozenLhcConv2d: frozen, WalshHadamard1d: mixer,
+        BlockWalshHadamard1d: block_mixer, WalshHadamard2d: plane, HTPerceptron: perceptron,
+        MultiplicationFreeDepthwise2d: free_depthwise, MultiplicationFreeLinear: linear,
+        PointTransform: point_transform}  # type: Dict[Type[nn.Module], Callable[[Any, Any, Any], int]]
+    rules = {kind: _first_input(rule) for kind, rule in of_one_tensor.items()}
+    rules[nn.MultiheadAttention] = attention
+    return rules
+
+
+def _first_input(rule: Callable[[Any, Any, Any], int]) -> Count:
+    return lambda layer, inputs, output: rule(layer, inputs[0], output)

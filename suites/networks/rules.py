@@ -1,44 +1,22 @@
 """Ready rules for ``replace``: which layers each structured layer can stand in for, and how it is made.
 
 Every rule takes ``names``: a pattern such as ``features.*``, a list of names or patterns, or ``None`` for all layers
-that fit. ``print(replace(network, fwht("blocks.*")))`` is all it takes.
+that fit. ``print(replace(network, fwht("blocks.*"), example))`` is all it takes. Layers that pad with something other
+than zeros, or that are subclasses with a forward of their own, are refused.
 """
 
-import fnmatch
-from typing import Any, Callable, Dict, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Optional, Sequence, Tuple
 
 from torch import nn
 
 from suites.layers.debut import DebutConv2d, DebutLinear, chain_features, generate_chain
 from suites.layers.debut.chain import bipolar_test, rule_break, validate_chain
 from suites.layers.lhc import LhcConv2d
+from suites.networks.layer_rule import LayerRule, Make, Names
+from suites.networks.table import Refused
 
-Names = Union[None, str, Sequence[str]]
 Shapes = Dict[str, Tuple[int, ...]]
 Chains = Sequence[Sequence[Sequence[int]]]
-
-
-class LayerRule:
-    """A rule in two halves: ``fits(name, layer)`` tells where it applies, ``make`` builds the new layer."""
-
-    def __init__(self, fits: Callable[[str, nn.Module], bool], make: Callable[[str, Any], nn.Module],
-                 names: Names = None) -> None:
-        self._fits, self._make = fits, make
-        self.names = [names] if isinstance(names, str) else names
-
-    def fits(self, name: str, layer: nn.Module) -> bool:
-        """Return whether the rule would replace ``layer``."""
-        named = self.names is None or any(fnmatch.fnmatchcase(name, pattern) for pattern in self.names)
-        return named and self._fits(name, layer)
-
-    def __call__(self, name: str, layer: nn.Module) -> Optional[nn.Module]:
-        """Return the new layer, or ``None`` to leave ``layer``."""
-        return self._make(name, layer) if self.fits(name, layer) else None
-
-    def only(self, names: Sequence[str]) -> "LayerRule":
-        """Return the same rule for exactly these layers."""
-        wanted = set(names)
-        return LayerRule(lambda name, layer: name in wanted and self.fits(name, layer), self._make)
 
 
 def fwht(names: Names = None, shapes: Optional[Shapes] = None) -> LayerRule:
@@ -48,38 +26,48 @@ def fwht(names: Names = None, shapes: Optional[Shapes] = None) -> LayerRule:
     channels.
     """
     from suites.layers.wht1d import WalshHadamard1d
+    from suites.networks.last_axis import WalshHadamardLinear
 
-    return _transforms(names, shapes, WalshHadamard1d)
+    return _transforms(names, shapes, WalshHadamard1d, WalshHadamardLinear, _foreign)
 
 
-def bwht(names: Names = None, block_size: Optional[int] = 16, shapes: Optional[Shapes] = None) -> LayerRule:
+def bwht(names: Names = None, block_size: Optional[int] = None, shapes: Optional[Shapes] = None) -> LayerRule:
     """Block Walsh-Hadamard layers (arXiv 2201.02711), where :func:`fwht` puts the whole transform.
 
-    ``block_size`` must be a power of two that divides the wider side of every layer; ``None`` is the input channels.
+    ``block_size`` must be a power of two that divides the wider side of every layer; ``None`` is the largest that
+    fits each layer (one that only blocks of one channel fit is refused).
     """
-    from suites.layers.bwht1d import BlockWalshHadamard1d
+    from suites.layers.bwht1d import BlockWalshHadamard1d, largest_block_size
+    from suites.networks.last_axis import BlockWalshHadamardLinear
 
-    def mixer(in_channels: int, out_channels: int) -> nn.Module:
-        return BlockWalshHadamard1d(in_channels, out_channels, block_size)
+    def mixer(kind: Callable[..., nn.Module]) -> Callable[[int, int], nn.Module]:
+        return lambda in_channels, out_channels: kind(
+            in_channels, out_channels, block_size=block_size or largest_block_size(in_channels, out_channels))
 
-    return _transforms(names, shapes, mixer)
+    def refuse(name: str, layer: Any) -> Optional[Refused]:
+        reason = _foreign(name, layer)
+        if reason is None and block_size is None and not _is_spatial(layer) and largest_block_size(*_ends(layer)) < 2:
+            return Refused.NO_BLOCK
+        return reason
+
+    return _transforms(names, shapes, mixer(BlockWalshHadamard1d), mixer(BlockWalshHadamardLinear), refuse)
 
 
-def _transforms(names: Names, shapes: Optional[Shapes], mixer: Callable[[int, int], nn.Module]) -> LayerRule:
+def _transforms(names: Names, shapes: Optional[Shapes], mixer: Callable[[int, int], nn.Module],
+                last_axis: Callable[[int, int], nn.Module],
+                refuse: Callable[[str, Any], Optional[Refused]]) -> LayerRule:
     from suites.layers.wht2d import WalshHadamard2d
 
-    def fits(name: str, layer: Any) -> bool:
+    def kind(name: str, layer: Any) -> bool:
         return (_is_linear(layer) or _is_pointwise(layer) and layer.stride == (1, 1)
                 or shapes is not None and _is_spatial(layer) and layer.in_channels == layer.out_channels)
 
     def make(name: str, layer: Any) -> nn.Module:
-        if isinstance(layer, nn.Linear):
-            return mixer(layer.in_features, layer.out_features)
-        if layer.kernel_size == (1, 1):
-            return mixer(layer.in_channels, layer.out_channels)
-        return WalshHadamard2d(_plane(name, shapes), stride=layer.stride[0])
+        if _is_spatial(layer):
+            return WalshHadamard2d(_plane(name, shapes), stride=layer.stride[0])
+        return (last_axis if _is_linear(layer) else mixer)(*_ends(layer))
 
-    return LayerRule(fits, make, names)
+    return LayerRule(kind, lambda: make, names, refuse)
 
 
 def gates(shapes: Shapes, names: Names = None) -> LayerRule:
@@ -89,7 +77,7 @@ def gates(shapes: Shapes, names: Names = None) -> LayerRule:
     from suites.networks.mobilenet import Gate
 
     return LayerRule(lambda name, layer: isinstance(layer, (Gate, SqueezeExcite)),
-                     lambda name, layer: WalshHadamard2d(_plane(name, shapes)), names)
+                     lambda: lambda name, layer: WalshHadamard2d(_plane(name, shapes)), names)
 
 
 def ht(shapes: Shapes, names: Names = None, paths: int = 3, norm: str = "ortho") -> LayerRule:
@@ -104,10 +92,10 @@ def ht(shapes: Shapes, names: Names = None, paths: int = 3, norm: str = "ortho")
         return nn.Sequential(nn.AvgPool2d(2, ceil_mode=True),
                              HTPerceptron(layer.in_channels, layer.out_channels, half, paths, norm=norm))
 
-    def fits(name: str, layer: Any) -> bool:
+    def kind(name: str, layer: Any) -> bool:
         return _is_spatial(layer) and layer.stride[0] <= 2
 
-    return LayerRule(fits, make, names)
+    return LayerRule(kind, lambda: make, names, _foreign)
 
 
 def mf(names: Names = None, member: str = "sum") -> LayerRule:
@@ -120,7 +108,7 @@ def mf(names: Names = None, member: str = "sum") -> LayerRule:
         return MultiplicationFreeDepthwise2d(layer.in_channels, layer.kernel_size[0], layer.stride[0],
                                              layer.bias is not None, member)
 
-    return LayerRule(lambda name, layer: _is_linear(layer) or _is_depthwise(layer), make, names)
+    return LayerRule(lambda name, layer: _is_linear(layer) or _is_depthwise(layer), lambda: make, names, _foreign)
 
 
 def debut(names: Names = None, chains: Optional[Chains] = None, bias: Optional[bool] = None, order: str = "channel",
@@ -128,7 +116,7 @@ def debut(names: Names = None, chains: Optional[Chains] = None, bias: Optional[b
     """Factor chains (arXiv 2203.13556) for convolutions and linear layers.
 
     A layer takes the chain whose (last p, first q) equals its (out, k k in); of several such chains the first
-    layer takes the first, and the last one serves all that follow (so make a fresh rule for every network).
+    layer of a network takes the first, and the last one serves all that follow.
     ``chains=None`` generates one of ``kind`` for every layer that a chain can serve. ``bias=None`` keeps a bias where
     the layer had one; ``sweeps`` of least squares start from the layer's weights (0: fresh ones). Unless ``strict``,
     chains that break the chain rule are used, as the published networks do, and the table says so.
@@ -138,39 +126,44 @@ def debut(names: Names = None, chains: Optional[Chains] = None, bias: Optional[b
         validate_chain(chain, strict=strict)
         by_size.setdefault(chain_features(chain), []).append(chain)
 
-    def chain_of(layer: nn.Module) -> Any:
+    def chain_of(layer: nn.Module, number: int = 0) -> Any:
+        """Return the chain for the layer that is the ``number``-th of its size, ``None`` if there is none."""
         size = _matrix_size(layer)
         if size is None:
             return None
         if chains is not None:
-            return by_size.get(size, [None])[0]
+            fitting = by_size.get(size)
+            return fitting[min(number, len(fitting) - 1)] if fitting else None
         try:
             return generate_chain(size[0], size[1], kind)
         except ValueError:
             return None
 
-    def make(name: str, layer: Any) -> nn.Module:
-        chain = chain_of(layer)
-        fitting = by_size.get(chain_features(chain), [])
-        if len(fitting) > 1:
-            fitting.pop(0)
-        kept = layer.bias is not None if bias is None else bias
-        options = {"sweeps": sweeps, "bias": kept, "strict": strict}  # type: Dict[str, Any]
-        new = (DebutLinear.from_dense(layer, chain, **options) if isinstance(layer, nn.Linear)
-               else DebutConv2d.from_dense(layer, chain, order=order, **options))  # type: Any
-        new.surgery_note = _chain_note(new)
-        return new
+    def begin() -> Make:
+        made = {}  # type: Dict[Optional[Tuple[int, int]], int]
 
-    return LayerRule(lambda name, layer: chain_of(layer) is not None, make, names)
+        def make(name: str, layer: Any) -> nn.Module:
+            size = _matrix_size(layer)
+            chain = chain_of(layer, made.get(size, 0))
+            made[size] = made.get(size, 0) + 1
+            kept = layer.bias is not None if bias is None else bias
+            options = {"sweeps": sweeps, "bias": kept, "strict": strict}  # type: Dict[str, Any]
+            new = (DebutLinear.from_dense(layer, chain, **options) if isinstance(layer, nn.Linear)
+                   else DebutConv2d.from_dense(layer, chain, order=order, **options))  # type: Any
+            new.surgery_note = _chain_note(new)
+            return new
+        return make
+
+    return LayerRule(lambda name, layer: chain_of(layer) is not None, begin, names, _foreign)
 
 
 def lhc(names: Names = None, shape: str = "free", group_in: int = 32, group_out: int = 16) -> LayerRule:
     """Learnable heterogeneous convolutions (arXiv 2301.05440) for ungrouped convolutions larger than 1x1."""
-    def fits(name: str, layer: nn.Module) -> bool:
-        return _is_plain(layer) and layer.kernel_size != (1, 1)
+    def make(name: str, layer: Any) -> nn.Module:
+        return LhcConv2d.from_dense(layer, shape=shape, group_in=group_in, group_out=group_out)
 
-    return LayerRule(fits, lambda name, layer: LhcConv2d.from_dense(
-        layer, shape=shape, group_in=group_in, group_out=group_out), names)
+    return LayerRule(lambda name, layer: _is_plain(layer) and layer.kernel_size != (1, 1), lambda: make, names,
+                     _foreign)
 
 
 def _chain_note(layer: Any) -> str:
@@ -192,13 +185,27 @@ def _matrix_size(layer: Any) -> Optional[Tuple[int, int]]:
     return None
 
 
+def _foreign(name: str, layer: Any) -> Optional[Refused]:
+    """Return why a layer of the right kind is not what its kind says."""
+    if getattr(layer, "padding_mode", "zeros") != "zeros":
+        return Refused.PADDING_MODE
+    plain = nn.Linear if isinstance(layer, nn.Linear) else nn.Conv2d
+    return None if type(layer).forward is plain.forward else Refused.OWN_FORWARD
+
+
+def _ends(layer: Any) -> Tuple[int, int]:
+    if isinstance(layer, nn.Linear):
+        return layer.in_features, layer.out_features
+    return layer.in_channels, layer.out_channels
+
+
 def _is_linear(layer: Any) -> bool:
     return isinstance(layer, nn.Linear)
 
 
 def _is_plain(layer: Any) -> bool:
     return (isinstance(layer, nn.Conv2d) and layer.groups == 1 and layer.dilation == (1, 1)
-            and layer.padding_mode == "zeros" and not isinstance(layer.padding, str))
+            and not isinstance(layer.padding, str))
 
 
 def _is_pointwise(layer: Any) -> bool:

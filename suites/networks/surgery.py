@@ -1,155 +1,99 @@
-"""Surgery on any network: put other layers in place of named ones, and tell in a table what was done."""
+"""Surgery on any network: put other layers in place of named ones, and tell in a table what was done.
 
-import difflib
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+All or nothing: the network runs on an example before and after, and whatever goes wrong leaves it exactly as it was.
+"""
+
+from typing import Dict, List, Set
 
 import torch
 from torch import nn
 
-from suites.networks.counting import count_parameters
-
-#: Given a layer's name and the layer, the layer to put in its place, or ``None`` to leave it.
-Rule = Callable[[str, nn.Module], Optional[nn.Module]]
-
-
-class Replacement(NamedTuple):
-    """One replaced layer: its name in the network, and both layers in words and in parameters."""
-
-    name: str
-    before: str
-    after: str
-    parameters_before: int
-    parameters_after: int
-    note: str = ""
-
-
-class SurgeryTable:
-    """What was replaced, row by row; ``print`` shows it aligned, ``list(table)`` gives the rows."""
-
-    def __init__(self, rows: Sequence[Replacement]) -> None:
-        self.rows = tuple(rows)
-
-    def __iter__(self) -> Iterator[Replacement]:
-        return iter(self.rows)
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, index: int) -> Replacement:
-        return self.rows[index]
-
-    @property
-    def parameters_before(self) -> int:
-        """Parameters of all replaced layers together."""
-        return sum(row.parameters_before for row in self.rows)
-
-    @property
-    def parameters_after(self) -> int:
-        """Parameters of all layers put in their place."""
-        return sum(row.parameters_after for row in self.rows)
-
-    def __str__(self) -> str:
-        lines = [("layer", "before", "after", "parameters", "now", "note")]
-        lines += [(row.name, row.before, row.after, "{:,}".format(row.parameters_before),
-                   "{:,}".format(row.parameters_after), row.note) for row in self.rows]
-        lines.append(("total", "", "", "{:,}".format(self.parameters_before),
-                      "{:,}".format(self.parameters_after), ""))
-        if not any(row.note for row in self.rows):
-            lines = [line[:-1] for line in lines]  # type: ignore[misc]
-        widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-        numbers = (3, 4)
-        return "\n".join("  ".join(
-            text.rjust(width) if column in numbers else text.ljust(width)
-            for column, (text, width) in enumerate(zip(line, widths))).rstrip() for line in lines)
+from suites.networks.candidates import (
+    Layers,
+    Rule,
+    candidates,
+    check_all,
+    check_materialised,
+    check_names,
+    drop_tied,
+    refusal,
+)
+from suites.networks.counting import counted_tensors
+from suites.networks.describe import describe
+from suites.networks.layer_rule import LayerRule
+from suites.networks.sample import Example
+from suites.networks.slots import slots
+from suites.networks.table import Refusal, Refused, Replacement, SurgeryTable
+from suites.networks.tally import Tally
+from suites.networks.trial import first_run, make_layers, placed, trial_run
 
 
-def replace(module: nn.Module, rule: Rule) -> SurgeryTable:
-    """Replace, in place, every layer inside ``module`` for which ``rule(name, layer)`` gives another one.
+def replace(network: nn.Module, rule: Rule, example: Example) -> SurgeryTable:
+    """Replace, in place, every layer inside ``network`` for which ``rule(name, layer)`` gives another one.
 
-    Names are dotted paths as in ``module.named_modules()``; a layer used in several places is replaced in all of
-    them by one new layer. Device, dtype and training mode are taken over. Raises ``ValueError`` if nothing was
-    replaced. Ready rules are in ``suites.networks.rules``.
+    ``example`` is an input of the network: a tensor, a tuple of inputs or a dict of inputs by name. The network runs
+    on it, in evaluation mode, before and after: a layer that is not used through its own forward (attention's
+    ``out_proj``, weights used by a function, tied weights) is left, and the table's ``refused`` tells why.
+
+    Names are dotted paths as in ``network.named_modules()``; a layer used in several places is replaced in all of
+    them by one new layer. Device, dtype and training mode are taken over. Ready rules are in
+    ``suites.networks.rules``.
+
+    Raises ``ValueError``, naming the layer, if a layer named in full cannot be replaced, if a new layer cannot be
+    made or does not fit, or if nothing is left to replace; the network is then as it was.
     """
-    rows = []  # type: List[Replacement]
-    done = {}  # type: Dict[int, Optional[nn.Module]]
-    _visit(module, "", rule, rows, done)
-    if not rows:
-        raise ValueError("no layer was replaced: the rule fits none of the {} layers of this {}".format(
-            sum(1 for _ in module.modules()) - 1, type(module).__name__))
-    return SurgeryTable(rows)
+    return _operate(network, rule, example, keep=True)
 
 
-def trace_input_shapes(module: nn.Module, example: torch.Tensor) -> Dict[str, Tuple[int, ...]]:
-    """Return the input shape of every layer of ``module`` by name, from one run on ``example``; no training."""
-    shapes = {}  # type: Dict[str, Tuple[int, ...]]
-    hooks = []
-    for name, layer in module.named_modules():
-        def note(_: nn.Module, inputs: Any, name: str = name) -> None:
-            if inputs and isinstance(inputs[0], torch.Tensor):
-                shapes[name] = tuple(inputs[0].shape)
-        hooks.append(layer.register_forward_pre_hook(note))
-    was_training = module.training
-    try:
-        with torch.no_grad():
-            module.eval()(example)
-    finally:
-        module.train(was_training)
-        for hook in hooks:
-            hook.remove()
-    return shapes
+def plan(network: nn.Module, rule: Rule, example: Example) -> SurgeryTable:
+    """Return the table that :func:`replace` would give, with its errors, and leave ``network`` as it is."""
+    with torch.random.fork_rng(devices=[]):
+        return _operate(network, rule, example, keep=False)
 
 
-def check_names(module: nn.Module, names: Sequence[str]) -> None:
-    """Raise ``ValueError`` with the nearest right name for a name that is no layer of ``module``."""
-    known = [name for name, _ in module.named_modules() if name]
-    for name in names:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            raise ValueError("there is no layer '{}'{}: print(network) shows the names".format(
-                name, ", did you mean '{}'?".format(near[0]) if near else ""))
+def _operate(network: nn.Module, rule: Rule, example: Example, keep: bool) -> SurgeryTable:
+    places = list(slots(network))
+    check_materialised(network)
+    check_names(rule, places)
+    old, make, refused = candidates(places, rule)
+    used, before = first_run(network, example, old)
+    for name in list(old):
+        reason = refusal(name, old[name], used[name], isinstance(rule, LayerRule))
+        if reason is not None:
+            refused.append(reason)
+            del old[name]
+    while True:
+        refused += drop_tied(network, old)
+        check_all(network, rule, places, old, refused)
+        new = make_layers(old, make)
+        with placed(places, old, new) as settle:
+            past, after = trial_run(network, example, old, new, used)
+            if not past:
+                if keep:
+                    settle()
+                return SurgeryTable(_rows(old, new, before, after), refused)
+        refused += [Refusal(name, describe(old.pop(name)), Refused.BYPASSED) for name in past]
 
 
-def describe(layer: nn.Module) -> str:
-    """Return a layer in a few words, such as ``Conv2d 320 -> 1280, 1x1``."""
-    sizes = [(getattr(layer, a, None), getattr(layer, b, None)) for a, b in (
-        ("in_channels", "out_channels"), ("in_features", "out_features"))]
-    ends = next(("{} -> {}".format(a, b) for a, b in sizes if a is not None and b is not None), "")
-    kernel = getattr(layer, "kernel_size", None)
-    stride = getattr(layer, "stride", 1)
-    words = [ends] if ends else []
-    if isinstance(kernel, tuple):
-        words.append("x".join(map(str, kernel)))
-    if isinstance(getattr(layer, "groups", 1), int) and getattr(layer, "groups", 1) > 1:
-        words.append("{} groups".format(layer.groups))
-    if (stride[0] if isinstance(stride, tuple) else stride) != 1:
-        words.append("stride {}".format(stride[0] if isinstance(stride, tuple) else stride))
-    return "{} {}".format(type(layer).__name__, ", ".join(words)).strip()
+def _rows(old: Layers, new: Layers, before: Tally, after: Tally) -> List[Replacement]:
+    counted: Set[int] = set()
+    holders: Dict[int, str] = {}
+    rows = []
+    for name, layer in old.items():
+        notes = [getattr(new[name], "surgery_note", "")]
+        tied = sorted({holders.setdefault(id(tensor), name) for tensor in layer.parameters()} - {name})
+        if tied:
+            notes.append("no longer tied to {}".format(", ".join(tied)))
+        if layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks:
+            notes.append("its hooks are gone")
+        rows.append(Replacement(name, describe(layer), describe(new[name]), _size(layer, counted),
+                                _size(new[name], counted), "; ".join(note for note in notes if note),
+                                before.macs_of(layer), after.macs_of(new[name])))
+    return rows
 
 
-def _visit(parent: nn.Module, prefix: str, rule: Rule, rows: List[Replacement],
-           done: Dict[int, Optional[nn.Module]]) -> None:
-    # Not named_children(): that hides the second name of a shared layer.
-    for short, layer in list(parent._modules.items()):
-        if layer is None:
-            continue
-        name = prefix + short
-        if id(layer) not in done:
-            new = rule(name, layer)
-            done[id(layer)] = new
-            if new is None:
-                _visit(layer, name + ".", rule, rows, done)
-                continue
-            _match(new, layer)
-            rows.append(Replacement(name, describe(layer), describe(new), count_parameters(layer),
-                                    count_parameters(new), getattr(new, "surgery_note", "")))
-        found = done[id(layer)]
-        if found is not None:
-            setattr(parent, short, found)
-
-
-def _match(new: nn.Module, old: nn.Module) -> None:
-    """Bring ``new`` to the device, dtype and mode of ``old``."""
-    tensor = next(iter(old.parameters()), None)
-    if tensor is not None:
-        new.to(device=tensor.device, dtype=tensor.dtype)
-    new.train(old.training)
+def _size(layer: nn.Module, counted: Set[int]) -> int:
+    """Return the parameters of ``layer`` in tensors that are not yet ``counted``."""
+    fresh = [tensor for tensor in counted_tensors(layer) if id(tensor) not in counted]
+    counted.update(id(tensor) for tensor in fresh)
+    return sum(tensor.numel() for tensor in fresh)

@@ -8,6 +8,8 @@ from suites.layers.wht1d import WalshHadamard1d
 from suites.layers.wht2d import WalshHadamard2d
 from suites.networks import build, count_parameters, replace, rules, trace_input_shapes
 
+IMAGE = torch.zeros(1, 3, 8, 8)
+
 
 def user_network():
     torch.manual_seed(0)
@@ -19,7 +21,7 @@ def user_network():
 
 def test_two_lines_replace_layers_of_a_users_own_network():
     network = user_network()
-    table = replace(network, rules.fwht("2"))
+    table = replace(network, rules.fwht("2"), IMAGE)
     assert isinstance(network[2], WalshHadamard1d)
     assert network(torch.randn(2, 3, 8, 8)).shape == (2, 10)
     row, = table
@@ -31,13 +33,14 @@ def test_two_lines_replace_layers_of_a_users_own_network():
 def test_the_table_adds_up_and_prints_aligned():
     network = build("mobilenet_v2", 10)
     before = count_parameters(network)
-    table = replace(network, rules.fwht("blocks.1[2-6].*"))
+    table = replace(network, rules.fwht("blocks.1[2-6].*"), torch.zeros(1, 3, 64, 64))
     assert len(table) == 10
     assert before - count_parameters(network) == table.parameters_before - table.parameters_after
     lines = str(table).splitlines()
-    assert len(lines) == 12 and lines[0].split() == ["layer", "before", "after", "parameters", "now"]
+    assert len(lines) == 12 and lines[0].split() == [
+        "layer", "was", "becomes", "parameters", "before", "after", "multiply-adds", "before", "after"]
     assert lines[-1].split() == ["total", "{:,}".format(table.parameters_before), "{:,}".format(
-        table.parameters_after)]
+        table.parameters_after), "{:,}".format(table.macs_before), "{:,}".format(table.macs_after)]
     assert len({len(line) for line in lines}) == 1
     assert all(ord(letter) < 128 for letter in str(table))
 
@@ -55,13 +58,13 @@ def test_every_rule_makes_its_layer_and_the_network_still_runs():
                        ("ht", rules.ht(shapes)), ("mf", rules.mf()), ("lhc", rules.lhc()),
                        ("debut", rules.debut(["5.*"]))):
         network = user_network()
-        table = replace(network, rule)
+        table = replace(network, rule, x)
         made[name] = sorted((row.name, row.after.split()[0]) for row in table)
         assert network(x).shape == (2, 10)
         network(x).sum().backward()
     assert made == {
-        "fwht": [("2", "WalshHadamard1d"), ("5.0", "WalshHadamard2d"), ("5.3", "WalshHadamard1d")],
-        "bwht": [("2", "BlockWalshHadamard1d"), ("5.0", "WalshHadamard2d"), ("5.3", "BlockWalshHadamard1d")],
+        "fwht": [("2", "WalshHadamard1d"), ("5.0", "WalshHadamard2d"), ("5.3", "WalshHadamardLinear")],
+        "bwht": [("2", "BlockWalshHadamard1d"), ("5.0", "WalshHadamard2d"), ("5.3", "BlockWalshHadamardLinear")],
         "ht": [("0", "HTPerceptron"), ("5.0", "HTPerceptron")],
         "mf": [("4", "MultiplicationFreeDepthwise2d"), ("5.3", "MultiplicationFreeLinear")],
         "lhc": [("0", "LhcConv2d"), ("5.0", "LhcConv2d")],
@@ -74,10 +77,10 @@ def test_shapes_and_strides_survive_the_2d_and_ht_rules():
             network = nn.Sequential(nn.Conv2d(4, 4, 3, 2, 1), nn.Conv2d(4, 4, 3, 1, 1))
             x = torch.randn(1, 4, side, side)
             wanted = network(x).shape
-            replace(network, rule(shapes=trace_input_shapes(network, x)))
+            replace(network, rule(shapes=trace_input_shapes(network, x)), x)
             assert network(x).shape == wanted
     with pytest.raises(ValueError, match="layer '0' needs the size of its plane"):
-        replace(nn.Sequential(nn.Conv2d(4, 4, 3, 1, 1)), rules.ht({}))
+        replace(nn.Sequential(nn.Conv2d(4, 4, 3, 1, 1)), rules.ht({}), torch.zeros(1, 4, 8, 8))
 
 
 def test_squeeze_and_excite_becomes_a_2d_layer():
@@ -101,7 +104,7 @@ def test_a_layer_takes_the_chain_of_its_size_and_an_ordered_list_is_used_in_orde
 def test_least_squares_sweeps_start_from_the_weights_and_the_table_tells_the_error():
     torch.manual_seed(1)
     network = nn.Sequential(nn.Linear(32, 32))
-    table = replace(network, rules.debut(sweeps=3))
+    table = replace(network, rules.debut(sweeps=3), torch.zeros(1, 32))
     assert isinstance(network[0], DebutLinear)
     assert table[0].note == "fitted to a relative error of {:.3g}".format(network[0].als_errors[-1])
 
@@ -110,7 +113,7 @@ def test_device_dtype_and_mode_are_taken_over_and_shared_layers_stay_shared():
     shared = nn.Conv2d(8, 8, 1)
     network = nn.Sequential(shared, nn.ReLU(), shared, nn.Sequential(shared)).double().eval()
     network.again = shared
-    table = replace(network, rules.fwht())
+    table = replace(network, rules.fwht(), torch.zeros(1, 8, 4, 4, dtype=torch.float64))
     assert len(table) == 1
     assert network[0] is network[2] is network[3][0] is network.again
     assert network[0].threshold.dtype == torch.float64 and not network[0].training
@@ -118,13 +121,14 @@ def test_device_dtype_and_mode_are_taken_over_and_shared_layers_stay_shared():
 
 def test_any_function_can_be_a_rule():
     network = user_network()
-    table = replace(network, lambda name, layer: nn.Identity() if isinstance(layer, nn.ReLU) else None)
+    table = replace(network, lambda name, layer: nn.Identity() if isinstance(layer, nn.ReLU) else None,
+                    IMAGE)
     assert [row.name for row in table] == ["1", "3"]
 
 
 def test_nothing_replaced_is_an_error():
     with pytest.raises(ValueError, match="no layer was replaced"):
-        replace(user_network(), rules.lhc("6.*"))
+        replace(user_network(), rules.lhc("5.[123]"), IMAGE)
 
 
 def test_tracing_leaves_the_network_as_it_was():
