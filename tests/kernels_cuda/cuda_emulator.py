@@ -43,7 +43,8 @@ class Emulator:
         call = arguments.params(plan, options)
         self._tensors(call, x=x, y=y, threshold=threshold, scale=scale)
         blocks = -(-plan.units // form.units_per_block(options.points, plan.strided))
-        self._launch(FORWARD, call, blocks, 1, form.threads, form.shared_bytes(options.points, plan.strided, False))
+        self._launch(FORWARD, call, blocks, 1, form.threads,
+                     dynamic_bytes(form.shared_bytes(options.points, plan.strided, False)))
         assert self.library.emulator_written(ctypes.c_void_p(y.data_ptr())) == y.numel()
         return y
 
@@ -59,9 +60,9 @@ class Emulator:
         self._tensors(call, x=x, g=g, y=grad_x, threshold=threshold, scale=scale, partial=partial,
                       grad_threshold=grads[0], grad_scale=grads[1])
         self._launch(BACKWARD, call, blocks, 1, form.threads,
-                     form.shared_bytes(options.points, plan.strided, True))
+                     dynamic_bytes(form.shared_bytes(options.points, plan.strided, True)))
         assert self.library.emulator_written(ctypes.c_void_p(grad_x.data_ptr())) == grad_x.numel()
-        self._launch(REDUCE, call, -(-options.points // 32), 2 if scale is not None else 1, 256, 2048)
+        self._launch(REDUCE, call, -(-options.points // 32), 2 if scale is not None else 1, 256, 0)
         return Gradients(grad_x, grads[0], None if scale is None else grads[1])
 
     def set(self, plan: work.Work, options: work.Options, scaled: bool, x: torch.Tensor,
@@ -72,7 +73,7 @@ class Emulator:
                              fixed=self.fixed)
         for name, value in names.items():
             known = self.library.emulator_set(name.encode(), value)
-            assert known or name in ("WHT_FORWARD", "WHT_BACKWARD", "WHT_MIN_BLOCKS", "WHT_DYNAMIC_SHARED")
+            assert known or name in ("WHT_FORWARD", "WHT_BACKWARD", "WHT_MIN_BLOCKS")
         return form
 
     def _tensors(self, call: arguments.Params, **tensors: Optional[torch.Tensor]) -> None:
@@ -86,11 +87,16 @@ class Emulator:
                                          ctypes.c_size_t(tensor.element_size()))
 
     def _launch(self, kernel: int, call: arguments.Params, blocks_x: int, blocks_y: int, threads: int,
-                shared_bytes: int) -> None:
-        problem = self.library.emulator_launch(kernel, ctypes.byref(call), blocks_x, blocks_y, threads, shared_bytes,
+                dynamic: int) -> None:
+        problem = self.library.emulator_launch(kernel, ctypes.byref(call), blocks_x, blocks_y, threads, dynamic,
                                                int(self.reversed_order))
         if problem is not None:
             raise AssertionError(problem.decode())
+
+
+def dynamic_bytes(shared_bytes: int) -> int:
+    """Return what a launch asks for: nothing up to the size that is static, as the driver's ``load`` has it."""
+    return shared_bytes if shared_bytes > forms.STATIC_SHARED_BYTES else 0
 
 
 def build(folder: str, text: Optional[str] = None) -> Any:

@@ -21,7 +21,7 @@
     USE(LOG2N) USE(SLOTS) USE(LANES) USE(PIXELS) USE(TILES) USE(ROUNDS) USE(STRIDED) USE(CROP_IN) USE(CROP_OUT) \
     USE(PLANE) USE(LOG2W) USE(SPLIT) USE(DTYPE) USE(SMOOTH) USE(MODE) USE(SCALED) USE(KEEP_FIRST) USE(RESIDUAL) \
     USE(FIXED) USE(X_ROW) USE(X_HIGH) USE(X_STEP) USE(G_ROW) USE(G_HIGH) USE(G_STEP) USE(Y_ROW) USE(Y_HIGH)     \
-    USE(Y_STEP)
+    USE(Y_STEP) USE(DYNAMIC_SHARED)
 
 namespace setting {
 #define DECLARE(name) static int name;
@@ -55,6 +55,7 @@ WHT_SETTINGS(DECLARE)
 #define WHT_Y_ROW setting::Y_ROW
 #define WHT_Y_HIGH setting::Y_HIGH
 #define WHT_Y_STEP setting::Y_STEP
+#define WHT_DYNAMIC_SHARED setting::DYNAMIC_SHARED
 
 typedef long long wht_int64;
 #define WHT_SLOT_ARRAY 64
@@ -101,8 +102,14 @@ const int NOBODY = -1, SEVERAL = -2;
 struct Touch { int thread; unsigned block_epoch, warp_epoch; };
 struct Word { float value; bool written; Touch writer, reader; };
 std::vector<Word> words;
+const size_t STATIC_WORDS = 12 * 1024;  // 48 KB, all that may be static
 unsigned block_epoch;
 std::vector<unsigned> warp_epochs;
+
+void reserve(size_t count) {
+    if (count > STATIC_WORDS) complain("has a static array of more than 48 KB");
+    if (count > words.size()) words.resize(count, Word{0, false, {NOBODY, 0, 0}, {NOBODY, 0, 0}});
+}
 
 // Whether everything the toucher did is known to be over before the current thread goes on.
 bool settled(const Touch &touch) {
@@ -245,8 +252,13 @@ typedef Pointer wht_target;
 #define WHT_SHUFFLE_XOR(value, mask) shuffle_xor(value, mask)
 #define WHT_SHARED_PUT(shared, word, value) shared_put((int)(shared - (float *)nullptr) + (word), value)
 #define WHT_SHARED_GET(shared, word) shared_get((int)(shared - (float *)nullptr) + (word))
-#define WHT_SHARED_BUFFER(name, count) \
+#define WHT_STATIC_SHARED(name, count) \
     float *name = nullptr;             \
+    reserve((size_t)(count))
+// What a kernel asks for at its launch is all it has; a static array comes with the kernel.
+#define WHT_SHARED_BUFFER(name, count)                \
+    float *name = nullptr;                            \
+    if (!WHT_DYNAMIC_SHARED) reserve((size_t)(count)); \
     if ((size_t)(count) > words.size()) complain("has too little shared memory")
 
 #include WHT_SOURCE

@@ -1,64 +1,17 @@
 """The launcher, with the emulator in the place of device and driver: layouts, tables, orders, plans, graphs."""
 
-import ctypes
-
 import pytest
 import torch
 from cuda_reference import reference
 
 from suites.kernels import operator
-from suites.kernels.cuda import devices, launch
-from suites.kernels.cuda.driver import Kernel
+from suites.kernels.cuda import geometry, launch
 from suites.kernels.geometry import Spec, table_order
-
-NAMES = ("wht_forward", "wht_backward", "wht_reduce")
-
-
-class EmulatedDevice:
-    """What the launcher needs of a device; its own driver too."""
-
-    def __init__(self, library, multiprocessors=2):
-        self.library, self.index, self.arch, self.multiprocessors = library, 0, 53, multiprocessors
-        self.driver, self.builds, self.launches = self, 0, []
-        library.emulator_launch.restype = ctypes.c_char_p
-
-    def may_fix_strides(self):
-        return True
-
-    def kernels(self, macros, names, capturing):
-        self.builds += 1
-        assert not capturing
-        return [Kernel((name, macros), threads, shared) for name, threads, shared in names]
-
-    def resident_blocks(self, device, kernel):
-        return 2
-
-    def capturing(self, device, stream):
-        return False
-
-    def launch(self, device, stream, kernel, blocks, call):
-        name, macros = kernel.handle
-        self.launches.append((name, blocks))
-        for macro, value in macros.items():
-            self.library.emulator_set(macro.encode(), value)
-        shared = max(kernel.shared_bytes, 2048)
-        problem = self.library.emulator_launch(NAMES.index(name), ctypes.byref(call), blocks[0], blocks[1],
-                                               kernel.threads, shared, 0)
-        assert problem is None, problem
 
 
 @pytest.fixture
-def device(emulator_library, monkeypatch):
-    found = EmulatedDevice(emulator_library)
-    emulator_library.emulator_trust(1)
-    for table in ("_PLANS", "_REASONS", "_ORDERS"):
-        monkeypatch.setattr(launch, table, {})
-    monkeypatch.setattr(devices, "get", lambda index: found)
-    monkeypatch.setattr(devices, "problem", lambda index: None)
-    monkeypatch.setattr(launch, "_index", lambda x: 0)
-    monkeypatch.setattr(launch, "_stream", lambda x: 0)
-    yield found
-    emulator_library.emulator_trust(0)
+def device(launcher_device):
+    return launcher_device
 
 
 def gaussian(seed, *shape):
@@ -137,6 +90,22 @@ def test_backward_runs_no_more_blocks_than_fit_at_once_and_one_reduction(device)
     x = gaussian(1, 4, 1024, 8, 8)
     launch.backward(x, x, gaussian(2, 1024), None, Spec())
     assert device.launches == [("wht_backward", (4, 1)), ("wht_reduce", (32, 1))]
+
+
+def test_a_form_with_more_shared_memory_than_is_static_trains_too(device, monkeypatch):
+    wide = geometry.Geometry(32, 32, 16, 1, 1, 1)
+    monkeypatch.setattr(geometry, "choose", lambda *arguments: wide)
+    assert wide.shared_bytes(1024, True, True) > geometry.STATIC_SHARED_BYTES
+    check(device, gaussian(1, 2, 1024, 4, 8), Spec())
+    assert [name for name, _ in device.launches] == ["wht_forward", "wht_backward", "wht_reduce"]
+
+
+def test_a_form_that_is_asked_for_keeps_its_strides_however_many_kernels_there_are(device):
+    device.fixes = False
+    x = gaussian(1, 2, 64, 4, 8)
+    for form, fixed in ((None, 0), (geometry.Geometry(8, 8, 32, 1, 1, 1), 1)):
+        plan = launch.make_plan(x, [launch.output_of(x, Spec())], False, Spec(), False, form)
+        assert plan.kernels[0].handle[1]["WHT_FIXED"] == fixed
 
 
 def test_a_layer_without_a_channel_axis_of_images_works_too(device):

@@ -122,7 +122,7 @@ WHT_KERNEL wht_backward(WhtParams args) {
 
 // Adds the rows of the partial results in a fixed order: 32 coefficients by 8 threads each; block y 1: the scale.
 WHT_SMALL_KERNEL wht_reduce(WhtParams args) {
-    WHT_SHARED_BUFFER(shared, 512);
+    WHT_STATIC_SHARED(shared, 512);  // static also where the other kernels ask for theirs at the launch
     int column = threadIdx.x % 32, part = threadIdx.x / 32;
     int coefficient = blockIdx.x * 32 + column;
     double sum = 0.0;

@@ -77,7 +77,7 @@ def run_forward(plan: Plan, x: Tensor, threshold: Tensor, scale: Optional[Tensor
     call.x, call.y, call.threshold = x.data_ptr(), y.data_ptr(), tables[0].data_ptr()
     if scale is not None:
         call.scale = tables[1].data_ptr()
-    device = devices.get(_index(x))
+    device = device_of(x)
     device.driver.launch(device.index, _stream(x), plan.kernels[0], (plan.blocks, 1), call)
     return y
 
@@ -105,7 +105,7 @@ def backward(gradient: Tensor, x: Tensor, threshold: Tensor, scale: Optional[Ten
     call.grad_threshold = sums[0].data_ptr()
     if scale is not None:
         call.scale, call.grad_scale = tables[1].data_ptr(), sums[1].data_ptr()
-    device, stream = devices.get(_index(x)), _stream(x)
+    device, stream = device_of(x), _stream(x)
     device.driver.launch(device.index, stream, plan.kernels[0], (plan.blocks, 1), call)
     columns = -(-points // REDUCE_COLUMNS)
     device.driver.launch(device.index, stream, plan.kernels[1], (columns, partial.shape[0]), call)
@@ -144,7 +144,11 @@ def output_of(x: Tensor, spec: Spec) -> work.Tensor:
 
 def make_plan(x: Tensor, others: List[work.Tensor], scaled: bool, spec: Spec, backward: bool,
               form: Optional[geometry.Geometry] = None) -> Plan:
-    """Return the plan of a call with its kernels built and loaded; ``form`` replaces the one chosen here."""
+    """Return the plan of a call with its kernels built and loaded.
+
+    ``form`` replaces the one chosen here; its strides are compiled in however many kernels there are, so that forms
+    are compared alike.
+    """
     shape, dtype = tuple(x.shape), DTYPES[x.dtype]
     options = options_of(shape, spec)
     given = [work.Tensor(shape, tuple(x.stride()))] + others
@@ -159,10 +163,10 @@ def make_plan(x: Tensor, others: List[work.Tensor], scaled: bool, spec: Spec, ba
         except work.UnfitError as unfit:
             if not unfit.layout or copied == attempts[-1]:
                 raise
-    device = devices.get(_index(x))
-    if form is None:
-        form = geometry.choose(job, backward, device.arch, device.multiprocessors)
-    macros = geometry.macros(job, options, scaled, dtype, form, backward, fixed=device.may_fix_strides())
+    device = device_of(x)
+    fixed = form is not None or device.may_fix_strides()
+    form = form or geometry.choose(job, backward, device.arch, device.multiprocessors)
+    macros = geometry.macros(job, options, scaled, dtype, form, backward, fixed)
     shared = form.shared_bytes(options.points, job.strided, backward)
     names = [("wht_backward" if backward else "wht_forward", form.threads, shared)]
     kernels = device.kernels(macros, names + ([("wht_reduce", REDUCE_THREADS, 0)] if backward else []),
@@ -172,6 +176,11 @@ def make_plan(x: Tensor, others: List[work.Tensor], scaled: bool, spec: Spec, ba
         # Each block goes through many tiles and keeps its sums: fewer, and as many as run at once.
         blocks = min(blocks, device.multiprocessors * device.driver.resident_blocks(device.index, kernels[0]))
     return Plan(kernels, params(job, options, blocks), blocks, given[-1].shape, given[-1].strides, copied)
+
+
+def device_of(x: Tensor) -> Device:
+    """Return the device ``x`` lies on, as the launcher knows it."""
+    return devices.get(_index(x))
 
 
 def _index(x: Tensor) -> int:

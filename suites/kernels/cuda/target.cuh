@@ -36,10 +36,11 @@ typedef long long wht_int64;
 #define WHT_OPAQUE_INT(value) asm("" : "+r"(value))
 #define WHT_SHARED_PUT(shared, word, value) (shared)[word] = (value)
 #define WHT_SHARED_GET(shared, word) (shared)[word]
+#define WHT_STATIC_SHARED(name, words) __shared__ float name[words]
 #if WHT_DYNAMIC_SHARED
 #define WHT_SHARED_BUFFER(name, words) extern __shared__ float name[]
 #else
-#define WHT_SHARED_BUFFER(name, words) __shared__ float name[words]
+#define WHT_SHARED_BUFFER(name, words) WHT_STATIC_SHARED(name, words)
 #endif
 #if WHT_DTYPE == 0
 typedef float wht_stored;
