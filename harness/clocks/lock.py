@@ -18,10 +18,12 @@ from harness.clocks.changes import (
 from harness.clocks.reading import cpu_section, gpu_section
 from harness.clocks.state import (
     default_state_path,
+    exclusive,
     is_running,
     pending,
     remove_state,
     restore_from_state,
+    restore_held,
     undo_all,
     write_state,
 )
@@ -60,9 +62,24 @@ class Lock:
     def lock(self) -> LockResult:
         """Lock what can be locked. Without the rights it says so and leaves everything as it was."""
         messages: List[str] = []
+        try:
+            with exclusive(self.state_path):
+                locked = self._lock(messages)
+        except OSError as error:
+            messages.append(self._no_state(error))
+            locked = False
+        return LockResult(locked, messages)
+
+    def _no_state(self, error: OSError) -> str:
+        return ("the clocks are left as they are, since what to put back cannot be kept in {} ({}): name a folder that "
+                "can be written with XDG_STATE_HOME".format(os.path.dirname(self.state_path), error.strerror or error))
+
+    def _lock(self, messages: List[str]) -> bool:
+        """Lock while no other run can look or change; return whether any clock is locked."""
         trouble = self._clear_leftovers(messages)
         if trouble:
-            return LockResult(False, messages + [trouble])
+            messages.append(trouble)
+            return False
         locked = False
         for changes in self._plans(messages):
             taken = self._take(changes, messages)
@@ -73,7 +90,7 @@ class Lock:
             messages += self._still_moving()
         elif not messages:
             messages.append("nothing to lock: this machine shows no clock that can be set")
-        return LockResult(locked, messages)
+        return locked
 
     def _still_moving(self) -> List[str]:
         """Say which limits the kernel did not take; a thermal limit or a firmware may overrule them."""
@@ -101,7 +118,7 @@ class Lock:
             return None
         if is_running(state):
             return "the clocks are left as they are: another run (process {}) has locked them".format(state["pid"])
-        result = restore_from_state(self.state_path, self._tree.root, write=self._write, make_gpu=self._make_gpu)
+        result = restore_held(self.state_path, self._tree.root, write=self._write, make_gpu=self._make_gpu)
         messages.append("an earlier run had left the clocks locked: {}".format("; ".join(result.messages)))
         return None if result.restored else "the clocks are left as they are"
 
@@ -123,8 +140,15 @@ class Lock:
         if not changes:
             return False
         before = (pending(self.state_path) or {"changes": []})["changes"] if self._ours else []
+        try:
+            write_state(self.state_path, before + changes, self._tree.root, first=not before)
+        except FileExistsError:
+            messages.append("the clocks are left as they are: another run has just locked them")
+            return False
+        except OSError as error:
+            messages.append(self._no_state(error))
+            return False
         self._ours = True
-        write_state(self.state_path, before + changes, self._tree.root)
         taken = 0
         try:
             for change in changes:
@@ -137,7 +161,7 @@ class Lock:
             stuck = undo_all(begun, self._tree, self._write, self._make_gpu)
             messages += stuck
             if stuck or before:
-                write_state(self.state_path, before + (begun if stuck else []), self._tree.root)
+                write_state(self.state_path, before + (begun if stuck else []), self._tree.root, first=False)
             else:
                 remove_state(self.state_path)
                 self._ours = False

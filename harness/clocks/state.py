@@ -1,10 +1,13 @@
 """The state file: what is about to be changed, on the disk before the first change, until all is undone."""
 
+import contextlib
+import errno
+import fcntl
 import io
 import json
 import os
 import time
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 
 from harness.clocks.changes import Change, ChangeError, Write, undo
 from harness.system.nvml import Gpu, MakeGpu, NvmlError
@@ -13,6 +16,7 @@ from harness.system.programs import write_as_root
 from harness.system.tree import Tree
 
 FORMAT = 1
+WAIT_S = 60.0  # the longest that another run may take to lock or restore: two programs of 20 s each
 
 
 class RestoreResult(NamedTuple):
@@ -31,18 +35,54 @@ def default_state_path() -> str:
     return os.path.join(base, "edge-transform-bench", "clocks.json")
 
 
-def write_state(path: str, changes: List[Change], root: str = "/") -> None:
-    """Write the state file and sync it, and its folder, to the disk."""
+@contextlib.contextmanager
+def exclusive(path: str, wait_s: float = WAIT_S) -> Iterator[None]:
+    """Keep other runs from looking at or changing the state file meanwhile; its folder is what is locked.
+
+    Raises ``OSError`` if the folder cannot be made, or if another run has held it for ``wait_s`` seconds.
+    """
+    folder = os.path.dirname(os.path.abspath(path))
+    os.makedirs(folder, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        end_s = time.monotonic() + wait_s
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError as error:
+                if error.errno not in (errno.EWOULDBLOCK, errno.EACCES) or time.monotonic() > end_s:
+                    raise
+                time.sleep(0.02)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def write_state(path: str, changes: List[Change], root: str = "/", first: bool = True) -> None:
+    """Write the state file and sync it, and its folder, to the disk.
+
+    The ``first`` write of a run never replaces the file of another: the older one knows how the clocks were before
+    anybody's change. Raises ``OSError``.
+    """
     folder = os.path.dirname(os.path.abspath(path))
     os.makedirs(folder, exist_ok=True)
     state = {"format": FORMAT, "pid": os.getpid(), "start_ticks": start_ticks(os.getpid(), Tree()),
              "boot_id": boot_id(Tree(root)), "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
              "changes": changes}
-    with io.open(path + ".new", "w", encoding="ascii") as file:
-        file.write(json.dumps(state, indent=1, sort_keys=True) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(path + ".new", path)
+    beside = "{}.{}".format(path, os.getpid())
+    try:
+        with io.open(beside, "w", encoding="ascii") as file:
+            file.write(json.dumps(state, indent=1, sort_keys=True) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        if first:
+            os.link(beside, path)
+        else:
+            os.replace(beside, path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(beside)
     _sync_folder(folder)
 
 
@@ -96,12 +136,28 @@ def restore_from_state(path: Optional[str] = None, root: str = "/", force: bool 
     is nothing to put back. What cannot be undone stays in the file for a second try with more rights.
     """
     path = path or default_state_path()
+    if not os.path.lexists(path):
+        return RestoreResult(True, [_NOTHING])
+    try:
+        with exclusive(path):
+            return restore_held(path, root, force, write, make_gpu)
+    except OSError as error:
+        return RestoreResult(False, ["the state file {} cannot be used ({}): try again as the user who locked the "
+                                     "clocks".format(path, error.strerror or error)])
+
+
+_NOTHING = "no run has left its clocks locked: there is nothing to restore"
+
+
+def restore_held(path: str, root: str = "/", force: bool = False, write: Write = write_as_root,
+                 make_gpu: MakeGpu = Gpu) -> RestoreResult:
+    """Do what :func:`restore_from_state` does, for who holds the state file already. Raises ``OSError``."""
     try:
         state = pending(path)
     except ChangeError as error:
         return RestoreResult(False, [str(error)])
     if state is None:
-        return RestoreResult(True, ["no run has left its clocks locked: there is nothing to restore"])
+        return RestoreResult(True, [_NOTHING])
     if is_running(state) and not force:
         return RestoreResult(False, ["the run that locked the clocks is still going (process {}): wait for it, or "
                                      "end it first".format(state["pid"])])
