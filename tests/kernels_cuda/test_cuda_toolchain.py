@@ -102,11 +102,66 @@ def test_libraries_beside_torch_come_before_those_of_the_system(tmp_path):
     assert not [name for name in found if "builtins" in name or ".alt." in name]
 
 
-def test_no_compiler_at_all_is_said_with_the_remedy(monkeypatch):
-    monkeypatch.setattr(compiler, "nvrtc_candidates", lambda folders: [])
+def test_on_a_jetson_the_boards_own_toolkit_comes_before_wheels(tmp_path):
+    for name in ("torch/lib/libnvrtc.so.10.2", "nvidia/cuda_nvrtc/lib/libnvrtc.so.12", "toolkit/libnvrtc.so.10.2"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    toolkit = (str(tmp_path / "toolkit" / "libnvrtc.so*"),)
+
+    def folders(tegra):
+        return [os.path.basename(os.path.dirname(path))
+                for path in compiler.nvrtc_candidates([str(tmp_path)], toolkit, tegra)[:3]]
+
+    assert folders(True) == ["lib", "toolkit", "lib"] and folders(False) == ["lib", "lib", "toolkit"]
+    assert "JetPack" in compiler.remedy(True) and "pip install" in compiler.remedy(False)
+
+
+def test_a_library_that_is_not_there_or_something_else_is_left_out(monkeypatch, tmp_path):
+    opened = []
+
+    def open_library(path):
+        opened.append(path)
+        if path == "missing":
+            raise OSError("no such file")
+        if path == "other":
+            return object()
+        return FakeNvrtc((12, 4), (90,))
+
+    monkeypatch.setattr(compiler, "nvrtc_candidates", lambda folders: ["missing", "other", "one", "same version"])
+    monkeypatch.setattr(compiler.ctypes, "CDLL", open_library)
     monkeypatch.setattr(compiler, "NVCC_PLACES", ())
-    tool, reason = compiler.find([], {"PATH": ""})
-    assert tool is None and "pip install" in reason
+    assert [tool.path for tool in compiler.tools([], {"PATH": ""})] == ["one"]
+    assert opened == ["missing", "other", "one", "same version"]
+
+
+class Tool:
+    def __init__(self, name, version):
+        self.name, self.version = name, version
+
+
+def test_the_first_compiler_whose_kernel_loads_is_taken_and_the_others_are_told():
+    tools = [Tool("NVRTC 13.0", (13, 0)), Tool("NVRTC 12.9", (12, 9)), Tool("NVRTC 12.4", (12, 4)),
+             Tool("nvcc 12.0", (12, 0))]
+    tried = []
+
+    def try_out(tool):
+        tried.append(tool.name)
+        if tool.name == "NVRTC 12.9":
+            raise CudaError("cuModuleLoadData failed: unsupported PTX version\nmore")
+
+    tool, reasons = compiler.first_that_works(iter(tools), (12, 2), try_out)
+    assert tool is tools[2] and tried == ["NVRTC 12.9", "NVRTC 12.4"]
+    assert reasons == ["NVRTC 13.0 is newer than the driver, which knows CUDA 12.2",
+                       "NVRTC 12.9: cuModuleLoadData failed: unsupported PTX version"]
+
+
+def test_where_none_works_there_is_a_reason_for_each():
+    def refuse(tool):
+        raise compiler.CompileError("")
+
+    tool, reasons = compiler.first_that_works(iter([Tool("a", (12, 0)), Tool("b", (11, 0))]), (12, 2), refuse)
+    assert tool is None and reasons == ["a: no message", "b: no message"]
 
 
 class CountingCompiler:
@@ -147,16 +202,23 @@ def test_a_cache_that_cannot_be_written_costs_only_time(tmp_path):
 
 
 class FakeCuda:
-    """A driver library that records its calls; ``fails`` names one that is refused."""
+    """A driver library that records its calls; ``fails`` names one that is refused, ``refused`` an image."""
 
-    def __init__(self, fails=None, current=0):
+    def __init__(self, fails=None, current=0, refused=(), version=12020):
         self.calls, self.fails, self.current = [], fails, current
+        self.refused, self.version, self.images = refused, version, []
 
     def __getattr__(self, name):
         def call(*arguments):
             self.calls.append(name)
             if name == self.fails:
                 return 209
+            if name == "cuModuleLoadData":
+                self.images.append(arguments[1].value)
+                if arguments[1].value in self.refused:
+                    return 200
+            if name == "cuDriverGetVersion":
+                arguments[0]._obj.value = self.version
             if name == "cuGetErrorString":
                 arguments[1]._obj.value = b"no kernel image is available"
             if name == "cuDevicePrimaryCtxRetain":
@@ -219,15 +281,93 @@ def test_a_kernel_that_first_runs_inside_a_capture_says_what_to_do():
         device.kernels({"A": 1}, [], True)
 
 
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "edge-transform-bench" / "kernels" / "cuda"
+
+
+def kept_image(folder):
+    path, = [path for path in folder.iterdir() if path.suffix != ".log"]
+    return path
+
+
+def test_a_damaged_kernel_in_the_cache_is_built_once_more_and_replaced(own_cache):
+    tool = CountingCompiler()
+    devices.Device(0, 53, 1, Driver(FakeCuda()), tool).kernels({"A": 1}, [("k", 32, 0)], False)
+    whole = kept_image(own_cache).read_bytes()
+    kept_image(own_cache).write_bytes(b"damaged")
+    library = FakeCuda(refused=(b"damaged",))
+    device = devices.Device(0, 53, 1, Driver(library), tool)
+    assert device.kernels({"A": 1}, [("k", 32, 0)], False)[0].threads == 32
+    assert tool.calls == 2 and library.images == [b"damaged", whole]
+    assert kept_image(own_cache).read_bytes() == whole
+
+
+def test_a_kernel_that_was_just_built_and_does_not_load_is_no_endless_loop(own_cache):
+    tool, library = CountingCompiler(), FakeCuda(fails="cuModuleLoadData")
+    for calls in (1, 2):  # the second process finds what the first kept, deletes it and builds it once more
+        with pytest.raises(CudaError, match="cuModuleLoadData"):
+            devices.Device(0, 53, 1, Driver(library), tool).kernels({"A": 1}, [("k", 32, 0)], False)
+        assert tool.calls == calls
+
+
+@pytest.fixture
+def board(own_cache, monkeypatch):
+    """A Nano as torch sees it, with a driver of CUDA 10.2, and two NVRTCs and an nvcc-like third to choose from."""
+    properties = type("Properties", (), {"multi_processor_count": 1})
+    monkeypatch.setattr(devices.torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(devices.torch.cuda, "get_device_capability", lambda index: (5, 3))
+    monkeypatch.setattr(devices.torch.cuda, "get_device_properties", lambda index: properties)
+    monkeypatch.setattr(devices, "_DEVICES", {})
+    monkeypatch.setattr(devices, "_PROBLEMS", {})
+
+    def plug(library, tools):
+        monkeypatch.setattr(devices, "open_driver", lambda: (Driver(library), None))
+        monkeypatch.setattr(compiler, "tools", lambda folders: iter(tools))
+    return plug
+
+
+class Emits(CountingCompiler):
+    """A compiler of ``version`` whose every image is ``data``."""
+
+    def __init__(self, version, data):
+        super().__init__()
+        self.name, self.path, self.version, self.data = "NVRTC {}.{}".format(*version), "/lib", version, data
+
+    def compile(self, text, arch, macros):
+        self.calls += 1
+        return compiler.Image("cubin", self.data, "")
+
+
+def test_a_board_goes_past_a_newer_wheel_and_an_image_its_driver_refuses(board):
+    tools = [Emits((12, 9), b"of 12.9"), Emits((10, 0), b"of 10.0"), Emits((10, 2), b"of 10.2")]
+    board(FakeCuda(version=10020, refused=(b"of 10.0",)), tools)
+    assert devices.problem(0) is None and devices.get(0).tool is tools[2] and tools[0].calls == 0
+    told = devices.describe()
+    assert told["compiler"] == "NVRTC 10.2" and told["driver_cuda"] == "10.2" and told["remedy"] is None
+    assert [text.split(" ")[1].rstrip(":") for text in told["compilers_passed_over"]] == ["12.9", "10.0"]
+
+
+@pytest.mark.parametrize("tools, words", [([], "there is neither NVRTC nor nvcc"),
+                                          ([Emits((12, 9), b"")], "newer than the driver")])
+def test_a_board_without_a_compiler_says_why_and_what_to_install(board, monkeypatch, tools, words):
+    monkeypatch.setattr(compiler, "TEGRA_FILE", os.devnull)
+    board(FakeCuda(version=10020), tools)
+    told = devices.describe()
+    assert told["available"] is False and words in told["reason"] and "JetPack" in told["remedy"]
+
+
 def test_the_device_source_is_plain_ascii_and_whole():
     text = source.read()
     assert all(name in text for name in ("wht_forward", "wht_backward", "wht_reduce"))
 
 
 def test_the_nvrtc_torch_brings_along_compiles_the_kernels():
-    tool, reason = compiler.find(devices.site_folders(), {"PATH": ""})
-    if not isinstance(tool, compiler.Nvrtc):
-        pytest.skip("no NVRTC here: {}".format(reason))
+    tool = next((tool for tool in compiler.tools(devices.site_folders(), {"PATH": ""})
+                 if isinstance(tool, compiler.Nvrtc)), None)
+    if tool is None:
+        pytest.skip("no NVRTC here")
     arch = 53 if 53 in tool.archs() and tool.version >= (11, 2) else 52 if 52 in tool.archs() else tool.archs()[-1]
     x = work.Tensor((2, 64, 5, 5), (1600, 25, 5, 1))
     for dtype in geometry.DTYPES:

@@ -5,7 +5,7 @@ import io
 import os
 import tempfile
 import time
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Tuple
 
 from suites.kernels.build import cache_folder
 from suites.kernels.cuda.compiler import Image, macro_flags
@@ -26,12 +26,11 @@ def compiled(compiler: Any, source: str, arch: int, macros: Dict[str, int],
     A folder that cannot be written only costs the next process a compilation. Two processes that compile the
     same at once each move a finished file into place. Raises ``CompileError``.
     """
-    folder = os.path.join(cache_folder(environment), "cuda")
-    name = os.path.join(folder, key(source, arch, macros, compiler.name))
+    folder, name = _place(compiler, source, arch, macros, environment)
     for kind in KINDS:
         if os.path.exists(name + "." + kind):
             with open(name + "." + kind, "rb") as file:
-                return Image(kind, file.read(), "")
+                return Image(kind, file.read(), "", kept=True)
     started = time.monotonic()
     image = compiler.compile(source, arch, macros)
     log = u"{} for sm_{} in {:.2f} s\n{}\n{}".format(
@@ -47,3 +46,23 @@ def compiled(compiler: Any, source: str, arch: int, macros: Dict[str, int],
     except OSError:
         return image  # kept in memory; the folder is not ours to repair
     return image
+
+
+def forget(compiler: Any, source: str, arch: int, macros: Dict[str, int],
+           environment: Optional[Dict[str, str]] = None) -> bool:
+    """Delete the kernel from the cache, since the driver does not load it; return whether it is gone."""
+    name = _place(compiler, source, arch, macros, environment)[1]
+    for kind in KINDS:
+        try:
+            os.remove(name + "." + kind)
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return False  # the folder is not ours to repair
+    return True
+
+
+def _place(compiler: Any, source: str, arch: int, macros: Dict[str, int],
+           environment: Optional[Dict[str, str]]) -> Tuple[str, str]:
+    folder = os.path.join(cache_folder(environment), "cuda")
+    return folder, os.path.join(folder, key(source, arch, macros, compiler.name))

@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 STANDARD = "--std=c++14"
 # Capabilities an NVRTC without a list of its own (before 11.2) may know, newest first.
@@ -17,16 +17,25 @@ TOOLKIT_LIBRARIES = ("/usr/local/cuda/lib64/libnvrtc.so*", "/usr/local/cuda/targ
                      "/usr/lib/*-linux-gnu/libnvrtc.so*")
 
 
+# There on a Jetson only, whose driver takes what its own toolkit makes.
+TEGRA_FILE = "/etc/nv_tegra_release"
+LOADER_NAMES = ("libnvrtc.so", "libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so.11.2", "libnvrtc.so.10.2")
+
+
 class CompileError(RuntimeError):
     """The source did not compile; the message holds the compiler's log."""
 
 
 class Image(NamedTuple):
-    """Something the driver loads: ``kind`` is ``cubin`` (machine code) or ``ptx`` (the driver finishes it)."""
+    """Something the driver loads: ``kind`` is ``cubin`` (machine code) or ``ptx`` (the driver finishes it).
+
+    ``kept``: it comes from an earlier process and may have been damaged since.
+    """
 
     kind: str
     data: bytes
     log: str
+    kept: bool = False
 
 
 def macro_flags(macros: Dict[str, int]) -> List[str]:
@@ -137,6 +146,9 @@ class Nvcc:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+Tool = Union[Nvrtc, Nvcc]
+
+
 def _run(command: Sequence[str]) -> Tuple[int, str]:
     process = subprocess.Popen(list(command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                universal_newlines=True)
@@ -144,36 +156,71 @@ def _run(command: Sequence[str]) -> Tuple[int, str]:
     return process.returncode, output
 
 
-def nvrtc_candidates(site_folders: Sequence[str], toolkit: Sequence[str] = TOOLKIT_LIBRARIES) -> List[str]:
-    """Return paths and names NVRTC may have, best first: beside torch, then the toolkit's, then the loader's."""
-    patterns = []
+def nvrtc_candidates(site_folders: Sequence[str], toolkit: Sequence[str] = TOOLKIT_LIBRARIES,
+                     tegra: Optional[bool] = None) -> List[str]:
+    """Return paths and names NVRTC may have, best first: torch's own, wheels beside it, the toolkit's, the loader's.
+
+    On a Jetson (``tegra``) the toolkit's come before the wheels: those emit code that the board's driver refuses.
+    """
+    own, wheels = [], []
     for folder in site_folders:
-        patterns += [os.path.join(folder, "torch", "lib", "libnvrtc-*.so*"),
-                     os.path.join(folder, "torch", "lib", "libnvrtc.so*"),
-                     os.path.join(folder, "nvidia", "cuda_nvrtc", "lib", "libnvrtc.so*"),
-                     os.path.join(folder, "nvidia", "cu[0-9]*", "lib", "libnvrtc.so*")]
+        own += [os.path.join(folder, "torch", "lib", name) for name in ("libnvrtc-*.so*", "libnvrtc.so*")]
+        wheels += [os.path.join(folder, "nvidia", "cuda_nvrtc", "lib", "libnvrtc.so*"),
+                   os.path.join(folder, "nvidia", "cu[0-9]*", "lib", "libnvrtc.so*")]
+    tegra = os.path.exists(TEGRA_FILE) if tegra is None else tegra
     found = []  # type: List[str]
-    for pattern in patterns + list(toolkit):
+    for pattern in own + (list(toolkit) + wheels if tegra else wheels + list(toolkit)):
         found += [path for path in sorted(glob.glob(pattern), reverse=True)
                   if "builtins" not in os.path.basename(path) and ".alt." not in os.path.basename(path)]
-    return found + ["libnvrtc.so", "libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so.11.2", "libnvrtc.so.10.2"]
+    return found + list(LOADER_NAMES)
 
 
-def find(site_folders: Sequence[str], environment: Optional[Dict[str, str]] = None) -> Tuple[Any, Optional[str]]:
-    """Return an :class:`Nvrtc` or an :class:`Nvcc`, or ``None`` and why there is neither."""
+def tools(site_folders: Sequence[str], environment: Optional[Dict[str, str]] = None) -> Iterator[Tool]:
+    """Yield every compiler there is, best first and each version of NVRTC once; each is opened when asked for."""
     environment = dict(os.environ) if environment is None else environment
+    seen = set()
     for path in nvrtc_candidates(site_folders):
         try:
-            return Nvrtc(path), None
+            nvrtc = Nvrtc(path)
         except (OSError, AttributeError):
             continue  # not there, or another library under that name
+        if nvrtc.version not in seen:
+            seen.add(nvrtc.version)
+            yield nvrtc
     places = [shutil.which("nvcc", path=environment.get("PATH"))]
     if environment.get("CUDA_HOME"):
         places.append(os.path.join(environment["CUDA_HOME"], "bin", "nvcc"))
     for place in places + list(NVCC_PLACES):
         if place and os.path.exists(place):
             try:
-                return Nvcc(place), None
+                yield Nvcc(place)
             except OSError:
                 continue
-    return None, "there is neither NVRTC nor nvcc: pip install nvidia-cuda-nvrtc-cu12 or install the CUDA toolkit"
+
+
+def remedy(tegra: Optional[bool] = None) -> str:
+    """Return what to do where no compiler's kernels run."""
+    if os.path.exists(TEGRA_FILE) if tegra is None else tegra:
+        return "install the CUDA toolkit of your JetPack (sudo apt install cuda-toolkit-10-2 on JetPack 4)"
+    return "pip install nvidia-cuda-nvrtc-cu12, or put nvcc on PATH"
+
+
+def first_that_works(found: Iterator[Tool], driver_cuda: Tuple[int, int],
+                     try_out: Callable[[Tool], None]) -> Tuple[Optional[Tool], List[str]]:
+    """Return the first of ``found`` whose kernel ``try_out`` builds and loads, and why the ones before did not.
+
+    A compiler of a newer major version than the driver's CUDA is passed over: the driver refuses what it makes.
+    ``try_out`` raises ``RuntimeError``.
+    """
+    reasons = []
+    for tool in found:
+        if tool.version[0] > driver_cuda[0]:
+            reasons.append("{} is newer than the driver, which knows CUDA {}.{}".format(tool.name, *driver_cuda))
+            continue
+        try:
+            try_out(tool)
+            return tool, reasons
+        except RuntimeError as error:
+            lines = str(error).strip().splitlines() or ["no message"]
+            reasons.append("{}: {}".format(tool.name, lines[0]))
+    return None, reasons

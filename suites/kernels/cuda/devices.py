@@ -20,6 +20,7 @@ class Device:
     def __init__(self, index: int, arch: int, multiprocessors: int, driver: Driver, tool: Any) -> None:
         self.index, self.arch, self.multiprocessors = index, arch, multiprocessors
         self.driver, self.tool = driver, tool
+        self.passed_over = []  # type: List[str]
         self._loaded = {}  # type: Dict[tuple, List[Kernel]]
 
     def may_fix_strides(self) -> bool:
@@ -36,9 +37,19 @@ class Device:
             if capturing:
                 raise RuntimeError("this fused layer has not run yet and its kernel cannot be loaded while a CUDA "
                                    "graph is captured: call it once before the capture")
-            image = cache.compiled(self.tool, source.read(), self.arch, macros)
-            self._loaded[key] = self.driver.load(self.index, image.data + b"\0", names)
+            self._loaded[key] = self._load(macros, names)
         return self._loaded[key]
+
+    def _load(self, macros: Dict[str, int], names: List[Tuple[str, int, int]]) -> List[Kernel]:
+        """Build and load a kernel; one kept by an earlier process that does not load is built once more."""
+        text = source.read()
+        image = cache.compiled(self.tool, text, self.arch, macros)
+        try:
+            return self.driver.load(self.index, image.data + b"\0", names)
+        except CudaError:
+            if not image.kept or not cache.forget(self.tool, text, self.arch, macros):
+                raise
+        return self.driver.load(self.index, cache.compiled(self.tool, text, self.arch, macros).data + b"\0", names)
 
 
 _DEVICES = {}  # type: Dict[int, Device]
@@ -63,23 +74,23 @@ def _open(index: int) -> Optional[str]:
     driver, reason = open_driver()
     if driver is None:
         return reason
-    tool, reason = compiler.find(site_folders())
-    if tool is None:
-        return reason
     major, minor = torch.cuda.get_device_capability(index)
     arch = 10 * major + minor
     if arch < OLDEST_ARCH:
         return "the device has compute capability {}.{}, the kernels need 5.0".format(major, minor)
     count = int(torch.cuda.get_device_properties(index).multi_processor_count)
-    device = Device(index, arch, count, driver, tool)
-    try:
-        _try_out(device)
-    except compiler.CompileError as error:
-        lines = str(error).strip().splitlines() or ["no message"]
-        return "{} does not compile the kernels for sm_{}: {}".format(tool.name, arch, lines[0])
-    except CudaError as error:
-        return "the driver does not load the kernels: {}".format(error)
-    _DEVICES[index] = device
+    made = {}  # type: Dict[Any, Device]
+
+    def try_out(tool: compiler.Tool) -> None:
+        made[tool] = Device(index, arch, count, driver, tool)
+        _try_out(made[tool])
+
+    tool, reasons = compiler.first_that_works(compiler.tools(site_folders()), driver.version(), try_out)
+    if tool is None:
+        return "no compiler's kernels run on sm_{}: {}".format(
+            arch, "; ".join(reasons) or "there is neither NVRTC nor nvcc")
+    made[tool].passed_over = reasons
+    _DEVICES[index] = made[tool]
     return None
 
 
@@ -102,12 +113,14 @@ def describe() -> Dict[str, Any]:
     """Return what was found, as JSON-ready data: availability, reason and remedy, compiler and driver versions."""
     reason = problem(0)
     found = {"available": reason is None, "reason": reason, "remedy": None, "compiler": None,
-             "compiler_path": None, "driver_cuda": None, "arch": None}  # type: Dict[str, Any]
+             "compiler_path": None, "compilers_passed_over": [], "driver_cuda": None,
+             "arch": None}  # type: Dict[str, Any]
     if reason is not None:
-        found["remedy"] = ("install an NVIDIA driver and a torch built for CUDA" if "no CUDA d" in reason else
-                           "pip install nvidia-cuda-nvrtc-cu12, or put nvcc on PATH")
+        reachable = torch.cuda.is_available() and open_driver()[0] is not None
+        found["remedy"] = compiler.remedy() if reachable else "install an NVIDIA driver and a torch built for CUDA"
         return found
     device = get(0)
     found.update(compiler=device.tool.name, compiler_path=home_as_tilde(device.tool.path),
-                 driver_cuda="{}.{}".format(*device.driver.version()), arch=device.arch)
+                 compilers_passed_over=device.passed_over, driver_cuda="{}.{}".format(*device.driver.version()),
+                 arch=device.arch)
     return found
