@@ -5,7 +5,7 @@ from torch import nn
 from suites.layers.debut import chain_weights, published_chains
 from suites.layers.lhc import draw_masks, freeze
 from suites.networks import build, replace, rules
-from suites.networks.macs import count_macs, macs_by_layer
+from suites.networks.macs import ELSEWHERE, count_macs, macs_by_layer
 
 
 @pytest.mark.parametrize("name, shape, macs", [
@@ -59,3 +59,84 @@ def test_counting_leaves_the_network_as_it_was():
     network = build("resnet20").train()
     count_macs(network, torch.zeros(1, 3, 32, 32))
     assert network.training and not any(module._forward_hooks for module in network.modules())
+
+
+def test_a_layer_used_twice_counts_twice_however_many_names_it_has():
+    shared = nn.Linear(8, 8)
+    network = nn.Sequential(shared, nn.ReLU(), shared)
+    network.alias = nn.Identity()
+    assert macs_by_layer(network, torch.zeros(3, 8)) == [("0", 192), ("0", 192)]
+
+
+class OwnAttention(nn.Module):
+    """Attention written by hand: products that belong to no layer, and a parameter that only adds."""
+
+    def __init__(self):
+        super().__init__()
+        self.project = nn.Linear(8, 24)
+        self.position = nn.Parameter(torch.zeros(5, 8))
+
+    def forward(self, x):
+        q, k, v = self.project(x + self.position).chunk(3, -1)
+        return torch.softmax(q @ k.transpose(-1, -2), -1) @ v
+
+
+class Doubled(nn.Linear):
+    """A linear layer whose forward is more than its class says."""
+
+    def forward(self, x):
+        return super().forward(super().forward(x))
+
+
+def flops(network, *inputs, **named):
+    flop_counter = pytest.importorskip("torch.utils.flop_counter", reason="torch counts for itself from 2.1 on")
+    with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+        with flop_counter.FlopCounterMode(display=False) as counter:
+            network.eval()(*inputs, **named)
+    return counter.get_total_flops()
+
+
+def test_products_outside_layers_are_counted_under_their_own_name():
+    network, x = OwnAttention(), torch.randn(2, 5, 8)
+    assert macs_by_layer(network, x) == [("project", 10 * 8 * 24), (ELSEWHERE, 2 * 2 * 5 * 5 * 8)]
+    assert 2 * count_macs(network, x) == flops(network, x)
+    assert 2 * count_macs(Doubled(8, 8), torch.zeros(3, 8)) == flops(Doubled(8, 8), torch.zeros(3, 8))
+
+
+@pytest.mark.parametrize("options", [{}, {"batch_first": True}, {"kdim": 6, "vdim": 10}, {"bias": False}])
+def test_attention_counts_projections_and_both_products_however_it_is_called(options):
+    layer = nn.MultiheadAttention(8, 2, **options)
+    given = {"query": torch.randn(5, 3, 8), "key": torch.randn(5, 3, options.get("kdim", 8)),
+             "value": torch.randn(5, 3, options.get("vdim", 8))}
+    assert 2 * count_macs(layer, tuple(given.values())) == 2 * count_macs(layer, given) == flops(layer, **given)
+
+
+def test_an_encoder_layer_counts_the_same_whether_or_not_torch_has_a_fast_path_for_it():
+    network, x = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), torch.randn(2, 5, 8)
+    assert 2 * count_macs(network, x) == flops(network, x) > 0
+
+
+def test_scaled_dot_product_attention_is_counted_on_the_cpu_too():
+    class Heads(nn.Module):
+        def forward(self, x):
+            return nn.functional.scaled_dot_product_attention(x, x, x)
+
+    assert count_macs(Heads(), torch.randn(2, 4, 7, 16)) == 2 * 4 * 2 * 7 * 7 * 16
+
+
+def test_a_recurrent_layer_is_counted_by_its_products():
+    layer, x = nn.GRU(4, 4), torch.zeros(3, 1, 4)
+    assert 2 * count_macs(layer, x) == flops(layer, x) > 0
+
+
+def test_work_that_torch_has_no_formula_for_is_refused_inside_a_network_too():
+    class Pairs(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.form = nn.Bilinear(4, 4, 4)
+
+        def forward(self, x):
+            return self.form(x, x)
+
+    with pytest.raises(ValueError, match="no rule counts the work of Bilinear 'form'"):
+        count_macs(Pairs(), torch.zeros(2, 4))
