@@ -71,8 +71,9 @@ class Lock:
         return LockResult(locked, messages)
 
     def _no_state(self, error: OSError) -> str:
-        return ("the clocks are left as they are, since what to put back cannot be kept in {} ({}): name a folder that "
-                "can be written with XDG_STATE_HOME".format(os.path.dirname(self.state_path), error.strerror or error))
+        return ("the clocks are left as they are, since what to put back cannot be kept in {} ({}): name a folder "
+                "that can be written with XDG_STATE_HOME".format(
+                    os.path.dirname(self.state_path), error.strerror or error))
 
     def _lock(self, messages: List[str]) -> bool:
         """Lock while no other run can look or change; return whether any clock is locked."""

@@ -27,7 +27,7 @@ def one_run(root, state, begin, end, results):
     for number in range(TRIES):
         begin.wait()
         with locked_clocks(True, "cpu", root, state, lambda text: None, slow_write) as result:
-            time.sleep(0.001 * ((os.getpid() + number) % 3))
+            time.sleep(0.02 * ((os.getpid() + number) % 3))
         results.put((number, result.locked, result.messages))
         end.wait()
 
