@@ -48,21 +48,21 @@ QUICK = ("lenet-fc1", "vgg16-conv8", "vgg16-conv13", "resnet50-3x3", "pointnet-1
 
 
 def comparison(layer: Layer, target: Target) -> Comparison:
-    """Return the best dense layer, each chain in its fast form, the first also grouped, and torch's dense layer."""
+    """Return the best dense layer, each chain in its best form, the first in all forms, and torch's dense layer."""
     size = {"out_features": layer.out_features, "kernel": layer.kernel}
 
     def case(name: str, form: str, builder: str, **more: Any) -> Case:
         return Case(name, form, builder, layer.shape, device=target.device, threads=target.threads,
                     options=tuple(sorted(dict(size, **more).items())))
 
-    rivals = [case("DeBut {}".format(label), "blocks", DEBUT, chains=chains, index=index)
+    rivals = [case("DeBut {}".format(label), "auto", DEBUT, chains=chains, index=index)
               for label, chains, index in layer.chains]
-    rivals += [case("DeBut {}".format(label), "blocks", DEBUT, kind=kind, level=level)
+    rivals += [case("DeBut {}".format(label), "auto", DEBUT, kind=kind, level=level)
                for label, kind, level in layer.generated]
     first = rivals[0]
-    rivals.insert(1, first._replace(implementation="grouped"))
+    rivals[1:1] = [first._replace(implementation=form) for form in ("blocks", "grouped")]
     if layer.kernel > 1:
-        rivals.insert(2, first._replace(layer=first.layer + " tap order", options=tuple(sorted(
+        rivals.insert(3, first._replace(layer=first.layer + " tap order", options=tuple(sorted(
             dict(first.options, order="tap").items()))))
     default = case("Dense", "default", DENSE)
     rivals.append(default)
@@ -71,7 +71,7 @@ def comparison(layer: Layer, target: Target) -> Comparison:
         builder, chosen = BEST, (("kernel", layer.kernel), ("out_channels", layer.out_features), ("relu", False))
     best = default._replace(implementation="best", builder=builder, options=chosen)
     return Comparison(layer.id, layer.title, best, tuple(rivals),
-                      "Blocks: scaled sums on strided views; grouped: grouped 1x1 convolutions, channels shuffled. "
+                      "Fused: the CPU kernel; blocks: sums on strided views; grouped: grouped 1x1 convolutions. "
                       "The baseline is the fastest dense layer here, 'default' torch's own on the input as it is.")
 
 

@@ -53,9 +53,10 @@ def debut_layer(case: Case, x: torch.Tensor) -> Subject:
             matrix = matrix.reshape(out, kernel * kernel, -1).transpose(1, 2).reshape(out, -1)
         return _dense(batch, matrix, weights["bias"], kernel, stride)
 
-    module = seeded(make, case)
-    return subject_of(case, x, module, reference, _positions(x, kernel, stride) * chain_weights(chain),
-                      module.implementation_used)  # type: ignore[arg-type]
+    module = seeded(make, case).to(x.device, x.dtype)
+    with torch.set_grad_enabled(case.mode == "training"):
+        ran, reason = module.choose(x)  # type: ignore[operator]
+    return subject_of(case, x, module, reference, _positions(x, kernel, stride) * chain_weights(chain), ran, reason)
 
 
 def chain_matrix(weights: List[torch.Tensor]) -> torch.Tensor:

@@ -1,7 +1,7 @@
 """Weights in the order that a kernel reads them, made once and anew when a weight changes.
 
-A weight has changed when torch's version counter, its place in memory, its shape or its type has. What is written
-through ``tensor.data`` escapes the counter, as it escapes autograd: write under ``torch.no_grad()`` instead.
+A weight has changed when torch's version counter or its place in memory has. What is written through ``tensor.data``
+escapes the counter, as it escapes autograd: write under ``torch.no_grad()`` instead.
 """
 
 import weakref
@@ -10,11 +10,6 @@ from typing import Any, Callable, Dict, Generic, Optional, Sequence, Tuple, Type
 from torch import Tensor
 
 T = TypeVar("T")
-
-
-def state_of(tensor: Optional[Tensor]) -> Optional[Tuple]:
-    """Return what tells one content of ``tensor`` from another; raises ``RuntimeError`` where torch counts none."""
-    return None if tensor is None else (tensor._version, tensor.data_ptr(), tensor.dtype, tensor.shape)
 
 
 class Packed(Generic[T]):
@@ -33,7 +28,7 @@ class Packed(Generic[T]):
         assert first is not None
         key = (id(first), option)
         try:
-            states = [state_of(tensor) for tensor in tensors]
+            states = [None if tensor is None else (tensor._version, tensor.data_ptr()) for tensor in tensors]
         except RuntimeError:  # tensors made in inference mode have no counter: trust nothing
             return self._pack(tensors, option)
         found = self._kept.get(key)

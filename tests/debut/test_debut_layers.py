@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from suites.layers.debut import DebutConv2d, DebutLinear, generate_chain
+from suites.layers.debut import DebutConv2d, DebutLinear, generate_chain, plain
 from suites.layers.debut.chain import chain_from_pairs
 
 FORMS = ["blocks", "grouped", "product"]
@@ -74,20 +74,20 @@ def test_the_convolution_equals_the_dense_one_in_both_column_orders(form, order,
     assert torch.allclose(got, wanted, atol=1e-9 * (1 + float(wanted.detach().abs().max())))
 
 
-def test_in_channel_order_the_first_factor_runs_as_a_depthwise_convolution():
+def test_in_channel_order_the_first_factor_runs_as_a_depthwise_convolution(monkeypatch):
     chain = generate_chain(32, 16 * 9, level=4)
     assert chain[0][2:] == [8, 9, 1]
     layer = DebutConv2d(16, 32, 3, chain, padding=1, order="channel").double()
-    assert layer.first_is_depthwise
+    assert plain.first_is_depthwise(layer.spec)
     calls = []
-    unfolded = layer._columns
-    layer._columns = lambda x: calls.append(x.shape[2]) or unfolded(x)
+    unfolded = plain.columns_of
+    monkeypatch.setattr(plain, "columns_of", lambda x, spec: calls.append(x.shape[2]) or unfolded(x, spec))
     for side in (6, 7, 12):
         x = torch.randn(2, 16, side, side, dtype=torch.float64)
         assert torch.allclose(layer(x), convolution_by_definition(layer, x))
     # Tiny planes are gathered into columns, larger ones are not.
     assert calls == [6]
-    assert not DebutConv2d(16, 32, 3, chain, order="tap").first_is_depthwise
+    assert not plain.first_is_depthwise(DebutConv2d(16, 32, 3, chain, order="tap").spec)
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -1,24 +1,27 @@
 """DeBut layers: a linear map or a convolution whose matrix is a chain of sparse factors."""
 
 import math
-from typing import Any, Optional, Sequence, Tuple, Union
+from typing import Any, Optional, Tuple, Union
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from suites.kernels import debut as kernel
+from suites.kernels.debut import Spec, output_shape
+from suites.kernels.operator import is_compiling
 from suites.layers.choices import check_choice
+from suites.layers.debut import operator
 from suites.layers.debut.als import fit_chain
 from suites.layers.debut.chain import Chain, validate_chain
 from suites.layers.debut.factors import apply_blocks, apply_grouped, new_weight, product
 from suites.layers.debut.generate import generate_chain
+from suites.layers.debut.plain import plain_layer
+from suites.layers.implementations import Choice, choose
 
-IMPLEMENTATIONS = ("auto", "blocks", "grouped", "product")
+IMPLEMENTATIONS = ("auto", "blocks", "grouped", "product", "fused")
 ORDERS = ("channel", "tap")
 Pair = Union[int, Tuple[int, int]]
-# Output positions from which the depthwise reading of the first factor is as fast as im2col (measured on x86,
-# 3 to 512 channels; up to 1.6 times faster on large planes, 1.7 times slower on 4x4).
-SMALLEST_DEPTHWISE = 49
 
 
 class _Debut(nn.Module):
@@ -37,11 +40,11 @@ class _Debut(nn.Module):
         bound = 1.0 / math.sqrt(in_features)
         self.bias = nn.Parameter(torch.empty(out_features).uniform_(-bound, bound)) if bias else None
         self.als_errors = None  # type: Optional[list]
-
-    @property
-    def implementation_used(self) -> str:
-        """The form that runs: ``blocks`` where the choice is left to the layer."""
-        return "blocks" if self.implementation == "auto" else self.implementation
+        self.spec = Spec(tuple(tuple(weight.shape) for weight in self.factors), in_features,
+                         out_features)
+        self.implementation_used = None  # type: Optional[str]
+        self.implementation_reason = None  # type: Optional[str]
+        self._seen = None  # type: Optional[tuple]
 
     def dense_matrix(self) -> torch.Tensor:
         """Return the chain multiplied out, (last p, first q), in the layer's own column order."""
@@ -57,11 +60,39 @@ class _Debut(nn.Module):
                 parameter.copy_(weight)
         self.als_errors = fitted.errors
 
-    def _run(self, x: torch.Tensor, weights: Sequence[torch.Tensor]) -> torch.Tensor:
+    def choose(self, x: torch.Tensor) -> Choice:
+        """Return the form that runs on ``x`` and why, without running it."""
+        if self.implementation == "auto" and self._wants_gradient(x):
+            return Choice("blocks", "blocks of stock torch operations: a gradient is asked for, and the kernel has "
+                                    "no backward of its own")
+        return choose(self.implementation, "blocks", lambda: self._fused_problem(x))
+
+    def _fused_problem(self, x: torch.Tensor) -> Optional[str]:
+        weight = self.factors[0]
+        if weight.dtype != x.dtype or weight.device != x.device:
+            return "the input is {} on {}, the weights are {} on {}".format(x.dtype, x.device, weight.dtype,
+                                                                            weight.device)
+        return kernel.reason(x, self.spec)
+
+    def _wants_gradient(self, x: torch.Tensor) -> bool:
+        return torch.is_grad_enabled() and (x.requires_grad or any(p.requires_grad for p in self.parameters()))
+
+    def _run(self, x: torch.Tensor) -> torch.Tensor:
+        # The list itself makes a tensor's name for each weight it hands out, which would cost a small layer 10 us.
+        weights = tuple(self.factors._parameters.values())
+        if is_compiling() and self.implementation in ("auto", "fused"):
+            return operator.apply(x, weights, self.bias, self.spec, True)  # type: ignore[arg-type]
+        seen = (self.implementation, x.shape, x.stride(), x.dtype, x.device, torch.is_grad_enabled() and
+                (x.requires_grad or self._wants_gradient(x)))
+        if seen != self._seen:
+            self.implementation_used, self.implementation_reason = self.choose(x)
+            self._seen = seen
+        if self.implementation_used == "fused":
+            if seen[-1]:
+                return operator.apply(x, weights, self.bias, self.spec, False)  # type: ignore[arg-type]
+            return kernel.run(x, weights, self.bias, self.spec)  # type: ignore[arg-type]
         apply = apply_grouped if self.implementation_used == "grouped" else apply_blocks
-        for weight in weights:
-            x = apply(x, weight)
-        return x
+        return plain_layer(x, weights, self.bias, self.spec, apply)  # type: ignore[arg-type]
 
     def _describe(self) -> str:
         return "bias={}, factors={}, implementation={}".format(
@@ -72,9 +103,11 @@ class DebutLinear(_Debut):
     """A linear layer as a factor chain (NeurIPS 2021, arXiv 2203.13556): (..., in_features) to (..., out_features).
 
     ``chain`` is a list of [p, q, r, s, t], first applied first (default: the generator's monotonic chain); one
-    longer at either end is fed zeros and cropped. ``implementation``: ``blocks`` (scaled sums on strided
-    views), ``grouped`` (grouped 1x1 convolutions with channel shuffles), ``product`` (multiplied out, the dense
-    reference) or ``auto``. ``strict=False`` admits published chains that break the rule.
+    longer at either end is fed zeros and cropped. ``implementation``: ``fused`` (the CPU kernel),
+    ``blocks`` (scaled sums on strided views), ``grouped`` (grouped 1x1 convolutions with channel shuffles),
+    ``product`` (multiplied out, the dense reference) or ``auto``: fused where there is a kernel and no gradient is
+    asked for, else blocks; after a call ``implementation_used`` and ``implementation_reason`` tell.
+    ``strict=False`` admits published chains that break the rule.
     """
 
     def __init__(self, in_features: int, out_features: int, chain: Optional[Chain] = None, bias: bool = True,
@@ -97,11 +130,9 @@ class DebutLinear(_Debut):
             raise ValueError("DebutLinear for {} features got an input of shape {}: its last dim must match".format(
                 self.in_features, tuple(x.shape)))
         if self.implementation == "product":
+            self.implementation_used = "product"
             return F.linear(x, self.dense_matrix()[:self.out_features, :self.in_features], self.bias)
-        # Positions last, so that the inner loop runs along the batch.
-        columns = F.pad(x.reshape(-1, self.in_features), (0, self.chain[0].q - self.in_features)).t().unsqueeze(0)
-        y = self._run(columns, list(self.factors))[0, :self.out_features].t().reshape(x.shape[:-1] + (-1,))
-        return y if self.bias is None else y + self.bias
+        return self._run(x)
 
     def extra_repr(self) -> str:
         """Return the settings for ``print(layer)``."""
@@ -131,6 +162,8 @@ class DebutConv2d(_Debut):
         self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel_size, self.stride, self.padding = self_kernel, _pair(stride), _pair(padding)
         self.order = order
+        self.spec = self.spec._replace(in_features=in_channels, kernel=self.kernel_size, stride=self.stride,
+                                       padding=self.padding, tap_order=order == "tap")
 
     @classmethod
     def from_dense(cls, layer: nn.Conv2d, chain: Optional[Chain] = None, sweeps: int = 5,
@@ -158,50 +191,20 @@ class DebutConv2d(_Debut):
             full = matrix.reshape(self.out_channels, height, width, -1).permute(0, 3, 1, 2)
         return full[:, :self.in_channels]
 
-    @property
-    def first_is_depthwise(self) -> bool:
-        """Whether the first factor is a depthwise convolution in this column order."""
-        taps = self.kernel_size[0] * self.kernel_size[1]
-        # Over one tap it is a mere scaling, which a grouped convolution does slowly.
-        return self.order == "channel" and self.chain[0].s == taps > 1 and self.chain[0].t == 1
-
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the layer's output for ``x`` (N, in_channels, H, W)."""
         if x.dim() != 4 or x.shape[1] != self.in_channels:
             raise ValueError("DebutConv2d for {} channels got an input of shape {}: it takes (N, {}, H, W)".format(
                 self.in_channels, tuple(x.shape), self.in_channels))
         if self.implementation == "product":
+            self.implementation_used = "product"
             return F.conv2d(x, self.dense_weight(), self.bias, self.stride, self.padding)
-        height, width = self.output_size(x.shape[2], x.shape[3])
-        channels = self.chain[0].q // (self.kernel_size[0] * self.kernel_size[1])
-        if channels != self.in_channels:
-            x = F.pad(x, (0, 0, 0, 0, 0, channels - self.in_channels))
-        weights = list(self.factors)
-        if self.first_is_depthwise and height * width >= SMALLEST_DEPTHWISE:
-            kernel = weights[0].reshape(self.chain[0].p, 1, *self.kernel_size)
-            columns = F.conv2d(x, kernel, None, self.stride, self.padding, groups=channels)
-            columns = columns.reshape(x.shape[0], -1, height * width)
-            weights = weights[1:]
-        else:
-            columns = self._columns(x)
-        y = self._run(columns, weights)[:, :self.out_channels]
-        y = y if self.bias is None else y + self.bias.reshape(-1, 1)
-        return y.reshape(x.shape[0], self.out_channels, height, width)
+        return self._run(x)
 
     def output_size(self, height: int, width: int) -> Tuple[int, int]:
         """Return the output's height and width for an input of this size."""
-        sizes = [(size + 2 * pad - kernel) // step + 1 for size, pad, kernel, step in zip(
-            (height, width), self.padding, self.kernel_size, self.stride)]
-        return sizes[0], sizes[1]
-
-    def _columns(self, x: torch.Tensor) -> torch.Tensor:
-        if self.kernel_size == (1, 1) and self.padding == (0, 0):
-            return x[:, :, ::self.stride[0], ::self.stride[1]].reshape(x.shape[0], x.shape[1], -1)
-        columns = F.unfold(x, self.kernel_size, padding=self.padding, stride=self.stride)
-        if self.order == "tap":
-            taps = self.kernel_size[0] * self.kernel_size[1]
-            columns = columns.reshape(x.shape[0], x.shape[1], taps, -1).transpose(1, 2)
-        return columns.reshape(x.shape[0], self.chain[0].q, -1)
+        shape = output_shape((1, self.in_channels, height, width), self.spec)
+        return shape[2], shape[3]
 
     def extra_repr(self) -> str:
         """Return the settings for ``print(layer)``."""

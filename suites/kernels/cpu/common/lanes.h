@@ -8,7 +8,9 @@
 #include <immintrin.h>
 #define MASKED_LANES 1
 typedef __mmask16 Lanes;  // a bit for each lane
-static INLINE Lanes first_lanes(int64_t count) { return count >= VL ? (Lanes)0xffff : (Lanes)((1u << count) - 1); }
+static INLINE Lanes first_lanes(int64_t count) {
+    return count >= VL ? (Lanes)0xffff : count > 0 ? (Lanes)((1u << count) - 1) : 0;
+}
 // Zero in the lanes that are not wanted; memory is touched in wanted lanes only.
 static INLINE vf load_lanes(const float *p, Lanes lanes) { return (vf)_mm512_maskz_loadu_ps(lanes, p); }
 static INLINE void store_lanes(float *p, vf v, Lanes lanes) { _mm512_mask_storeu_ps(p, lanes, (__m512)v); }
@@ -17,10 +19,12 @@ static INLINE vf squeeze_lanes(vf v, Lanes lanes) { return (vf)_mm512_maskz_comp
 #else
 #define MASKED_LANES 0
 typedef uint32_t Lanes;
-static INLINE Lanes first_lanes(int64_t count) { return (Lanes)((1u << (count < VL ? count : VL)) - 1); }
+static INLINE Lanes first_lanes(int64_t count) {
+    return count > 0 ? (Lanes)((1u << (count < VL ? count : VL)) - 1) : 0;
+}
 #endif
 
-// `count` <= VL elements, zeros after them; reads nothing beyond them.
+// The first `count` elements (none if it is not positive), zeros after them; reads nothing beyond them.
 template <class T> static INLINE vf load_first(const T *p, int64_t count) {
     if (count >= VL) return load(p);
     T all[VL] = {};

@@ -1,0 +1,190 @@
+// Forward of a DeBut chain: all factors of a tile of positions in one go, no im2col, no array of all features.
+#include "walk.h"
+
+static Pool pool;
+
+// Which lanes of each tap lie inside the plane (DIRECT), and whether any does not.
+template <int V> static void set_lanes(Tile &tile) {
+    const Plan &plan = *tile.call->plan;
+    const Geometry &g = plan.g;
+    tile.masked = false;
+#if MASKED_LANES
+    if (plan.source != DIRECT) return;
+    for (int v = 0; v < V; v++) {
+        Lanes rows[MOST_TAPS] = {}, columns[MOST_TAPS] = {};
+        int64_t p = tile.first + v * VL, y = p / g.out_w, x = p % g.out_w;
+        for (int l = 0; l < VL && p + l < plan.plane; l++) {
+            for (int64_t i = 0; i < g.kernel_h; i++)
+                if (y + i >= g.pad_h && y + i - g.pad_h < g.height) rows[i] |= (Lanes)(1u << l);
+            for (int64_t i = 0; i < g.kernel_w; i++)
+                if (x + i >= g.pad_w && x + i - g.pad_w < g.width) columns[i] |= (Lanes)(1u << l);
+            if (++x == g.out_w) x = 0, y++;
+        }
+        for (int64_t i = 0; i < plan.taps; i++) {
+            tile.lanes[i][v] = rows[i / g.kernel_w] & columns[i % g.kernel_w];
+            tile.masked = tile.masked || tile.lanes[i][v] != first_lanes(VL);
+        }
+    }
+#endif
+}
+
+// Where the last group writes: the output itself if its lanes allow, else rows.
+template <int V> static void set_sink(Tile &tile) {
+    const Plan &plan = *tile.call->plan;
+    const Geometry &g = plan.g;
+    const Chain &chain = *plan.chain;
+    Sink &sink = tile.sink;
+    sink.rows = tile.rows_out;
+    sink.bias = tile.call->packed + chain.bias;
+    tile.kind = ROWS_OUT;
+    if (plan.source == TRANSPOSED || g.dtype != FLOAT32 || chain.outputs != g.out_features) return;
+    if (!MASKED_LANES && (plan.source != DIRECT || tile.first + V * VL > plan.positions)) return;
+    tile.kind = PLANE;
+    sink.y = (float *)tile.call->y + tile.image * g.out_features * plan.plane;
+    sink.y_row = plan.plane;
+    sink.squeezed = plan.row != g.out_w;
+    for (int v = 0; v < V; v++) {
+        const int64_t p = tile.first + v * VL;
+        if (!sink.squeezed) {
+            sink.at[v] = p;
+            sink.count[v] = plan.positions - p < VL ? larger(plan.positions - p, 0) : VL;
+            continue;
+        }
+        int64_t y = p / plan.row, x = p % plan.row;
+        sink.at[v] = y * g.out_w + (x < g.out_w ? x : g.out_w);
+        sink.count[v] = 0;
+        sink.lanes[v] = 0;
+        for (int l = 0; l < VL && y < g.out_h; l++) {
+            if (x < g.out_w) {
+                sink.lanes[v] |= (Lanes)(1u << l);
+                sink.count[v]++;
+            }
+            if (++x == plan.row) x = 0, y++;
+        }
+        if (sink.count[v] == 0) sink.at[v] = 0;
+    }
+}
+
+template <class T> static void copy_image(const Plan &plan, const T *x, float *copy) {
+    for (int64_t c = 0; c < plan.g.features; c++)
+        copy_channel(plan.planes, x + c * plan.g.x_channel, copy + c * plan.planes.channel);
+    float *end = copy + plan.g.features * plan.planes.channel;
+    memset(end, 0, (plan.copy_floats - plan.g.features * plan.planes.channel) * sizeof(float));
+}
+
+template <int V, class T> static void run_tile(Tile &tile) {
+    const Call &call = *tile.call;
+    const Plan &plan = *call.plan;
+    const Chain &chain = *plan.chain;
+    const Geometry &g = plan.g;
+    set_lanes<V>(tile);
+    set_sink<V>(tile);
+    if (plan.source == DIRECT) tile.base = (const float *)call.x + tile.image * g.x_image + tile.first;
+    else tile.base = tile.copy + tile.first;
+    const bool short_tile = !MASKED_LANES && plan.source == DIRECT && tile.first + V * VL > plan.positions;
+    tile.gathered = chain.depth_first && (plan.source == TRANSPOSED || short_tile);
+    if (tile.gathered) gather<V, T>(tile, tile.rows_in);
+    if (chain.depth_first) {
+        walk<V>(tile, chain.group_count - 1, 0, tile.sink, true);
+    } else {
+        float *rows = tile.buffers + chain.groups[0].buffer * V * VL;
+        gather<V, T>(tile, rows);
+        for (int64_t i = 0; i < chain.group_count; i++) {
+            const Group &group = chain.groups[i];
+            const bool last = i + 1 == chain.group_count;
+            const float *in = tile.buffers + group.buffer * V * VL;
+            for (int64_t b = 0; b < group.blocks; b++) {
+                const int64_t first = b * group.r1 * group.t;
+                Sink sink = tile.sink;
+                sink.bias += first;
+                sink.y += tile.kind == PLANE ? first * sink.y_row : 0;
+                sink.rows = (last ? tile.rows_out : tile.buffers + chain.groups[i + 1].buffer * V * VL) + first * V * VL;
+                const float *w = call.packed + group.weights + b * group.block_weights;
+                const float *from = in + b * group.s1 * group.t * V * VL;
+                if (last) group.last[V - 1][tile.kind - 1](group, w, from, sink);
+                else group.middle[V - 1](group, w, from, sink);
+            }
+        }
+    }
+    if (tile.kind == ROWS_OUT) scatter<V, T>(tile, tile.rows_out);
+}
+
+// Units are the tiles of all images: of two vectors each, and one of a single vector where an odd one is left.
+template <class T> static void run_units(Call &call, int64_t begin, int64_t end) {
+    const Plan &plan = *call.plan;
+    const Chain &chain = *plan.chain;
+    const int64_t width = call.vectors * VL;
+    const int64_t in = plan.chain->inputs + VL, out = chain.outputs;  // a transposed square may pass the last feature
+    float *memory = arena(SCRATCH, ((chain.rows + in + out) * width + plan.copy_floats) * sizeof(float));
+    if (!memory) {
+        call.failed = 1;
+        return;
+    }
+    Tile tile;
+    tile.call = &call;
+    tile.buffers = memory;
+    tile.rows_in = memory + chain.rows * width;
+    tile.rows_out = tile.rows_in + in * width;
+    tile.copy = tile.rows_out + out * width;
+    int64_t copied = -1;
+    for (int64_t unit = begin; unit < end; unit++) {
+        tile.image = unit / call.tiles;
+        tile.first = unit % call.tiles * width;
+        if (plan.source == COPIED && tile.image != copied) {
+            copy_image(plan, (const T *)call.x + tile.image * plan.g.x_image, tile.copy);
+            copied = tile.image;
+        }
+        if (call.vectors == 2 && plan.positions - tile.first > VL) run_tile<2, T>(tile);
+        else run_tile<1, T>(tile);
+    }
+}
+
+template <class T> static void work(void *context, int64_t begin, int64_t end) {
+    run_units<T>(*(Call *)context, begin, end);
+}
+
+static Work work_of(int64_t dtype) {
+    return dtype == FLOAT32 ? work<float> : dtype == BFLOAT16 ? work<bf16> : work<fp16>;
+}
+
+extern "C" {
+
+int debut_interface() { return 1; }
+int debut_vector_bytes() { return VL * 4; }
+void debut_set_pool(void *parallel) { pool.parallel = (OmpParallel)parallel; }
+
+// numbers: count, then (blocks, r, s, t) of each factor. Null if memory ran out.
+void *debut_chain(const int64_t *numbers) { return chain_make(numbers); }
+void debut_chain_free(void *chain) { chain_free((Chain *)chain); }
+int64_t debut_packed_floats(const void *chain) { return ((const Chain *)chain)->floats; }
+// weights: one pointer for each factor, float32, (blocks, r, s, t); bias: null or bias_count values.
+void debut_pack(const void *chain, const float *const *weights, const float *bias, int64_t bias_count, float *packed) {
+    chain_pack(*(const Chain *)chain, weights, bias, bias_count, packed);
+}
+
+// numbers: a Geometry. The chain must outlive the plan. Null if memory ran out.
+void *debut_plan(const void *chain, const int64_t *numbers) { return plan_make((const Chain *)chain, numbers); }
+void debut_plan_free(void *plan) { plan_free((Plan *)plan); }
+
+// y: (images, out features, plane) or (rows, out features), contiguous, of x's type. Returns 1 if memory ran out.
+int debut_forward(const void *plan_pointer, const void *x, void *y, const float *packed, int threads) {
+    const Plan &plan = *(const Plan *)plan_pointer;
+    if (plan.g.images == 0 || plan.positions <= 0) return 0;
+    Call call = {};
+    call.plan = &plan;
+    call.x = x;
+    call.y = y;
+    call.packed = packed;
+    // Two vectors halve the reading of weights; single ones share better among threads and hold less of the cache,
+    // which transposed rows need.
+    const int64_t vectors = (plan.positions + VL - 1) / VL;
+    call.vectors = plan.source != TRANSPOSED && vectors > 1 && vectors * plan.g.images >= 4 * threads ? 2 : 1;
+    call.tiles = (vectors + call.vectors - 1) / call.vectors;
+    const int64_t units = call.tiles * plan.g.images;
+    // Whole images where they are copied: a copy serves all its tiles.
+    const bool whole = plan.source == COPIED && plan.g.images >= 2 * threads;
+    const int64_t grain = whole ? call.tiles : plan.source == COPIED ? (units + threads - 1) / threads : 1;
+    parallel_for(&pool, threads, units, grain, work_of(plan.g.dtype), &call);
+    return call.failed;
+}
+}

@@ -1,0 +1,196 @@
+import copy
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from suites.kernels import debut
+from suites.layers.debut import DebutConv2d, DebutLinear, generate_chain, published_chains
+from suites.layers.debut.chain import chain_from_pairs
+
+TOLERANCES = {torch.float32: 1e-5, torch.bfloat16: 1.2e-2, torch.float16: 2e-3}
+dtypes = st.sampled_from(sorted(TOLERANCES, key=str))
+
+
+@pytest.fixture(autouse=True)
+def library(kernels):
+    found = debut.library()
+    if found.handle is None:
+        pytest.skip("no DeBut kernel here: {}".format(found.reason))
+
+
+def in_double(layer, x):
+    """The layer's definition: the chain multiplied out, in float64, on the very values the layer holds."""
+    exact = copy.deepcopy(layer).double()
+    exact.implementation = "product"
+    with torch.no_grad():
+        return exact(x.double())
+
+
+def check(layer, x):
+    dtype = x.dtype
+    layer = layer.to(dtype)
+    with torch.no_grad():
+        y, wanted = layer(x), in_double(layer, x)
+    assert layer.implementation_used == "fused", layer.implementation_reason
+    assert y.shape == wanted.shape and y.dtype == dtype
+    assert y.is_contiguous()
+    if y.numel():
+        assert float((y.double() - wanted).abs().max()) <= TOLERANCES[dtype] * (1e-6 + float(wanted.abs().max()))
+
+
+pairs = st.lists(st.tuples(st.sampled_from([1, 2, 3, 4, 5, 8, 16, 17]), st.sampled_from([1, 2, 3, 4, 8])), min_size=2,
+                 max_size=5).filter(lambda found: max(_sizes(found)) <= 2000)
+
+
+def _sizes(found):
+    chain = chain_from_pairs(found)
+    return [chain[0][1]] + [factor[0] for factor in chain]
+
+
+@given(pairs, st.integers(1, 70), dtypes, st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_a_linear_layer_of_any_chain_is_its_definition(found, rows, dtype, bias):
+    torch.manual_seed(0)
+    chain = chain_from_pairs(found)
+    layer = DebutLinear(chain[0][1], chain[-1][0], chain, bias=bias)
+    check(layer, torch.randn(rows, chain[0][1]).to(dtype))
+
+
+@given(pairs, st.sampled_from([(1, 1), (3, 3), (2, 3), (5, 1)]), st.integers(1, 3), st.integers(1, 3),
+       st.integers(0, 2), st.integers(0, 3), st.integers(1, 3), st.integers(3, 20), st.integers(5, 23),
+       st.sampled_from(["channel", "tap"]), dtypes, st.booleans())
+@settings(max_examples=120, deadline=None)
+def test_a_convolution_of_any_chain_stride_padding_and_plane_is_its_definition(
+        found, kernel, stride_h, stride_w, pad_h, pad_w, images, height, width, order, dtype, channels_last):
+    torch.manual_seed(1)
+    found = [(found[0][0], kernel[0] * kernel[1])] + found[1:]
+    chain = chain_from_pairs(found)
+    if max(_sizes(found)) > 4000 or height + 2 * pad_h < kernel[0] or width + 2 * pad_w < kernel[1]:
+        return
+    channels = chain[0][1] // (kernel[0] * kernel[1])
+    layer = DebutConv2d(channels, chain[-1][0], kernel, chain, (stride_h, stride_w), (pad_h, pad_w), order=order)
+    x = torch.randn(images, channels, height, width).to(dtype)
+    check(layer, x.contiguous(memory_format=torch.channels_last) if channels_last else x)
+
+
+@pytest.mark.parametrize("network", sorted(published_chains()))
+def test_every_published_chain_is_its_definition_also_those_that_break_the_rule(network):
+    torch.manual_seed(2)
+    for chain in published_chains(network):
+        check(DebutLinear(chain[0][1], chain[-1][0], chain, strict=False), torch.randn(19, chain[0][1]))
+        if chain[0][1] % 9 == 0:
+            layer = DebutConv2d(chain[0][1] // 9, chain[-1][0], 3, chain, padding=1, strict=False)
+            check(layer, torch.randn(2, chain[0][1] // 9, 5, 5))
+
+
+@pytest.mark.parametrize("plane", [(1, 1), (2, 2), (4, 4), (7, 7), (14, 14), (3, 40)])
+def test_a_chain_longer_than_the_layer_is_padded_and_cropped(plane):
+    torch.manual_seed(3)
+    chain = generate_chain(10, 12 * 9, kernel_size=3, round_up=True)
+    for order in ("channel", "tap"):
+        check(DebutConv2d(12, 10, 3, chain, padding=1, order=order), torch.randn((3, 12) + plane))
+    check(DebutLinear(100, 10, generate_chain(10, 100, round_up=True)), torch.randn(3, 5, 100))
+
+
+def test_inputs_that_lie_apart_in_memory_are_read_where_they_are():
+    torch.manual_seed(4)
+    layer = DebutConv2d(16, 32, 3, padding=1)
+    wide = torch.randn(4, 40, 9, 24)
+    channels = wide[:, :16]
+    for x in (wide[::2, 3:35:2], channels[:, :, :, ::2], channels.transpose(2, 3), channels[:1].expand(3, 16, 9, 24)):
+        check(layer, x)
+    rows = torch.randn(33, 200)
+    linear = DebutLinear(64, 16)
+    for x in (rows[:, 7:71], rows[::3, ::2][:, :64], rows.t()[:64].t(), rows[:6, :192].reshape(2, 3, 3, 64)):
+        check(linear, x)
+
+
+def test_no_lane_reads_beyond_the_input_or_writes_beyond_the_output():
+    torch.manual_seed(5)
+    layer = DebutConv2d(16, 32, 3, padding=1)
+    for plane in ((2, 2), (3, 5), (4, 4), (7, 7), (9, 14)):
+        size = 16 * plane[0] * plane[1]
+        memory = torch.full((size + 256,), float("nan"))
+        memory[128:128 + size] = torch.randn(size)
+        check(layer, memory[128:128 + size].reshape((1, 16) + plane))
+
+
+@pytest.mark.parametrize("shape", [(1, 64, 14, 14), (5, 64, 7, 7), (3, 64, 5, 3)])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_the_bits_are_the_same_for_every_number_of_threads(shape, stride):
+    torch.manual_seed(6)
+    layer = DebutConv2d(64, 128, 3, stride=stride, padding=1)
+    linear = DebutLinear(64, 32)
+    x = torch.randn(shape)
+    found = []
+    with torch.no_grad():
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            found.append((layer(x), linear(x[:, :, 0, 0].repeat(9, 1))))
+    for convolved, rows in found[1:]:
+        assert torch.equal(convolved, found[0][0]) and torch.equal(rows, found[0][1])
+
+
+def test_a_changed_weight_or_bias_is_seen():
+    torch.manual_seed(7)
+    layer = DebutConv2d(16, 32, 3, padding=1)
+    x = torch.randn(1, 16, 6, 6)
+    check(layer, x)
+    with torch.no_grad():
+        layer.factors[1].mul_(3)
+    check(layer, x)
+    with torch.no_grad():
+        layer.bias.add_(1)
+    check(layer, x)
+    layer.load_state_dict(DebutConv2d(16, 32, 3, padding=1).state_dict())
+    check(layer, x)
+
+
+def test_where_a_gradient_is_asked_for_auto_runs_stock_operations_and_says_so():
+    torch.manual_seed(8)
+    layer = DebutConv2d(16, 32, 3, padding=1)
+    x = torch.randn(2, 16, 7, 7, requires_grad=True)
+    y = layer(x)
+    assert layer.implementation_used == "blocks" and "gradient" in layer.implementation_reason
+    y.square().sum().backward()
+    wanted = [x.grad] + [p.grad for p in layer.parameters()]
+    layer.zero_grad()
+    fused = copy.deepcopy(layer)
+    fused.implementation = "fused"
+    again = x.detach().requires_grad_()
+    fused(again).square().sum().backward()
+    assert fused.implementation_used == "fused"
+    for found, one in zip([again.grad] + [p.grad for p in fused.parameters()], wanted):
+        assert torch.allclose(found, one, rtol=1e-4, atol=1e-4 * float(one.abs().max()))
+
+
+def test_what_no_kernel_takes_runs_in_plain_torch_with_a_reason():
+    layer = DebutConv2d(16, 32, 3, padding=1).double()
+    with torch.no_grad():
+        layer(torch.randn(1, 16, 5, 5, dtype=torch.float64))
+    assert layer.implementation_used == "blocks" and "not float64" in layer.implementation_reason
+    layer.implementation = "fused"
+    with pytest.raises(RuntimeError, match="the fused kernel cannot run: .*not float64; use implementation='auto'"):
+        with torch.no_grad():
+            layer(torch.randn(1, 16, 5, 5, dtype=torch.float64))
+
+
+@pytest.mark.skipif(not hasattr(torch, "library") or not hasattr(torch.library, "opcheck"), reason="an older torch")
+def test_torch_knows_the_operator_its_fake_and_its_gradient():
+    from suites.layers.debut import operator
+
+    torch.manual_seed(9)
+    layer = DebutConv2d(4, 8, 3, stride=2, padding=1)
+    linear = DebutLinear(16, 8, bias=False)
+    for one, x in ((layer, torch.randn(2, 4, 7, 6)), (linear, torch.randn(5, 16))):
+        x.requires_grad_()
+        torch.library.opcheck(operator.LAYER, (x, list(one.factors), one.bias, operator.pack(one.spec)))
+        assert operator.unpack(operator.pack(one.spec)) == one.spec
+
+
+def test_no_images_give_no_outputs():
+    with torch.no_grad():
+        assert DebutConv2d(16, 32, 3, padding=1)(torch.zeros(0, 16, 5, 5)).shape == (0, 32, 5, 5)
+        assert DebutLinear(16, 8)(torch.zeros(0, 16)).shape == (0, 8)
