@@ -73,9 +73,10 @@ def _operate(network: nn.Module, rule: Rule, example: Optional[Example], keep: b
         with placed(places, old, new) as settle:
             past, after = trial_run(network, example, old, new, used)
             if not past:
+                table = SurgeryTable(_rows(old, new, before, after), refused, describe_example(example))
                 if keep:
                     settle()
-                return SurgeryTable(_rows(old, new, before, after), refused, describe_example(example))
+                return table
         refused += [Refusal(name, describe(old.pop(name)), Refused.BYPASSED) for name in past]
 
 

@@ -79,6 +79,8 @@ def test_a_failure_names_the_layer_and_leaves_the_network_exactly_as_it_was(make
 def test_a_network_that_does_not_take_the_example_is_told_so():
     with pytest.raises(ValueError, match="Sequential does not run on the example"):
         replace(chain_of_linears(), rules.fwht(), torch.zeros(4, 9))
+    with pytest.raises(ValueError, match=r"no layers inside this one to replace: wrap it, nn.Sequential\(layer\)"):
+        replace(nn.Linear(8, 8), rules.fwht(), torch.zeros(4, 8))
     lazy = nn.Sequential(nn.LazyLinear(8))
     with pytest.raises(ValueError, match="'0.weight' has no size yet: run the network once"):
         replace(lazy, rules.fwht(), torch.zeros(4, 8))
