@@ -20,6 +20,7 @@ class Code(Word):
     CRASHED = "crashed"                         # signal
     EXITED = "exited"                           # status: it ended without a result
     RAISED = "raised"                           # said: the exception
+    FOREIGN = "foreign"                         # said: what its result lacks
     # why a unit was not tried, by the controller
     CHECK_FAILED = "check-failed"               # said or cause: the case's own check
     CHECK_UNFINISHED = "check-unfinished"
@@ -90,6 +91,7 @@ TEMPLATES: Dict[Code, str] = {
     Code.CRASHED: "crashed ({signal})",
     Code.EXITED: "ended with status {status} and no result",
     Code.RAISED: "{said}",
+    Code.FOREIGN: "its result could not be recorded: {said}",
     Code.CHECK_FAILED: "not measured, since it did not pass the check",
     Code.CHECK_UNFINISHED: "not measured, since its check did not end",
     Code.BASELINE_UNFIT: "the baseline did not pass the check",

@@ -13,6 +13,8 @@ from harness.energy.idle import LEAST_READINGS, is_steady
 from harness.energy.series import Series, build_series
 from harness.energy.traces import traces
 from harness.meters.base import MeterError
+from harness.reasons import Code, because
+from harness.record.codec import to_json
 
 Report = Callable[[str, float, float], None]
 
@@ -271,7 +273,7 @@ def _payload(name: Optional[str], series: Optional[Series], figure: Optional[Fig
         "idle_after_w": figure.idle_after_w if figure is not None else None,
         "mean_w": figure.mean_w if figure is not None else None,
         "peak_w": figure.peak_w if figure is not None else None,
-        "reason": reason,
+        "reason": None if reason is None else to_json(because(Code.NO_NUMBER, reason)),
         "traces": traces(series, readings, start_s),
         "phases": spans,
         "sampling_cost": None,

@@ -118,6 +118,9 @@ class TimerFacts(NamedTuple):
     name: str
     resolution_s: Optional[float] = None
     overhead_s: Optional[float] = None
+    flush_bytes: Optional[int] = None
+    launch_gaps_hidden: Optional[bool] = None
+    launch_gaps_hidden_reason: Optional[str] = None
 
 
 class WarmUpFacts(NamedTuple):

@@ -1,5 +1,6 @@
 """Appends lines to a record; each is on the disk before :meth:`RecordWriter.append` returns."""
 
+import contextlib
 import errno
 import fcntl
 import io
@@ -9,6 +10,7 @@ from typing import Any
 from harness.record.lines import Line
 from harness.record.reader import FILE_NAME, RecordError
 from harness.record.wire import encode
+from harness.signals import deferred
 
 
 class RecordWriter:
@@ -19,9 +21,11 @@ class RecordWriter:
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
+        self.lost = False  # whether the last line could not be written
+        self._size = 0
         self.path = os.path.join(folder, FILE_NAME)
         os.makedirs(folder, exist_ok=True)
-        self._file = io.open(self.path, "ab+")
+        self._file = io.open(self.path, "ab+", buffering=0)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (IOError, OSError) as error:
@@ -31,6 +35,7 @@ class RecordWriter:
             raise RecordError("{} is being written by another process: wait for it to end, or stop it".format(
                 folder)) from None
         _cut_torn_tail(self._file)
+        self._size = os.fstat(self._file.fileno()).st_size
 
     def append(self, line: Line) -> None:
         """Write ``line``, flush and sync it.
@@ -38,11 +43,20 @@ class RecordWriter:
         Raises ``ValueError`` on a NaN or an infinity and :class:`RecordError` if the file was taken away.
         """
         data = (encode(line) + "\n").encode("ascii")
-        self._check_still_there()
-        self._file.write(data)
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._size = os.fstat(self._file.fileno()).st_size
+        with deferred():  # a signal must not leave half a line
+            self.lost = True
+            self._check_still_there()
+            try:
+                done = 0
+                while done < len(data):
+                    done += self._file.write(data[done:]) or 0
+                os.fsync(self._file.fileno())
+            except (IOError, OSError) as error:
+                self._cut_back()
+                raise RecordError("{} could not be written ({}): make room, then go on with --resume".format(
+                    self.path, error.strerror)) from None
+            self._size += len(data)
+            self.lost = False
 
     def close(self) -> None:
         """Give the record free for other processes."""
@@ -54,6 +68,10 @@ class RecordWriter:
     def __exit__(self, *error: Any) -> None:
         self.close()
 
+    def _cut_back(self) -> None:
+        with contextlib.suppress(IOError, OSError):  # the reader leaves a torn line out all the same
+            os.ftruncate(self._file.fileno(), self._size)
+
     def _check_still_there(self) -> None:
         mine = os.fstat(self._file.fileno())
         try:
@@ -62,7 +80,7 @@ class RecordWriter:
             there = None
         if there is None or (there.st_dev, there.st_ino) != (mine.st_dev, mine.st_ino):
             raise RecordError("{} was deleted or replaced while the run went on: start it again".format(self.path))
-        if mine.st_size < getattr(self, "_size", 0):
+        if mine.st_size < self._size:
             raise RecordError("{} was cut by another program while the run went on: start it again".format(self.path))
 
 

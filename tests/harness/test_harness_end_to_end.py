@@ -124,7 +124,7 @@ def test_bad_input_gets_one_sentence_with_the_remedy(arguments, words):
 
 def test_the_controller_stays_small_and_imports_neither_torch_nor_pandas_nor_numpy():
     # Not getrusage: its peak survives exec, so it would be that of the tests' own process.
-    program = ("import sys, json; import harness.app.cli, harness.launch, harness.controller; "
+    program = ("import sys, json; import harness.app.cli, harness.session, harness.controller; "
                "import harness.progress, rich.progress; "
                "print(json.dumps([[name for name in ('torch', 'pandas', 'numpy') if name in sys.modules], "
                "[int(line.split()[1]) for line in open('/proc/self/status') if line.startswith('VmHWM')][0]]))")

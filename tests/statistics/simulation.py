@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from fake_machine import FakeMachine
 
-from harness.passes.time import run_time_pass
+from harness.timing.engine import run_time_pass
 from harness.statistics.rule import Rule
 from harness.statistics.verdict import verdicts
 from harness.timing.warmup import WarmUpLimits

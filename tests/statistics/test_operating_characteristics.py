@@ -8,7 +8,7 @@ from fake_machine import KINDS, FakeMachine, ThrottleInStep
 from recorded_noise import STREAMS, line, processes, recorded, stream
 from simulation import RULE, outcomes, play, rule_for, share
 
-from harness.passes.time import NO_CLOCK
+from harness.timing.engine import NO_CLOCK
 from harness.statistics.ratios import round_ratios
 from harness.statistics.rule import first_launch
 from harness.statistics.verdict import verdicts

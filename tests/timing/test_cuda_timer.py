@@ -5,7 +5,7 @@ import random
 import pytest
 from fake_cuda import FakeCuda, ramp
 
-from harness.passes.time import run_time_pass
+from harness.timing.engine import run_time_pass
 from harness.statistics.rule import Rule
 from harness.statistics.verdict import verdicts
 from harness.timing.cuda_timer import CudaTimer

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from harness.passes.time import run_time_pass
+from harness.timing.engine import run_time_pass
 from harness.statistics.rule import Rule
 from harness.timing.clock_readers import gpu_clock
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from fake_clock import FakeClock
 
-from harness.passes.time import run_time_pass
+from harness.timing.engine import run_time_pass
 from harness.statistics.rule import Rule
 from harness.statistics.verdict import verdicts
 from harness.timing.clock_readers import ClockSource
