@@ -84,9 +84,16 @@ class RecordWriter:
             raise RecordError("{} was cut by another program while the run went on: start it again".format(self.path))
 
 
-def _cut_torn_tail(file: Any) -> None:
+def _cut_torn_tail(file: Any, chunk: int = 1 << 16) -> None:
     """Drop a last line without its newline: the trace of a power cut in the middle of a write."""
-    file.seek(0)
-    data = file.read()
-    if data and not data.endswith(b"\n"):
-        file.truncate(data.rfind(b"\n") + 1)
+    end = os.fstat(file.fileno()).st_size
+    keep = end
+    while keep > 0:
+        start = max(0, keep - chunk)
+        found = os.pread(file.fileno(), keep - start, start).rfind(b"\n")
+        if found >= 0:
+            keep = start + found + 1
+            break
+        keep = start
+    if keep < end:
+        os.ftruncate(file.fileno(), keep)
