@@ -142,7 +142,8 @@ class Controller:
 
     # Doing and recording -------------------------------------------------------------------------
 
-    def _job(self, name: Pass, comparison: Comparison, cases: Sequence[Optional[str]], **extra: Any) -> Dict[str, Any]:
+    def _job(self, name: Pass, comparison: Comparison, cases: Sequence[Optional[str]],
+             **extra: Any) -> Dict[str, Any]:
         checks = {case: self.record.check(case) for case in map(comparison.case_id, comparison.cases)}
         pinned = {case: check.pinned for case, check in checks.items() if check is not None and check.pinned}
         return dict({"pass": name.value, "comparison": comparison_to_dict(comparison), "cases": list(cases),

@@ -54,7 +54,7 @@ def run_worker(job: Dict[str, Any], limit_s: float, progress: Progress = lambda 
     reader, writer = os.pipe()
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", module, str(writer)], stdin=subprocess.PIPE, stdout=log, stderr=log,
+            [sys.executable, "-m", module, str(writer), str(os.getpid())], stdin=subprocess.PIPE, stdout=log, stderr=log,
             pass_fds=[writer], start_new_session=True, env=worker_environment(extra_environment or {}))
         os.close(writer)
         try:

@@ -15,9 +15,9 @@ from harness.progress import PlainProgress
 from harness.reasons import Code, Reason, because, sentence
 from harness.record import FORMAT, End, Environment, Header, RecordError, RecordWriter, Run, Session, load_run
 from harness.record.wire import line_decoder
+from harness.rule import rule_from_dict
 from harness.settings import Settings
 from harness.signals import Ended, ending_signals_raise, undisturbed
-from harness.statistics.rule import rule_from_dict
 from harness.words import Pass, RunStatus
 
 #: Time enough to import torch from an SD card for the first time.

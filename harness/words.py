@@ -1,4 +1,4 @@
-"""Words with a fixed vocabulary: what code decides on. Sentences are made from them at the edge, never the other way."""
+"""Words with a fixed vocabulary: what code decides on. Sentences are made from them at the edge."""
 
 from enum import Enum
 

@@ -4,8 +4,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from harness.plan import Comparison
 from harness.record import Run
-from harness.statistics.ratios import samples_per_call_s
-from harness.statistics.rule import Rule, rule_from_dict
+from harness.rule import Rule, rule_from_dict
 from harness.statistics.verdict import Times, Verdict, case_times, verdicts
 from reports.parts.record import timed
 
@@ -80,5 +79,5 @@ def all_samples(run: Run, comparison: Comparison, cache: str, case: str) -> List
     for line in timed(run, comparison):
         for series in line["series"]:
             if series["cache"] == cache and case in series["entrants"]:
-                found.extend(samples_per_call_s(series, series["entrants"].index(case)))
+                found.extend(series.samples_per_call_s(series["entrants"].index(case)))
     return found

@@ -76,7 +76,8 @@ def run(context: click.Context, suite: Optional[str], out: str, resume: Optional
         elif retry_failed:
             raise session.SessionError("--retry-failed goes with --resume RUN: a new run has no failed units.")
         else:
-            work, probed = begin(suite or DEFAULT_SUITE, session.Choices(budget_s=budget, limit_s=limit, **choices), out)
+            wanted = session.Choices(budget_s=budget, limit_s=limit, **choices)
+            work, probed = begin(suite or DEFAULT_SUITE, wanted, out)
         click.echo("Run {} in {}".format(work.run.id, work.run.folder), err=True)
         end = session.carry_on(work, sys.argv[1:], probed, make_progress(), ROOF)
     except (session.SessionError, RecordError, ValueError, OSError) as error:
@@ -86,7 +87,8 @@ def run(context: click.Context, suite: Optional[str], out: str, resume: Optional
     click.echo("Stopped. Everything finished is kept; go on with: ./run_bench.sh run --resume {}".format(
         work.run.folder), err=True)
     if end.reason is not None and end.reason.code is Code.SIGNALLED:
-        sys.exit(128 + signal.Signals[str(end.reason.numbers["signal"])])  # who sends a signal does not wait for a report
+        # Who sends a signal does not wait for a report.
+        sys.exit(128 + signal.Signals[str(end.reason.numbers["signal"])])
     if not no_report:
         report_process([work.run.folder])
     sys.exit(130)

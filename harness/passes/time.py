@@ -9,7 +9,7 @@ from harness.allocator import describe_heap
 from harness.plan import Case
 from harness.record.codec import Decoder, to_json
 from harness.record.lines import SeriesDecision
-from harness.statistics.rule import rule_from_dict
+from harness.rule import rule_from_dict
 from harness.subjects import Inputs, build, cases_of, prepare
 from harness.timing.clock_readers import ClockSource, cpu_clock, gpu_clock
 from harness.timing.cpu_timer import CpuTimer

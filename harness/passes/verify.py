@@ -24,23 +24,23 @@ def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
     results = []
     for done, case in enumerate(cases):
         progress(done, len(cases), case.name)
-        results.append(to_json(verify_case(comparison.case_id(case), case, inputs)))
+        results.append(to_json(verify_case(case, inputs)._replace(case=comparison.case_id(case))))
     return {"results": results}
 
 
-def verify_case(name: str, case: Case, inputs: Inputs) -> CheckResult:
-    """Build and check one case, named ``name`` in the run; a failure to build or call it is a result, not an error."""
+def verify_case(case: Case, inputs: Inputs) -> CheckResult:
+    """Build and check one case; a failure to build or call it is a result, not an error."""
     try:
         subject = build(case, inputs)
         output = subject.call()
         synchronizer(case.device)()
         found = check(case, subject, output, inputs.get(case))
         return found._replace(
-            case=name, implementation=subject.implementation, implementation_reason=subject.reason,
+            case=case.slug, implementation=subject.implementation, implementation_reason=subject.reason,
             parameters=subject.parameters, macs=subject.macs, pinned=dict(subject.pinned),
             bytes=least_bytes(inputs.get(case), output, subject.parameters))
     except Exception as error:  # the reason is recorded and the other cases go on
-        return CheckResult(name, False, reason=because(Code.CANNOT_RUN, describe(error)))
+        return CheckResult(case.slug, False, reason=because(Code.CANNOT_RUN, describe(error)))
 
 
 def least_bytes(x: Any, output: Any, parameters: Optional[int]) -> Optional[int]:
@@ -58,7 +58,7 @@ def check(case: Case, subject: Subject, output: Any, x: Any) -> CheckResult:
     the measurement on a small board.
     """
     if subject.reference is None:
-        return CheckResult("", None, reason=because(
+        return CheckResult(case.slug, None, reason=because(
             Code.NO_REFERENCE, subject.reference_reason or "its builder gives no reference"))
     picked = sorted({0, case.shape[0] - 1})
     wanted = as_tensors(subject.reference(x.detach()[picked].cpu().double()))
@@ -66,14 +66,14 @@ def check(case: Case, subject: Subject, output: Any, x: Any) -> CheckResult:
     allowed = subject.tolerance if subject.tolerance is not None else TOLERANCES[case.dtype]
     shapes = ([tuple(part.shape) for part in given], [tuple(part.shape) for part in wanted])
     if shapes[0] != shapes[1]:
-        return CheckResult("", False, allowed=allowed, reason=because(
+        return CheckResult(case.slug, False, allowed=allowed, reason=because(
             Code.WRONG_SHAPE, "its output has shape {}, the reference {}".format(*shapes)))
     error = max(relative_error(have, want) for have, want in zip(given, wanted))
     if error == float("inf"):
-        return CheckResult("", False, allowed=allowed, reason=because(Code.NOT_FINITE, allowed=allowed))
+        return CheckResult(case.slug, False, allowed=allowed, reason=because(Code.NOT_FINITE, allowed=allowed))
     if error > allowed:
-        return CheckResult("", False, error, allowed, because(Code.WRONG, error=error, allowed=allowed))
-    return CheckResult("", True, error, allowed)
+        return CheckResult(case.slug, False, error, allowed, because(Code.WRONG, error=error, allowed=allowed))
+    return CheckResult(case.slug, True, error, allowed)
 
 
 def _numbers(part: Any) -> Any:

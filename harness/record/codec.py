@@ -40,7 +40,8 @@ class Decoder:
     def _convert(self, hint: Any) -> Convert:
         if hint in self._readers:
             return self._readers[hint]
-        origin, inside = getattr(hint, "__origin__", None), getattr(hint, "__args__", None) or ()
+        origin = getattr(hint, "__origin__", None)
+        inside: Tuple[Any, ...] = getattr(hint, "__args__", None) or ()
         if origin is Union:
             kinds = [one for one in inside if one is not type(None)]
             convert = self._convert(kinds[0]) if len(kinds) == 1 else _as_is

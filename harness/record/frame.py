@@ -4,7 +4,6 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from harness.plan import Case, Comparison
 from harness.record import Line, Run
-from harness.statistics.ratios import samples_per_call_s
 
 
 class Column(NamedTuple):
@@ -166,7 +165,7 @@ def _time_rows(run: Run, comparison: Comparison, base: Dict[str, Any]) -> List[D
 
 def _times(series: Dict[str, Any], case: str) -> Dict[str, Any]:
     entrant = series["entrants"].index(case)
-    values = sorted(samples_per_call_s(series, entrant))
+    values = sorted(series.samples_per_call_s(entrant))
     found: Dict[str, Any] = {"cache": series["cache"], "samples": len(values), "stopped": series.get("stopped"),
                              "calls_per_sample": series["calls_per_sample"][entrant]}
     if not values:
@@ -175,7 +174,7 @@ def _times(series: Dict[str, Any], case: str) -> Dict[str, Any]:
     found.update(median_s=_quantile(values, 0.5), mean_s=sum(values) / len(values), p5_s=_quantile(values, 0.05),
                  p95_s=_quantile(values, 0.95), min_s=values[0], max_s=values[-1])
     if entrant == 0:
-        copy = sorted(samples_per_call_s(series, 1))
+        copy = sorted(series.samples_per_call_s(1))
         found["copy_median_s"] = _quantile(copy, 0.5) if copy else None
     return found
 

@@ -1,7 +1,7 @@
 """A recorded run, indexed once on reading. Nobody outside this folder goes through lines."""
 
 import os
-from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from harness.plan import Case, Comparison
 from harness.reasons import Code, Reason

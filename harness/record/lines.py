@@ -4,12 +4,12 @@ Times in seconds, memory in bytes, energy in joules, power in watts, frequencies
 Celsius. ``None`` means not measured; the field ``<name>_reason`` beside it, or the line's reason, says why.
 """
 
-from typing import Any, Dict, NamedTuple, Optional, Tuple, Union
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
 
 from harness.plan import Comparison
 from harness.reasons import Reason
+from harness.rule import Rule
 from harness.settings import Settings
-from harness.statistics.rule import Rule
 from harness.words import Pass, Role, RunStatus, State, Status
 
 #: A part of the environment, as it was found: names to texts, numbers, truth values, lists of them or ``None``.
@@ -119,8 +119,11 @@ class TimerFacts(NamedTuple):
     resolution_s: Optional[float] = None
     overhead_s: Optional[float] = None
     flush_bytes: Optional[int] = None
-    launch_gaps_hidden: Optional[bool] = None
-    launch_gaps_hidden_reason: Optional[str] = None
+    l2_bytes: Optional[int] = None
+    l2_source: Optional[str] = None
+    sleep_cycles_per_s: Optional[float] = None
+    sleep_cycles_per_s_reason: Optional[str] = None
+    sleep_settled: Optional[bool] = None
 
 
 class WarmUpFacts(NamedTuple):
@@ -174,6 +177,17 @@ class Series(NamedTuple):
     seconds: Optional[float] = None
     clock: Optional[str] = None
     clock_reason: Optional[str] = None
+
+    def samples_per_call_s(self, entrant: int) -> List[float]:
+        """Return every sample of one entrant as seconds per call, in the order played."""
+        calls = self.calls_per_sample[entrant]
+        found: List[float] = []
+        for played in self.rounds:
+            if entrant in played.order:
+                place = played.order.index(entrant)
+                last = len(played.sample_s) - 1
+                found.extend((played.sample_s[place] / calls, played.sample_s[last - place] / calls))
+        return found
 
 
 class LaunchLine(NamedTuple):

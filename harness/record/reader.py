@@ -51,7 +51,8 @@ def read_record(path: str) -> List[Line]:
     """Return every line of the record in folder or file ``path``, the header first."""
     file = path if os.path.isfile(path) else os.path.join(path, FILE_NAME)
     if not os.path.isfile(file):
-        raise RecordError("{} holds no {}: name the folder of a run, such as results/<run id>".format(path, FILE_NAME))
+        raise RecordError("{} holds no {}: name the folder of a run, such as results/<run id>".format(
+            path, FILE_NAME))
     lines = list(read_lines(file))
     if not lines or not isinstance(lines[0], Header):
         raise RecordError("{} holds no run: its record does not begin with a 'run' line".format(path))

@@ -48,9 +48,11 @@ def checker(definition: str) -> Callable[[Any], None]:
         try:
             check(data)
         except fastjsonschema.JsonSchemaValueException as error:
-            field = error.name[len("data"):].lstrip(".") or "the line"
-            problem = error.message[len(error.name):].strip() if error.message.startswith(error.name) else error.message
-            raise SchemaError("field '{}'".format(field) if field != "the line" else field, problem) from None
+            field = str(error.name)[len("data"):].lstrip(".")
+            problem = str(error.message)
+            if error.name and problem.startswith(error.name):
+                problem = problem[len(error.name):].strip()
+            raise SchemaError("field '{}'".format(field) if field else "the line", problem) from None
 
     return checked
 

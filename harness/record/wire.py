@@ -70,7 +70,9 @@ def line_decoder() -> Decoder:
 
 def unit_line(name: Pass, envelope: Data, payload: Data) -> UnitLine:
     """Return the line of a unit from its envelope and what the worker handed over, checked like a read one."""
-    return cast(UnitLine, decode(dict(payload, **dict(envelope, kind="pass", **{"pass": name.value})), line_decoder()))
+    data = dict(payload, **envelope)
+    data.update({"kind": "pass", "pass": name.value})
+    return cast(UnitLine, decode(data, line_decoder()))
 
 
 def _no_constant(name: str) -> Any:

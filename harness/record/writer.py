@@ -25,7 +25,7 @@ class RecordWriter:
         self._size = 0
         self.path = os.path.join(folder, FILE_NAME)
         os.makedirs(folder, exist_ok=True)
-        self._file = io.open(self.path, "ab+", buffering=0)
+        self._file = io.open(self.path, "ab+", buffering=0)  # noqa: SIM115 - open, and locked, until close()
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (IOError, OSError) as error:

@@ -12,9 +12,8 @@ from typing import List, NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 
 from harness.record.lines import LaunchLine
+from harness.rule import Rule
 from harness.statistics.codes import NextStep, StepCode, WhyCode, step
-from harness.statistics.ratios import samples_per_call_s
-from harness.statistics.rule import Rule
 from harness.words import State
 
 LEAST_LAUNCHES = 2
@@ -49,7 +48,7 @@ def launch_levels(lines: Sequence[LaunchLine], cache: str, case: str) -> List[fl
     for line in lines:
         for series in line.series:
             if series.cache == cache and case in series.entrants:
-                values = samples_per_call_s(series, series.entrants.index(case))
+                values = series.samples_per_call_s(series.entrants.index(case))
                 if values:
                     levels.append(math.log(float(np.median(values))))
     return levels

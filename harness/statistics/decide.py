@@ -7,8 +7,8 @@ symmetric about the true log ratio whatever the noise does, and the exact signed
 
 from typing import Callable, NamedTuple, Optional, Sequence, Tuple
 
+from harness.rule import Rule, confirm_from, level_per_look
 from harness.statistics.codes import WhyCode
-from harness.statistics.rule import Rule, confirm_from, level_per_look
 from harness.statistics.signed_rank import Interval, signed_rank_interval
 from harness.words import State
 

@@ -5,9 +5,9 @@ from typing import Dict, List, Optional, Sequence, Tuple
 import numpy as np
 
 from harness.record.lines import LaunchLine, Series
+from harness.rule import Rule
 from harness.statistics.codes import Flag, FlagCode
 from harness.statistics.ratios import BASELINE
-from harness.statistics.rule import Rule
 
 ENQUEUE_SHARE = 0.8
 MIRROR_DIFFERENCE = 0.10  # two samples of one entrant in one round

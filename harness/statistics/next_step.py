@@ -3,9 +3,9 @@
 import math
 from typing import NamedTuple, Optional, Sequence
 
+from harness.rule import Rule, plan_looks
 from harness.statistics.codes import Flag, FlagCode, NextStep, StepCode, Why, WhyCode, step
 from harness.statistics.decide import Decision
-from harness.statistics.rule import Rule, plan_looks
 from harness.words import State
 
 NARROW = 0.25  # an interval whose half-width is below this share of the factor will not move off the edge

@@ -32,14 +32,3 @@ def round_ratios(series: Series) -> Dict[int, List[float]]:
         for entrant, value in logs.items():
             ratios[entrant].append(value - baseline)
     return ratios
-
-
-def samples_per_call_s(series: Series, entrant: int) -> List[float]:
-    """Return every sample of one entrant as seconds per call, in the order played."""
-    calls = series.calls_per_sample[entrant]
-    found: List[float] = []
-    for played in series.rounds:
-        if entrant in played.order:
-            place = played.order.index(entrant)
-            found.extend((played.sample_s[place] / calls, played.sample_s[len(played.sample_s) - 1 - place] / calls))
-    return found

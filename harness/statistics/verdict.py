@@ -11,12 +11,12 @@ import numpy as np
 
 from harness.reasons import Reason
 from harness.record.lines import LaunchLine, Series
+from harness.rule import Rule, level_per_look
 from harness.statistics.codes import Flag, FlagCode, NextStep, Why, WhyCode
 from harness.statistics.decide import Decision, confirming_launch, first_launch, joint_state
 from harness.statistics.flags import Held, find_flags
 from harness.statistics.next_step import Evidence, next_step
-from harness.statistics.ratios import COPY, round_ratios, samples_per_call_s
-from harness.statistics.rule import Rule, level_per_look
+from harness.statistics.ratios import COPY, round_ratios
 from harness.statistics.signed_rank import Interval, pseudo_median, signed_rank_interval
 from harness.words import Role, State, Status
 
@@ -130,7 +130,7 @@ def case_times(lines: Sequence[LaunchLine], cache: str, case: str) -> Optional[T
     for line in lines:
         series = _series_of(line, cache)
         if series is not None and case in series.entrants:
-            values.extend(samples_per_call_s(series, series.entrants.index(case)))
+            values.extend(series.samples_per_call_s(series.entrants.index(case)))
     if not values:
         return None
     p5, median, p95 = np.percentile(values, [5.0, 50.0, 95.0])

@@ -5,9 +5,9 @@ from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence
 
 from harness.reasons import Code, Reason, because
 from harness.record.lines import Round, Series, SeriesDecision
+from harness.rule import Rule, confirm_from, plan_looks
 from harness.statistics.decide import confirm_look_decision, first_look_decision
 from harness.statistics.ratios import BASELINE, COPY, round_logs
-from harness.statistics.rule import Rule, confirm_from, plan_looks
 from harness.timing.clock_readers import ClockSource
 from harness.timing.rounds import Entrant, OutOfTimeError, nine_digits, play_round, shuffled
 from harness.timing.sampler import Sampler
@@ -86,7 +86,8 @@ def play_series(sampler: Sampler, plan: SeriesPlan, rule: Rule, random: Random, 
             stopped = because(Code.LIMIT_REACHED, limit_s=limits.limit_s, round=len(rounds))
             break
         try:
-            played = play_round(sampler, plan.entrants, shuffled(present, random), clock.read, limits.now, limits.deadline)
+            played = play_round(sampler, plan.entrants, shuffled(present, random), clock.read, limits.now,
+                                limits.deadline)
         except OutOfTimeError as cut:
             unfinished = cut.partial
             stopped = because(Code.LIMIT_REACHED, limit_s=limits.limit_s, round=len(rounds))
@@ -112,8 +113,8 @@ def play_series(sampler: Sampler, plan: SeriesPlan, rule: Rule, random: Random, 
         decisions[plan.ids[index]] = SeriesDecision(State.UNDECIDED, len(rounds))
     return Series(
         sampler.cache, tuple(plan.ids), tuple(calls), tuple(rounds), plan.looks, plan.role, stopped,
-        rule.level if plan.role is Role.FIRST else rule.confirm_level, decisions, unfinished, nine_digits(plan.round_s),
-        limits.budget_s, nine_digits(limits.now() - begun), clock.name,
+        rule.level if plan.role is Role.FIRST else rule.confirm_level, decisions, unfinished,
+        nine_digits(plan.round_s), limits.budget_s, nine_digits(limits.now() - begun), clock.name,
         clock.reason if clock.read is None else _lost_clock(rounds))
 
 

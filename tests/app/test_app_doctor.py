@@ -8,7 +8,8 @@ from harness.app.doctor import (
     status_findings,
     torch_findings,
 )
-from harness.session import SessionError, Choices, settle, why_no_energy
+from harness.reasons import sentence
+from harness.session import Choices, SessionError, settle, why_no_energy
 from harness.settings import Settings
 
 METERS = [
@@ -80,7 +81,7 @@ def test_the_best_device_present_is_chosen_and_a_missing_one_refused():
 def test_quick_means_one_launch_and_says_why_it_leaves_energy_out():
     settings = settle(Choices(quick=True), PROBED)
     assert settings.launches == 1 and settle(Choices(), PROBED).launches == 4
-    assert "--power" in why_no_energy(METERS, settings)
+    assert "--power" in sentence(why_no_energy(METERS, settings))
     assert why_no_energy(METERS, settings._replace(power="rapl")) is None
     assert why_no_energy(METERS, Settings("cpu", 1)) is None
-    assert "doctor" in why_no_energy(METERS[:1], Settings("cpu", 1))
+    assert "doctor" in sentence(why_no_energy(METERS[:1], Settings("cpu", 1)))

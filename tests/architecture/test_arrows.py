@@ -12,7 +12,7 @@ ROOT_MODULES = ("harness.app", "harness.__main__")
 
 
 #: Circles that are known and on their way out; nothing may be added here.
-KNOWN = [["harness.frame", "harness.record"], ["reports.parts", "reports.verdicts"]]
+KNOWN = [["reports.parts", "reports.verdicts"]]
 
 
 def part_of(name, *packages):

@@ -9,8 +9,8 @@ from harness.progress import PlainProgress
 from harness.reasons import Code, because
 from harness.record import Header, RecordWriter, Unit, load_run
 from harness.record.codec import to_json
+from harness.rule import Rule
 from harness.settings import Settings
-from harness.statistics.rule import Rule
 from harness.units import charged_s
 from harness.words import Pass, Status
 

@@ -123,7 +123,8 @@ def test_a_stopped_run_ends_in_two_seconds_and_is_resumed_without_repeating_a_un
     assert time.monotonic() - started < 2.0
     assert process.returncode == code and "--resume" in text and "Traceback" not in text
     before = load_run(folder)
-    assert not before.ended and before.end.reason.code is (Code.STOPPED if number == signal.SIGINT else Code.SIGNALLED)
+    assert not before.ended
+    assert before.end.reason.code is (Code.STOPPED if number == signal.SIGINT else Code.SIGNALLED)
     assert call("run", "--resume", folder, "--no-report")[0] == 0
     after = load_run(folder)
     assert after.ended and after.retried == 0 and len(after.sessions) == 2

@@ -42,8 +42,8 @@ from harness.record.lines import PASS_OF
 from harness.record.reader import read_record
 from harness.record.schema import checker, schema
 from harness.record.wire import KINDS, SHAPES, encode
+from harness.rule import Rule
 from harness.settings import Settings
-from harness.statistics.rule import Rule
 from harness.words import Role, RunStatus, State, Status
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -53,8 +53,9 @@ COMPARISON = Comparison("1d", "one", CONV, (WHT,), "a note")
 HEADER = Header(2, "r", "s", "2026-03-14T10:15:00Z", 1, Settings("cpu", 1), Rule(), (COMPARISON,))
 END = End(RunStatus.COMPLETE, "2026-03-14T10:25:00Z")
 SERIES = Series("hot", ("1d/a", "1d/a", "1d/b"), (1, 1, 2),
-                (Round((0, 2, 1), (1.0, 2.0, 3.0, 3.0, 2.0, 1.0), None, (0.1,) * 6, (9e8, None)),), (12, 18), Role.FIRST,
-                because(Code.BUDGET_ENDED, budget_s=1.5, round=12), 0.01, {"1d/b": SeriesDecision(State.SLOWER, 12)},
+                (Round((0, 2, 1), (1.0, 2.0, 3.0, 3.0, 2.0, 1.0), None, (0.1,) * 6, (9e8, None), (True,) * 6),),
+                (12, 18), Role.FIRST, because(Code.BUDGET_ENDED, budget_s=1.5, round=12), 0.01,
+                {"1d/b": SeriesDecision(State.SLOWER, 12)},
                 Round((0, 1, 2), (1.0,)), 0.1, 1.5, 1.4, "cpufreq")
 EVERY_LINE = (
     HEADER,
@@ -65,7 +66,8 @@ EVERY_LINE = (
         CheckResult("1d/b", False, 3e-2, 1e-4, because(Code.WRONG, error=3e-2, allowed=1e-4)))),
     CheckLine("1d", "1d/b", Status.FAILED, because(Code.CRASHED, "last words", signal="SIGSEGV")),
     LaunchLine("1d", 1, Status.OK, None, 2.0, 11.0, (SERIES,), TimerFacts("perf_counter", 1e-9, 4e-8),
-               (WarmUpFacts("1d/a", "hot", (1.0, 2.0), (1, 1), True),), {"1d/a": "conv", "1d/b": None}, "warm heap", 1.9),
+               (WarmUpFacts("1d/a", "hot", (1.0, 2.0), (1, 1), True),), {"1d/a": "conv", "1d/b": None},
+               "warm heap", 1.9),
     MemoryLine("1d", "1d/a", Status.OK, None, 2.0, 13.0, {"peak": Stage(1, 2, 3, 0)}, "conv", 3, 9, 0.005,
                rss_delta_peak_bytes=5, uss_delta_peak_bytes_reason="the kernel shows no smaps"),
     EnergyLine("1d", "1d/a", Status.OK, because(Code.NO_NUMBER, "31 fresh readings"), meter="rapl",
@@ -180,7 +182,8 @@ def test_a_damaged_record_is_read_or_refused_in_one_sentence(tmp_path_factory, d
     text = "".join(encode(line) + "\n" for line in EVERY_LINE).encode("ascii")
     place = data.draw(st.integers(0, len(text) - 1))
     cut = data.draw(st.integers(0, 40))
-    put = data.draw(st.one_of(st.binary(max_size=4), st.sampled_from([b"null", b"[]", b"{}", b"-1", b'"x"', b"1e999"])))
+    wild = st.sampled_from([b"null", b"[]", b"{}", b"-1", b'"x"', b"1e999"])
+    put = data.draw(st.one_of(st.binary(max_size=4), wild))
     with open(str(folder / "record.jsonl"), "wb") as file:
         file.write(text[:place] + put + text[place + cut:])
     try:
@@ -234,7 +237,8 @@ def test_a_second_writer_is_told_that_the_run_is_being_written(tmp_path):
 
 def test_the_lock_dies_with_its_process(tmp_path):
     program = ("import os, signal, sys; from harness.record import RecordWriter\n"
-               "writer = RecordWriter(sys.argv[1]); print('locked', flush=True); os.kill(os.getpid(), signal.SIGKILL)")
+               "writer = RecordWriter(sys.argv[1])\n"
+               "print('locked', flush=True); os.kill(os.getpid(), signal.SIGKILL)")
     process = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE)
     assert process.communicate()[0] == b"locked\n" and process.returncode == -9
     write(tmp_path, HEADER)

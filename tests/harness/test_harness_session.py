@@ -7,7 +7,7 @@ from harness.process import Outcome
 from harness.progress import PlainProgress
 from harness.reasons import Code
 from harness.record import RecordError, load_run
-from harness.statistics.rule import Rule, rule_to_dict
+from harness.rule import Rule, rule_to_dict
 from harness.words import RunStatus
 
 CONV = Case("conv1x1", "", "m:f", (1, 8, 4, 4))
@@ -16,8 +16,8 @@ RAPL = {"name": "rapl", "quantity": "power", "available": True, "chosen": True, 
 
 
 def probed(gpu=None, meters=()):
-    return {"torch": {"version": "2.0", "threads": 2}, "rule": rule_to_dict(Rule()), "meters": list(meters), "kernels": {},
-            "gpu": {"name": gpu, "name_reason": None if gpu else "torch sees no CUDA device"}}
+    return {"torch": {"version": "2.0", "threads": 2}, "rule": rule_to_dict(Rule()), "meters": list(meters),
+            "kernels": {}, "gpu": {"name": gpu, "name_reason": None if gpu else "torch sees no CUDA device"}}
 
 
 class Stopped:

@@ -8,7 +8,7 @@ from fake_machine import Noise
 
 from harness.reasons import Code, because
 from harness.record import LaunchLine, Round, Series, TimerFacts
-from harness.statistics.rule import STANDARD_LOOKS
+from harness.rule import STANDARD_LOOKS
 from harness.words import Role, Status
 
 FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "data", "noise")

@@ -7,7 +7,7 @@ import numpy as np
 from fake_machine import FakeMachine
 
 from harness.record import LaunchLine
-from harness.statistics.rule import Rule
+from harness.rule import Rule
 from harness.statistics.verdict import verdicts
 from harness.timing.engine import run_time_pass
 from harness.timing.warmup import WarmUpLimits

@@ -8,9 +8,9 @@ from scipy import stats
 
 from harness.reasons import Code, Reason
 from harness.record import LaunchLine, Round, Series
+from harness.rule import Rule
 from harness.statistics.between_runs import compare_levels, compare_runs, launch_levels, student_t_quantile
 from harness.statistics.codes import StepCode, WhyCode, step
-from harness.statistics.rule import Rule
 from harness.words import Role, Status
 
 RULE = Rule()

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.rule import STANDARD_LOOKS, Rule, confirm_from, level_per_look, plan_looks, rule_from_dict, rule_to_dict
 from harness.statistics.decide import confirming_launch, decide_confirm, decide_first, first_launch, joint_state
-from harness.statistics.rule import STANDARD_LOOKS, Rule, confirm_from, level_per_look, plan_looks, rule_from_dict, rule_to_dict
 from harness.statistics.signed_rank import Interval, signed_rank_interval
 
 RULE = Rule()

@@ -8,9 +8,9 @@ import pytest
 from harness.reasons import Code, because
 from harness.record import LaunchLine, Round, Series, SeriesDecision, TimerFacts
 from harness.record.codec import Decoder, to_json
+from harness.rule import STANDARD_LOOKS, Rule
 from harness.statistics.codes import FlagCode, StepCode, WhyCode
-from harness.statistics.ratios import round_ratios, samples_per_call_s
-from harness.statistics.rule import STANDARD_LOOKS, Rule
+from harness.statistics.ratios import round_ratios
 from harness.statistics.signed_rank import pseudo_median, signed_rank_interval
 from harness.statistics.verdict import aa_checks, case_times, verdicts
 from harness.words import Role, State, Status
@@ -30,7 +30,8 @@ def line(launch, rival, rounds, spread=0.005, aa=0.0, seed=0, calls=(10, 10, 4),
                     for i in order + order[::-1]]
         played.append(Round(tuple(order), tuple(sample_s)))
     role = Role.FIRST if launch == 1 else Role.CONFIRM
-    data = Series("hot", IDS, tuple(calls), tuple(played), STANDARD_LOOKS, role, because(Code.MOST_ROUNDS, round=rounds))
+    data = Series("hot", IDS, tuple(calls), tuple(played), STANDARD_LOOKS, role,
+                  because(Code.MOST_ROUNDS, round=rounds))
     return LaunchLine("c", launch, Status.OK, series=(data._replace(**series),),
                       timer=TimerFacts("perf_counter", 1e-7, 4e-8))
 
@@ -60,7 +61,7 @@ def test_calls_per_sample_do_not_enter_the_ratio():
     even = line(1, 0.1, 12, calls=(10, 10, 10), spread=0.0).series[0]
     uneven = line(1, 0.1, 12, calls=(10, 10, 3), spread=0.0).series[0]
     assert round_ratios(even)[2] == pytest.approx(round_ratios(uneven)[2], abs=1e-12)
-    assert samples_per_call_s(uneven, 2) == pytest.approx([1e-3 * math.exp(0.1)] * 24)
+    assert uneven.samples_per_call_s(2) == pytest.approx([1e-3 * math.exp(0.1)] * 24)
 
 
 def test_scaling_every_time_leaves_the_round_ratios_unchanged():

@@ -6,8 +6,8 @@ import pytest
 from fake_cuda import FakeCuda, ramp
 
 from harness.record import LaunchLine
+from harness.rule import Rule
 from harness.statistics.codes import FlagCode
-from harness.statistics.rule import Rule
 from harness.statistics.verdict import verdicts
 from harness.timing.cuda_timer import CudaTimer
 from harness.timing.engine import run_time_pass

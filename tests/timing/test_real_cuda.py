@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from harness.timing.engine import run_time_pass
-from harness.statistics.rule import Rule
+from harness.rule import Rule
 from harness.timing.clock_readers import gpu_clock
+from harness.timing.engine import run_time_pass
 
 torch = pytest.importorskip("torch")
 pytestmark = [pytest.mark.cuda, pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")]

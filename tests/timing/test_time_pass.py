@@ -8,8 +8,8 @@ from fake_clock import FakeClock
 from harness.reasons import Code
 from harness.record import LaunchLine, SeriesDecision
 from harness.record.codec import to_json
+from harness.rule import Rule
 from harness.statistics.codes import WhyCode
-from harness.statistics.rule import Rule
 from harness.statistics.verdict import verdicts
 from harness.timing.clock_readers import ClockSource
 from harness.timing.cpu_timer import CpuTimer
