@@ -52,7 +52,7 @@ class Controller:
         """Do every unit that the record lacks. ``KeyboardInterrupt`` passes through; the record is whole."""
         passes = [name for name in self.settings.passes if name != Pass.ENERGY or self.plan.no_energy is None]
         units = [unit for comparison in self.record.comparisons
-                 for unit in all_units(comparison, passes, self.settings.launches)]
+                 for unit in all_units(comparison, passes, self.settings.launches, self.settings.memory_repeats)]
         left = [unit for unit in units if not self._is_done(unit)]
         self.progress.begin(len(units), len(units) - len(left), work_of(left))
         for index, comparison in enumerate(self.record.comparisons):
@@ -68,7 +68,7 @@ class Controller:
         elif name is Pass.TIME:
             self._time(comparison, comparisons_left)
         elif name is Pass.ENERGY and self.plan.no_energy is not None:
-            for unit in all_units(comparison, (name,), 1):
+            for unit in all_units(comparison, (name.value,)):
                 self._skip(unit, self.plan.no_energy)
         else:
             self._case_by_case(name, comparison)
@@ -88,7 +88,7 @@ class Controller:
         shares = time_shares(left_s, comparisons_left, self.settings.launches, self.settings.launch_cap_s)
         ids = self._runnable(comparison)
         baseline = comparison.case_id(comparison.baseline)
-        for unit in all_units(comparison, (Pass.TIME,), self.settings.launches):
+        for unit in all_units(comparison, (Pass.TIME.value,), self.settings.launches):
             if self._is_done(unit):
                 continue
             launch = unit.launch or 1
@@ -107,12 +107,14 @@ class Controller:
 
     def _case_by_case(self, name: Pass, comparison: Comparison) -> None:
         fit = set(self._runnable(comparison))
-        extra = {"power": self.plan.power} if name is Pass.ENERGY else {}
-        for unit in all_units(comparison, (name,), 1):
+        for unit in all_units(comparison, (name.value,), repeats=self.settings.memory_repeats):
+            extra = {"power": self.plan.power} if name is Pass.ENERGY else {"repeat": unit.launch}
             if unit.case in fit:
                 self._unit(unit, self._job(name, comparison, [unit.case], **extra))
-            else:
+            elif unit.launch in (None, 1):
                 self._skip(unit, self._why_unfit(comparison, unit.case or ""))
+            else:
+                self.progress.skip(work_of([unit]))
 
     # What the record says ------------------------------------------------------------------------
 
@@ -186,7 +188,7 @@ class Controller:
                     "reason": to_json(outcome.reason), "seconds": round(outcome.seconds, 3),
                     "started_s": round(self._clock() - outcome.seconds, 3)}
         if unit.launch is not None:
-            envelope["launch"] = unit.launch
+            envelope["repeat" if unit.name is Pass.MEMORY else "launch"] = unit.launch
         payload = outcome.payload or {}
         if outcome.reason is None and payload.get("reason") is not None:
             # A pass that ended well may still say why it has no number, as the energy pass does.

@@ -54,8 +54,8 @@ def run_worker(job: Dict[str, Any], limit_s: float, progress: Progress = lambda 
     reader, writer = os.pipe()
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", module, str(writer), str(os.getpid())], stdin=subprocess.PIPE, stdout=log, stderr=log,
-            pass_fds=[writer], start_new_session=True, env=worker_environment(extra_environment or {}))
+            [sys.executable, "-m", module, str(writer), str(os.getpid())], stdin=subprocess.PIPE, stdout=log,
+            stderr=log, pass_fds=[writer], start_new_session=True, env=worker_environment(extra_environment or {}))
         os.close(writer)
         try:
             _send_job(process, job)

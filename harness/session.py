@@ -73,6 +73,7 @@ def settle(choices: Choices, probed: Dict[str, Any]) -> Settings:
         budget_s=choices.budget_s or (QUICK_BUDGET_S if choices.quick else Settings._field_defaults["budget_s"]),
         # Who asks for more time wants it spent where it is needed.
         launch_cap_s=max(Settings._field_defaults["launch_cap_s"], choices.budget_s or 0.0),
+        memory_repeats=1 if choices.quick else Settings._field_defaults["memory_repeats"],
         limit_s=choices.limit_s, only=choices.only, power=choices.power, lock_clocks=choices.lock_clocks)
 
 

@@ -23,8 +23,11 @@ def work_of(units: Iterable[Unit]) -> float:
     return sum(TYPICAL_S[unit.name] for unit in units)
 
 
-def all_units(comparison: Comparison, passes: Sequence[str], launches: int) -> List[Unit]:
-    """Return every unit a comparison may need, in order."""
+def all_units(comparison: Comparison, passes: Sequence[str], launches: int = 1, repeats: int = 1) -> List[Unit]:
+    """Return every unit a comparison may need, in order.
+
+    The repeats of the memory pass go round the cases, and the baseline plays twice in each round.
+    """
     units: List[Unit] = []
     for name in Pass:
         if name.value not in passes:
@@ -33,6 +36,11 @@ def all_units(comparison: Comparison, passes: Sequence[str], launches: int) -> L
             units.append(Unit(name, comparison.id))
         elif name is Pass.TIME:
             units.extend(Unit(name, comparison.id, None, launch) for launch in range(1, launches + 1))
+        elif name is Pass.MEMORY:
+            base = comparison.case_id(comparison.baseline)
+            for repeat in range(1, repeats + 1):
+                units.extend(Unit(name, comparison.id, comparison.case_id(case), repeat) for case in comparison.cases)
+                units.append(Unit(name, comparison.id, base, repeats + repeat))
         else:
             units.extend(Unit(name, comparison.id, comparison.case_id(case)) for case in comparison.cases)
     return units

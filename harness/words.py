@@ -44,6 +44,8 @@ class State(Word):
     SLOWER = "slower"
     SAME = "same"
     CANNOT_TELL = "cannot tell"
+    SMALLER = "smaller"         # of memory
+    LARGER = "larger"
     UNDECIDED = "undecided"
     AGREES = "agrees"
     CONTRADICTS = "contradicts"

@@ -14,6 +14,7 @@ from harness.record.lines import (
     Header,
     LaunchLine,
     MemoryLine,
+    MemoryTrace,
     MeterStatus,
     Phase,
     Round,
@@ -34,6 +35,6 @@ from harness.record.wire import unit_line
 from harness.record.writer import RecordWriter
 
 __all__ = ["FILE_NAME", "FORMAT", "CheckLine", "CheckResult", "End", "EnergyLine", "Environment", "Header",
-           "LaunchLine", "MemoryLine", "MeterStatus", "Phase", "Place", "RecordError", "RecordWriter", "Round", "Run",
-           "SamplingCost", "Series", "SeriesDecision", "Session", "Stage", "TimerFacts", "Traces", "Unit", "UnitLine",
+           "LaunchLine", "MemoryLine", "MemoryTrace", "MeterStatus", "Phase", "Place", "RecordError", "RecordWriter",
+           "Round", "Run", "SamplingCost", "Series", "SeriesDecision", "Session", "Stage", "TimerFacts", "Traces", "Unit", "UnitLine",
            "WarmUpFacts", "load_run", "unit_line", "unit_of"]

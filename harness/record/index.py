@@ -50,6 +50,7 @@ class Run:
         self._checks: Dict[str, CheckResult] = {}
         self._check_lines: Dict[str, List[CheckLine]] = {}
         self._launches: Dict[str, Dict[int, LaunchLine]] = {}
+        self._memory: Dict[str, Dict[int, MemoryLine]] = {}
         self._seen: Dict[Pass, int] = dict.fromkeys(Pass, 0)
         for line in lines[1:]:
             self.add(line)
@@ -72,6 +73,8 @@ class Run:
                 self._checks.update((result.case, result) for result in line.results)
             elif isinstance(line, LaunchLine):
                 self._launches.setdefault(line.comparison, {})[line.launch] = line
+            elif isinstance(line, MemoryLine):
+                self._memory.setdefault(line.case, {})[line.repeat] = line
 
     # The run ------------------------------------------------------------------------------------------
 
@@ -124,10 +127,15 @@ class Run:
         """Return the launches of a comparison that hold samples, in order."""
         return [line for line in self.launches(comparison) if line.status is Status.OK]
 
+    def memory_repeats(self, case: str) -> List[MemoryLine]:
+        """Return the last line of each repeat of the memory pass of ``case``, in order, whatever its status."""
+        found = self._memory.get(case, {})
+        return [found[number] for number in sorted(found)]
+
     def memory(self, case: str) -> Optional[MemoryLine]:
-        """Return the last memory line of ``case``, ``None`` if the run never got there."""
-        line = self.units.get(Unit(Pass.MEMORY, case.rsplit("/", 1)[0], case))
-        return line if isinstance(line, MemoryLine) else None
+        """Return the first memory line of ``case`` that holds figures, else the last; ``None`` if there is none."""
+        lines = self.memory_repeats(case)
+        return next((line for line in lines if line.status is Status.OK), lines[-1] if lines else None)
 
     def energy(self, case: str) -> Optional[EnergyLine]:
         """Return the last energy line of ``case``, ``None`` if the run never got there."""

@@ -67,7 +67,10 @@ class Session(NamedTuple):
 
 
 class Unit(NamedTuple):
-    """One job of one worker: ``case`` is a case id or ``None`` for the whole comparison; ``launch`` counts from 1."""
+    """One job of one worker: ``case`` is a case id or ``None`` for the whole comparison.
+
+    ``launch`` counts the launches of the time pass and the repeats of the memory pass from 1.
+    """
 
     name: Pass
     comparison: str
@@ -75,8 +78,9 @@ class Unit(NamedTuple):
     launch: Optional[int] = None
 
     def __str__(self) -> str:
+        word = "repeat" if self.name is Pass.MEMORY else "launch"
         return "{} {}{}".format(self.name, self.case or self.comparison,
-                                ", launch {}".format(self.launch) if self.launch else "")
+                                ", {} {}".format(word, self.launch) if self.launch else "")
 
 
 class CheckResult(NamedTuple):
@@ -217,8 +221,20 @@ class Stage(NamedTuple):
     nvmap_used_bytes: Optional[int] = None
 
 
+class MemoryTrace(NamedTuple):
+    """The process's resident memory while the calls ran: lists of one length."""
+
+    time_s: Tuple[float, ...] = ()
+    rss_bytes: Tuple[int, ...] = ()
+
+
 class MemoryLine(NamedTuple):
-    """The memory pass of one case. Deltas are the peak during the calls less the stage ``input``."""
+    """One repeat of the memory pass of one case, in a fresh process.
+
+    Deltas are the peak during the calls less the stage ``input``. The baseline has twice the repeats of a rival: the
+    second half is its copy, the A/A check. ``warmed_with`` is the shape of the tiny case that loaded what any case of
+    the kind loads.
+    """
 
     comparison: str
     case: str
@@ -252,6 +268,9 @@ class MemoryLine(NamedTuple):
     nvmap_delta_bytes_reason: Optional[str] = None
     swap_delta_bytes: Optional[int] = None
     swap_delta_bytes_reason: Optional[str] = None
+    repeat: int = 1
+    warmed_with: Optional[str] = None
+    trace: Optional[MemoryTrace] = None
 
 
 class Phase(NamedTuple):
@@ -333,4 +352,6 @@ def unit_of(line: UnitLine) -> Unit:
     """Return the unit that ``line`` is the outcome of."""
     if isinstance(line, LaunchLine):
         return Unit(Pass.TIME, line.comparison, None, line.launch)
+    if isinstance(line, MemoryLine):
+        return Unit(Pass.MEMORY, line.comparison, line.case, line.repeat)
     return Unit(PASS_OF[type(line)], line.comparison, line.case)

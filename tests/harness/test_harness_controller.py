@@ -3,6 +3,7 @@
 import pytest
 
 from harness import Case, Comparison
+from harness.allocator import heap_environment
 from harness.controller import Controller, RunPlan
 from harness.process import Outcome
 from harness.progress import PlainProgress
@@ -30,7 +31,7 @@ class FakeWorkers:
         self.wrong, self.crash, self.states, self.charged_s = set(wrong), crash, states or {}, charged_s
 
     def __call__(self, job, limit_s, progress, extra_environment):
-        self.jobs.append(dict(job, heap="warm" if extra_environment else "default"))
+        self.jobs.append(dict(job, heap="warm" if extra_environment == heap_environment("warm") else "default"))
         if self.crash and self.crash(job):
             return Outcome(None, CRASH, 1.0)
         if job["pass"] == "verify":
@@ -57,7 +58,8 @@ class FakeWorkers:
 
 
 def run(tmp_path, workers, comparisons=(ONE,), no_energy=None, retry_failed=False, **settings):
-    settings = Settings("cpu", 1, **dict({"launches": 4, "passes": ("verify", "time", "memory")}, **settings))
+    base = {"launches": 4, "memory_repeats": 1, "passes": ("verify", "time", "memory")}
+    settings = Settings("cpu", 1, **dict(base, **settings))
     new = not (tmp_path / "record.jsonl").exists()
     with RecordWriter(str(tmp_path)) as writer:
         if new:
@@ -76,7 +78,7 @@ def test_units_run_in_the_order_verify_time_memory(tmp_path):
     workers = FakeWorkers()
     run(tmp_path, workers)
     assert workers.names() == [("verify", 3), ("time", 1), ("time", 2), ("time", 3), ("time", 4),
-                               ("memory", 1), ("memory", 1), ("memory", 1)]
+                               ("memory", 1), ("memory", 1), ("memory", 1), ("memory", 1)]
 
 
 def test_the_time_pass_gets_a_warm_heap_and_the_memory_pass_the_default_one(tmp_path):
@@ -84,6 +86,15 @@ def test_the_time_pass_gets_a_warm_heap_and_the_memory_pass_the_default_one(tmp_
     run(tmp_path, workers)
     assert {(job["pass"], job["heap"]) for job in workers.jobs} == {
         ("verify", "warm"), ("time", "warm"), ("memory", "default")}
+
+
+def test_memory_is_repeated_in_turns_and_the_baseline_plays_twice(tmp_path):
+    workers = FakeWorkers()
+    recorded, _ = run(tmp_path, workers, memory_repeats=3)
+    turn = ["1d/conv1x1-torch", "1d/wht-matrix", "1d/wht-butterfly", "1d/conv1x1-torch"]
+    assert [case for cases in workers.cases("memory") for case in cases] == turn * 3
+    assert [line.repeat for line in recorded.memory_repeats("1d/conv1x1-torch")] == [1, 2, 3, 4, 5, 6]
+    assert [line.repeat for line in recorded.memory_repeats("1d/wht-matrix")] == [1, 2, 3]
 
 
 def test_quick_makes_one_launch(tmp_path):
@@ -137,8 +148,8 @@ def test_a_resumed_run_repeats_nothing(tmp_path):
         run(tmp_path, FakeWorkers(crash=stop))
     workers = FakeWorkers()
     recorded, _ = run(tmp_path, workers)
-    assert workers.names() == [("memory", 1)] * 3
-    assert lines_of(tmp_path) == len(recorded.units) == 8
+    assert workers.names() == [("memory", 1)] * 4
+    assert lines_of(tmp_path) == len(recorded.units) == 9
 
 
 def test_a_stop_during_the_one_by_one_checks_goes_on_with_the_rest_on_resume(tmp_path):
@@ -163,8 +174,8 @@ def test_a_resume_repeats_no_failed_unit_unless_it_is_asked_to(tmp_path):
     run(tmp_path, workers)
     assert workers.jobs == []
     recorded, _ = run(tmp_path, workers, retry_failed=True)
-    assert workers.names() == [("time", 3), ("time", 4)] + [("memory", 1)] * 3
-    assert recorded.failed() == [] and recorded.retried == 4
+    assert workers.names() == [("time", 3), ("time", 4)] + [("memory", 1)] * 4
+    assert recorded.failed() == [] and recorded.retried == 5
 
 
 def test_a_failed_unit_is_tried_once_more_and_no_oftener(tmp_path):
@@ -172,7 +183,7 @@ def test_a_failed_unit_is_tried_once_more_and_no_oftener(tmp_path):
     run(tmp_path, crash)
     again = FakeWorkers(crash=lambda job: job["pass"] == "memory")
     recorded, _ = run(tmp_path, again, retry_failed=True)
-    assert again.names() == [("memory", 1)] * 3 and len(recorded.failed()) == 3
+    assert again.names() == [("memory", 1)] * 4 and len(recorded.failed()) == 4
 
 
 def test_the_budget_is_charged_what_the_launch_says_and_not_the_life_of_its_worker(tmp_path):
@@ -223,7 +234,7 @@ def test_no_launch_follows_when_nothing_was_decided(tmp_path):
     workers = FakeWorkers(states={1: "undecided"})
     _, said = run(tmp_path, workers)
     assert [name for name in workers.names() if name[0] == "time"] == [("time", 1)]
-    assert said[-1].startswith("[5/5]")
+    assert said[-1].startswith("[6/6]")
 
 
 def test_a_contradicted_rival_leaves_the_later_launches(tmp_path):

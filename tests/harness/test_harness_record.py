@@ -24,6 +24,7 @@ from harness.record import (
     Header,
     LaunchLine,
     MemoryLine,
+    MemoryTrace,
     MeterStatus,
     Phase,
     RecordWriter,
@@ -69,7 +70,8 @@ EVERY_LINE = (
                (WarmUpFacts("1d/a", "hot", (1.0, 2.0), (1, 1), True),), {"1d/a": "conv", "1d/b": None},
                "warm heap", 1.9),
     MemoryLine("1d", "1d/a", Status.OK, None, 2.0, 13.0, {"peak": Stage(1, 2, 3, 0)}, "conv", 3, 9, 0.005,
-               rss_delta_peak_bytes=5, uss_delta_peak_bytes_reason="the kernel shows no smaps"),
+               rss_delta_peak_bytes=5, uss_delta_peak_bytes_reason="the kernel shows no smaps", repeat=2,
+               warmed_with="1x8x4x4", trace=MemoryTrace((0.0, 0.1), (1, 2))),
     EnergyLine("1d", "1d/a", Status.OK, because(Code.NO_NUMBER, "31 fresh readings"), meter="rapl",
                traces=Traces((0.0, 0.1), (1.0, None)), phases=(Phase("load", 0.0, None),),
                sampling_cost=SamplingCost(1.0, 1.0, 1.0), uncertainty_parts_w={"step": 0.1}),
@@ -103,7 +105,8 @@ def defaults_of(kind):
 
 def test_types_and_schema_name_the_same_fields():
     of_types = {"check_result": CheckResult, "series": Series, "round": Round, "decision": SeriesDecision,
-                "timer": TimerFacts, "warm_up": WarmUpFacts, "stage": Stage, "phase": Phase, "traces": Traces,
+                "timer": TimerFacts, "warm_up": WarmUpFacts, "stage": Stage, "phase": Phase,
+                "traces": Traces, "memory_trace": MemoryTrace,
                 "sampling_cost": SamplingCost, "settings": Settings, "rule": Rule, "comparison": Comparison,
                 "case": Case, "environment": Environment, "meter": MeterStatus, "reason": type(because(Code.HUNG))}
     of_types.update({name: shape.kind for name, shape in SHAPES.items()})
