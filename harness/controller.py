@@ -108,13 +108,23 @@ class Controller:
     def _case_by_case(self, name: Pass, comparison: Comparison) -> None:
         fit = set(self._runnable(comparison))
         for unit in all_units(comparison, (name.value,), repeats=self.settings.memory_repeats):
-            extra = {"power": self.plan.power} if name is Pass.ENERGY else {"repeat": unit.launch}
+            extra = ({"power": self.plan.power, "timed_call_s": self._timed_call_s(comparison, unit.case or "")}
+                     if name is Pass.ENERGY else {})
             if unit.case in fit:
                 self._unit(unit, self._job(name, comparison, [unit.case], **extra))
             elif unit.launch in (None, 1):
                 self._skip(unit, self._why_unfit(comparison, unit.case or ""))
             else:
                 self.progress.skip(work_of([unit]))
+
+    def _timed_call_s(self, comparison: Comparison, case: str) -> Optional[float]:
+        """Return the median seconds per call of ``case`` by the time pass, ``None`` where it was not timed."""
+        for line in self.record.timed(comparison.id):
+            for series in line.series:
+                if case in series.entrants:
+                    samples = sorted(series.samples_per_call_s(series.entrants.index(case)))
+                    return samples[len(samples) // 2] if samples else None
+        return None
 
     # What the record says ------------------------------------------------------------------------
 
@@ -148,8 +158,11 @@ class Controller:
              **extra: Any) -> Dict[str, Any]:
         checks = {case: self.record.check(case) for case in map(comparison.case_id, comparison.cases)}
         pinned = {case: check.pinned for case, check in checks.items() if check is not None and check.pinned}
+        own = [case for case, check in checks.items() if check is not None and check.changes_input]
+        disturbing = [case for case, check in checks.items() if check is not None and check.disturbs]
         return dict({"pass": name.value, "comparison": comparison_to_dict(comparison), "cases": list(cases),
-                     "pinned": pinned, "seed": self.settings.seed, "quick": self.settings.quick}, **extra)
+                     "pinned": pinned, "own_input": own, "disturbing": disturbing, "seed": self.settings.seed,
+                     "quick": self.settings.quick}, **extra)
 
     def _unit(self, unit: Unit, job: Dict[str, Any], planned: bool = True) -> None:
         """Run ``job`` and record it, unless the record has it."""
@@ -157,7 +170,7 @@ class Controller:
             return
         self._retried.add(unit)
         self.progress.unit(str(unit))
-        heap = "warm" if unit.name in (Pass.VERIFY, Pass.TIME) else "default"
+        heap = "default" if unit.name is Pass.MEMORY else "warm"
         outcome = self._runner(
             job, self.settings.limit_s, extra_environment=heap_environment(heap),
             progress=lambda m: self.progress.within(m["done"], m["total"], m["what"], m.get("left_s")))

@@ -34,6 +34,7 @@ class Code(Word):
     WRONG_SHAPE = "wrong-shape"                 # said: the two shapes
     CANNOT_RUN = "cannot-run"                   # said: the exception
     NO_REFERENCE = "no-reference"               # said: why
+    NOT_FINITE_UNCHECKED = "not-finite-unchecked"  # said: why there is no reference
     # why a pass that ended well holds no number
     NO_NUMBER = "no-number"                     # said: the pass's own words
     # why a series of rounds ended, by the time pass
@@ -104,6 +105,7 @@ TEMPLATES: Dict[Code, str] = {
     Code.WRONG_SHAPE: "{said}",
     Code.CANNOT_RUN: "it cannot run here: {said}",
     Code.NO_REFERENCE: "{said}",
+    Code.NOT_FINITE_UNCHECKED: "its output holds NaN or infinity, and there is no reference: {said}",
     Code.NO_NUMBER: "{said}",
     Code.ALL_DECIDED: "every rival was decided by round {round}",
     Code.MOST_ROUNDS: "the largest number of rounds, {round}, was played",

@@ -83,7 +83,10 @@ def run(context: click.Context, suite: Optional[str], out: str, resume: Optional
     except (session.SessionError, RecordError, ValueError, OSError) as error:
         raise click.ClickException(str(error)) from None
     if end.status is RunStatus.COMPLETE:
-        sys.exit(0 if no_report else report_process([work.run.folder]))
+        code = 0 if no_report else report_process([work.run.folder])
+        if not nothing_timed(work.run):
+            sys.exit(code)
+        raise click.ClickException("nothing could be timed: the report says of each case why not.")
     click.echo("Stopped. Everything finished is kept; go on with: ./run_bench.sh run --resume {}".format(
         work.run.folder), err=True)
     if end.reason is not None and end.reason.code is Code.SIGNALLED:
@@ -92,6 +95,11 @@ def run(context: click.Context, suite: Optional[str], out: str, resume: Optional
     if not no_report:
         report_process([work.run.folder])
     sys.exit(130)
+
+
+def nothing_timed(run: Any) -> bool:
+    """Whether the run was to time something and no comparison holds a sample."""
+    return "time" in run.header.settings.passes and not any(run.timed(one.id) for one in run.comparisons)
 
 
 def begin(name: str, choices: Any, out: str) -> Tuple[Any, Any]:

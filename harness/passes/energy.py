@@ -118,6 +118,8 @@ def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
 
     ``job["power"]`` names a meter or is ``None`` for the best that answers.
     """
+    import torch
+
     from harness.meters import choose
     from harness.subjects import Inputs, build, cases_of, prepare, synchronizer
 
@@ -131,8 +133,12 @@ def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
     def report(phase: str, done_s: float, expected_s: float) -> None:
         progress(int(done_s), int(expected_s), "energy, {}".format(phase), max(0.0, expected_s - done_s))
 
-    payload = run_energy_pass(subject.call, synchronizer(case.device), choice.meter, report=report)
-    payload["implementation"] = subject.implementation
+    with torch.inference_mode(case.mode == "inference"):  # as in the time pass, so that the pace is the same
+        payload = run_energy_pass(subject.call, synchronizer(case.device), choice.meter, report=report)
+    timed_call_s = job.get("timed_call_s")
+    if payload["window_s"]:
+        payload["calls_per_s"] = payload["calls"] / payload["window_s"]
+        payload["timed_calls_per_s"] = 1.0 / timed_call_s if timed_call_s else None
     return payload
 
 

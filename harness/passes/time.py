@@ -6,6 +6,7 @@ from typing import Any, Callable, Dict, List, Tuple
 import torch
 
 from harness.allocator import describe_heap
+from harness.passes.process_state import put_back, read_state, tidied
 from harness.plan import Case
 from harness.record.codec import Decoder, to_json
 from harness.record.lines import SeriesDecision
@@ -39,10 +40,14 @@ def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
     progress(0, 1, "building")
     entrants: List[Tuple[str, Call]] = []
     implementations = {}
+    state = read_state(torch)
     for case in [cases[0]] + cases:
-        subject = build(case, inputs)
-        entrants.append((comparison.case_id(case), subject.call))
-        implementations[comparison.case_id(case)] = subject.implementation
+        name = comparison.case_id(case)
+        subject = build(case, inputs, own_input=name in job.get("own_input", ()))
+        put_back(torch, state)
+        call = tidied(subject.call, torch, state) if name in job.get("disturbing", ()) else subject.call
+        entrants.append((name, call))
+        implementations[name] = subject.implementation
 
     def report(done: int, planned: int, left_s: float) -> None:
         progress(done, planned, "round {} of at most {}".format(done, planned), left_s)

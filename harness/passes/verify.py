@@ -4,6 +4,7 @@ from typing import Any, Callable, Dict, Optional
 
 import torch
 
+from harness.passes.process_state import put_back, read_state
 from harness.plan import Case, Subject
 from harness.reasons import Code, because
 from harness.record.codec import to_json
@@ -30,17 +31,33 @@ def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
 
 def verify_case(case: Case, inputs: Inputs) -> CheckResult:
     """Build and check one case; a failure to build or call it is a result, not an error."""
+    state = read_state(torch)
+    x = inputs.get(case)
+    before = x.detach().clone()
     try:
         subject = build(case, inputs)
         output = subject.call()
         synchronizer(case.device)()
-        found = check(case, subject, output, inputs.get(case))
+        changes_input = not same_bits(x, before)
+        if changes_input:  # the output may lie in the input, which is put back for the others
+            output = [part.detach().clone() for part in as_tensors(output)]
+            x.detach().copy_(before)
+        found = check(case, subject, output, before)
         return found._replace(
-            case=case.slug, implementation=subject.implementation, implementation_reason=subject.reason,
+            case=case.slug, changes_input=changes_input, disturbs=put_back(torch, state),
+            implementation=subject.implementation, implementation_reason=subject.reason,
             parameters=subject.parameters, macs=subject.macs, pinned=dict(subject.pinned),
-            bytes=least_bytes(inputs.get(case), output, subject.parameters))
+            bytes=least_bytes(x, output, subject.parameters))
     except Exception as error:  # the reason is recorded and the other cases go on
+        x.detach().copy_(before)
+        put_back(torch, state)
         return CheckResult(case.slug, False, reason=because(Code.CANNOT_RUN, describe(error)))
+
+
+def same_bits(one: Any, other: Any) -> bool:
+    """Whether two tensors of one shape and dtype hold the same bits, NaNs and signs of zero included."""
+    bits = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}[one.element_size()]
+    return bool(torch.equal(one.detach().view(bits), other.detach().view(bits)))
 
 
 def least_bytes(x: Any, output: Any, parameters: Optional[int]) -> Optional[int]:
@@ -57,6 +74,9 @@ def check(case: Case, subject: Subject, output: Any, x: Any) -> CheckResult:
     Layers treat images alone, so two of them tell; the whole batch in float64 would take longer than
     the measurement on a small board.
     """
+    if subject.reference is None and not all(bool(torch.isfinite(part).all()) for part in as_tensors(output)):
+        return CheckResult(case.slug, None, reason=because(
+            Code.NOT_FINITE_UNCHECKED, subject.reference_reason or "its builder gives no reference"))
     if subject.reference is None:
         return CheckResult(case.slug, None, reason=because(
             Code.NO_REFERENCE, subject.reference_reason or "its builder gives no reference"))

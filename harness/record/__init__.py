@@ -36,5 +36,6 @@ from harness.record.writer import RecordWriter
 
 __all__ = ["FILE_NAME", "FORMAT", "CheckLine", "CheckResult", "End", "EnergyLine", "Environment", "Header",
            "LaunchLine", "MemoryLine", "MemoryTrace", "MeterStatus", "Phase", "Place", "RecordError", "RecordWriter",
-           "Round", "Run", "SamplingCost", "Series", "SeriesDecision", "Session", "Stage", "TimerFacts", "Traces", "Unit", "UnitLine",
+           "Round", "Run", "SamplingCost", "Series", "SeriesDecision", "Session", "Stage", "TimerFacts", "Traces",
+           "Unit", "UnitLine",
            "WarmUpFacts", "load_run", "unit_line", "unit_of"]

@@ -88,7 +88,8 @@ class CheckResult(NamedTuple):
 
     ``error`` and ``allowed`` are relative to the root mean square of the float64 reference. ``macs``
     (multiply-accumulates) and ``bytes`` (moved at the least) are per call. ``pinned`` holds the options that the
-    builder found by trying.
+    builder found by trying. A case that ``changes_input`` gets one of its own in the time pass; ``disturbs`` names
+    the settings of the whole process that it changed and that were put back.
     """
 
     case: str
@@ -102,6 +103,8 @@ class CheckResult(NamedTuple):
     macs: Optional[int] = None
     bytes: Optional[int] = None
     pinned: Dict[str, Any] = {}
+    changes_input: bool = False
+    disturbs: Tuple[str, ...] = ()
 
 
 class CheckLine(NamedTuple):
@@ -317,6 +320,8 @@ class EnergyLine(NamedTuple):
     sensor_lag_s: Optional[float] = None
     readings_fresh: Optional[int] = None
     calls: Optional[int] = None
+    calls_per_s: Optional[float] = None
+    timed_calls_per_s: Optional[float] = None
     window_s: Optional[float] = None
     energy_per_call_j: Optional[float] = None
     energy_above_idle_per_call_j: Optional[float] = None
