@@ -5,8 +5,8 @@ from typing import Dict, NamedTuple, Tuple
 from harness.record import Run
 from harness.statistics.between_runs import Change, compare_runs
 from harness.statistics.verdict import Times
-from reports.findings.devices import Column
 from reports.findings.about import device
+from reports.findings.devices import Column
 from reports.findings.environment import Difference, differences, run_facts
 from reports.findings.timing import CACHES, View, views
 

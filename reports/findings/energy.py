@@ -4,8 +4,8 @@ import math
 from typing import Dict, NamedTuple, Optional, Tuple
 
 from harness.plan import Comparison
-from harness.record import EnergyLine, Run
 from harness.reasons import Reason
+from harness.record import EnergyLine, Run
 from harness.words import Pass
 from reports.findings.amounts import OF_THE_CHECK, Amount, absent, distinct
 

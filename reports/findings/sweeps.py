@@ -117,8 +117,8 @@ def rooflines(run: Run, tables: Sequence[Table]) -> Tuple[Roofline, ...]:
     charts = []
     for table in tables:
         points = tuple(point for point in (_point(row) for row in table.rows) if point is not None)
-        under = (roof.get("device", table.device), roof.get("threads", table.threads)) == (table.device, table.threads)
-        if table.main and under and points:
+        under = (roof.get("device", table.device), roof.get("threads", table.threads))
+        if table.main and points and under == (table.device, table.threads):
             charts.append(Roofline(table.id, table.title, float(flops), float(moved), points))
     return tuple(charts[:MOST_ROOFLINES])
 

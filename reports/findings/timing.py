@@ -1,4 +1,4 @@
-"""Verdicts, times and sorted samples of one comparison, by state of the caches: computed here once and nowhere else."""
+"""Verdicts, times and sorted samples of one comparison by state of the caches: computed here and nowhere else."""
 
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 

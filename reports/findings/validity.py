@@ -49,8 +49,9 @@ def warnings(run: Run, tables: Sequence[Table], memory: Dict[str, CaseMemory]) -
     found: List[Optional[ValidityWarning]] = [_unfinished(run)]
     found.extend(_failed(run))
     found.append(_throttled(run) or _unsteady(tables))
-    found.extend((_unlocked(run), _swapped(memory), _noisy(tables, run.header.rule.factor), _few_launches(run, tables),
-                  _unsettled(run), _unchecked(run), _sessions_differ(run), _uncommitted(run)))
+    found.extend((_unlocked(run), _swapped(memory), _noisy(tables, run.header.rule.factor),
+                  _few_launches(run, tables), _unsettled(run), _unchecked(run), _sessions_differ(run),
+                  _uncommitted(run)))
     return tuple(one for one in found if one is not None)
 
 

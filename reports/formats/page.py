@@ -1,39 +1,47 @@
-"""The page: one self-contained HTML file of ASCII, from page data alone."""
+"""The page: one self-contained HTML file of ASCII, from findings alone."""
 
 import base64
 import hashlib
-import io
 import json
-import os
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from reports.drawing import Charts
-from reports.markdown import markdown
+from reports.findings import Findings
+from reports.findings.published import Quantity
+from reports.formats import texts
+from reports.formats.drawing import CHANNELS, Charts, shown_values
+from reports.formats.files import Made, Options
+from reports.formats.markdown import markdown
+from reports.formats.sentence import headline_parts, headline_text
+from reports.formats.style import TEMPLATES, read_template, style
 from reports.numbers import NARROW, percent
-from reports.svg.palette import DARK, FONT, LIGHT, declarations
+from reports.wording import QUANTITIES, value_text
 
-TEMPLATES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "templates")
 NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten")
+MEMORY_ROWS = 250   # a page with more rows leaves the kinds of memory to tables/memory.csv
+#: Quantities that are counted and not measured: folded away.
+COUNTS = (Quantity.PARAMETERS, Quantity.MACS)
 
 
-def render_page(data: Dict[str, Any], refresh_s: Optional[int] = None) -> str:
+def render_page(found: Findings, refresh_s: Optional[int] = None) -> str:
     """Return the page as ASCII text; ``refresh_s`` makes browsers load it again, for a run still going on."""
-    script = read_template("page.js")
-    tables = data["tables"]
-    kinds = [table["memory_title"] for table in tables if table["memory_title"]]
+    script, tables = read_template("page.js"), found.tables
+    kinds = [table.memory_kind for table in tables if table.memory_kind is not None]
     text = environment().get_template("page.html.j2").render(
-        d=data, charts=_Safe(Charts(data)), markdown=markdown(data), script=Markup(script), refresh_s=refresh_s,
-        script_hash=script_hash(script), style=Markup(style()), page_json=page_json(data), nn=NARROW,
-        question=question(data), number_word=number_word, short_reason=short_reason,
-        factor_text="{}{}%".format(percent(1 + data["factor"], sign=False).replace(".0", ""), NARROW),
-        any_memory=any(table["has_memory"] for table in tables),
-        memory_title="Memory, " + kinds[0] if kinds else "Memory",
-        any_energy=any(table["has_energy"] for table in tables),
-        memory_reason="; ".join(sorted({gap["reason"] for table in tables for gap in table["absent"]
-                                        if gap["title"] == "Memory"})) or "no pass recorded it")
+        f=found, t=texts, charts=_Safe(Charts(found)), markdown=markdown(found), script=Markup(script),
+        refresh_s=refresh_s, script_hash=script_hash(script), style=Markup(style()), page_json=page_json(found),
+        nn=NARROW, question=question(found), number_word=number_word, short_reason=short_reason,
+        headline=headline_parts(found), headline_text=headline_text(found), told=texts.warning_texts(found),
+        device=texts.device_name(found.about.device), factor_text="{}{}%".format(
+            percent(1 + found.about.factor, sign=False).replace(".0", ""), NARROW),
+        any_memory=any(table.has_memory for table in tables),
+        memory_title="Memory, {}".format(texts.memory_title(kinds[0])) if kinds else "Memory",
+        any_energy=any(table.has_energy for table in tables), memory_in_page=memory_in_page(found),
+        memory_reason=_memory_reason(found), published=_published(found), quantities=QUANTITIES,
+        traces=[trace for trace in found.traces if trace.chosen], value_text=value_text,
+        labels=[] if found.devices is None else texts.column_labels(found.devices))
     return text.encode("ascii", "xmlcharrefreplace").decode("ascii")
 
 
@@ -46,57 +54,58 @@ def environment() -> Environment:
     return env
 
 
-def read_template(name: str) -> str:
-    """Return a file of the templates with LF line ends, which is what a browser hashes."""
-    with io.open(os.path.join(TEMPLATES, name), encoding="ascii") as file:
-        return file.read().replace("\r\n", "\n")
-
-
 def script_hash(script: str) -> str:
     """Return the Content-Security-Policy source of an inline script."""
     return "sha256-" + base64.b64encode(hashlib.sha256(script.encode("ascii")).digest()).decode("ascii")
 
 
-def style() -> str:
-    """Return the whole style: colours for light and dark, then the rules."""
-    dark = declarations(DARK)
-    return (":root{{{light}--font:{font}}}\n"
-            "@media screen and (prefers-color-scheme:dark)"
-            "{{:root:not([data-theme=light]){{{dark}color-scheme:dark}}}}\n"
-            "@media screen{{:root[data-theme=dark]{{{dark}color-scheme:dark}}}}\n"
-            ":root[data-theme=light]{{color-scheme:light}}\n{rules}{charts}").format(
-        light=declarations(LIGHT), dark=dark, font=FONT, rules=read_template("page.css"),
-        charts=read_template("chart.css"))
+def memory_in_page(found: Findings) -> bool:
+    """Return whether the page has room for every kind of memory."""
+    return sum(len(table.rows) for table in found.tables) <= MEMORY_ROWS
 
 
-def page_json(data: Dict[str, Any]) -> Dict[str, Any]:
-    """Return the page data as the page carries it: the numbers and reasons, rounded to what the page shows.
+def _memory_reason(found: Findings) -> str:
+    reasons = [gap.reason for table in found.tables for gap in tuple(found.gaps) + table.gaps if gap.what == "memory"]
+    return texts.reasons_text(reasons) or "no pass recorded it"
 
-    Left out is what stands in the page as text already: the dots of the strips, formatted numbers, blanks.
-    """
-    kept = compact({key: data[key] for key in data if key not in ("samples", "words", "environment", "memory")})
-    kept["memory_bytes"] = {
-        row["case"]: {column["key"]: cell["bytes"] for column, cell in zip(table["columns"], row["cells"])
-                      if cell["bytes"] is not None} for table in data["memory"] if data["memory_in_page"]
-        for row in table["rows"]}
-    for table in kept["tables"]:
-        for row in table["rows"]:
-            for key in ("comparison", "sign", "memory_bytes", "memory_step_bytes", "layer", "next_step", "images"):
-                row.pop(key, None)
+
+def _published(found: Findings) -> Dict[str, List[Any]]:
+    """Return the published numbers as the page parts them: results, counts, and what the sources do not give."""
+    given = [one for one in found.published if one.printed.value is not None]
+    return {"results": [one for one in given if one.printed.quantity not in COUNTS],
+            "counts": [one for one in given if one.printed.quantity in COUNTS],
+            "blank": [one for one in found.published if one.printed.value is None]}
+
+
+def page_json(found: Findings) -> Dict[str, Any]:
+    """Return the numbers and reasons that the page carries for its script and for readers, rounded to what it shows."""
+    tables = [{"key": table.key, "title": table.title, "baseline": table.baseline, "floor": table.floor,
+               "launches": table.launches, "rows": [_row_json(row, table) for row in table.rows]}
+              for table in found.tables]
+    memory = {case.case: {kind.value: case.of(kind).value for kind in texts.MEMORY if case.of(kind).value is not None}
+              for case in found.memory} if memory_in_page(found) else {}
+    traces = [{"case": trace.case, "time_s": trace.time_s, "panels": [
+        {"label": CHANNELS[panel.channel].label, "values": shown_values(trace, index)}
+        for index, panel in enumerate(trace.panels)]} for trace in found.traces if trace.chosen]
+    kept = {"format": found.format, "run": found.about.run, "suite": found.about.suite,
+            "created": found.about.created, "factor": found.about.factor, "tables": tables, "traces": traces,
+            "memory_bytes": {case: values for case, values in memory.items() if values}}
     return json.loads(json.dumps(kept, allow_nan=False), parse_float=lambda text: float("{:.6g}".format(float(text))))
 
 
-def compact(value: Any) -> Any:
-    """Return ``value`` without formatted texts, and without empty entries of dicts."""
-    if isinstance(value, dict):
-        return {key: compact(value[key]) for key in value
-                if not key.endswith("_text") and value[key] is not None and value[key] not in ("", [])}
-    return [compact(one) for one in value] if isinstance(value, list) else value
+def _row_json(row: Any, table: Any) -> Dict[str, Any]:
+    times = row.times
+    values = {"id": row.id, "case": row.case, "name": row.name, "state": row.state.value, "speed": row.speed,
+              "low": row.low, "high": row.high, "median_s": row.median_s, "p5_s": times.p5_s if times else None,
+              "p95_s": times.p95_s if times else None, "samples": times.samples if times else None,
+              "energy_j": row.energy.value, "parameters": row.parameters, "macs": row.macs, "form": row.form,
+              "reason": texts.row_reason(row), "detail": texts.detail(row, table)}
+    return {key: value for key, value in values.items() if value is not None and value != ""}
 
 
-def question(data: Dict[str, Any]) -> str:
+def question(found: Findings) -> str:
     """Return the heading of the comparison tables."""
-    convolutions = data["tables"] and all("conv" in table["baseline"].lower() for table in data["tables"])
+    convolutions = found.tables and all("conv" in table.baseline.lower() for table in found.tables)
     return "Is it faster than the {}?".format("convolution" if convolutions else "baseline")
 
 
@@ -125,3 +134,8 @@ class _Safe:
             return Markup(result) if isinstance(result, str) and result.startswith("<svg") else result
 
         return call
+
+
+def make(found: Findings, options: Options) -> Made:
+    """Return the page."""
+    return Made([("report.html", render_page(found))])

@@ -3,16 +3,19 @@
 Only what matplotlib 2.1 has is used: no ``bar_label``, no ``axline``, no list-indexed spines, no ``layout=``.
 """
 
-import os
+import io
 import re
 import textwrap
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from harness.plan import slug
-from reports.markdown import title_of
-from reports.numbers import seconds, size
-from reports.published import BYTE_UNITS, TIME_UNITS
-from reports.svg.palette import LIGHT
+from reports.findings import Findings
+from reports.findings.published import UNITS, Quantity
+from reports.findings.rows import Row, Table
+from reports.formats import texts as t
+from reports.formats.files import Content, Made, Options
+from reports.formats.svg.palette import LIGHT
+from reports.numbers import count, seconds, size
 
 COLUMN_IN = 3.5                                          # one column of a two-column paper
 LABELS_IN = 1.22                                         # room for the names
@@ -23,7 +26,6 @@ RC = {"font.family": "DejaVu Sans", "font.size": 8, "axes.labelsize": 8, "xtick.
       "axes.linewidth": 0.6, "xtick.major.width": 0.6, "ytick.major.width": 0.6, "lines.linewidth": 1.2,
       "pdf.fonttype": 42, "ps.fonttype": 42, "svg.hashsalt": "report", "hatch.linewidth": 0.5,
       "axes.unicode_minus": True}
-MOST = 24                                                # comparisons; six files each take seconds on a small board
 LEFT = "Figures for papers were made of the first {} of {} comparisons: --all-figures makes the rest."
 ABSENT = "Figures for papers (PDF, PNG) were not made: matplotlib is not installed; make them from this folder on " \
          "any machine that has it."
@@ -41,47 +43,57 @@ class Bar(NamedTuple):
     published: bool = False
 
 
-def make_figures(data: Dict[str, Any], folder: str, most: int = MOST) -> Tuple[List[str], Optional[str]]:
-    """Write the figures of the first ``most`` main tables below ``folder``.
-
-    Return their paths, and in one sentence why there are none or not all of them.
-    """
+def make(found: Findings, options: Options) -> Made:
+    """Return the figures of the first ``options.figures`` main tables, PDF, SVG and PNG each, and their captions."""
+    if not options.figures:
+        return Made(())
     try:
         import matplotlib
     except ImportError:
-        return [], ABSENT
-    captions: List[str] = []
-    paths: List[str] = []
-    os.makedirs(folder, exist_ok=True)
-    tables = [table for table in data["tables"] if table["main"]]
-    for table in tables[:most]:
-        for kind, bars, label, unit, caption in figures_of(data, table):
-            name = "{}-{}".format(kind, slug(table["id"]))
-            paths += draw(matplotlib, bars, label, unit, os.path.join(folder, name))
-            captions.append("**{}** {}".format(name, caption))
+        return Made((), (ABSENT,))
+    tables = [table for table in found.tables if table.main]
+    left = (LEFT.format(options.figures, len(tables)),) if len(tables) > options.figures else ()
+    return Made(_files(matplotlib, found, tables[:options.figures]), left)
+
+
+def _files(matplotlib: Any, found: Findings, tables: Sequence[Table]) -> Iterator[Tuple[str, Content]]:
+    captions = []
+    for table in tables:
+        for figure in figures_of(found, table):
+            name = "{}-{}".format(figure.kind, slug(table.id))
+            for ending, content in draw(matplotlib, figure):
+                yield "figures/{}.{}".format(name, ending), content
+            captions.append("**{}** {}".format(name, figure.caption))
     if captions:
-        path = os.path.join(folder, "captions.md")
-        with open(path, "w", encoding="utf-8", newline="\n") as file:
-            file.write("\n\n".join(captions) + "\n")
-        paths.append(path)
-    return paths, None if len(tables) <= most else LEFT.format(most, len(tables))
+        yield "figures/captions.md", "\n\n".join(captions) + "\n"
 
 
-def figures_of(data: Dict[str, Any], table: Dict[str, Any]) -> List[Tuple[str, List[Bar], str, str, str]]:
-    """Return ``(kind, bars, axis label, base unit, caption)`` of the figures of one table."""
-    found = []
-    times = time_bars(data, table)
+class Figure(NamedTuple):
+    """One bar chart: its kind (``time`` or ``memory``), the label and base unit of its axis, and its caption."""
+
+    kind: str
+    bars: Sequence[Bar]
+    label: str
+    unit: str
+    caption: str
+
+
+def figures_of(found: Findings, table: Table) -> List[Figure]:
+    """Return the figures of one table."""
+    made = []
+    where = "{} on {}, {}".format(t.table_title(table), t.device_text(found.about.device), t.date(found.about))
+    times = time_bars(found, table)
     if times:
-        found.append(("time", times, "Time per call", "s", (
-            "{} on {}, {}. Bar: median; error bar: P5 to P95 of all samples.{}".format(
-                title_of(table), data["device_text"], data["date"], _published_words(times)))))
-    memory = memory_bars(data, table)
+        made.append(Figure("time", times, "Time per call", "s", (
+            "{}; run {}, {}. Bar: median; error bar: P5 to P95 of all samples.{}".format(
+                where, found.about.run, count(table.launches, "launch", "launches"), _published_words(times)))))
+    memory = memory_bars(found, table)
     if memory:
-        found.append(("memory", memory, "Peak memory, {}".format(table["memory_title"]), "B", (
-            "{} on {}, {}. Bar: highest reading while the layer ran ({}); one process per case, so the error bar is "
-            "the resolution of one reading.{}".format(title_of(table), data["device_text"], data["date"],
-                                                   table["memory_title"], _published_words(memory)))))
-    return found
+        kind = t.memory_title(table.memory_kind)
+        made.append(Figure("memory", memory, "Peak memory, {}".format(kind), "B", (
+            "{}; run {}. Bar: highest reading while the layer ran ({}); one process per case, so the error bar is "
+            "the resolution of one reading.{}".format(where, found.about.run, kind, _published_words(memory)))))
+    return made
 
 
 def _published_words(bars: Sequence[Bar]) -> str:
@@ -91,34 +103,33 @@ def _published_words(bars: Sequence[Bar]) -> str:
             "not measured here; the source gives no spread, so those bars have none.")
 
 
-def time_bars(data: Dict[str, Any], table: Dict[str, Any]) -> List[Bar]:
+def time_bars(found: Findings, table: Table) -> List[Bar]:
     """Return the bars of the medians with P5 and P95, each followed by its published number if there is one."""
     bars = []
-    for row in table["rows"]:
-        if row["median_s"] is not None:
-            bars.append(Bar(row["name"], row["median_s"], row["p5_s"], row["p95_s"], str(seconds(row["median_s"])),
-                            row["baseline"]))
-            bars += _printed(data, row, TIME_UNITS, seconds)
+    for row in table.rows:
+        if row.times is not None:
+            bars.append(Bar(row.name, row.times.median_s, row.times.p5_s, row.times.p95_s,
+                            str(seconds(row.times.median_s)), row.baseline))
+            bars += _printed(found, row, Quantity.TIME, seconds)
     return bars
 
 
-def memory_bars(data: Dict[str, Any], table: Dict[str, Any]) -> List[Bar]:
+def memory_bars(found: Findings, table: Table) -> List[Bar]:
     """Return the bars of the memory column; the error bar is the step of a reading."""
     bars = []
-    for row in table["rows"]:
-        if row["memory_bytes"] is not None:
-            step = row["memory_step_bytes"] or 0
-            bars.append(Bar(row["name"], row["memory_bytes"], max(0, row["memory_bytes"] - step),
-                            row["memory_bytes"] + step, str(size(row["memory_bytes"])), row["baseline"]))
-            bars += _printed(data, row, BYTE_UNITS, size)
+    for row in table.rows:
+        value = row.memory.value
+        if value is not None:
+            step = row.memory_step_bytes or 0
+            bars.append(Bar(row.name, value, max(0, value - step), value + step, str(size(value)), row.baseline))
+            bars += _printed(found, row, Quantity.MEMORY, size)
     return bars
 
 
-def _printed(data: Dict[str, Any], row: Dict[str, Any], units: Dict[str, float], words: Any) -> List[Bar]:
-    return [Bar("", one["published"] * units[one["unit"]], None, None,
-                words(one["published"] * units[one["unit"]]) + " published", published=True)
-            for one in data["published"]
-            if one["case"] == row["case"] and one["unit"] in units and one["published"] is not None]
+def _printed(found: Findings, row: Row, quantity: Quantity, words: Any) -> List[Bar]:
+    values = [one.printed.value * UNITS[quantity][one.printed.unit] for one in found.published
+              if one.case == row.case and one.printed.quantity is quantity and one.printed.value is not None]
+    return [Bar("", value, None, None, words(value) + " published", published=True) for value in values]
 
 
 def version_of(matplotlib: Any) -> Tuple[int, ...]:
@@ -134,30 +145,29 @@ def unit_of(most: float, unit: str) -> Tuple[float, str]:
     return 1e-9, "n" + unit
 
 
-def draw(matplotlib: Any, bars: Sequence[Bar], label: str, unit: str, path: str) -> List[str]:
-    """Write one figure as PDF, SVG and PNG (300 dpi); the same bars give the same bytes."""
+def draw(matplotlib: Any, drawn: Figure) -> Iterator[Tuple[str, bytes]]:
+    """Yield ``(ending, file)`` of one figure as PDF, SVG and PNG (300 dpi); the same bars give the same bytes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Sheet
 
+    bars = drawn.bars
     with matplotlib.rc_context(RC):
         height = TOP_IN + FOOT_IN + ROW_IN * len(bars)
-        figure = Figure(figsize=(COLUMN_IN, height))
+        figure = Sheet(figsize=(COLUMN_IN, height))
         canvas = FigureCanvasAgg(figure)
         # a fixed rectangle, so that the axes of figures in a paper line up
         axes = figure.add_axes((LABELS_IN / COLUMN_IN, FOOT_IN / height, (COLUMN_IN - LABELS_IN - 0.08) / COLUMN_IN,
                                 1 - (FOOT_IN + TOP_IN) / height))
-        factor, named = unit_of(max(bar.value for bar in bars), unit)
+        factor, named = unit_of(max(bar.value for bar in bars), drawn.unit)
         _bars(axes, bars, factor)
-        axes.set_xlabel("{} ({})".format(label, named))
+        axes.set_xlabel("{} ({})".format(drawn.label, named))
         _room_for_texts(axes, canvas, bars, factor)
-        written = []
         for ending, metadata in (("pdf", {"CreationDate": None}), ("svg", {"Date": None}), ("png", None)):
             more = {} if metadata is None or ending == "svg" and version_of(matplotlib) < (3, 3) else {
                 "metadata": metadata}  # type: Dict[str, Any]
-            file = "{}.{}".format(path, ending)
+            file = io.BytesIO()
             figure.savefig(file, format=ending, dpi=300, **more)
-            written.append(file)
-    return written
+            yield ending, file.getvalue()
 
 
 def _bars(axes: Any, bars: Sequence[Bar], factor: float) -> None:

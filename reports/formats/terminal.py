@@ -1,18 +1,22 @@
-"""The table on the terminal: sentence, what weakens it, one table per comparison, next steps, where the page is."""
+"""The report on the terminal: sentence, validity warnings, a table per comparison, next steps, where the page is."""
 
 import io
 import os
 import sys
 import textwrap
-from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Mapping, Optional, Sequence, Tuple
 
-from reports.markdown import title_of
+from reports.findings import Findings
+from reports.findings.memory import Kind
+from reports.findings.rows import RowState, Table
+from reports.formats import texts as t
+from reports.formats.sentence import headline_text
 from reports.numbers import PLAIN_SIGNS, SIGNS, plain
+from reports.wording import QUANTITIES, value_text
 
-COLOURS = {"faster": "blue", "slower": "red", "wrong": "magenta"}
-MEMORY_HEADS = {"torch_peak_allocated_bytes": "torch", "torch_peak_reserved_bytes": "reserved",
-                "rss_delta_peak_bytes": "RSS", "uss_delta_peak_bytes": "USS", "ram_delta_peak_bytes": "RAM",
-                "nvmap_delta_bytes": "NvMap"}
+COLOURS = {RowState.FASTER: "blue", RowState.SLOWER: "red", RowState.WRONG: "magenta"}
+MEMORY_HEADS = {Kind.TORCH_ALLOCATED: "torch", Kind.TORCH_RESERVED: "reserved", Kind.RSS: "RSS", Kind.USS: "USS",
+                Kind.RAM: "RAM", Kind.NVMAP: "NvMap"}
 LEAST_WIDTH = 60
 
 Show = Callable[[str], str]
@@ -46,36 +50,36 @@ def terminal_of(stream: Any) -> Tuple[int, bool, bool]:
     return width_of(os.environ, columns), unicode_, coloured(os.environ, is_terminal)
 
 
-def print_report(data: Dict[str, Any], page: Optional[str], stream: Any = None) -> None:
+def print_report(found: Findings, page: Optional[str], stream: Any = None) -> None:
     """Write the report to ``stream`` (standard output) as its encoding, width and colours allow."""
     stream = stream or sys.stdout
     width, unicode_, colour = terminal_of(stream)
-    stream.write(terminal_text(data, page, width, unicode_, colour))
+    stream.write(terminal_text(found, page, width, unicode_, colour))
 
 
-def terminal_text(data: Dict[str, Any], page: Optional[str], width: int = 80, unicode_: bool = True,
+def terminal_text(found: Findings, page: Optional[str], width: int = 80, unicode_: bool = True,
                   colour: bool = False) -> str:
     """Return the report for a terminal of ``width`` columns; without ``unicode_`` in ASCII alone."""
     out = io.StringIO()
     console = console_for(out, width, colour)
     show: Show = str if unicode_ else plain
-    console.print(show(data["headline_text"]), style="bold")
-    console.print(show(data["subline"]))
-    if data["tally"]:
-        console.print(show("  ".join("{} {} {}".format(one["sign"], one["count"], one["state"])
-                                     for one in data["tally"])))
-    if data["weakeners"]:
-        console.print("\nWhat weakens this run:", style="bold")
-        for one in data["weakeners"]:
-            text = one["text"] + (" Next step: {}".format(one["next_step"]) if one["next_step"] else "")
-            text += ": {}".format(one["code"]) if one["code"] else "." if one["next_step"] else ""
+    console.print(show(headline_text(found)), style="bold")
+    console.print(show(t.subline(found.summary)))
+    if found.summary.tally:
+        console.print(show("  ".join("{} {} {}".format(t.sign(one.state), one.number, one.state)
+                                     for one in found.summary.tally)))
+    if found.warnings:
+        console.print("\nValidity warnings:", style="bold")
+        for one in t.warning_texts(found):
+            text = one.text + (" Next step: {}".format(one.next_step) if one.next_step else "")
+            text += ": {}".format(one.command) if one.command else "." if one.next_step else ""
             console.print(fold(show("- " + text), width))
-    for table in data["tables"]:
+    for table in found.tables:
         _print_speed(console, table, show, unicode_)
-    _print_devices(console, data, show, unicode_)
-    _print_memory(console, data, show, unicode_)
-    _print_published(console, data, show, unicode_)
-    _print_steps(console, data, show)
+    _print_devices(console, found, show, unicode_)
+    _print_memory(console, found, show, unicode_)
+    _print_published(console, found, show, unicode_)
+    _print_steps(console, found, show)
     if page:
         console.print()
         console.print(show("Report: {}".format(page)), soft_wrap=True)
@@ -130,21 +134,25 @@ def print_table(console: Any, title: str, table: Any) -> None:
     console.print(table)
 
 
-def _print_speed(console: Any, one: Dict[str, Any], show: Show, unicode_: bool) -> None:
+def _print_speed(console: Any, one: Table, show: Show, unicode_: bool) -> None:
     from rich.text import Text
 
     table = new_table(unicode_)
-    keys = ["speed_text", "interval_text", "median_text"] + (["energy_text"] if one["has_energy"] else [])
     signs = SIGNS if unicode_ else PLAIN_SIGNS
-    rows = [[show(row["name"]), "{} {}".format(signs[row["state"]], row["state"])] +
-            [show(row[key] or "") for key in keys] for row in one["rows"]]
-    add_columns(table, ["rival", "verdict", "speed", "interval", "median", "J/call"][:2 + len(keys)], rows)
-    for row, cells in zip(one["rows"], rows):
-        table.add_row(Text(cells[0]), Text(cells[1], style=COLOURS.get(row["state"], "")), *map(Text, cells[2:]))
+    rows = []
+    for row in one.rows:
+        cells = [t.speed_text(row), t.interval_text(row), t.median_text(row)]
+        cells += [t.joules_text(row.energy)] if one.has_energy else []
+        rows.append([show(row.name), "{} {}".format(signs[row.state], row.state)] +
+                    [show(text or "") for text in cells])
+    add_columns(table, ["rival", "verdict", "speed", "interval", "median", "J/call"][:5 + one.has_energy], rows)
+    for row, words in zip(one.rows, rows):
+        table.add_row(Text(words[0]), Text(words[1], style=COLOURS.get(row.state, "")), *map(Text, words[2:]))
+    median = t.median_text(one.rows[0])
     print_table(console, show("{} (against {}{})".format(
-        title_of(one), one["baseline"], ", " + one["baseline_text"] if one["baseline_text"] else "")), table)
-    said = [(row["name"], "; ".join(([row["reason"]] if row["reason"] else []) + row["remarks"]))
-            for row in one["rows"]]
+        t.table_title(one), one.baseline, ", " + median if median else "")), table)
+    said = [(row.name, "; ".join(filter(None, [t.row_reason(row)] + [str(remark) for remark in t.remarks(row)])))
+            for row in one.rows]
     _print_reasons(console, said, show)
 
 
@@ -156,66 +164,74 @@ def _print_reasons(console: Any, said: Sequence[Tuple[str, str]], show: Show) ->
         console.print(fold(show("{}: {}".format(names, reason)), console.width))
 
 
-def _print_devices(console: Any, data: Dict[str, Any], show: Show, unicode_: bool) -> None:
+def _print_devices(console: Any, found: Findings, show: Show, unicode_: bool) -> None:
     from rich.text import Text
 
-    if not data["devices"]:
+    if found.devices is None:
         return
-    labels = data["devices"]["labels"]
+    labels = t.column_labels(found.devices)
     heads = ["rival"] + ["run {}".format(number) for number in range(1, len(labels) + 1)]
-    for one in data["devices"]["tables"]:
+    signs = SIGNS if unicode_ else PLAIN_SIGNS
+    for one in found.devices.tables:
         table = new_table(unicode_)
-        signs = SIGNS if unicode_ else PLAIN_SIGNS
-        rows = [[show(row["name"])] + ["{} {}".format(signs[c["state"]], show(c["speed_text"] or c["state"]))
-                                       for c in row["cells"]] for row in one["rows"]]
+        rows = [[show(row.name)] + [
+            "{} not measured".format(signs[RowState.NOT_MEASURED]) if c is None else
+            "{} {}".format(signs[c.state], show(t.speed_text(c) or c.state.value)) for c in row.cells]
+            for row in one.rows]
         add_columns(table, heads, rows, len(heads))
         for cells in rows:
             table.add_row(*map(Text, cells))
-        print_table(console, show("In every run: {} (against {})".format(one["title"], one["baseline"])), table)
+        print_table(console, show("In every run: {} (against {})".format(one.title, one.baseline)), table)
     for number, label in enumerate(labels, 1):
-        console.print(fold(show("run {}: {}".format(number, label)), console.width))
-    for one in data["devices"]["differences"]:
-        console.print(fold(show("- {}: {}".format(one["name"], " | ".join(one["values"]))), console.width))
+        console.print(fold(show("run {}: {}{}".format(number, label, "" if number > 1 else
+                                                     "; all other tables are of this run")), console.width))
+    for difference in found.devices.differences:
+        console.print(fold(show("- {}: {}".format(difference.name, " | ".join(
+            value_text(value, difference.name) for value in difference.values))), console.width))
 
 
-def _print_memory(console: Any, data: Dict[str, Any], show: Show, unicode_: bool) -> None:
+def _print_memory(console: Any, found: Findings, show: Show, unicode_: bool) -> None:
     from rich.text import Text
 
-    for one in data["memory"]:
-        if not one["columns"]:
+    for one in found.memory_tables:
+        if not one.columns:
             continue
         table = new_table(unicode_)
-        rows = [[show(row["name"])] + [show(cell["text"] or "none") for cell in row["cells"]] for row in one["rows"]]
-        add_columns(table, ["case"] + [MEMORY_HEADS[column["key"]] for column in one["columns"]], rows, 1)
+        rows = [[show(row.name)] + [show(t.bytes_text(row.of(kind)) or "none") for kind in one.columns]
+                for row in one.rows]
+        add_columns(table, ["case"] + [MEMORY_HEADS[kind] for kind in one.columns], rows, 1)
         for cells in rows:
             table.add_row(*map(Text, cells))
-        print_table(console, show("Peak memory: {}".format(one["title"])), table)
-        _print_reasons(console, [(row["name"], row["reason"] or "") for row in one["rows"]], show)
-        _print_reasons(console, [(gap["title"], "not measured, " + gap["reason"]) for gap in one["absent"]], show)
-    if data["energy_reason"]:
+        print_table(console, show("Peak memory: {}".format(one.title)), table)
+        _print_reasons(console, [(row.name, t.reason_text(row.reason)) for row in one.rows
+                                 if row.reason is not None], show)
+        _print_reasons(console, [(t.GAPS[gap.what], "not measured, " + t.reason_text(gap.reason))
+                                 for gap in one.gaps], show)
+    if found.no_energy:
         console.print()
-        console.print(fold(show("Energy not measured: {}".format(data["energy_reason"])), console.width))
+        console.print(fold(show("Energy not measured: {}".format(t.reasons_text(found.no_energy))), console.width))
 
 
-def _print_published(console: Any, data: Dict[str, Any], show: Show, unicode_: bool) -> None:
+def _print_published(console: Any, found: Findings, show: Show, unicode_: bool) -> None:
     from rich.text import Text
 
-    given = [one for one in data["published"] if one["published"] is not None and one["measured"] is not None]
+    given = [one for one in found.published if one.printed.value is not None and one.measured is not None]
     if not given:
         return
-    rows = [[show(one[key]) for key in ("name", "quantity", "published_text", "measured_text")] for one in given]
+    rows = [[show(one.name), show(QUANTITIES[one.printed.quantity]), show(t.printed_text(one.printed) or ""),
+             show(t.measured_text(one) or "")] for one in given]
     table = new_table(unicode_)
     add_columns(table, ("case", "quantity", "published", "measured here"), rows)
     for cells in rows:
         table.add_row(*map(Text, cells))
     print_table(console, "Beside the published numbers", table)
-    console.print(fold(show(data["published_caution"]), console.width))
+    console.print(fold(show(t.PUBLISHED_CAUTION), console.width))
 
 
-def _print_steps(console: Any, data: Dict[str, Any], show: Show) -> None:
-    steps = [(step, title_of(table)) for table in data["tables"] for step in table["next_steps"]]
+def _print_steps(console: Any, found: Findings, show: Show) -> None:
+    steps = [(step, names, t.table_title(table)) for table in found.tables
+             for step, names in t.next_steps(table, found.about)]
     if steps:
         console.print("\nNext steps:", style="bold")
-    for step, title in steps:
-        console.print(fold(show("- {} ({}): {}".format(", ".join(step["names"]), title, step["text"])),
-                           console.width))
+    for step, names, title in steps:
+        console.print(fold(show("- {} ({}): {}".format(", ".join(names), title, step)), console.width))

@@ -5,8 +5,8 @@ A row and its axis are separate charts of the same scale, so that chart and tabl
 
 from typing import Optional, Sequence, Tuple
 
-from reports.svg.markup import chart, element, line, percent, text
-from reports.svg.scales import Linear
+from reports.formats.svg.markup import chart, element, line, percent, text
+from reports.formats.svg.scales import Linear
 
 ROW_HEIGHT = 26
 AXIS_HEIGHT = 32

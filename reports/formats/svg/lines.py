@@ -2,11 +2,11 @@
 
 import math
 import textwrap
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
+from reports.formats.svg.markup import chart, element, line, number, percent, stretched, text
+from reports.formats.svg.scales import Log, log_ticks, spread_apart
 from reports.numbers import seconds, significant
-from reports.svg.markup import chart, element, line, number, percent, stretched, text
-from reports.svg.scales import Log, log_ticks, spread_apart
 
 HEIGHT = 300
 TOP = 26
@@ -84,10 +84,10 @@ def crossover(series: Sequence[Series], axis: str, label: str = "") -> str:
                      for i, words in enumerate(lines))
     mark = first_crossing(series)
     if mark is not None:
-        spot = x(mark["x"])
-        parts.append(line(percent(spot), y(mark["seconds"]), percent(spot), HEIGHT - FOOT, "mark"))
+        spot = x(mark.x)
+        parts.append(line(percent(spot), y(mark.seconds), percent(spot), HEIGHT - FOOT, "mark"))
         right = spot > 60
-        parts.append(text("crosses at {}".format(significant(mark["x"], 2)), percent(spot), HEIGHT - FOOT - 8,
+        parts.append(text("crosses at {}".format(significant(mark.x, 2)), percent(spot), HEIGHT - FOOT - 8,
                           "note halo", "end" if right else "start", dx=-6 if right else 6))
     return chart(parts, HEIGHT, "crossover", label)
 
@@ -105,8 +105,16 @@ def label_room(names: Sequence[str]) -> int:
     return 18 + int(8.2 * max(len(line) for name in names for line in label_lines(name)))
 
 
-def first_crossing(series: Sequence[Series]) -> Optional[Dict[str, Any]]:
-    """Return ``{"name", "x", "seconds"}`` of the first rival that crosses the baseline, or ``None``."""
+class Crossing(NamedTuple):
+    """Where rival ``name`` crosses the baseline."""
+
+    name: str
+    x: float
+    seconds: float
+
+
+def first_crossing(series: Sequence[Series]) -> Optional[Crossing]:
+    """Return where the first rival that crosses the baseline does so, or ``None``."""
     base = [one for one in series if one.baseline]
     for one in series:
         if one.baseline or not base:
@@ -114,7 +122,7 @@ def first_crossing(series: Sequence[Series]) -> Optional[Dict[str, Any]]:
         found = crossing([p[:2] for p in base[0].points], [p[:2] for p in one.points])
         if found:
             points = sorted(p[:2] for p in base[0].points)
-            return {"name": one.name, "x": found[0], "seconds": _between(points, found[0])}
+            return Crossing(one.name, found[0], _between(points, found[0]))
     return None
 
 

@@ -1,10 +1,10 @@
 """Power, clock and temperature over time: panels on one x axis, phases shaded and named once."""
 
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
+from reports.formats.svg.markup import chart, element, line, number, percent, stretched, text
+from reports.formats.svg.scales import Linear, linear_ticks
 from reports.numbers import significant
-from reports.svg.markup import chart, element, line, number, percent, stretched, text
-from reports.svg.scales import Linear, linear_ticks
 
 TOP = 22            # room for the names of the phases
 LABEL = 30          # room for a panel's own label
@@ -20,6 +20,16 @@ class Panel(NamedTuple):
     values: Sequence[Optional[float]]
     means: Sequence[Tuple[float, float, float, str]] = ()
     from_zero: bool = True
+
+
+class Phase(NamedTuple):
+    """A stretch of time (s), its name written above if ``named``, grey if ``shaded``."""
+
+    name: str
+    start_s: float
+    end_s: float
+    named: bool
+    shaded: bool
 
 
 class Mark(NamedTuple):
@@ -62,26 +72,25 @@ def trace_path(x: Linear, y: Linear, times: Sequence[float], values: Sequence[Op
     return "".join(parts)
 
 
-def panels(times: Sequence[float], rows: Sequence[Panel], phases: Sequence[Dict[str, Any]],
+def panels(times: Sequence[float], rows: Sequence[Panel], phases: Sequence[Phase],
            marks: Sequence[Mark] = (), label: str = "") -> str:
-    """Return the panels over ``times`` (seconds). A phase has ``name``, ``start_s``, ``end_s`` and, as truth
-    values, ``named`` (write its name) and ``shaded``."""
+    """Return the panels over ``times`` (seconds)."""
     x = Linear(times[0], times[-1])
     bottom = TOP + len(rows) * (LABEL + AREA)
     parts = []
     for phase in phases:
-        left, right = x.clamped(phase["start_s"]), x.clamped(phase["end_s"])
+        left, right = x.clamped(phase.start_s), x.clamped(phase.end_s)
         narrow = " wide-only" if right - left < 24 else ""
-        if not phase["named"]:
+        if not phase.named:
             continue
-        parts.append(text(phase["name"], percent((left + right) / 2), 12, "tick" + narrow, "middle"))
+        parts.append(text(phase.name, percent((left + right) / 2), 12, "tick" + narrow, "middle"))
     shades, lines, texts = [], [], []
     for index, panel in enumerate(rows):
         top = TOP + index * (LABEL + AREA) + LABEL
         y, ticks = value_scale(panel, top)
         for phase in phases:
-            if phase["shaded"]:
-                left, right = x.clamped(phase["start_s"]), x.clamped(phase["end_s"])
+            if phase.shaded:
+                left, right = x.clamped(phase.start_s), x.clamped(phase.end_s)
                 shades.append(element("rect", x=percent(left), y=top, width=percent(right - left), height=AREA,
                                      class_="phase"))
         for tick in ticks:

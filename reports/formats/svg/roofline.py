@@ -2,10 +2,10 @@
 
 from typing import NamedTuple, Sequence, Tuple
 
+from reports.formats.svg.lines import size_text
+from reports.formats.svg.markup import chart, element, line, number, percent, stretched, text
+from reports.formats.svg.scales import Log, log_ticks, spread_apart
 from reports.numbers import si, significant
-from reports.svg.lines import size_text
-from reports.svg.markup import chart, element, line, number, percent, stretched, text
-from reports.svg.scales import Log, log_ticks, spread_apart
 
 HEIGHT = 320
 TOP = 48

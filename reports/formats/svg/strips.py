@@ -2,9 +2,9 @@
 
 from typing import Sequence
 
-from reports.svg.charts import state_class
-from reports.svg.markup import chart, line, percent, stretched, text
-from reports.svg.scales import Linear
+from reports.formats.svg.charts import state_class
+from reports.formats.svg.markup import chart, line, percent, stretched, text
+from reports.formats.svg.scales import Linear
 
 STRIP_HEIGHT = 28
 _GOLDEN = 0.6180339887498949
