@@ -78,7 +78,7 @@ def _published(found: Findings) -> Dict[str, List[Any]]:
 
 
 def page_json(found: Findings) -> Dict[str, Any]:
-    """Return the numbers and reasons that the page carries for its script and for readers, rounded to what it shows."""
+    """Return the numbers and reasons that the page carries as data, rounded to what it shows."""
     tables = [{"key": table.key, "title": table.title, "baseline": table.baseline, "floor": table.floor,
                "launches": table.launches, "rows": [_row_json(row, table) for row in table.rows]}
               for table in found.tables]
