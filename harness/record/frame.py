@@ -1,9 +1,16 @@
 """A recorded run as one tidy pandas table: a row per case and pass (per launch and cache state for time)."""
 
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Union
 
 from harness.plan import Case, Comparison
-from harness.record import Line, Run
+from harness.reasons import Reason, sentence
+from harness.record.lines import EnergyLine, MemoryLine, Series
+from harness.words import Pass, Status
+
+if TYPE_CHECKING:
+    import pandas
+
+    from harness.record.index import Run
 
 
 class Column(NamedTuple):
@@ -76,105 +83,94 @@ COLUMNS = (
     Column("rail", "energy", "rail that was read"),
 )
 
-PASSES = ("verify", "time", "memory", "energy")
+PASSES = tuple(name.value for name in Pass)
+ABSENT = "absent"
+Cells = Dict[str, Union[str, int, float, bool, None]]
 
 
-def run_to_frame(run: Run) -> Any:
+def run_to_frame(run: "Run") -> "pandas.DataFrame":
     """Return ``run`` as a pandas DataFrame with the columns :data:`COLUMNS`, in plan order.
 
     Every planned case has a row for every pass, also where the record holds none (status ``absent``).
     """
     import pandas
 
-    names = [column.name for column in COLUMNS]
-    return pandas.DataFrame(rows(run), columns=names)
+    return pandas.DataFrame(rows(run), columns=[column.name for column in COLUMNS])
 
 
-def rows(run: Run) -> List[Dict[str, Any]]:
+def rows(run: "Run") -> List[Cells]:
     """Return the rows as plain dicts, without pandas; columns a row has no value for are left out."""
-    found = []
+    found: List[Cells] = []
     for comparison in run.comparisons:
-        checks = _checks(run, comparison)
+        times = _times(run, comparison)
         for case in comparison.cases:
             ident = comparison.case_id(case)
-            base = _identity(run, comparison, case, ident, checks.get(ident))
-            found.append(_verify_row(run, comparison, base, checks.get(ident)))
-            found.extend(_time_rows(run, comparison, base))
-            found.append(_case_row(run, base, "memory"))
-            found.append(_case_row(run, base, "energy"))
+            base = _identity(run, comparison, case, ident)
+            found.append(_verify_row(run, comparison, base, ident))
+            found.extend(dict(base, **cells) for cells in times.get(ident) or [_untimed(run, comparison, ident)])
+            found.append(_case_row(run, base, Pass.MEMORY, run.memory(ident)))
+            found.append(_case_row(run, base, Pass.ENERGY, run.energy(ident)))
     return found
 
 
-def _identity(run: Run, comparison: Comparison, case: Case, ident: str, check: Optional[Line]) -> Dict[str, Any]:
+def _identity(run: "Run", comparison: Comparison, case: Case, ident: str) -> Cells:
+    check = run.check(ident)
     return {"run": run.id, "suite": run.suite, "comparison": comparison.id, "case": ident, "name": case.name,
             "baseline": case == comparison.baseline, "layer": case.layer, "implementation": case.implementation,
-            "ran_as": check.get("implementation") if check else None, "shape": "x".join(map(str, case.shape)),
+            "ran_as": check.implementation if check is not None else None, "shape": "x".join(map(str, case.shape)),
             "dtype": case.dtype, "memory_format": case.memory_format, "device": case.device,
             "threads": case.threads, "mode": case.mode, "protocol": case.protocol}
 
 
-def _checks(run: Run, comparison: Comparison) -> Dict[str, Line]:
-    """Return the last answer of the verify pass by case id."""
-    return {result["case"]: result for line in run.passes("verify", comparison.id) if line["status"] == "ok"
-            for result in line["results"]}
+def _row(name: Pass, status: str, reason: Optional[Reason], seconds: Optional[float] = None) -> Cells:
+    return {"pass": name.value, "status": status, "reason": sentence(reason), "seconds": seconds}
 
 
-def _absent(run: Run, name: str) -> Dict[str, Any]:
-    planned = run.header.get("settings", {}).get("passes")
-    if planned is not None and name not in planned:
-        reason = "the pass was not asked for"
-    else:
-        reason = "the run holds no such pass" if run.ended else "the run stopped before it"
-    return {"status": "absent", "reason": reason}
-
-
-def _verify_row(run: Run, comparison: Comparison, base: Dict[str, Any], check: Optional[Line]) -> Dict[str, Any]:
-    row = dict(base)
-    row["pass"] = "verify"
-    lines = [line for line in run.passes("verify", comparison.id) if line.get("case") in (None, base["case"])]
+def _verify_row(run: "Run", comparison: Comparison, base: Cells, ident: str) -> Cells:
+    check = run.check(ident)
+    lines = [line for line in run.checks(comparison.id) if line.case in (None, ident)]
     if check is None:
-        failed = [line for line in lines if line["status"] != "ok"]
-        row.update({"status": failed[-1]["status"], "reason": failed[-1]["reason"],
-                    "seconds": failed[-1].get("seconds")} if failed else _absent(run, "verify"))
+        failed = [line for line in lines if line.status is not Status.OK]
+        row = dict(base, **_row(Pass.VERIFY, ABSENT, run.why_absent(Pass.VERIFY)))
+        if failed:
+            row.update(_row(Pass.VERIFY, failed[-1].status.value, failed[-1].reason, failed[-1].seconds))
         return row
-    row.update(status="ok", reason=check.get("reason"), ok=check["ok"], error=check.get("error"),
-               error_allowed=check.get("allowed"), parameters=check.get("parameters"), macs=check.get("macs"),
-               seconds=lines[-1].get("seconds"))
-    return row
+    return dict(base, ok=check.ok, error=check.error, error_allowed=check.allowed, parameters=check.parameters,
+                macs=check.macs, **_row(Pass.VERIFY, Status.OK.value, check.reason, lines[-1].seconds))
 
 
-def _time_rows(run: Run, comparison: Comparison, base: Dict[str, Any]) -> List[Dict[str, Any]]:
-    found = []
+def _times(run: "Run", comparison: Comparison) -> Dict[str, List[Cells]]:
+    """Return the cells of every launch by case id; a failed launch stands with every case."""
+    found: Dict[str, List[Cells]] = {}
     for line in run.launches(comparison.id):
-        row = dict(base, launch=line["launch"], status=line["status"], reason=line.get("reason"),
-                   seconds=line.get("seconds"))
-        row["pass"] = "time"
-        series = [one for one in line.get("series") or [] if base["case"] in one["entrants"]]
-        if line["status"] != "ok":
-            found.append(row)
-        for one in series:
-            found.append(dict(row, **_times(one, base["case"])))
-    if not found:
-        row = dict(base, **_absent(run, "time"))
-        if run.launches(comparison.id):
-            row.update(status="skipped", reason="left out: it did not pass the check")
-        row["pass"] = "time"
-        found.append(row)
+        launch = dict(_row(Pass.TIME, line.status.value, line.reason, line.seconds), launch=line.launch)
+        if line.status is not Status.OK:
+            for case in comparison.cases:
+                found.setdefault(comparison.case_id(case), []).append(launch)
+        for series in line.series:
+            for entrant, ident in enumerate(series.entrants):
+                if entrant != COPY:
+                    found.setdefault(ident, []).append(dict(launch, **_statistics(series, entrant)))
     return found
 
 
-def _times(series: Dict[str, Any], case: str) -> Dict[str, Any]:
-    entrant = series["entrants"].index(case)
+def _untimed(run: "Run", comparison: Comparison, ident: str) -> Cells:
+    """Return the cells of a case without a time: left out of every launch, or no launch was made."""
+    status = Status.SKIPPED.value if run.launches(comparison.id) else ABSENT
+    return _row(Pass.TIME, status, run.why_not_timed(comparison.id, ident))
+
+
+def _statistics(series: Series, entrant: int) -> Cells:
     values = sorted(series.samples_per_call_s(entrant))
-    found: Dict[str, Any] = {"cache": series["cache"], "samples": len(values), "stopped": series.get("stopped"),
-                             "calls_per_sample": series["calls_per_sample"][entrant]}
+    found: Cells = {"cache": series.cache, "samples": len(values), "stopped": sentence(series.stopped),
+                    "calls_per_sample": series.calls_per_sample[entrant]}
     if not values:
-        found["reason"] = series.get("stopped") or "no round was played"
+        found["reason"] = found["stopped"]
         return found
     found.update(median_s=_quantile(values, 0.5), mean_s=sum(values) / len(values), p5_s=_quantile(values, 0.05),
                  p95_s=_quantile(values, 0.95), min_s=values[0], max_s=values[-1])
-    if entrant == 0:
-        copy = sorted(series.samples_per_call_s(1))
+    if entrant == BASELINE:
+        copy = sorted(series.samples_per_call_s(COPY))
         found["copy_median_s"] = _quantile(copy, 0.5) if copy else None
     return found
 
@@ -187,23 +183,18 @@ def _quantile(ordered: List[float], share: float) -> float:
     return ordered[below] + (place - below) * (ordered[above] - ordered[below])
 
 
-def _case_row(run: Run, base: Dict[str, Any], name: str) -> Dict[str, Any]:
-    row = dict(base)
-    row["pass"] = name
-    lines = run.passes(name, case=base["case"])
-    if not lines:
-        row.update(_absent(run, name))
+def _case_row(run: "Run", base: Cells, name: Pass, line: Union[MemoryLine, EnergyLine, None]) -> Cells:
+    if line is None:
+        return dict(base, **_row(name, ABSENT, run.why_absent(name)))
+    row = dict(base, **_row(name, line.status.value, line.reason, line.seconds))
+    if line.status is not Status.OK:
         return row
-    line = lines[-1]
-    row.update(status=line["status"], reason=line.get("reason"), seconds=line.get("seconds"))
-    if line["status"] != "ok":
-        return row
-    missing: List[Tuple[str, str]] = []
+    missing: List[str] = []
     for column in COLUMNS:
-        if column.passes == name:
-            row[column.name] = line.get(column.name)
+        if column.passes == name.value:  # these columns are named after the fields of the line
+            row[column.name] = getattr(line, column.name)
             if row[column.name] is None:
-                missing.append((column.name, str(line.get(column.name + "_reason") or line.get("reason")
-                                                 or "the record gives no reason")))
-    row["missing"] = "; ".join("{}: {}".format(*one) for one in missing) or None
+                said = getattr(line, column.name + "_reason", None) or sentence(line.reason)
+                missing.append("{}: {}".format(column.name, said or "the record gives no reason"))
+    row["missing"] = "; ".join(missing) or None
     return row

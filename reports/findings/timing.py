@@ -4,7 +4,6 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from harness.plan import Comparison
 from harness.record import LaunchLine, Run
-from harness.statistics.ratios import samples_per_call_s
 from harness.statistics.verdict import Times, Verdict, verdicts
 from reports.numbers import quantile
 
@@ -50,7 +49,7 @@ def _samples(lines: Sequence[LaunchLine]) -> Dict[str, Dict[str, List[float]]]:
             cases = found.setdefault(series.cache, {})
             for entrant, case in enumerate(series.entrants):
                 if entrant != 1:
-                    cases.setdefault(case, []).extend(samples_per_call_s(series, entrant))
+                    cases.setdefault(case, []).extend(series.samples_per_call_s(entrant))
     for cases in found.values():
         for values in cases.values():
             values.sort()
