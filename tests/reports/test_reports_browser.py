@@ -56,7 +56,7 @@ def opened(page, folder, script, width=1280, scheme="light", fragment=""):
 
 def allowed(page, probe):
     """Return ``page`` with the probe in its head, its policy widened by the probe's hash alone."""
-    from reports.page import script_hash
+    from reports.formats.page import script_hash
 
     tag = "script-src &#39;" if "script-src &#39;" in page else "script-src '"
     quote = tag[len("script-src "):]

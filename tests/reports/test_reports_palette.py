@@ -7,7 +7,7 @@ import re
 import pytest
 
 import reports
-from reports.svg.palette import DARK, LIGHT, SERIES_ROLES, TEXT_ROLES, resolved
+from reports.formats.svg.palette import DARK, LIGHT, SERIES_ROLES, TEXT_ROLES, resolved
 
 # Machado, Oliveira and Fernandes 2009, table 1, severity 1.0, on linear RGB
 BLIND = {
