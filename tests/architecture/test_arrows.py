@@ -104,6 +104,6 @@ def test_a_circle_through_a_function_is_found_and_a_package_above_is_none(tmp_pa
 
 
 def test_every_source_file_is_read():
-    assert len(PROJECT) > 150 and {"harness", "harness.app.cli", "suites.kernels.cuda.launch", "reports.page"} <= {
+    assert len(PROJECT) > 150 and {"harness", "harness.app.cli", "suites.kernels.cuda.launch", "reports.formats.page"} <= {
         module.name for module in PROJECT}
     assert os.sep not in PROJECT[0].name
