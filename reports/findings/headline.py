@@ -108,21 +108,28 @@ def short_titles(tables: Sequence[Table]) -> Dict[str, str]:
     A beginning that all share is dropped ("1-D layer, 8x8" becomes "8x8"); beginnings that all differ say
     enough by themselves ("64 channels, 56x56" becomes "64 channels"); else the title stays whole.
     """
+    families: Dict[str, List[str]] = {}
+    for table in tables:
+        families.setdefault(table.baseline, []).append(table.title)
+    cuts = {baseline: _cut(titles) for baseline, titles in families.items()}
     found = {}
     for table in tables:
-        family = [other.title for other in tables if other.baseline == table.baseline]
-        found[table.key] = table.title
-        for mark in (", ", ": "):
-            starts = [title.split(mark, 1)[0] for title in family]
-            if len(family) < 2 or starts == family:
-                continue
-            if len(set(starts)) == 1:
-                found[table.key] = table.title.split(mark, 1)[-1]
-                break
-            if len(set(starts)) == len(starts):
-                found[table.key] = table.title.split(mark, 1)[0]
-                break
+        mark, part = cuts[table.baseline]
+        found[table.key] = table.title if mark is None else table.title.split(mark, 1)[part]
     return found
+
+
+def _cut(titles: Sequence[str]) -> Tuple[Optional[str], int]:
+    """Return where to cut the titles of one baseline and which part to keep, no mark for whole titles."""
+    for mark in (", ", ": "):
+        starts = [title.split(mark, 1)[0] for title in titles]
+        if len(titles) < 2 or starts == list(titles):
+            continue
+        if len(set(starts)) == 1:
+            return mark, -1
+        if len(set(starts)) == len(starts):
+            return mark, 0
+    return None, 0
 
 
 def summary(tables: Sequence[Table], factor: float) -> Summary:

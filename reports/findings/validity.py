@@ -68,16 +68,14 @@ def _unfinished(run: Run) -> Optional[ValidityWarning]:
 
 def _failed(run: Run) -> List[ValidityWarning]:
     """One entry per pass and reason, so that twenty cases without a meter do not fill the page."""
-    groups: List[Tuple[Any, List[str]]] = []
+    groups: Dict[Tuple[str, str], ValidityWarning] = {}
     for unit in failed_units(run):
-        members = next((members for key, members in groups if key == (unit.name, unit.reason)), None)
-        if members is None:
-            members = []
-            groups.append(((unit.name, unit.reason), members))
+        # a reason holds a dict, so its writing is the key
+        group = groups.setdefault((unit.name.value, repr(unit.reason)), ValidityWarning(
+            WarningCode.UNIT_FAILED, {"pass": unit.name, "units": []}, unit.reason))
         where = unit.case or unit.comparison
-        members.append(where if unit.launch is None else "{}, launch {}".format(where, unit.launch))
-    return [ValidityWarning(WarningCode.UNIT_FAILED, {"pass": name, "units": members}, reason)
-            for (name, reason), members in groups]
+        group.numbers["units"].append(where if unit.launch is None else "{}, launch {}".format(where, unit.launch))
+    return list(groups.values())
 
 
 def _throttled(run: Run) -> Optional[ValidityWarning]:

@@ -7,6 +7,7 @@ import pytest
 
 import harness
 from harness.record.frame import COLUMNS, PASSES, rows
+from harness.record.schema import markdown
 
 pytest.importorskip("pandas")
 README = os.path.join(os.path.dirname(os.path.dirname(harness.__file__)), "results", "README.md")
@@ -71,7 +72,8 @@ def test_a_crashed_check_and_a_stopped_run_say_so(runs):
 
 def test_the_columns_are_those_that_are_documented(runs):
     with io.open(README, encoding="utf-8") as file:
-        documented = re.findall(r"^\| `(\w+)` \| (\w+) \| (.*) \|$", file.read(), re.MULTILINE)
+        before = file.read().split("## The record, line by line")[0]
+    documented = re.findall(r"^\| `(\w+)` \| (\w+) \| (.*) \|$", before, re.MULTILINE)
     assert [tuple(column) for column in COLUMNS] == documented
     assert list(runs["nano"].to_frame().columns) == [column.name for column in COLUMNS]
 
@@ -82,3 +84,10 @@ def test_units_stand_in_the_names():
         ending = column.name.rsplit("_", 1)[-1]
         if ending in quantities and column.passes != "all":
             assert column.passes in (quantities[ending], "energy")
+
+
+def test_the_format_is_documented_as_the_schema_has_it():
+    with io.open(README, encoding="utf-8") as file:
+        text = file.read()
+    shown = text.split("<!-- schema: begin -->\n")[1].split("<!-- schema: end -->")[0]
+    assert shown == markdown().rstrip("\n") + "\n"
