@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Union
 
 from harness.plan import Case, Comparison
 from harness.reasons import Reason, sentence
-from harness.record.lines import EnergyLine, MemoryLine, Series
+from harness.record.lines import BASELINE, COPY, EnergyLine, MemoryLine, Series
 from harness.words import Pass, Status
 
 if TYPE_CHECKING:

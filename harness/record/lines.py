@@ -159,6 +159,10 @@ class Round(NamedTuple):
     hidden: Optional[Tuple[Optional[bool], ...]] = None
 
 
+#: Entrant indices of the baseline and of its second copy, the A/A check.
+BASELINE, COPY = 0, 1
+
+
 class SeriesDecision(NamedTuple):
     """What the worker made of one rival while it played; verdicts are always computed again from the samples."""
 

@@ -4,10 +4,9 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from harness.record.lines import LaunchLine, Series
+from harness.record.lines import BASELINE, LaunchLine, Series
 from harness.rule import Rule
 from harness.statistics.codes import Flag, FlagCode
-from harness.statistics.ratios import BASELINE
 
 ENQUEUE_SHARE = 0.8
 MIRROR_DIFFERENCE = 0.10  # two samples of one entrant in one round

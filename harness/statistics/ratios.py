@@ -3,10 +3,7 @@
 from math import log
 from typing import Dict, List, Sequence
 
-from harness.record.lines import Series
-
-BASELINE = 0  # entrant index of the baseline
-COPY = 1  # entrant index of its second copy, the A/A check
+from harness.record.lines import BASELINE, Series
 
 
 def round_logs(order: Sequence[int], sample_s: Sequence[float], calls: Sequence[int]) -> Dict[int, float]:

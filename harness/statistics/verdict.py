@@ -10,13 +10,13 @@ from typing import List, NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 
 from harness.reasons import Reason
-from harness.record.lines import LaunchLine, Series
+from harness.record.lines import COPY, LaunchLine, Series
 from harness.rule import Rule, level_per_look
 from harness.statistics.codes import Flag, FlagCode, NextStep, Why, WhyCode
 from harness.statistics.decide import Decision, confirming_launch, first_launch, joint_state
 from harness.statistics.flags import Held, find_flags
 from harness.statistics.next_step import Evidence, next_step
-from harness.statistics.ratios import COPY, round_ratios
+from harness.statistics.ratios import round_ratios
 from harness.statistics.signed_rank import Interval, pseudo_median, signed_rank_interval
 from harness.words import Role, State, Status
 

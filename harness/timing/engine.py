@@ -4,9 +4,8 @@ from random import Random
 from typing import Callable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from harness.record.codec import Decoder
-from harness.record.lines import Series, TimerFacts, WarmUpFacts
+from harness.record.lines import BASELINE, COPY, Series, TimerFacts, WarmUpFacts
 from harness.rule import Rule
-from harness.statistics.ratios import BASELINE, COPY
 from harness.timing.calibrate import target_s
 from harness.timing.clock_readers import ClockSource
 from harness.timing.rounds import Entrant, nine_digits, quiet_collector

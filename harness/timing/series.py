@@ -4,10 +4,10 @@ from random import Random
 from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from harness.reasons import Code, Reason, because
-from harness.record.lines import Round, Series, SeriesDecision
+from harness.record.lines import BASELINE, COPY, Round, Series, SeriesDecision
 from harness.rule import Rule, confirm_from, plan_looks
 from harness.statistics.decide import confirm_look_decision, first_look_decision
-from harness.statistics.ratios import BASELINE, COPY, round_logs
+from harness.statistics.ratios import round_logs
 from harness.timing.clock_readers import ClockSource
 from harness.timing.rounds import Entrant, OutOfTimeError, nine_digits, play_round, shuffled
 from harness.timing.sampler import Sampler

@@ -6,7 +6,7 @@ Only what matplotlib 2.1 has is used: no ``bar_label``, no ``axline``, no list-i
 import io
 import re
 import textwrap
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from harness.plan import slug
 from reports.findings import Findings

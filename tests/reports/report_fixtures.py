@@ -29,8 +29,8 @@ from harness.record import (
     WarmUpFacts,
     load_run,
 )
+from harness.rule import Rule
 from harness.settings import Settings
-from harness.statistics.rule import Rule
 from harness.words import Role, RunStatus, State, Status
 
 LOOKS = (12, 18, 27, 40, 60, 90, 135, 200, 300, 450)
