@@ -63,7 +63,7 @@ def run(suite: Optional[str], out: str, resume: Optional[str], no_report: bool, 
     try:
         # Everything that can be told wrong without torch is told before a worker spends seconds on loading it.
         if choices["power"] is not None:
-            check_named(choices["power"], "power")
+            check_named(choices["power"], "power", choices["device"])
         if resume is not None:
             found = load_run(find_run(resume, out))
             if suite not in (None, found.suite):
