@@ -49,7 +49,7 @@ def make_meter(name: str, root: str = "/") -> Meter:
 
 
 def check_named(named: str, quantity: str, device: Optional[str] = None) -> None:
-    """Raise ``ValueError`` in one sentence unless there is a meter ``named`` for ``quantity`` of a case on ``device``.
+    """Raise ``ValueError`` in one sentence unless there is a meter ``named`` for ``quantity`` on ``device``.
 
     Nothing is read: whether it works on this machine shows only later.
     """
