@@ -109,7 +109,7 @@ def begin(name: str, choices: Any, out: str) -> Tuple[Any, Any]:
     from harness.meters import check_named
 
     if choices.power is not None:
-        check_named(choices.power, "power")
+        check_named(choices.power, "power", choices.device)
     suite = load_suite(name)
     if not name.endswith(".py"):  # a file's plan may load torch itself, in a process of its own
         check_selection(suite, choices.device, choices.threads, choices.quick, choices.only)

@@ -48,11 +48,18 @@ def make_meter(name: str, root: str = "/") -> Meter:
     return getattr(importlib.import_module(module), cls)(root)
 
 
-def check_named(named: str, quantity: str) -> None:
-    """Raise ``ValueError`` in one sentence unless there is a meter ``named`` that measures ``quantity``."""
-    if quantity not in make_meter(named).quantities:
+def check_named(named: str, quantity: str, device: Optional[str] = None) -> None:
+    """Raise ``ValueError`` in one sentence unless there is a meter ``named`` for ``quantity`` on ``device``.
+
+    Nothing is read: whether it works on this machine shows only later.
+    """
+    meter = make_meter(named)
+    if quantity not in meter.quantities:
         raise ValueError("meter '{}' does not measure {}: choose one of {}".format(
             named, quantity, ", ".join(name for name in METERS if quantity in make_meter(name).quantities)))
+    misfit = _misfit(meter, device) if quantity == "power" else None
+    if misfit is not None:
+        raise ValueError("{}: {}".format(misfit.reason, misfit.remedy))
 
 
 MakeMeter = Callable[[str, str], Meter]

@@ -114,7 +114,7 @@ def find_channels(tree: Tree) -> List[Channel]:
     for folder in tree.glob(OLD_DRIVER):
         for name in tree.glob(folder + "/rail_name_*"):
             number = name.rsplit("_", 1)[1]
-            label = tree.try_read(name)[0]
+            label = tree.text(name)
             stem = "{}/in_{{}}{}_input".format(folder, number)
             power = stem.format("power")
             if label not in NOT_CONNECTED and label is not None:
@@ -122,7 +122,7 @@ def find_channels(tree: Tree) -> List[Channel]:
                                         stem.format("current"), RailSensor()))
     for folder in tree.glob(NEW_DRIVER):
         for number in ("1", "2", "3"):  # 7 is the sum of the shunt voltages, no rail
-            label = tree.try_read("{}/in{}_label".format(folder, number))[0]
+            label = tree.text("{}/in{}_label".format(folder, number))
             if label not in NOT_CONNECTED and label is not None:
                 channels.append(Channel(label, None, "{}/in{}_input".format(folder, number),
                                         "{}/curr{}_input".format(folder, number), _sensor(tree, folder, number)))

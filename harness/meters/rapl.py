@@ -97,7 +97,7 @@ def find_zones(tree: Tree) -> List[Zone]:
     ``intel-rapl-mmio`` tree is a second view of the same counters and does not match.
     """
     zones = []
-    labels = {folder.rsplit("/", 1)[1]: (folder, tree.try_read(folder + "/name")[0] or "")
+    labels = {folder.rsplit("/", 1)[1]: (folder, tree.text(folder + "/name") or "")
               for folder in tree.glob(ZONES)}
     for key, (folder, label) in sorted(labels.items()):
         name = label

@@ -75,7 +75,8 @@ _ROWS_BACKWARD = {11: Geometry(64, 32, 1, 2, 1, 1), 12: Geometry(64, 64, 1, 1, 1
 def choose(work: Work, backward: bool, arch: int, multiprocessors: int, fixed: bool = True) -> Geometry:
     """Return the form for ``work`` on a device of compute capability ``arch`` (53 for 5.3).
 
-    ``fixed``: the strides are compiled in; address arithmetic takes registers. Small problems get narrower tiles, so that every multiprocessor has one; never narrower than 32 bytes of float32.
+    ``fixed``: the strides are compiled in; else address arithmetic takes registers. Small problems get narrower
+    tiles, so that every multiprocessor has one; never narrower than 32 bytes of float32.
     """
     n = work.log2_points
     if not work.strided:
