@@ -150,7 +150,8 @@ def _energy(found: Findings) -> List[str]:
     for one in found.energy_tables:
         lines += ["### " + cell(one.title), ""]
         rows = [[row.name, t.joules_text(row.per_call), t.uncertainty_text(row) or "",
-                 t.energy_text(row.above_idle_j) or "", t.energy_text(row.per_image_j), t.watts_text(row.mean_w) or "", t.watts_text(row.peak_w) or "",
+                 t.energy_text(row.above_idle_j) or "", t.energy_text(row.per_image_j),
+                 t.watts_text(row.mean_w) or "", t.watts_text(row.peak_w) or "",
                  "" if row.saving is None else t.saving_text(row.saving)] if row.per_call.value is not None else
                 [row.name, t.amount_reason(row.per_call)] + [""] * 6 for row in one.rows]
         lines += table(["case", "per call", "uncertainty", "above idle", "per image", "mean power", "peak power",

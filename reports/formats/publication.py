@@ -163,8 +163,8 @@ def draw(matplotlib: Any, drawn: Figure) -> Iterator[Tuple[str, bytes]]:
         axes.set_xlabel("{} ({})".format(drawn.label, named))
         _room_for_texts(axes, canvas, bars, factor)
         for ending, metadata in (("pdf", {"CreationDate": None}), ("svg", {"Date": None}), ("png", None)):
-            more = {} if metadata is None or ending == "svg" and version_of(matplotlib) < (3, 3) else {
-                "metadata": metadata}  # type: Dict[str, Any]
+            more: Any = {} if metadata is None or ending == "svg" and version_of(matplotlib) < (3, 3) else {
+                "metadata": metadata}
             file = io.BytesIO()
             figure.savefig(file, format=ending, dpi=300, **more)
             yield ending, file.getvalue()

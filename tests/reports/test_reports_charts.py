@@ -196,6 +196,7 @@ def test_a_roofline_point_sits_under_its_share_of_the_roof():
     assert spots == [pytest.approx((x(p.intensity), y(p.rate)), abs=0.006) for p in points]
     texts = " ".join(one.text for one in root.iter("text"))
     assert "conv 50" in texts and "wht 50" in texts
+    assert "FLOP per byte" in texts and "FLOP/s" in texts.split()
     assert roof.at(2.0) == 41e9 and roof.at(100.0) == 236e9
 
 

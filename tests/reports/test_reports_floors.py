@@ -60,9 +60,9 @@ def decisions_on_words(tree):
     for node in ast.walk(tree):
         if isinstance(node, ast.Compare) and any(is_sentence(one) for one in [node.left] + node.comparators):
             yield node.lineno
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in SEARCHES:
-            if any(is_sentence(one) for argument in node.args for one in ast.walk(argument)):
-                yield node.lineno
+        if (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in SEARCHES
+                and any(is_sentence(one) for argument in node.args for one in ast.walk(argument))):
+            yield node.lineno
         if isinstance(node, ast.Attribute) and node.attr == "said":       # words from outside: nobody looks into them
             yield node.lineno
 

@@ -130,6 +130,6 @@ def test_every_quantity_has_units_and_is_documented():
 @pytest.mark.parametrize("quantity, unit, value, expected", [
     (Quantity.PARAMETER_SAVING, "%", 50.0, 0.0), (Quantity.MAC_SAVING, "%", 50.0, 0.0),
     (Quantity.TIME, "ms", 1.0, 80.0), (Quantity.MEMORY, "MB", 1.0, 230.0)])
-def test_what_a_number_is_stands_in_its_column_and_the_measured_one_has_its_unit(run, quantity, unit, value, expected):
+def test_what_a_number_is_stands_in_its_column(run, quantity, unit, value, expected):
     one = Published("p", "wht-fast", quantity, value, unit, "", "", "", "", "")
     assert findings(run, [one]).published[0].measured == pytest.approx(expected, rel=0.02, abs=1e-9)

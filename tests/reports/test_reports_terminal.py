@@ -96,7 +96,8 @@ def test_markup_and_control_characters_in_names_do_nothing(found):
 
 
 def test_rich_is_imported_only_for_a_table():
-    code = "import sys, reports.formats.terminal, reports.formats.page, reports.__main__; sys.exit('rich' in sys.modules)"
+    code = ("import sys, reports.formats.terminal, reports.formats.page, reports.__main__; "
+            "sys.exit('rich' in sys.modules)")
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 

@@ -41,8 +41,8 @@ def test_every_code_has_words():
 def test_after_a_failed_launch_the_advice_is_to_remove_the_cause_and_try_the_failed_again():
     cause = because(Code.KILLED)
     text = step_text(step(StepCode.RUN_AGAIN, cause, launch=3), RUN)
-    assert text == "launch 3 failed: {}; remove the cause and run it again with --resume the-run --retry-failed".format(
-        reason_text(cause))
+    assert text == ("launch 3 failed: {}; remove the cause and run it again with --resume the-run "
+                    "--retry-failed").format(reason_text(cause))
     assert why_text(Why(WhyCode.LAUNCH_FAILED, 3, cause=cause)) == "launch 3 failed: " + reason_text(cause)
 
 
@@ -101,7 +101,8 @@ def test_flags_say_who_and_how_much(flag, words):
     (step(StepCode.STEADY_CLOCK, low_hz=768e6, high_hz=921.6e6), "922 MHz; lock the clocks"),
     (step(StepCode.STEADY_MACHINE, who="rival", difference=0.1, share=0.35), "close other programs"),
     (step(StepCode.QUIET_MACHINE, times=10.0, rounds=450), "more than 10 times the 450 rounds would be needed"),
-    (step(StepCode.MORE_BUDGET, rounds=9, seconds=1.234), "about 9 rounds (1.2 s) more would decide: raise the budget"),
+    (step(StepCode.MORE_BUDGET, rounds=9, seconds=1.234),
+     "about 9 rounds (1.2 s) more would decide: raise the budget"),
     (step(StepCode.MORE_BUDGET, rounds=9, seconds=None), "about 9 rounds more would decide"),
     (step(StepCode.MORE_ROUNDS, rounds=90, seconds=12.3, wanted=540, most=450),
      "about 90 rounds (12 s) more would decide: use --rounds 540 instead of 450, and a --budget for them"),

@@ -7,9 +7,9 @@ from reports.formats.svg.markup import chart, element, line, number, percent, st
 from reports.formats.svg.scales import Log, log_ticks, spread_apart
 from reports.numbers import si, significant
 
-HEIGHT = 320
+HEIGHT = 336
 TOP = 48
-FOOT = 26
+FOOT = 42
 LABEL_GAP = 15
 
 
@@ -52,6 +52,8 @@ def roofline(roof: Roof, points: Sequence[Point], label: str = "") -> str:
                           y(tick) + 4, "tick", "end"))
     for tick in log_ticks(x.low, x.high, 6):
         parts.append(text(size_text(tick), percent(x(tick)), HEIGHT - FOOT + 17, "tick", "middle"))
+    parts.append(text("FLOP per byte", "100%", HEIGHT - FOOT + 33, "tick", "end"))
+    parts.append(text("FLOP/s", -8, TOP - 12, "tick", "end"))
     ridge = roof.flops / roof.bytes_per_s
     corners = [(x.low, roof.at(x.low)), (ridge, roof.flops), (x.high, roof.flops)]
     parts.append(stretched("".join("{}{} {}".format("L" if i else "M", number(10 * x(a)), number(y(b)))

@@ -126,7 +126,9 @@
       var button = make("button", head.textContent);
       head.textContent = ""; head.appendChild(button);
       button.addEventListener("click", function () {
-        var down = head.getAttribute("aria-sort") !== "descending", column = head.dataset.sort;
+        // first click: A to Z, the shortest and the smallest, but the fastest
+        var column = head.dataset.sort, now = head.getAttribute("aria-sort");
+        var down = now ? now === "ascending" : column === "speed";
         all("th[aria-sort]", table).forEach(function (h) { h.removeAttribute("aria-sort"); });
         head.setAttribute("aria-sort", down ? "descending" : "ascending");
         function value(row) {
