@@ -5,7 +5,7 @@ first sample) are read. Signs: log ratios are rival over baseline, so negative m
 """
 
 import math
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from harness.statistics.next_step import Evidence, next_step
 from harness.statistics.ratios import round_ratios
 from harness.statistics.signed_rank import Interval, pseudo_median, signed_rank_interval
 from harness.words import Role, State, Status
+
+#: Round ratios by launch and entrant, all of one cache state.
+Ratios = Dict[int, Dict[int, List[float]]]
 
 #: The timer whose samples are taken of arrays in main memory.
 HOST_TIMER = "perf_counter"
@@ -107,8 +110,15 @@ def verdicts(lines: Sequence[LaunchLine], rule: Rule) -> List[Verdict]:
     if not done:
         return []
     failed = [line for line in lines if line.status is Status.FAILED]
-    return [_verdict(done, failed, series.cache, rival, rule)
-            for series in done[0].series for rival in series.entrants[COPY + 1:]]
+    found: List[Verdict] = []
+    for series in done[0].series:
+        # what all rivals of a cache state share is computed once
+        ratios = {line.launch: round_ratios(one) for line in done
+                  for one in [_series_of(line, series.cache)] if one is not None}
+        times = case_times(done, series.cache, series.entrants[0])
+        found.extend(_verdict(done, failed, series.cache, rival, rule, ratios, times)
+                     for rival in series.entrants[COPY + 1:])
+    return found
 
 
 def aa_checks(lines: Sequence[LaunchLine], rule: Rule) -> List[AACheck]:
@@ -137,9 +147,9 @@ def case_times(lines: Sequence[LaunchLine], cache: str, case: str) -> Optional[T
     return Times(float(median), float(p5), float(p95), len(values))
 
 
-def _verdict(lines: Sequence[LaunchLine], failed: Sequence[LaunchLine], cache: str, rival: str,
-             rule: Rule) -> Verdict:
-    launches = _launches(lines, cache, rival, rule)
+def _verdict(lines: Sequence[LaunchLine], failed: Sequence[LaunchLine], cache: str, rival: str, rule: Rule,
+             ratios: Ratios, baseline_times: Optional[Times]) -> Verdict:
+    launches = _launches(lines, cache, rival, rule, ratios)
     held = [(line, series) for line in lines for series in [_series_of(line, cache)]
             if series is not None and rival in series.entrants]
     flags = find_flags(held, rival, rule)
@@ -152,30 +162,30 @@ def _verdict(lines: Sequence[LaunchLine], failed: Sequence[LaunchLine], cache: s
     series = held[0][1]
     timer = lines[0].timer
     evidence = Evidence(state, why, [launch.decision for launch in played], played[0].rounds if played else 0,
-                        mean, floor, _aa_is_real(held, rule), _round_s(series, rival), flags,
+                        mean, floor, _aa_is_real(held, rule, ratios), _round_s(series, rival), flags,
                         timer is not None and timer.name == HOST_TIMER, rule)
     return Verdict(
         rival, series.entrants[0], cache, state, _speed(mean), _speed(interval.high), _speed(interval.low),
         rule.min_rounds, tuple(math.exp(-launch.estimate) for launch in played), tuple(launches), rounds, 2 * rounds,
         None if floor is None else math.expm1(floor), launches[0].stopped, why, next_step(evidence), flags,
-        case_times(lines, cache, rival), case_times(lines, cache, series.entrants[0]), rule.launches == 1)
+        case_times(lines, cache, rival), baseline_times, rule.launches == 1)
 
 
-def _launches(lines: Sequence[LaunchLine], cache: str, rival: str, rule: Rule) -> List[Launch]:
+def _launches(lines: Sequence[LaunchLine], cache: str, rival: str, rule: Rule, ratios: Ratios) -> List[Launch]:
     found: List[Launch] = []
     for line in lines:
         series = _series_of(line, cache)
         if series is None or rival not in series.entrants:
             continue
-        ratios = round_ratios(series)
-        d = ratios[series.entrants.index(rival)]
+        own = ratios[line.launch]
+        d = own[series.entrants.index(rival)]
         if not found:
             decision = first_launch(d, series.looks, rule)
         elif found[0].decision.state is State.UNDECIDED:
             break  # nothing to confirm
         else:
             decision = confirming_launch(d, series.looks, found[0].decision.state, found[0].decision.round, rule)
-        aa = pseudo_median(ratios[COPY]) if ratios[COPY] else 0.0
+        aa = pseudo_median(own[COPY]) if own[COPY] else 0.0
         found.append(Launch(line.launch, series.role, decision, aa, len(d), series.stopped))
     return found
 
@@ -212,10 +222,10 @@ def _shown(launches: Sequence[Launch]) -> Interval:
     return Interval(centre, min(estimates + [low]), max(estimates + [high]))
 
 
-def _aa_is_real(held: Held, rule: Rule) -> bool:
+def _aa_is_real(held: Held, rule: Rule, ratios: Ratios) -> bool:
     """Whether some launch's A/A interval excludes 0 while its estimate lies beyond the factor."""
-    for _, series in held:
-        d = round_ratios(series)[COPY]
+    for line, series in held:
+        d = ratios[line.launch][COPY]
         if not d:
             continue
         centre, low, high = signed_rank_interval(d, level_per_look(rule, series.looks))

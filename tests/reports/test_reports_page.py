@@ -211,5 +211,8 @@ def test_a_page_of_the_papers_size_with_traces_stays_under_400_kb(tmp_path):
 def test_a_page_of_several_runs_says_which_run_its_parts_are_from(runs, found, tmp_path):
     other = nano_run(tmp_path, energy=False, ident="other")
     text = page.render_page(findings(runs["nano"], published=(), others=[other]))
-    assert "are of run" not in page.render_page(found["nano"])
-    assert "and 1 more run; all parts but" in text and "are of run " + found["nano"].about.run in text
+    assert "of run " not in page.render_page(found["nano"])
+    assert "and 1 more run; side by side under" in text
+    heads = re.findall(r"<h2 id=.(\w+).>(.*?)</h2>", text)
+    told = [name for name, words in heads if "of run " + found["nano"].about.run in words]
+    assert len(told) > 5 and [name for name, _ in heads if name not in told] == ["devices"]
