@@ -1,7 +1,6 @@
 // Any kernel, stride, type and memory order: a vector is VL channels of one pixel, in a padded copy of a band of rows.
 #pragma once
 #include "layer.h"
-#include "turn.h"
 
 enum { TILE_PIXELS = 4, BAND_BYTES = 24 << 10 };
 
@@ -43,12 +42,8 @@ static NOINLINE void channels_row(const float *in, float *out, int64_t columns, 
         channels_tile<M, KERNEL, TILE_PIXELS>(in + j * step, out + j * VL, row_pixels, kernel, stride, constants, bias);
     in += j * step;
     out += j * VL;
-    switch (columns - j) {
-        case 3: channels_tile<M, KERNEL, 3>(in, out, row_pixels, kernel, stride, constants, bias); break;
-        case 2: channels_tile<M, KERNEL, 2>(in, out, row_pixels, kernel, stride, constants, bias); break;
-        case 1: channels_tile<M, KERNEL, 1>(in, out, row_pixels, kernel, stride, constants, bias); break;
-        default: break;
-    }
+    for (; j < columns; j++, in += step, out += VL)
+        channels_tile<M, 0, 1>(in, out, row_pixels, kernel, stride, constants, bias);
 }
 
 // Up to VL pixels of `channels` planes, `plane` apart, as vectors of channels.
@@ -59,11 +54,11 @@ static INLINE void pixels_of_planes(const T *p, int64_t plane, int64_t channels,
     } else {
         for (int k = 0; k < VL; k++) v[k] = k < channels ? load_first(p + k * plane, count) : zero();
     }
-    turn(v);
+    transpose(v);
 }
 template <class T>
 static INLINE void planes_of_pixels(T *p, int64_t plane, int64_t channels, int64_t count, vf *v) {
-    turn(v);
+    transpose(v);
     if (channels == VL && count == VL) {
         Each<VL>::run([&](int k) UNROLLED { store(p + k * plane, v[k]); });
     } else {
@@ -71,20 +66,21 @@ static INLINE void planes_of_pixels(T *p, int64_t plane, int64_t channels, int64
     }
 }
 
-// Rows `first` to `end` of the input into the padded copy, whose rows begin at `first` less the padding.
-template <class M, class T>
+// Rows `first` to `end` of the input into the padded copy, whose rows begin at `first` less the padding. SIGNS: with
+// the sign of each value beside it. Returns zeros if all values are finite.
+template <bool SIGNS, class T>
 static NOINLINE vf fill_band(const Call &call, const Band &band, const T *x, int64_t channels, int64_t first,
                              int64_t end) {
     const int64_t height = call.g.height, width = call.g.width, padding = call.g.kernel / 2;
-    const int64_t pixel = M::SHARED * VL, row = band.row_pixels * pixel;
-    vf finite = zero(), s[M::SHARED];
+    const int64_t shared = SIGNS ? 2 : 1, pixel = shared * VL, row = band.row_pixels * pixel;
+    vf finite = zero();
     // Rows above and below the plane, and the columns beside it, are zeros.
     for (int64_t i = first; i < end; i++) {
         float *to = band.in + (i - first) * row;
         const bool outside = i < 0 || i >= height;
-        for (int64_t j = 0; j < (outside ? band.row_pixels : padding) * M::SHARED; j++) store(to + j * VL, zero());
+        for (int64_t j = 0; j < (outside ? band.row_pixels : padding) * shared; j++) store(to + j * VL, zero());
         to += (padding + width) * pixel;
-        for (int64_t j = 0; j < (outside ? 0 : padding) * M::SHARED; j++) store(to + j * VL, zero());
+        for (int64_t j = 0; j < (outside ? 0 : padding) * shared; j++) store(to + j * VL, zero());
     }
     const int64_t top = first < 0 ? 0 : first, bottom = end < height ? end : height;
     const int64_t total = (bottom - top) * width;
@@ -94,9 +90,9 @@ static NOINLINE vf fill_band(const Call &call, const Band &band, const T *x, int
             for (int64_t j = 0; j < width; j++) {
                 const T *p = x + (i * width + j) * call.g.channels;
                 const vf v = channels == VL ? load(p) : load_first(p, channels);
-                if (M::FAST) finite += finite_is_zero(v);
-                M::share(v, s);
-                for (int k = 0; k < M::SHARED; k++) store(row_at + j * pixel + k * VL, s[k]);
+                finite += finite_is_zero(v);
+                store(row_at + j * pixel, v);
+                if (SIGNS) store(row_at + j * pixel + VL, sign_of(v));
             }
         return finite;
     }
@@ -107,9 +103,9 @@ static NOINLINE vf fill_band(const Call &call, const Band &band, const T *x, int
         vf v[VL];
         pixels_of_planes(x + at, height * width, channels, count, v);
         for (int64_t k = 0; k < count; k++) {
-            if (M::FAST) finite += finite_is_zero(v[k]);
-            M::share(v[k], s);
-            Each<M::SHARED>::run([&](int part) UNROLLED { store(row_at + column * pixel + part * VL, s[part]); });
+            finite += finite_is_zero(v[k]);
+            store(row_at + column * pixel, v[k]);
+            if (SIGNS) store(row_at + column * pixel + VL, sign_of(v[k]));
             if (++column == width) {
                 column = 0;
                 row_at += row;
@@ -139,16 +135,23 @@ static NOINLINE void empty_band(const Call &call, const Band &band, T *y, int64_
     }
 }
 
-// The constants of VL channels, [tap][PARTS][VL].
-template <class M> static void pack_constants(const float *w, int64_t taps, int64_t channels, float *to) {
+// VL weights of a tap, [tap][VL].
+static NOINLINE void gather_weights(const float *w, int64_t taps, int64_t channels, float *to) {
     for (int64_t at = 0; at < taps; at += VL) {
         const int64_t count = taps - at < VL ? taps - at : VL;
-        vf v[VL], c[M::PARTS];
+        vf v[VL];
         pixels_of_planes(w + at, taps, channels, count, v);
-        for (int64_t k = 0; k < count; k++) {
-            M::constants(v[k], c);
-            for (int part = 0; part < M::PARTS; part++) store(to + ((at + k) * M::PARTS + part) * VL, c[part]);
-        }
+        for (int64_t k = 0; k < count; k++) store(to + (at + k) * VL, v[k]);
+    }
+}
+// The constants of VL channels, [tap][PARTS][VL], from the weights in the last of that memory.
+template <class M> static void pack_constants(const float *w, float scale, int64_t taps, int64_t channels, float *to) {
+    float *from = to + (M::PARTS - 1) * taps * VL;  // never overtaken: a tap is read before its constants are written
+    gather_weights(w, taps, channels, from);
+    for (int64_t k = 0; k < taps; k++) {
+        vf c[M::PARTS];
+        M::constants(load(from + k * VL), splat(scale), c);
+        Each<M::PARTS>::run([&](int part) UNROLLED { store(to + (k * M::PARTS + part) * VL, c[part]); });
     }
 }
 
@@ -169,7 +172,7 @@ static bool channels_image(const Call &call, const Band &band, const T *x, T *y,
     const int64_t row = band.row_pixels * M::SHARED * VL, padding = g.kernel / 2;
     for (int64_t first = 0; first < call.rows_out; first += band.rows_out) {
         const int64_t end = first + band.rows_out < call.rows_out ? first + band.rows_out : call.rows_out;
-        const vf finite = fill_band<M>(call, band, x, channels, first * g.stride - padding,
+        const vf finite = fill_band<M::SHARED == 2>(call, band, x, channels, first * g.stride - padding,
                                        (end - 1) * g.stride - padding + g.kernel);
         if (M::FAST && any_nan(finite)) return false;
         for (int64_t i = first; i < end; i++) {
@@ -210,8 +213,8 @@ template <class M, class SLOW, class T> static void channels_work(void *context,
         const int64_t group = unit / g.images, image = unit % g.images, channel = group * VL;
         const int64_t channels = g.channels - channel < VL ? g.channels - channel : VL;
         if (group != packed_group) {
-            pack_constants<M>(call.w + channel * taps, taps, channels, constants);
-            if (M::FAST) pack_constants<SLOW>(call.w + channel * taps, taps, channels, slow_constants);
+            pack_constants<M>(call.w + channel * taps, call.scale, taps, channels, constants);
+            if (M::FAST) pack_constants<SLOW>(call.w + channel * taps, call.scale, taps, channels, slow_constants);
             packed_group = group;
         }
         const vf bias = call.bias ? load_first(call.bias + channel, channels) : zero();

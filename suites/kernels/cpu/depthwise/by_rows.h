@@ -2,7 +2,7 @@
 #pragma once
 #include "layer.h"
 
-static const int64_t STRIP = 4;  // rows of outputs done together
+static const int64_t STRIP = SHORTEST_COLUMN;  // rows of outputs done together
 static const float NO_ROW[VL + 2] = {0};
 
 // Which lanes of a piece's loads lie within the row; a piece inside needs none of it, one that fills its vector
@@ -55,7 +55,7 @@ static NOINLINE bool rows_plane(const Call &call, const float *x, float *y, cons
     const Within first_piece = within_row(0, width), last_piece = within_row(last, width);
     const bool past = call.past_cache;
     vf constants[9 * M::PARTS], finite = zero();
-    Each<9>::run([&](int k) UNROLLED { M::constants(splat(w[k]), constants + k * M::PARTS); });
+    Each<9>::run([&](int k) UNROLLED { M::constants(splat(w[k]), splat(call.scale), constants + k * M::PARTS); });
     const vf bias = splat(bias_value);
     for (int64_t next = 0; next < height; next += STRIP) {
         const int64_t i = next + STRIP > height ? height - STRIP : next;  // and the last strip with the plane

@@ -1,6 +1,6 @@
 // What takes the place of the product in a depthwise layer: each member's constants for a weight, and one tap.
 #pragma once
-#include "../vec.h"
+#include "vec.h"
 
 enum Member { PRODUCT = 0, SUM = 1, MINIMUM = 2, MATCH = 3 };
 
@@ -21,19 +21,19 @@ static INLINE vf sign_of(vf v) {
 // The same for a weight of the two `min` members, whose NaN has to come through.
 static INLINE vf sign_or_nan(vf w) { return w == w ? sign_of(w) : w; }
 
-// PARTS constants for a weight, SHARED values found once for each input; tap() adds one term to `sum`.
+// PARTS constants for a weight and the layer's scale, SHARED values found once for each input; tap() adds one term to `sum`.
 // A `fast` tap may lose a NaN of x; where FAST says so, whoever calls looks for them and uses tap() then.
 struct Product {
     enum { PARTS = 1, SHARED = 1, FAST = 0 };
-    static INLINE void constants(vf w, vf *c) { c[0] = w; }
+    static INLINE void constants(vf w, vf scale, vf *c) { c[0] = w * scale; }
     static INLINE void share(vf x, vf *s) { s[0] = x; }
     static INLINE vf tap(vf sum, const vf *s, const vf *c) { return sum + s[0] * c[0]; }
 };
 struct Sum {
     enum { PARTS = 2, SHARED = 2, FAST = 0 };
-    static INLINE void constants(vf w, vf *c) {
-        c[0] = sign_of(w);
-        c[1] = w;
+    static INLINE void constants(vf w, vf scale, vf *c) {
+        c[0] = sign_of(w) * scale;
+        c[1] = w * scale;
     }
     static INLINE void share(vf x, vf *s) {
         s[0] = x;
@@ -44,9 +44,9 @@ struct Sum {
 // x limited to [-|w|, |w|] times sgn(w).
 struct Minimum {
     enum { PARTS = 2, SHARED = 1, FAST = 0 };
-    static INLINE void constants(vf w, vf *c) {
+    static INLINE void constants(vf w, vf scale, vf *c) {
         c[0] = absolute(w);
-        c[1] = sign_or_nan(w);
+        c[1] = sign_or_nan(w) * scale;
     }
     static INLINE void share(vf x, vf *s) { s[0] = x; }
     static INLINE vf tap(vf sum, const vf *s, const vf *c) {
@@ -66,10 +66,10 @@ typedef Minimum FastMinimum;
 // x limited to the numbers between 0 and w, times sgn(w).
 struct Match {
     enum { PARTS = 3, SHARED = 1, FAST = 0 };
-    static INLINE void constants(vf w, vf *c) {
+    static INLINE void constants(vf w, vf scale, vf *c) {
         c[0] = where((vi)(w < zero()), w);
         c[1] = where((vi)(w > zero()), w);
-        c[2] = sign_or_nan(w);
+        c[2] = sign_or_nan(w) * scale;
     }
     static INLINE void share(vf x, vf *s) { s[0] = x; }
     static INLINE vf tap(vf sum, const vf *s, const vf *c) {
