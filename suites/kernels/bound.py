@@ -9,7 +9,8 @@ from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
 import torch
 from torch import Tensor
 
-from suites.kernels.operator import NAMESPACE
+from suites.kernels.library import loaded
+from suites.kernels.operator import NAMESPACE, is_compiling
 
 _HAS_OPERATORS = hasattr(torch, "library") and hasattr(torch.library, "custom_op")
 Gradients = Sequence[Optional[Tensor]]
@@ -55,35 +56,47 @@ class Bound:
         self.operator = _register(rule) if _HAS_OPERATORS else None
 
     def __call__(self, *arguments: Any) -> Tensor:
-        """Run in an eager call."""
+        """Run as the operator while a graph is compiled, else as the cheaper function."""
+        if self.operator is not None and is_compiling():
+            return self.operator(*arguments)
         tensors = arguments[:self.rule.tensors]
         if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors):
             return _Function.apply(self.rule, *arguments)
         return self.rule.forward(*arguments)
 
-    def record(self, *arguments: Any) -> Tensor:
-        """Run as the operator, which a graph can hold; raises ``RuntimeError`` where torch has none."""
-        if self.operator is None:
-            raise RuntimeError("torch {} has no custom operators: they came with 2.4".format(torch.__version__))
-        return self.operator(*arguments)
-
 
 def _register(rule: Rule) -> Any:
-    operator = torch.library.custom_op(NAMESPACE + "::" + rule.name, lambda *arguments: rule.forward(*arguments),
-                                       mutates_args=(), schema="({}) -> Tensor".format(rule.schema))
-    operator.register_fake(lambda *arguments: rule.fake(*arguments))
+    """Register the operator and, as another, its gradient, which a graph must not be traced into either."""
+    def backward(gradient: Tensor, needed: List[bool], *arguments: Any) -> Tuple[Tensor, ...]:
+        with torch.no_grad():
+            found = rule.gradient(gradient, needed, *arguments)
+        return tuple(gradient.new_empty(0) if not wanted or one is None else one.contiguous()
+                     for wanted, one in zip(needed, found))
+
+    def backward_fake(gradient: Tensor, needed: List[bool], *arguments: Any) -> Tuple[Tensor, ...]:
+        return tuple(gradient.new_empty(tensor.shape if wanted else 0) for wanted, tensor in zip(needed, arguments))
+
+    layer = torch.library.custom_op(
+        NAMESPACE + "::" + rule.name, lambda *arguments: rule.forward(*arguments), mutates_args=(),
+        schema="({}) -> Tensor".format(rule.schema))
+    layer_backward = torch.library.custom_op(
+        NAMESPACE + "::" + rule.name + "_backward", backward, mutates_args=(),
+        schema="(Tensor gradient, bool[] needed, {}) -> ({})".format(
+            rule.schema, ", ".join(["Tensor"] * rule.tensors)))
 
     def setup(ctx: Any, inputs: Tuple, output: Tensor) -> None:
         ctx.save_for_backward(*inputs[:rule.tensors])
         ctx.options = inputs[rule.tensors:]
 
     def gradient_rule(ctx: Any, gradient: Tensor) -> Tuple:
-        needed = ctx.needs_input_grad[:rule.tensors]
-        found = rule.gradient(gradient, needed, *ctx.saved_tensors, *ctx.options)
-        return tuple(found) + (None,) * len(ctx.options)
+        needed = [bool(one) for one in ctx.needs_input_grad[:rule.tensors]]
+        found = layer_backward(gradient, needed, *ctx.saved_tensors, *ctx.options)
+        return tuple(one if wanted else None for wanted, one in zip(needed, found)) + (None,) * len(ctx.options)
 
-    operator.register_autograd(gradient_rule, setup_context=setup)
-    return operator
+    layer.register_fake(lambda *arguments: rule.fake(*arguments))
+    layer_backward.register_fake(backward_fake)
+    layer.register_autograd(gradient_rule, setup_context=setup)
+    return layer
 
 
 def plain_type_reason(x: Tensor, kernel: str, types: Sequence[torch.dtype]) -> Optional[str]:
@@ -96,6 +109,16 @@ def plain_type_reason(x: Tensor, kernel: str, types: Sequence[torch.dtype]) -> O
     if x.layout != torch.strided:
         return "the {} does dense tensors only".format(kernel)
     return None
+
+
+def library_problem(family: str) -> Optional[str]:
+    """Return why there is no library of ``family`` here, in a sentence, or ``None`` if there is one."""
+    return loaded(family).reason
+
+
+# What torch.compiler.assume_constant_result sets: a graph must not be traced into the building of a library. Calling
+# that would import the whole compiler, most of a second.
+library_problem._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
 def float_table(table: Optional[Tensor]) -> Optional[Tensor]:

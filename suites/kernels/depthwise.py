@@ -7,7 +7,7 @@ from typing import Any, Optional, Sequence, Tuple
 import torch
 from torch import Tensor
 
-from suites.kernels.bound import float_table, plain_type_reason, pointers
+from suites.kernels.bound import float_table, library_problem, plain_type_reason, pointers
 from suites.kernels.library import POINTER, Loaded, loaded
 from suites.kernels.machine import past_cache_bytes
 
@@ -31,7 +31,7 @@ def reason(x: Tensor) -> Optional[str]:
     problem = plain_type_reason(x, "depthwise kernel", tuple(DTYPES))
     if problem is not None:
         return problem
-    return "an empty tensor needs no kernel" if x.numel() == 0 else library().reason
+    return "an empty tensor needs no kernel" if x.numel() == 0 else library_problem("depthwise")
 
 
 def output_shape(shape: Sequence[int], stride: int) -> Tuple[int, ...]:

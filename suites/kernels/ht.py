@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Optional, Sequence, Tuple
 import torch
 from torch import Tensor
 
-from suites.kernels.bound import float_table, plain_type_reason, pointers
+from suites.kernels.bound import float_table, library_problem, plain_type_reason, pointers
 from suites.kernels.library import POINTER, Loaded, loaded
 from suites.kernels.packed import Packed
 
@@ -41,7 +41,7 @@ def reason(x: Tensor) -> Optional[str]:
     problem = plain_type_reason(x, "HT-perceptron kernel", tuple(DTYPES))
     if problem is not None:
         return problem
-    return "an empty tensor needs no kernel" if x.numel() == 0 else library().reason
+    return "an empty tensor needs no kernel" if x.numel() == 0 else library_problem("ht")
 
 
 @functools.lru_cache(maxsize=1024)
