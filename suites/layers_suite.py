@@ -83,7 +83,8 @@ def gate(case: Case) -> Tuple[Case, ...]:
 def linear(case: Case) -> Tuple[Case, ...]:
     """The dense layer and its multiplication-free forms."""
     return _both(_rival(case, "Linear", BEST_LINEAR, "best"), _rival(case, "Linear", LINEAR, "default")) + tuple(
-        _rival(case, "MF linear " + member, MF_LINEAR, member=member) for member in MEMBERS)
+        _rival(case, "MF linear " + member, MF_LINEAR, form, member=member)
+        for member in MEMBERS for form in ("auto", "stock"))
 
 
 FAMILIES: Dict[str, Tuple[Family, str]] = {
@@ -140,8 +141,12 @@ QUICK = ("1x1-c16-14x14-b10", "1x1-c128-14x14-b10", "1x1-c1024-14x14-b10", "3x3-
 
 
 def quick(plan: List[Comparison]) -> List[Comparison]:
-    """Return the comparisons of ``plan`` for ``--quick``: every family, one of them also in float16 and training."""
-    return [comparison for comparison in plan if comparison.id in QUICK]
+    """Return the comparisons of ``plan`` for ``--quick``: every family, one of them also in float16 and training.
+
+    Without the stock forms of the layers that have a kernel, by far the slowest calls.
+    """
+    return [comparison._replace(rivals=tuple(case for case in comparison.rivals if case.implementation != "stock"))
+            for comparison in plan if comparison.id in QUICK]
 
 
 def _convolutions(case: Case, layer: str, **chosen: Any) -> Tuple[Case, Case]:

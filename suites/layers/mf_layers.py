@@ -7,27 +7,29 @@ from torch import nn
 
 from suites.layers.base import TransformLayer
 from suites.layers.implementations import STOCK_OR_FUSED, Choice, fused_or_stock
-from suites.layers.mf_fused import DEPTHWISE, depthwise_problem
+from suites.layers.mf_fused import DENSE, DEPTHWISE, dense_problem, depthwise_problem
 from suites.layers.mf_start import output_scale, start
 from suites.layers.mf_sums import dense_sum, depthwise_sum
 from suites.layers.multiplication_free import check_member
 from suites.layers.transform import check_floating
 
 
-class MultiplicationFreeLinear(nn.Module):
+class MultiplicationFreeLinear(TransformLayer):
     """A dense layer y_o = scale sum_i f(x_i, weight_oi) + bias_o; ``member`` picks f (see ``multiplication_free``).
 
     ``scale`` is a fixed number, by default the one under which the outputs start with unit variance (``mf_start``).
 
-    Input (..., in_features), output (..., out_features). Cost: ``sum`` is two matrix products with signs; ``min`` and
-    ``match-min`` go over all in * out pairs of each vector, :data:`PAIRS` at a time (or one output's pairs, if they
-    are more), so that memory beyond input and output stays bounded, and keep only input and weight for the backward
-    pass.
+    Input (..., in_features), output (..., out_features). ``implementation`` is ``auto`` (the fused kernel, or stock
+    torch operations where there is none), ``stock`` or ``fused``. In stock operations ``sum`` is two matrix products
+    with signs; ``min`` and ``match-min`` go over all in * out pairs of each vector, ``mf_sums.PAIRS`` at a time (or one
+    output's pairs, if they are more), so that memory beyond input and output stays bounded, and keep only input and
+    weight for the backward pass, which stock operations run in every form.
     """
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True, member: str = "sum",
-                 device: Any = None, dtype: Optional[torch.dtype] = None, scale: Optional[float] = None) -> None:
-        super().__init__()
+                 device: Any = None, dtype: Optional[torch.dtype] = None, scale: Optional[float] = None,
+                 implementation: str = "auto") -> None:
+        super().__init__(implementation, STOCK_OR_FUSED)
         check_member(member)
         self.in_features, self.out_features, self.member = in_features, out_features, member
         self.scale = output_scale(in_features, member) if scale is None else scale
@@ -45,13 +47,19 @@ class MultiplicationFreeLinear(nn.Module):
         if x.dim() < 1 or x.shape[-1] != self.in_features:
             raise ValueError("MultiplicationFreeLinear made for {} features needs them in the last dimension, got "
                              "shape {}".format(self.in_features, tuple(x.shape)))
+        if self.form_for(x) == "fused":
+            return DENSE(x, self.weight, self.bias, self.member, self.scale)
         y = dense_sum(x, self.weight, self.member)
         return y * self.scale if self.bias is None else torch.add(self.bias, y, alpha=self.scale)
 
+    def choose(self, x: torch.Tensor) -> Choice:
+        """Return the form that runs on ``x`` and why, without running it."""
+        return fused_or_stock(self.implementation, lambda: dense_problem(x, self.weight))
+
     def extra_repr(self) -> str:
         """Return the settings for ``print(layer)``."""
-        return "{}, {}, bias={}, member={}".format(
-            self.in_features, self.out_features, self.bias is not None, self.member)
+        return "{}, {}, bias={}, member={}, implementation={}".format(
+            self.in_features, self.out_features, self.bias is not None, self.member, self.implementation)
 
 
 class MultiplicationFreeDepthwise2d(TransformLayer):
