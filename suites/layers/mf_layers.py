@@ -21,8 +21,8 @@ class MultiplicationFreeLinear(TransformLayer):
 
     Input (..., in_features), output (..., out_features). ``implementation`` is ``auto`` (the fused kernel, or stock
     torch operations where there is none), ``stock`` or ``fused``. In stock operations ``sum`` is two matrix products
-    with signs; ``min`` and ``match-min`` go over all in * out pairs of each vector, ``mf_sums.PAIRS`` at a time (or one
-    output's pairs, if they are more), so that memory beyond input and output stays bounded, and keep only input and
+    with signs; ``min`` and ``match-min`` go over all in * out pairs of each vector, ``mf_sums.PAIRS`` at a time
+    (or one output's pairs, if they are more), so that memory beyond input and output stays bounded, and keep only input and
     weight for the backward pass, which stock operations run in every form.
     """
 
