@@ -21,9 +21,9 @@ class MultiplicationFreeLinear(TransformLayer):
 
     Input (..., in_features), output (..., out_features). ``implementation`` is ``auto`` (the fused kernel, or stock
     torch operations where there is none), ``stock`` or ``fused``. In stock operations ``sum`` is two matrix products
-    with signs; ``min`` and ``match-min`` go over all in * out pairs of each vector, ``mf_sums.PAIRS`` at a time
-    (or one output's pairs, if they are more), so that memory beyond input and output stays bounded, and keep only input and
-    weight for the backward pass, which stock operations run in every form.
+    with signs; ``min`` and ``match-min`` go over all in * out pairs of each vector, ``mf_sums.PAIRS`` at a time (or
+    one output's pairs, if they are more), so that memory beyond input and output stays bounded. All keep only input
+    and weight for the backward pass, which stock operations run in every form.
     """
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True, member: str = "sum",
