@@ -1,4 +1,4 @@
-"""The C++ test program of the depthwise, HT-perceptron and dense kernels, for other instruction sets and sanitizers."""
+"""The test program of the depthwise, HT-perceptron and dense kernels, for other instruction sets and sanitizers."""
 
 import os
 import shutil
@@ -19,8 +19,8 @@ def run(folder, family, compiler, flags, arguments, emulator=()):
             pytest.skip("{} is not installed".format(program))
     path = os.path.join(str(folder), "program")
     subprocess.check_call(
-        [compiler, "-std=c++14", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas", "-Wno-psabi", "-pthread"] + flags
-        + ["-DFAMILY={}".format(FAMILIES[family]), "-I", build.SOURCE_FOLDER, "-I",
+        [compiler, "-std=c++14", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas", "-Wno-psabi", "-pthread"]
+        + flags + ["-DFAMILY={}".format(FAMILIES[family]), "-I", build.SOURCE_FOLDER, "-I",
            os.path.join(build.SOURCE_FOLDER, COMMON_FOLDER), os.path.join(HERE, "sums_program.cpp"), "-o", path])
     process = subprocess.Popen(list(emulator) + [path] + arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                universal_newlines=True)
