@@ -4,7 +4,7 @@
 
 // One stage between the lanes l and l ^ H of a vector.
 template <int H> static INLINE vf lane_stage(vf v) {
-    vf sign;
+    vf sign = {};
     for (int l = 0; l < VL; l++) sign[l] = l & H ? -1.0f : 1.0f;
     return Swap<H>::of(v) + v * sign;
 }
