@@ -144,6 +144,18 @@ def test_samples_are_taken_in_turns_and_last_a_millisecond():
     assert [calls.index(call) for call in sampler.played[-12:]] == [0, 1, 1, 0] * 3
 
 
+def test_one_sample_that_another_program_disturbed_drops_no_way():
+    class Disturbed(Ramp):
+        def sample(self, call, calls):
+            found = super().sample(call, calls)
+            late = call is calls_of[0] and self.played.count(call) % 4 == 1
+            return Sample(found.seconds + (2.0 if late else 0.0))
+
+    calls_of = [lambda: 1e-2, lambda: 1.3e-2]
+    for _ in range(3):
+        assert fastest(calls_of, Disturbed())[0] == 0
+
+
 def test_a_call_of_seconds_is_made_four_times_and_a_hopeless_one_twice():
     sampler = Ramp()
     calls = [lambda: 5.0, lambda: 6.0, lambda: 60.0]

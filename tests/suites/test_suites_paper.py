@@ -50,7 +50,7 @@ def test_it_holds_the_papers_shapes_and_layers():
         "WHT 1D two-stage compiled", "Conv 1x1 default"]
     assert names["2d-32x32"] == names["2d-8x8"] == [
         "Conv 3x3 best", "WHT 2D matrix", "WHT 2D butterfly", "WHT 2D fused", "WHT 2D matrix compiled",
-        "Conv 3x3 default", "Squeeze-excite", "Depthwise 3x3 + 1x1"]
+        "Conv 3x3 default", "Squeeze-excite", "Depthwise 3x3 + 1x1", "Depthwise 3x3 own kernel"]
     shapes = {key: comparison.baseline.shape for key, comparison in plan().items()}
     assert shapes == {"1d-32x32": (10, 1024, 32, 32), "1d-32x32-channels-last": (10, 1024, 32, 32),
                       "2d-32x32": (10, 1024, 32, 32), "2d-8x8": (10, 1024, 8, 8),
