@@ -11,7 +11,7 @@ from suites.kernels.geometry import Spec, dense_like
 from suites.kernels.library import Loaded, load
 from suites.kernels.machine import cpu_features
 from suites.kernels.planned import DTYPES, Plans
-from suites.kernels.probe import Tunings, tunings_of
+from suites.kernels.probe import tunings_of
 
 _state = {}  # type: Dict[str, Any]
 
@@ -145,7 +145,7 @@ def describe() -> Dict[str, Any]:
 
 def _tuning() -> Dict[str, Any]:
     """Return what was found out by trying, for as many threads as torch has now; empty where no kernel runs."""
-    tunings = _state["tunings"]  # type: Optional[Tunings]
+    tunings = _state["tunings"]
     if tunings is None:
         return {}
     tunings.at(torch.get_num_threads())

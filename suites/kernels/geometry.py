@@ -119,7 +119,7 @@ def dense_like(shape: Sequence[int], strides: Sequence[int]) -> Tuple[int, ...]:
 
 
 class Geometry(NamedTuple):
-    """One call as the kernels see it: ``struct Geometry`` of ``cpu/plan.h``, field by field. Strides count elements."""
+    """One call as the kernels see it: ``struct Geometry`` of ``cpu/plan.h``. Strides count elements."""
 
     kind: int
     dtype: int

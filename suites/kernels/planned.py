@@ -63,7 +63,7 @@ class Plans:
         self._kept = OrderedDict()  # type: OrderedDict
 
     def get(self, x: Tensor, spec: Spec) -> Planned:
-        """Return the plan for ``x`` and ``spec``; only its shape, strides and dtype matter, and how many threads there are."""
+        """Return the plan for ``x`` and ``spec``; what matters are its shape, strides and dtype, and the threads."""
         threads = torch.get_num_threads()
         key = (x.shape, x.stride(), x.dtype, spec, threads)
         found = self._kept.get(key)

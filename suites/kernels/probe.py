@@ -7,6 +7,7 @@ written whole or not at all, one process probes while others wait, and a damaged
 import ctypes
 import errno
 import fcntl
+import functools
 import io
 import json
 import os
@@ -20,8 +21,10 @@ from suites.kernels.tuning import DEFAULT, WAYS, Tuning, choose, kind_of_work
 
 FORMAT = 1
 ROUNDS = 3
-#: A sample lasts at least this long, and one race no longer than about that, whatever the board.
-SAMPLE_S, RACE_S = 4e-4, 0.5
+#: A sample lasts at least this long; a race that takes longer than that ends with the round it is in.
+SAMPLE_S, RACE_S = 4e-4, 0.1
+#: A sample is disturbed if its threads had the processor for less than this part of the time.
+BUSY = 0.8
 LENGTHS = {"short": 64, "long": 1024}
 WIDTH = 1024
 
@@ -29,11 +32,16 @@ Clock = Callable[[], float]
 
 
 class Probed(NamedTuple):
-    """One number of threads: a tuning for each kind of work, and how long finding them took."""
+    """One number of threads: a tuning for each kind of work, and how long finding them took.
+
+    ``quiet`` is false where other programs had the processor meanwhile: then nothing was found, the tunings are
+    the default and serve one process only.
+    """
 
     threads: int
     seconds: float
     tunings: Dict[str, Tuning]
+    quiet: bool = True
 
 
 def probe_geometry(kind: str, size_bytes: int) -> Geometry:
@@ -50,10 +58,13 @@ def probe_geometry(kind: str, size_bytes: int) -> Geometry:
 class Runner:
     """Runs races on the library, from one buffer into the other and back, as the layers of a network do."""
 
-    def __init__(self, library: Any, threads: int, clock: Clock = time.perf_counter) -> None:
+    def __init__(self, library: Any, threads: int, clock: Clock = time.perf_counter,
+                 cpu_clock: Clock = time.process_time) -> None:
         self._library = library
         self._threads = threads
         self._clock = clock
+        self._cpu_clock = cpu_clock
+        self.samples = self.disturbed = 0
         self._memory = None  # type: Any
         self._bytes = 0
 
@@ -79,7 +90,7 @@ class Runner:
         best = [float("inf")] * len(forms)
         began = self._clock()
         try:
-            for turn in range(ROUNDS):
+            for _ in range(ROUNDS):
                 for index, plan in enumerate(plans):
                     best[index] = min(best[index], self._sample(plan, buffers, table))
                 if self._clock() - began > RACE_S:
@@ -96,18 +107,33 @@ class Runner:
                     raise MemoryError("no memory for the kernel's scratch: close other programs")
 
         there_and_back()  # what ran before has left the caches to itself
-        calls, started = 0, self._clock()
+        calls, cpu_started, started = 0, self._cpu_clock(), self._clock()
         while calls == 0 or self._clock() - started < SAMPLE_S:
             there_and_back()
             calls += 2
-        return (self._clock() - started) / calls
+        seconds, cpu = self._clock() - started, self._cpu_clock() - cpu_started
+        self.samples += 1
+        self.disturbed += cpu < BUSY * self._threads * seconds
+        return seconds / calls
+
+    @property
+    def quiet(self) -> bool:
+        """Whether no more than every third sample was disturbed."""
+        return 3 * self.disturbed <= self.samples
 
 
-def probe(library: Any, threads: int, clock: Clock = time.perf_counter) -> Probed:
-    """Try every kind of work on ``threads`` threads; takes some tenths of a second on a PC."""
-    runner, began = Runner(library, threads, clock), clock()
-    found = {kind: choose(lambda size, forms, kind=kind: runner.race(kind, size, forms), ways)  # type: ignore[misc]
-             for kind, ways in sorted(WAYS.items())}
+def probe(library: Any, threads: int, clock: Clock = time.perf_counter,
+          cpu_clock: Clock = time.process_time) -> Probed:
+    """Try every kind of work on ``threads`` threads; takes some tenths of a second on a PC.
+
+    On a machine too busy to tell, which the first race shows, gives up and returns the default.
+    """
+    runner, began = Runner(library, threads, clock, cpu_clock), clock()
+    found = {}  # type: Dict[str, Tuning]
+    for kind, ways in sorted(WAYS.items()):
+        found[kind] = choose(functools.partial(runner.race, kind), ways)
+        if not runner.quiet:
+            return Probed(threads, clock() - began, {each: DEFAULT for each in WAYS}, quiet=False)
     return Probed(threads, clock() - began, found)
 
 
@@ -144,6 +170,7 @@ def read(path: str, threads: int) -> Optional[Probed]:
 def kept(folder: str, threads: int, find: Callable[[], Probed]) -> Probed:
     """Return what ``folder`` holds for ``threads`` threads, found and put there first where it holds nothing.
 
+    What was found on a busy machine is not kept.
     In a folder that cannot be written the finding serves this process alone.
     """
     path = os.path.join(folder, "tuning-{}.json".format(threads))
@@ -156,7 +183,8 @@ def kept(folder: str, threads: int, find: Callable[[], Probed]) -> Probed:
             found = read(path, threads)
             if found is None:
                 found = find()
-                write(path, found)
+                if found.quiet:
+                    write(path, found)
             return found
     except (IOError, OSError) as error:
         if error.errno not in (errno.EACCES, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOENT, errno.EPERM):
@@ -185,7 +213,7 @@ class Tunings:
 
     def describe(self) -> Dict[str, Any]:
         """Return what was found, JSON-ready: by number of threads and kind of work, sizes in bytes."""
-        return {str(threads): {"probe_seconds": probed.seconds, "kinds": {
+        return {str(threads): {"probe_seconds": probed.seconds, "quiet": probed.quiet, "kinds": {
             kind: dict(tuning._asdict()) for kind, tuning in sorted(probed.tunings.items())}}
             for threads, probed in sorted(self.probed.items())}
 

@@ -38,13 +38,13 @@ class Tuning(NamedTuple):
 DEFAULT = Tuning(8 * MIB, 8 * MIB)
 NEAR = Tuning(NEVER, NEVER)
 #: The ways for large tensors, the usual one first.
-WAYS = {
+WAYS: Dict[str, Sequence[Tuning]] = {
     "short strided": (Tuning(0, 0, 0, 64), Tuning(NEVER, 0, 0, 64), Tuning(0, NEVER), Tuning(0, 0, 0, 128)),
     "long strided": (Tuning(0, 0, 1, 64), Tuning(0, 0, 0, 64), Tuning(NEVER, 0, 0, 64), Tuning(0, NEVER),
                      Tuning(0, 0, 0, 128)),
     "short rows": (Tuning(0, 0), Tuning(NEVER, 0), Tuning(0, NEVER)),
     "long rows": (Tuning(0, 0), Tuning(NEVER, 0), Tuning(0, NEVER)),
-}  # type: Dict[str, Sequence[Tuning]]
+}
 
 #: Given an output size in bytes and forms of the work, returns each one's time in seconds.
 Race = Callable[[int, Sequence[Tuning]], List[float]]
