@@ -133,7 +133,7 @@ def probe(library: Any, threads: int, clock: Clock = time.perf_counter,
     for kind, ways in sorted(WAYS.items()):
         found[kind] = choose(functools.partial(runner.race, kind), ways)
         if not runner.quiet:
-            return Probed(threads, clock() - began, {each: DEFAULT for each in WAYS}, quiet=False)
+            return Probed(threads, clock() - began, dict.fromkeys(WAYS, DEFAULT), quiet=False)
     return Probed(threads, clock() - began, found)
 
 
