@@ -3,7 +3,17 @@
 import io
 from typing import List
 
+from suites.kernels.tuning import DEFAULT
+
 INTERESTING = ("avx512f", "avx512_bf16", "avx2", "fma", "f16c", "sse4_2", "asimd", "asimdhp", "neon")
+
+
+def past_cache_bytes() -> int:
+    """Return the output size in bytes from which kernels store past the caches that do not find it out by trying.
+
+    Not what the system reports: a virtual machine may report its host's whole cache.
+    """
+    return DEFAULT.past_cache_bytes
 
 
 def cpu_features(path: str = "/proc/cpuinfo") -> List[str]:
