@@ -116,8 +116,8 @@ def _end(process: Any) -> None:
     """Leave no process of the worker's session behind, on any way out."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass  # all gone already
+    except (ProcessLookupError, PermissionError):
+        pass  # all gone already, or what is left of it is another user's
     process.wait()
 
 
