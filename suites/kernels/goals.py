@@ -63,7 +63,7 @@ GOALS = (
 
 def medians(frame: Any) -> Times:
     """Return the median times in a run's table; of cache states the hot one counts."""
-    found = {}  # type: Times
+    found: Times = {}
     timed = frame[(frame["pass"] == "time") & (frame["status"] == "ok") & (frame["cache"] == "hot")]
     for row in timed.to_dict("records"):
         name = "{} {}".format(row["layer"], row["implementation"] or "").strip()
@@ -112,7 +112,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     except RecordError as error:
         print(error, file=sys.stderr)
         return 2
-    findings = [judge(goal, times) for goal in GOALS]  # type: List[Finding]
+    findings = [judge(goal, times) for goal in GOALS]
     print("\n".join(line(finding) for finding in findings))
     return 0
 
