@@ -13,7 +13,7 @@ import sys
 import time
 from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
 
-from harness.statistics.rule import Rule
+from harness.rule import Rule
 from harness.statistics.signed_rank import Interval, signed_rank_interval
 from harness.timing.calibrate import target_s
 from harness.timing.cpu_timer import CpuTimer

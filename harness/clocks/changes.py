@@ -41,17 +41,17 @@ def plan_sysfs(tree: Tree) -> List[Change]:
     gpu = gpu_devfreq(tree)
     changes: List[Change] = []
     for folder in cpu_policies(tree):
-        governors = (tree.try_read(folder + "/scaling_available_governors")[0] or "").split()
+        governors = (tree.text(folder + "/scaling_available_governors") or "").split()
         if gpu is None and "performance" in governors:
             changes += _raise(tree, folder + "/scaling_governor", "performance")
-        changes += _raise(tree, folder + "/scaling_min_freq", tree.try_read(folder + "/scaling_max_freq")[0])
+        changes += _raise(tree, folder + "/scaling_min_freq", tree.text(folder + "/scaling_max_freq"))
     if gpu is not None:
-        changes += _raise(tree, gpu + "/min_freq", tree.try_read(gpu + "/max_freq")[0])
+        changes += _raise(tree, gpu + "/min_freq", tree.text(gpu + "/max_freq"))
     return changes
 
 
 def _raise(tree: Tree, name: str, new: Optional[str]) -> List[Change]:
-    old = tree.try_read(name)[0]
+    old = tree.text(name)
     if old is None or new is None or old == new:
         return []
     return [{"kind": "sysfs", "name": name, "old": old, "new": new}]
@@ -81,7 +81,7 @@ def undo(change: Change, tree: Tree, write: Write = write_as_root, make_gpu: Mak
         if not _ALLOWED.match(change["name"]):
             raise ChangeError("{} is not a clock setting: the state file was tampered with, delete it".format(
                 change["name"]))
-        if tree.try_read(change["name"])[0] != change["old"]:
+        if tree.text(change["name"]) != change["old"]:
             _write(tree, change["name"], change["old"], write)
     elif change["kind"] == "jetson_clocks":
         if os.path.exists(change["store"]):  # without it the tool had not been asked to change anything

@@ -67,7 +67,7 @@ def cpu_section(tree: Tree) -> Dict[str, Any]:
     folders = cpu_policies(tree)
     limits = [(tree.try_int(folder + "/scaling_min_freq"), tree.try_int(folder + "/scaling_max_freq"),
                tree.try_int(folder + "/scaling_cur_freq")) for folder in folders]
-    governors = {tree.try_read(folder + "/scaling_governor")[0] for folder in folders} - {None}
+    governors = {tree.text(folder + "/scaling_governor") for folder in folders} - {None}
     values: Dict[str, Any] = {
         "governor": "+".join(sorted(str(name) for name in governors)) or None,
         "min_hz": _hz(min, [low for low, _, _ in limits]), "max_hz": _hz(max, [high for _, high, _ in limits]),
@@ -88,7 +88,7 @@ def gpu_section(tree: Tree, make_gpu: MakeGpu = Gpu) -> Dict[str, Any]:
     folder = gpu_devfreq(tree)
     if folder is not None:
         low, high = tree.try_int(folder + "/min_freq"), tree.try_int(folder + "/max_freq")
-        values = {"governor": tree.try_read(folder + "/governor")[0], "min_hz": low, "max_hz": high,
+        values = {"governor": tree.text(folder + "/governor"), "min_hz": low, "max_hz": high,
                   "current_hz": tree.try_int(folder + "/cur_freq"),
                   "locked": None if low is None or high is None else low == high}
         return _section("gpu", values, "the GPU's devfreq does not tell")

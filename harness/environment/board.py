@@ -23,9 +23,7 @@ def parse_l4t(text: str) -> Optional[str]:
 
 def board_section(root: str = "/") -> Dict[str, Any]:
     """Return model, SoC, L4T and JetPack; on a PC the vendor's product name if the kernel shows it."""
-    def read(name: str) -> Optional[str]:
-        return Tree(root).try_read(name)[0]
-
+    read = Tree(root).text
     model = read("/proc/device-tree/model")
     release = read("/etc/nv_tegra_release")
     l4t = parse_l4t(release) if release else None

@@ -4,7 +4,7 @@ import os
 import platform
 import re
 import sys
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List
 
 from harness.system.memory import read_meminfo, swap_used_bytes
 from harness.system.tree import Tree
@@ -12,9 +12,7 @@ from harness.system.tree import Tree
 
 def os_section(root: str = "/") -> Dict[str, Any]:
     """Return kernel, distribution, address randomisation, uptime and load."""
-    def read(name: str) -> Optional[str]:
-        return Tree(root).try_read(name)[0]
-
+    read = Tree(root).text
     release = read("/etc/os-release") or ""
     name = re.search(r'^PRETTY_NAME="?([^"\n]*)', release, re.MULTILINE)
     uptime = read("/proc/uptime")
@@ -52,9 +50,7 @@ def vector_extensions(cpuinfo: str) -> List[str]:
 
 def cpu_section(root: str = "/") -> Dict[str, Any]:
     """Return the CPU's name, cores, vector extensions, caches, affinity and turbo setting."""
-    def read(name: str) -> Optional[str]:
-        return Tree(root).try_read(name)[0]
-
+    read = Tree(root).text
     cpuinfo = read("/proc/cpuinfo") or ""
     caches: Dict[str, str] = {}
     for index in range(5):

@@ -48,11 +48,18 @@ def make_meter(name: str, root: str = "/") -> Meter:
     return getattr(importlib.import_module(module), cls)(root)
 
 
-def check_named(named: str, quantity: str) -> None:
-    """Raise ``ValueError`` in one sentence unless there is a meter ``named`` that measures ``quantity``."""
-    if quantity not in make_meter(named).quantities:
+def check_named(named: str, quantity: str, device: Optional[str] = None) -> None:
+    """Raise ``ValueError`` in one sentence unless there is a meter ``named`` for ``quantity`` on ``device``.
+
+    Nothing is read: whether it works on this machine shows only later.
+    """
+    meter = make_meter(named)
+    if quantity not in meter.quantities:
         raise ValueError("meter '{}' does not measure {}: choose one of {}".format(
             named, quantity, ", ".join(name for name in METERS if quantity in make_meter(name).quantities)))
+    misfit = _misfit(meter, device) if quantity == "power" else None
+    if misfit is not None:
+        raise ValueError("{}: {}".format(misfit.reason, misfit.remedy))
 
 
 MakeMeter = Callable[[str, str], Meter]
@@ -85,11 +92,13 @@ def choose(quantity: str, named: Optional[str] = None, root: str = "/", device: 
     for meter in [make(name, root) for name in order(quantity)]:
         if quantity not in meter.quantities or not thorough and (chosen or named not in (None, meter.name)):
             continue
-        found = _misfit(meter, device) if quantity == "power" else None
-        if found is None:
+        misfit = _misfit(meter, device) if quantity == "power" else None
+        if misfit is None or thorough:  # a meter that is not here at all has that for its reason
             if meter.name not in probed:
                 probed[meter.name] = meter.probe()
             found = probed[meter.name][quantity]
+        if misfit is not None and (not thorough or found.available):
+            found = misfit
         if found.available and chosen is None and named in (None, meter.name):
             chosen = meter
         entries.append({"name": meter.name, "quantity": quantity, "available": found.available,

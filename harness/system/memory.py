@@ -44,7 +44,7 @@ def nvmap_used_bytes(meminfo: Dict[str, int], root: Optional[str] = None) -> Opt
     """
     if "NvMapMemUsed" in meminfo:
         return meminfo["NvMapMemUsed"]
-    table = None if root is None else Tree(root).try_read("/sys/kernel/debug/nvmap/iovmm/clients")[0]
+    table = None if root is None else Tree(root).text("/sys/kernel/debug/nvmap/iovmm/clients")
     total = re.search(r"^total\s+([0-9]+)K", table or "", re.MULTILINE)
     return int(total.group(1)) * 1024 if total else None
 

@@ -8,12 +8,12 @@ from harness.system.tree import Tree
 
 def boot_id(tree: Tree) -> Optional[str]:
     """Return the kernel's name of this boot, ``None`` if it does not tell."""
-    return tree.try_read("/proc/sys/kernel/random/boot_id")[0]
+    return tree.text("/proc/sys/kernel/random/boot_id")
 
 
 def _stat(pid: int, tree: Tree) -> List[str]:
     """Return the fields after the process's name (which may hold blanks); empty if it has ended."""
-    return (tree.try_read("/proc/{}/stat".format(pid))[0] or "").rpartition(")")[2].split()
+    return (tree.text("/proc/{}/stat".format(pid)) or "").rpartition(")")[2].split()
 
 
 def start_ticks(pid: int, tree: Tree) -> Optional[int]:

@@ -35,7 +35,7 @@ def thermal_zones(tree: Tree) -> Dict[str, str]:
     """
     zones: Dict[str, str] = {}
     for zone in tree.glob("/sys/class/thermal/thermal_zone[0-9]*"):
-        kind = tree.try_read(zone + "/type")[0]
+        kind = tree.text(zone + "/type")
         if not kind or kind.startswith("PMIC"):
             continue
         name, number = kind, 1
@@ -58,7 +58,7 @@ def temperatures_c(tree: Tree, zones: Optional[Dict[str, str]] = None) -> Dict[s
 def gpu_devfreq(tree: Tree) -> Optional[str]:
     """Return the devfreq folder of a Jetson's GPU, ``None`` if there is none."""
     for folder in tree.glob("/sys/class/devfreq/*"):
-        node = tree.try_read(folder + "/device/of_node/name")[0]
+        node = tree.text(folder + "/device/of_node/name")
         if node in GPU_NODE_NAMES:
             return folder
     folders = (tree.glob("/sys/devices/*.gpu/devfreq/*.gpu")

@@ -53,6 +53,10 @@ class Tree:
         except OSError as error:
             return None, why(name, error)
 
+    def text(self, name: str) -> Optional[str]:
+        """Return the text of ``name``, or ``None`` if it cannot be had."""
+        return self.try_read(name)[0]
+
     def try_int(self, name: str) -> Optional[int]:
         """Return the whole number in ``name``, or ``None`` if it cannot be had."""
         try:

@@ -83,8 +83,12 @@ def find(case: Case, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) 
                             chosen.get("stride", 1), chosen.get("relu", True))
         if form is not None:
             return ways[0], FOUND_BEFORE
-        torch.backends.cudnn.allow_tf32 = False  # the choice is made among what will be timed
-        way, seconds = best_convolution(x, ways)
+        before = torch.backends.cudnn.allow_tf32
+        torch.backends.cudnn.allow_tf32 = bool(chosen.get("tf32", False))  # as it will be timed
+        try:
+            way, seconds = best_convolution(x, ways)
+        finally:
+            torch.backends.cudnn.allow_tf32 = before
     return way, _told(seconds)
 
 

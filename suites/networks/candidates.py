@@ -30,6 +30,8 @@ def check_materialised(network: nn.Module) -> None:
 def check_names(rule: Rule, places: Sequence[Slot]) -> None:
     """Raise ``ValueError`` with the nearest right name for a name or pattern that no layer has."""
     known = [slot.name for slot in places]
+    if not known:
+        raise ValueError("there are no layers inside this one to replace: wrap it, nn.Sequential(layer)")
     for pattern in (rule.names or ()) if isinstance(rule, LayerRule) else ():
         if not fnmatch.filter(known, pattern):
             raise ValueError("there is no layer '{}'{}: print(network) shows the names".format(

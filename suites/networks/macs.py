@@ -71,6 +71,9 @@ def counting(network: nn.Module) -> Iterator[Tally]:
             if output is None:  # torch 1 does not tell inputs given by name
                 named, output = {}, named
             given = tuple(inputs) + tuple(named.values())
+            if not given:
+                raise ValueError("torch 1 does not tell inputs given by name: to be counted, layer '{}' needs its "
+                                 "inputs in order".format(name))
             counts.calls.append(LayerCount(name, layer, int(rule(layer, given, output))))
         hooks.append(layer.register_forward_pre_hook(enter))
         try:

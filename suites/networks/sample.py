@@ -20,6 +20,14 @@ def run(network: nn.Module, example: Example) -> Any:
         return network(example)
 
 
+def describe_example(example: Example) -> str:
+    """Return the shapes of an example in words, such as ``1 x 3 x 224 x 224``."""
+    parts = list(example.values()) if isinstance(example, dict) else list(example) if isinstance(
+        example, (tuple, list)) else [example]
+    return ", ".join(" x ".join(map(str, part.shape)) if isinstance(part, torch.Tensor) else type(part).__name__
+                     for part in parts)
+
+
 @contextlib.contextmanager
 def undisturbed(network: nn.Module) -> Iterator[None]:
     """Set evaluation mode without gradients; afterwards every module has its own mode again, every buffer its values.

@@ -3,7 +3,7 @@
 All or nothing: the network runs on an example before and after, and whatever goes wrong leaves it exactly as it was.
 """
 
-from typing import Dict, List, Set
+from typing import Dict, List, Optional, Set
 
 import torch
 from torch import nn
@@ -21,19 +21,21 @@ from suites.networks.candidates import (
 from suites.networks.counting import counted_tensors
 from suites.networks.describe import describe
 from suites.networks.layer_rule import LayerRule
-from suites.networks.sample import Example
+from suites.networks.sample import Example, describe_example
 from suites.networks.slots import slots
 from suites.networks.table import Refusal, Refused, Replacement, SurgeryTable
 from suites.networks.tally import Tally
 from suites.networks.trial import first_run, make_layers, placed, trial_run
+from suites.networks.usual_input import usual_input
 
 
-def replace(network: nn.Module, rule: Rule, example: Example) -> SurgeryTable:
+def replace(network: nn.Module, rule: Rule, example: Optional[Example] = None) -> SurgeryTable:
     """Replace, in place, every layer inside ``network`` for which ``rule(name, layer)`` gives another one.
 
-    ``example`` is an input of the network: a tensor, a tuple of inputs or a dict of inputs by name. The network runs
-    on it, in evaluation mode, before and after: a layer that is not used through its own forward (attention's
-    ``out_proj``, weights used by a function, tied weights) is left, and the table's ``refused`` tells why.
+    ``example`` is an input of the network: a tensor, a tuple of inputs or a dict of inputs by name; ``None`` takes
+    the first usual shape it runs on. The network runs on it, in evaluation mode, before and after: a layer that is
+    not used through its own forward (attention's ``out_proj``, weights used by a function, tied weights) is left, and
+    the table's ``refused`` tells why. The table's multiply-adds are those on the example.
 
     Names are dotted paths as in ``network.named_modules()``; a layer used in several places is replaced in all of
     them by one new layer. Device, dtype and training mode are taken over. Ready rules are in
@@ -45,16 +47,18 @@ def replace(network: nn.Module, rule: Rule, example: Example) -> SurgeryTable:
     return _operate(network, rule, example, keep=True)
 
 
-def plan(network: nn.Module, rule: Rule, example: Example) -> SurgeryTable:
+def plan(network: nn.Module, rule: Rule, example: Optional[Example] = None) -> SurgeryTable:
     """Return the table that :func:`replace` would give, with its errors, and leave ``network`` as it is."""
     with torch.random.fork_rng(devices=[]):
         return _operate(network, rule, example, keep=False)
 
 
-def _operate(network: nn.Module, rule: Rule, example: Example, keep: bool) -> SurgeryTable:
+def _operate(network: nn.Module, rule: Rule, example: Optional[Example], keep: bool) -> SurgeryTable:
     places = list(slots(network))
     check_materialised(network)
     check_names(rule, places)
+    if example is None:
+        example = usual_input(network)
     old, make, refused = candidates(places, rule)
     used, before = first_run(network, example, old)
     for name in list(old):
@@ -69,9 +73,10 @@ def _operate(network: nn.Module, rule: Rule, example: Example, keep: bool) -> Su
         with placed(places, old, new) as settle:
             past, after = trial_run(network, example, old, new, used)
             if not past:
+                table = SurgeryTable(_rows(old, new, before, after), refused, describe_example(example))
                 if keep:
                     settle()
-                return SurgeryTable(_rows(old, new, before, after), refused)
+                return table
         refused += [Refusal(name, describe(old.pop(name)), Refused.BYPASSED) for name in past]
 
 

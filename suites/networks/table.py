@@ -53,12 +53,14 @@ class Refusal(NamedTuple):
 class SurgeryTable:
     """What was replaced, row by row; ``print`` shows it aligned, ``list(table)`` gives the rows.
 
-    ``refused`` are the layers of the right kind that were left, with the reason.
+    ``refused`` are the layers of the right kind that were left, with the reason; ``example`` is the input, in words,
+    on which multiply-adds were counted.
     """
 
-    def __init__(self, rows: Sequence[Replacement], refused: Sequence[Refusal] = ()) -> None:
+    def __init__(self, rows: Sequence[Replacement], refused: Sequence[Refusal] = (), example: str = "") -> None:
         self.rows = tuple(rows)
         self.refused = tuple(refused)
+        self.example = example
 
     def __iter__(self) -> Iterator[Replacement]:
         return iter(self.rows)
@@ -100,6 +102,9 @@ class SurgeryTable:
         widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
         text = ["  ".join(word.rjust(width) if column in NUMBERS else word.ljust(width)
                           for column, (word, width) in enumerate(zip(line, widths))).rstrip() for line in lines]
+        if self.example:
+            text.append("multiply-adds on an input of {}; an addition of a transform counts as one".format(
+                self.example))
         return "\n".join(text + ["left: {}".format(refusal) for refusal in self.refused])
 
 

@@ -35,6 +35,7 @@ def spied(tmp_path):
     (("run", "paper", "--quick", "--device", "cpu", "--threads", "1", "--only", "no-such-layer"), "no case matching"),
     (("run", "--resume", "20200101"), "There is no run '20200101'"),
     (("run", "paper", "--power", "ina"), "there is no meter 'ina'"),
+    (("run", "paper", "--power", "nvml", "--device", "cpu"), "nvml sees the GPU alone"),
     (("run", "paper", "--power", "proc"), "meter 'proc' does not measure power"),
     (("run", "paper", "--budget", "soon"), "no duration"),
 ])

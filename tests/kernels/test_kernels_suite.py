@@ -1,9 +1,10 @@
 import pytest
 import torch
 
-from harness.plan import Target, check_comparison
+from harness.plan import Case, Target, check_comparison
+from harness.subjects import Inputs, build
 from suites import load_suite
-from suites.builders import transforms
+from suites.builders import best, transforms
 
 SUITE = load_suite("kernels")
 
@@ -12,8 +13,38 @@ SUITE = load_suite("kernels")
 def test_every_comparison_has_the_best_convolution_for_its_baseline_and_the_fused_layer_for_a_rival(device):
     for comparison in SUITE.comparisons(Target(device)):
         check_comparison(comparison)
-        assert comparison.baseline.implementation == "best"
+        wanted = {"inference": "best", "training": "default"}
+        assert comparison.baseline.implementation == wanted[comparison.baseline.mode]
         assert "fused" in [rival.implementation for rival in comparison.rivals]
+
+
+@pytest.mark.parametrize("device, expected", [
+    ("cpu", {"copy", "conv-1x1-default", "conv-1x1-int8"}),
+    ("cuda", {"copy", "conv-1x1-default", "conv-1x1-tf32", "conv-1x1-float16", "conv-1x1-bfloat16",
+              "wht-1d-float16-fused", "wht-1d-bfloat16-fused", "wht-1d-channels-last-fused"})])
+def test_beside_the_best_stand_the_default_a_copy_and_other_precisions_under_names_of_their_own(device, expected):
+    comparison = next(one for one in SUITE.comparisons(Target(device)) if one.id == "kernels-1d-10x1024x32x32")
+    assert expected <= {case.slug for case in comparison.rivals}
+    assert "int8" not in comparison.baseline.slug
+
+
+def test_the_copy_is_one():
+    case = Case("Copy", "", "suites.builders.copies:clone", (2, 3, 4, 5), memory_format="channels_last")
+    inputs = Inputs(1)
+    subject = build(case, inputs)
+    assert torch.equal(subject.call(), inputs.get(case)) and subject.call().data_ptr() != inputs.get(case).data_ptr()
+    assert subject.call().is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_the_best_is_searched_with_tf32_as_the_case_runs_it_and_the_switch_put_back(allowed, monkeypatch):
+    seen = []
+    monkeypatch.setattr(best, "best_convolution", lambda x, ways: seen.append(
+        torch.backends.cudnn.allow_tf32) or (ways[0], {ways[0].name: 1.0}))
+    before = torch.backends.cudnn.allow_tf32
+    build(Case("Conv 1x1", "TF32", "suites.builders.best:convolution", (1, 4, 3, 3), options=(("tf32", allowed),)),
+          Inputs(1))
+    assert seen == [allowed] and torch.backends.cudnn.allow_tf32 == before
 
 
 def test_quick_leaves_out_the_large_tensors_and_the_compiler():

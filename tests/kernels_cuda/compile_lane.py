@@ -98,7 +98,7 @@ def planned(title: str, shape: Sequence[int], options: work.Options, arch: int, 
     x = dense(shape)
     y = dense([shape[0], options.out_channels or shape[1]] + list(shape[2:]))
     job = work.describe(x, [y, x] if backward else [y], options)
-    form = geometry.choose(job, backward, arch, 1)
+    form = geometry.choose(job, backward, arch, 1, fixed)
     name = "wht_backward" if backward else "wht_forward"
     return Kernel("{} {}".format(title, name[4:] + (" with scale" if scaled else "")), name,
                   geometry.macros(job, options, scaled, dtype, form, backward, fixed), form)
@@ -133,6 +133,8 @@ def kernels(arch: int, quick: bool) -> Iterator[Kernel]:
             for backward in (False, True):
                 yield planned("every option, " + options.nonlinearity, (10, 1024, 32, 32), options, arch, backward,
                               True, last=last)
+            yield planned("every option, loose strides, " + options.nonlinearity, (10, 1024, 32, 32), options, arch,
+                          scaled=True, last=last, fixed=False)
 
 
 class Assembler:

@@ -68,7 +68,7 @@ class Emulator:
     def set(self, plan: work.Work, options: work.Options, scaled: bool, x: torch.Tensor,
             backward: bool) -> forms.Geometry:
         """Name the kernel for ``plan`` and return its form."""
-        form = forms.choose(plan, backward, self.arch, self.multiprocessors)
+        form = forms.choose(plan, backward, self.arch, self.multiprocessors, self.fixed)
         names = forms.macros(plan, options, scaled, str(x.dtype).replace("torch.", ""), form, backward,
                              fixed=self.fixed)
         for name, value in names.items():

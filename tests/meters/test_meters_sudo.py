@@ -74,6 +74,25 @@ print(os.getuid(), sorted(reading.power_w), flush=True)
 {then}
 """
 
+# What a worker does with a meter, and what its controller does to the worker: kill its whole process group at once.
+GROUP = """
+import os, signal, subprocess, sys
+worker = subprocess.Popen([sys.executable, "-c", '''
+import sys, time
+sys.path.insert(0, {root!r})
+from harness.meters import MeterHandle, make_meter
+handle = MeterHandle(make_meter("tegrastats"))
+handle.start(0.02)
+print("reading", flush=True)
+time.sleep(60)
+'''], stdout=subprocess.PIPE, start_new_session=True)
+assert worker.stdout.readline() == b"reading\\n"
+print(os.getuid(), flush=True)
+os.killpg(worker.pid, signal.SIGKILL)
+worker.wait()
+print("killed", flush=True)
+"""
+
 
 @pytest.fixture
 def board():
@@ -133,9 +152,9 @@ def as_nobody(command, folder, nohup=False, **environment):
                                      FAKE_MODE="needs-root", FAKE_PID=os.path.join(folder, "pid")))
 
 
-def measure(board, then, sudo, **more):
+def measure(board, then, sudo, program=PROGRAM, **more):
     """Run the meter as an ordinary user; return the process, what it said first, and tegrastats' pid."""
-    process = as_nobody([plain_python(), "-c", PROGRAM.format(root=board, then=then)], board, FAKE_SUDO=sudo, **more)
+    process = as_nobody([plain_python(), "-c", program.format(root=board, then=then)], board, FAKE_SUDO=sudo, **more)
     said = process.stdout.readline().decode()
     if not said:
         raise AssertionError(process.stderr.read().decode())
@@ -175,6 +194,14 @@ def test_a_tegrastats_of_roots_is_read_and_ended_by_an_ordinary_user(board, sudo
 def test_a_killed_meter_leaves_no_tegrastats_of_roots_behind(board, sudo):
     process, _, pid = measure(board, "os.kill(os.getpid(), signal.SIGKILL)", sudo)
     process.communicate(timeout=20)
+    assert ends(pid)
+
+
+@pytest.mark.parametrize("sudo", ["turns", "stays"])
+def test_a_workers_group_can_be_killed_by_an_ordinary_user_and_root_has_nothing_left_in_it(board, sudo):
+    process, _, pid = measure(board, "", sudo, GROUP)
+    out, error = process.communicate(timeout=20)
+    assert out == b"killed\n", error.decode()
     assert ends(pid)
 
 

@@ -37,6 +37,7 @@ def test_the_table_adds_up_and_prints_aligned():
     assert len(table) == 10
     assert before - count_parameters(network) == table.parameters_before - table.parameters_after
     lines = str(table).splitlines()
+    assert lines.pop().startswith("multiply-adds on an input of 1 x 3 x 64 x 64")
     assert len(lines) == 12 and lines[0].split() == [
         "layer", "was", "becomes", "parameters", "before", "after", "multiply-adds", "before", "after"]
     assert lines[-1].split() == ["total", "{:,}".format(table.parameters_before), "{:,}".format(

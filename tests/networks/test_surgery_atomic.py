@@ -79,6 +79,8 @@ def test_a_failure_names_the_layer_and_leaves_the_network_exactly_as_it_was(make
 def test_a_network_that_does_not_take_the_example_is_told_so():
     with pytest.raises(ValueError, match="Sequential does not run on the example"):
         replace(chain_of_linears(), rules.fwht(), torch.zeros(4, 9))
+    with pytest.raises(ValueError, match=r"no layers inside this one to replace: wrap it, nn.Sequential\(layer\)"):
+        replace(nn.Linear(8, 8), rules.fwht(), torch.zeros(4, 8))
     lazy = nn.Sequential(nn.LazyLinear(8))
     with pytest.raises(ValueError, match="'0.weight' has no size yet: run the network once"):
         replace(lazy, rules.fwht(), torch.zeros(4, 8))
@@ -147,6 +149,29 @@ def test_inputs_may_be_several_or_named():
     pair = (torch.zeros(2, 8), torch.zeros(2, 8))
     for example in (pair, list(pair), {"left": pair[0], "right": pair[1]}):
         assert [row.name for row in replace(Two(), rules.fwht(), example)] == ["layer"]
+
+
+@pytest.mark.parametrize("make, shape", [
+    (lambda: nn.Sequential(nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, 3)), "1 x 3 x 224 x 224"),
+    (lambda: nn.Sequential(nn.Conv2d(1, 8, 1), nn.Flatten(), nn.Linear(8 * 28 * 28, 4)), "1 x 1 x 28 x 28"),
+    (chain_of_linears, "1 x 8"),
+    (lambda: nn.Sequential(nn.Linear(8, 8), nn.BatchNorm1d(16), nn.Linear(8, 8)), "1 x 16 x 8"),
+    (lambda: nn.Sequential(nn.Embedding(9, 8), nn.Linear(8, 8)), "1 x 16"),
+    (lambda: nn.Sequential(nn.Conv1d(3, 8, 1), nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(8, 8)),
+     "1 x 3 x 1024")])
+def test_without_an_example_the_network_runs_on_the_first_usual_input_it_takes_and_the_table_names_it(make, shape):
+    network = make()
+    table = replace(network, rules.fwht())
+    assert table.example == shape and "on an input of {};".format(shape) in str(table)
+    assert not any(isinstance(layer, nn.Linear) for layer in network)
+
+
+def test_a_network_that_takes_no_usual_input_needs_an_example():
+    network = nn.Sequential(nn.Linear(8, 8), nn.Linear(9, 8))
+    with pytest.raises(ValueError, match="Sequential runs on no usual input .*: pass an example of its input"):
+        replace(network, rules.fwht("0"))
+    with pytest.raises(ValueError, match="no layer that tells its input.*pass an example"):
+        replace(nn.Sequential(nn.ReLU()), lambda name, layer: nn.Identity())
 
 
 LAYERS = {"linear": lambda: nn.Linear(8, 8), "relu": nn.ReLU, "norm": lambda: nn.LayerNorm(8),

@@ -3,7 +3,7 @@
 import pytest
 
 from harness.plan import Target
-from suites import debut_suite, layers_suite, lhc_suite, paper
+from suites import debut_suite, kernels_suite, layers_suite, lhc_suite, paper
 
 BEST = ("suites.builders.best:convolution", "suites.builders.best:linear")
 DEFAULT = ("suites.builders.convolutions:convolution", "suites.builders.convolutions:depthwise",
@@ -14,7 +14,7 @@ OTHER = "gate-"
 
 def judged(device):
     """Yield the comparisons of inference as the harness runs it: what was published is timed as it was published."""
-    for suite in (debut_suite.SUITE, layers_suite.SUITE, lhc_suite.SUITE, paper.SUITE):
+    for suite in (debut_suite.SUITE, kernels_suite.SUITE, layers_suite.SUITE, lhc_suite.SUITE, paper.SUITE):
         for comparison in suite.comparisons(Target(device)):
             if comparison.baseline.mode == "inference" and comparison.baseline.protocol == "steady" and (
                     not comparison.id.startswith(OTHER)):

@@ -4,7 +4,7 @@
 #include "plan.h"
 #include "threads.h"
 
-struct Call {
+struct alignas(128) Call {
     const Plan *plan;
     const void *x, *g;       // input; gradient of the output (backward)
     void *y;                 // output; gradient of the input (backward)

@@ -1,4 +1,8 @@
 // Work along contiguous rows: stages over whole vectors first, then inside the vector by swapping lanes.
+//
+// A plane is a row too. In natural order the matrix of the 2-D transform of a p1 x p2 plane is H(p1) (x) H(p2), and by
+// Sylvester's construction that is H(p1 p2): the plane, read row after row, is one row of p1 * p2 values. So there is no
+// second pass along the other axis, and nothing is ever transposed. Planes with gaps are gathered into such a row first.
 #pragma once
 #include "call.h"
 

@@ -72,18 +72,20 @@ _ROWS_FORWARD = {11: Geometry(64, 32, 1, 4, 1, 1), 12: Geometry(64, 64, 1, 2, 1,
 _ROWS_BACKWARD = {11: Geometry(64, 32, 1, 2, 1, 1), 12: Geometry(64, 64, 1, 1, 1, 1)}
 
 
-def choose(work: Work, backward: bool, arch: int, multiprocessors: int) -> Geometry:
+def choose(work: Work, backward: bool, arch: int, multiprocessors: int, fixed: bool = True) -> Geometry:
     """Return the form for ``work`` on a device of compute capability ``arch`` (53 for 5.3).
 
-    Small problems get narrower tiles, so that every multiprocessor has one; never narrower than 32 bytes of float32.
+    ``fixed``: the strides are compiled in; else address arithmetic takes registers. Small problems get narrower
+    tiles, so that every multiprocessor has one; never narrower than 32 bytes of float32.
     """
     n = work.log2_points
     if not work.strided:
         return (_ROWS_BACKWARD if backward else _ROWS_FORWARD).get(n, Geometry(32, 32, 1, 4, 1, 1))
     if n <= 5:
         form = Geometry(1 << n, 1, 128, 1, 1, 4)
-    elif n == 10 and not backward and WIDE_ARCH <= arch < 80:
-        form = Geometry(32, 32, 8, 1, 1, 2)  # with every option on, 64 registers do not do there
+    elif n == 10 and not backward and (WIDE_ARCH <= arch < 80 or (arch < 90 and not fixed)):
+        # With every option on, 64 registers do not do there; before 9.0 they do not with loose strides either.
+        form = Geometry(32, 32, 8, 1, 1, 2)
     elif n == 12 and not backward and arch >= WIDE_ARCH:
         form = Geometry(64, 64, 8, 1, 4, 1)
     elif n == 12 and backward and arch >= WIDE_ARCH:

@@ -165,7 +165,7 @@ def make_plan(x: Tensor, others: List[work.Tensor], scaled: bool, spec: Spec, ba
                 raise
     device = device_of(x)
     fixed = form is not None or device.may_fix_strides()
-    form = form or geometry.choose(job, backward, device.arch, device.multiprocessors)
+    form = form or geometry.choose(job, backward, device.arch, device.multiprocessors, fixed)
     macros = geometry.macros(job, options, scaled, dtype, form, backward, fixed)
     shared = form.shared_bytes(options.points, job.strided, backward)
     names = [("wht_backward" if backward else "wht_forward", form.threads, shared)]
