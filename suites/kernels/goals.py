@@ -97,7 +97,7 @@ def line(finding: Finding) -> str:
     goal = finding.goal
     wanted = "{}, {} thread{}: {} at most {:.3g}x {}".format(
         goal.comparison, goal.threads, "s" * (goal.threads != 1), goal.layer, goal.at_most, " or ".join(goal.rivals))
-    if finding.ratio is None:
+    if finding.ratio is None or finding.low is None or finding.high is None:
         return "{:12s} {}: {}".format(finding.verdict, wanted, finding.reason)
     return "{:12s} {}: {:.3g} [{:.3g} .. {:.3g}]".format(finding.verdict, wanted, finding.ratio, finding.low,
                                                         finding.high)
