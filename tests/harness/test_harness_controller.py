@@ -12,7 +12,7 @@ from harness.record import Header, RecordWriter, Unit, load_run
 from harness.record.codec import to_json
 from harness.rule import Rule
 from harness.settings import Settings
-from harness.units import charged_s
+from harness.work_units import charged_s
 from harness.words import Pass, Status
 
 CONV = Case("conv1x1", "torch", "m:f", (1, 8, 4, 4))

@@ -11,7 +11,7 @@ from harness.rule import Rule
 from harness.statistics.verdict import verdicts
 from harness.timing.engine import run_time_pass
 from harness.timing.warmup import WarmUpLimits
-from harness.units import to_confirm
+from harness.work_units import to_confirm
 from harness.words import Role, Status
 
 RULE = Rule(budget_s=1e9)
