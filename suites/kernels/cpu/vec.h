@@ -192,6 +192,10 @@ static INLINE void store(fp16 *p, vf v) {
 }
 #endif
 
+// A line of these takes two stores: they are left to the caches.
+static INLINE void store_past_cache(bf16 *p, vf v) { store(p, v); }
+static INLINE void store_past_cache(fp16 *p, vf v) { store(p, v); }
+
 // Calls f(0) .. f(N-1), unrolled by the compiler whatever its version (no unroll pragma before GCC 8).
 template <int N> struct Each {
     template <class F> static INLINE void run(F f) {
