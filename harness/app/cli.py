@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from typing import Any, Optional, Sequence, Tuple
+from typing import Any, List, Optional, Sequence, Tuple
 
 import click
 
@@ -71,7 +71,7 @@ def run(context: click.Context, suite: Optional[str], out: str, resume: Optional
             if suite not in (None, work.run.suite):
                 raise session.SessionError("--resume {}: that run is of suite '{}', not '{}'. Leave the suite "
                                            "out.".format(resume, work.run.suite, suite))
-            probed = session.probe(work.run.header.settings.device, work.plan.power)
+            probed = session.probe(work.run.header.settings.device, work.plan.power, status_of(work.run.suite))
             work = session.ready(work, probed)
         elif retry_failed:
             raise session.SessionError("--retry-failed goes with --resume RUN: a new run has no failed units.")
@@ -97,6 +97,14 @@ def run(context: click.Context, suite: Optional[str], out: str, resume: Optional
     sys.exit(130)
 
 
+def status_of(suite: str) -> List[str]:
+    """Return the parts whose state a run of ``suite`` records: a suite of one's own may not need them built."""
+    import suites
+    from harness.app.doctor import STATUS
+
+    return list(STATUS) if suite in suites.SUITES else []
+
+
 def nothing_timed(run: Any) -> bool:
     """Whether the run was to time something and no comparison holds a sample."""
     return "time" in run.header.settings.passes and not any(run.timed(one.id) for one in run.comparisons)
@@ -113,7 +121,7 @@ def begin(name: str, choices: Any, out: str) -> Tuple[Any, Any]:
     suite = load_suite(name)
     if not name.endswith(".py"):  # a file's plan may load torch itself, in a process of its own
         check_selection(suite, choices.device, choices.threads, choices.quick, choices.only)
-    probed = session.probe(choices.device, choices.power)
+    probed = session.probe(choices.device, choices.power, status_of(suite.name))
     return session.start(suite, choices, probed, out), probed
 
 
