@@ -15,8 +15,8 @@ from harness.reasons import Code, Reason, because, owing_to, sentence
 from harness.record import RecordWriter, Run, Unit, UnitLine, unit_line
 from harness.record.codec import to_json
 from harness.record.schema import SchemaError
-from harness.units import all_units, charged_s, runnable, time_shares, to_confirm, work_of
 from harness.words import Pass, Role, Status
+from harness.work_units import all_units, charged_s, runnable, time_shares, to_confirm, work_of
 
 Runner = Callable[..., Outcome]
 
