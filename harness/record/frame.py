@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Union
 
 from harness.plan import Case, Comparison
 from harness.reasons import Reason, sentence
-from harness.record.lines import BASELINE, COPY, EnergyLine, MemoryLine, Series
+from harness.record.lines import BASELINE, COPY, EnergyLine, FitLine, MemoryLine, Series
 from harness.words import Pass, Status
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ COLUMNS = (
     Column("threads", "all", "torch's threads"),
     Column("mode", "all", "inference or training"),
     Column("protocol", "all", "steady or published"),
-    Column("pass", "all", "verify, time, memory or energy"),
+    Column("pass", "all", "verify, time, memory or energy; fit where it was asked for"),
     Column("launch", "time", "number of the launch"),
     Column("cache", "time", "hot or cold"),
     Column("status", "all", "ok, failed, skipped, or absent: planned, but the record holds no line of it"),
@@ -81,9 +81,11 @@ COLUMNS = (
     Column("sensor_period_s", "energy", "refresh period of the sensor, found from the readings"),
     Column("meter", "energy", "meter that was read"),
     Column("rail", "energy", "rail that was read"),
+    Column("limit_bytes", "fit", "memory that was given"),
+    Column("largest", "fit", "largest batch that ran in it"),
+    Column("refused", "fit", "smallest batch that did not"),
 )
 
-PASSES = tuple(name.value for name in Pass)
 ABSENT = "absent"
 Cells = Dict[str, Union[str, int, float, bool, None]]
 
@@ -110,6 +112,8 @@ def rows(run: "Run") -> List[Cells]:
             found.extend(dict(base, **cells) for cells in times.get(ident) or [_untimed(run, comparison, ident)])
             found.append(_case_row(run, base, Pass.MEMORY, run.memory(ident)))
             found.append(_case_row(run, base, Pass.ENERGY, run.energy(ident)))
+            if Pass.FIT.value in run.header.settings.passes:
+                found.append(_case_row(run, base, Pass.FIT, run.fit(ident)))
     return found
 
 
@@ -183,7 +187,7 @@ def _quantile(ordered: List[float], share: float) -> float:
     return ordered[below] + (place - below) * (ordered[above] - ordered[below])
 
 
-def _case_row(run: "Run", base: Cells, name: Pass, line: Union[MemoryLine, EnergyLine, None]) -> Cells:
+def _case_row(run: "Run", base: Cells, name: Pass, line: Union[MemoryLine, EnergyLine, FitLine, None]) -> Cells:
     if line is None:
         return dict(base, **_row(name, ABSENT, run.why_absent(name)))
     row = dict(base, **_row(name, line.status.value, line.reason, line.seconds))
