@@ -18,13 +18,13 @@ class FitRow(NamedTuple):
     case: str
     name: str
     baseline: bool
-    largest: Optional[int]
-    refused: Optional[int]
-    refused_for: Optional[Reason]
-    ratio: Optional[float]
-    per_image_bytes: Optional[float]
-    own_bytes: Optional[int]
-    reason: Optional[Reason]
+    largest: Optional[int] = None
+    refused: Optional[int] = None
+    refused_for: Optional[Reason] = None
+    ratio: Optional[float] = None
+    per_image_bytes: Optional[float] = None
+    own_bytes: Optional[int] = None
+    reason: Optional[Reason] = None
 
 
 class FitTable(NamedTuple):
@@ -54,7 +54,7 @@ def _rows(run: Run, comparison: Comparison) -> Tuple[FitRow, ...]:
         line = run.fit(ident)
         if line is None or line.status is not Status.OK or line.largest is None:
             why = run.why_absent(Pass.FIT) if line is None else line.reason
-            rows.append(FitRow(ident, case.name, case == comparison.baseline, *[None] * 6, reason=why))
+            rows.append(FitRow(ident, case.name, case == comparison.baseline, reason=why))
             continue
         ratio = line.largest / float(base.largest) if base is not None and base.largest else None
         smallest = next((probe for probe in line.tried if probe.batch == line.refused), None)

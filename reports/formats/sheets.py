@@ -55,7 +55,8 @@ def fit_sheet(table: FitTable) -> Sheet:
         if row.refused_for is not None and row.refused_for.code not in (Code.NO_MEMORY, Code.KILLED)]
     title = "Largest batch in {}: {}".format(size(table.limit_bytes), table.title)
     heads = ("case", "largest batch", "did not run", "against the baseline", "one more image", "before the input")
-    return Sheet("fit-" + table.id, "Does it fit", title, heads, [_fit_cells(row) for row in table.rows], (1, 2, 3, 4, 5), notes)
+    return Sheet("fit-" + table.id, "Does it fit", title, heads,
+                 [_fit_cells(row) for row in table.rows], (1, 2, 3, 4, 5), notes)
 
 
 def _fit_cells(row: FitRow) -> Tuple[str, ...]:

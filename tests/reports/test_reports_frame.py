@@ -6,8 +6,9 @@ import re
 import pytest
 
 import harness
-from harness.record.frame import COLUMNS, PASSES, rows
+from harness.record.frame import COLUMNS, rows
 from harness.record.schema import markdown
+from harness.settings import PASSES
 
 pytest.importorskip("pandas")
 README = os.path.join(os.path.dirname(os.path.dirname(harness.__file__)), "results", "README.md")
