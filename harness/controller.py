@@ -16,8 +16,8 @@ from harness.reasons import Code, Reason, because, owing_to, sentence
 from harness.record import FitProbe, RecordWriter, Run, Unit, UnitLine, unit_line
 from harness.record.codec import Decoder, to_json
 from harness.record.schema import SchemaError, checker
-from harness.units import all_units, charged_s, runnable, time_shares, to_confirm, work_of
 from harness.words import Pass, Role, Status
+from harness.work_units import all_units, charged_s, runnable, time_shares, to_confirm, work_of
 
 Runner = Callable[..., Outcome]
 

@@ -247,9 +247,17 @@ def carry_on(work: Work, argv: Sequence[str], probed: Dict[str, Any], progress: 
     return end
 
 
+def compiled_parts(status: Dict[str, Any]) -> Dict[str, Any]:
+    """Return what the optional parts said of themselves, as one section; the names of their functions go."""
+    found: Dict[str, Any] = {}
+    for part in status.values():
+        found.update(part)
+    return found
+
+
 def environment(settings: Settings, probed: Dict[str, Any], lock: LockResult, roof: Optional[str]) -> Environment:
     """Return everything that is known of the machine as this session finds it."""
     clocks = dict(read_clocks(), locked_for_run=lock.locked, lock_messages=list(lock.messages))
     sections = dict(collect(), torch=probed["torch"], gpu=probed["gpu"], clocks=clocks, meters=probed["meters"],
-                    kernels=probed["kernels"], roof=measure_roof(roof, settings))
+                    kernels=compiled_parts(probed["status"]), roof=measure_roof(roof, settings))
     return line_decoder().decode(Environment, sections)

@@ -15,6 +15,7 @@ from reports.numbers import count, hertz, listing, si, size
 NO_REASON = "the record gives no reason"
 
 FLAG_WORDS = {FlagCode.COARSE_CLOCK: "coarse clock", FlagCode.LAUNCH_BOUND: "launch-bound",
+              FlagCode.LAUNCHES_TIMED: "launches timed",
               FlagCode.CLOCK_MOVED: "clock moved", FlagCode.UNSTEADY: "unsteady"}
 QUANTITIES = {Quantity.TIME: "time, ten images", Quantity.TEST_SET_TIME: "time, whole test set",
               Quantity.SPEED: "speed", Quantity.CLAIMED_SPEED: "speed, as claimed", Quantity.MEMORY: "memory",
@@ -71,6 +72,9 @@ def flag_text(flag: Flag) -> str:
                  for who in ("baseline", "rival") if who + "_share" in numbers]
         return ("enqueuing the calls costs the host more than {:.0f} % of the device time for {}: a fused kernel or "
                 "fewer launches would show".format(100.0 * numbers["limit"], " and ".join(bound)))
+    if flag.code is FlagCode.LAUNCHES_TIMED:
+        return ("the host could not be hidden in {:.0f} % of the samples of the {}: gaps between its launches count "
+                "as work".format(100.0 * numbers["share"], numbers["who"]))
     if flag.code is FlagCode.CLOCK_MOVED:
         return "the clock moved between {:.0f} and {:.0f} MHz".format(numbers["low_hz"] / 1e6,
                                                                      numbers["high_hz"] / 1e6)

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from typing import Any, Optional, Sequence, Tuple
+from typing import Any, List, Optional, Sequence, Tuple
 
 import click
 
@@ -18,6 +18,9 @@ from harness.nearest import unknown
 RESULTS = "results"
 
 DEFAULT_SUITE = "paper"
+
+#: The suite of known loads.
+CALIBRATION = "calibration"
 
 #: What measures the device's own limits, run in a worker.
 ROOF = "suites.roof:measure"
@@ -78,7 +81,7 @@ def run(context: click.Context, suite: Optional[str], out: str, resume: Optional
             if suite not in (None, work.run.suite):
                 raise session.SessionError("--resume {}: that run is of suite '{}', not '{}'. Leave the suite "
                                            "out.".format(resume, work.run.suite, suite))
-            probed = session.probe(work.run.header.settings.device, work.plan.power)
+            probed = session.probe(work.run.header.settings.device, work.plan.power, status_of(work.run.suite))
             work = session.ready(work, probed)
         elif retry_failed:
             raise session.SessionError("--retry-failed goes with --resume RUN: a new run has no failed units.")
@@ -104,6 +107,43 @@ def run(context: click.Context, suite: Optional[str], out: str, resume: Optional
     sys.exit(130)
 
 
+def status_of(suite: str) -> List[str]:
+    """Return the parts whose state a run of ``suite`` records: a suite of one's own may not need them built."""
+    import suites
+    from harness.app.doctor import STATUS
+
+    return list(STATUS) if suite in suites.SUITES else []
+
+
+@cli.command()
+@click.option("--quick", is_flag=True, help="Fewer loads, one launch, one process per memory figure.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), help="Default: cuda if torch sees one, else cpu.")
+@click.option("--threads", type=click.IntRange(1), help="CPU threads. Default: torch's own choice.")
+@click.option("--out", type=click.Path(file_okay=False), default=RESULTS, show_default=True,
+              help="Folder that gets the run's folder.")
+def calibrate(quick: bool, device: Optional[str], threads: Optional[int], out: str) -> None:
+    """Say what this machine can tell, as it is now, from loads whose answer is known.
+
+    Exit status: 0 every number given was right and no identical layers were called different, 1 otherwise.
+    """
+    from harness import session
+    from harness.progress import make_progress
+    from harness.record import RecordError
+    from harness.words import RunStatus
+
+    try:
+        work, probed = begin(CALIBRATION, session.Choices(device=device, threads=threads, quick=quick), out)
+        click.echo("Run {} in {}".format(work.run.id, work.run.folder), err=True)
+        end = session.carry_on(work, sys.argv[1:], probed, make_progress(), None)
+    except (session.SessionError, RecordError, ValueError, OSError) as error:
+        raise click.ClickException(str(error)) from None
+    if end.status is not RunStatus.COMPLETE:
+        click.echo("Stopped. Go on with './run_bench.sh run --resume {0}', then 'python -m reports.calibration "
+                   "{0}'.".format(work.run.folder), err=True)
+        sys.exit(130)
+    sys.exit(report_process([work.run.folder], module="reports.calibration"))
+
+
 def nothing_timed(run: Any) -> bool:
     """Whether the run was to time something and no comparison holds a sample."""
     return "time" in run.header.settings.passes and not any(run.timed(one.id) for one in run.comparisons)
@@ -120,7 +160,7 @@ def begin(name: str, choices: Any, out: str) -> Tuple[Any, Any]:
     suite = load_suite(name)
     if not name.endswith(".py"):  # a file's plan may load torch itself, in a process of its own
         check_selection(suite, choices.device, choices.threads, choices.quick, choices.only)
-    probed = session.probe(choices.device, choices.power)
+    probed = session.probe(choices.device, choices.power, status_of(suite.name))
     return session.start(suite, choices, probed, out), probed
 
 

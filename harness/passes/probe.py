@@ -16,7 +16,7 @@ def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
     Where torch cannot be imported its version is ``None`` with the reason.
     """
     payload: Dict[str, Any] = {"torch": {"version": None}, "gpu": {"name": None}, "meters": [], "status": {},
-                               "heap": describe_heap(os.environ), "kernels": {}, "rule": rule_to_dict(Rule())}
+                               "heap": describe_heap(os.environ), "rule": rule_to_dict(Rule())}
     try:
         import torch
     except (ImportError, OSError) as error:

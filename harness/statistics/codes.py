@@ -41,6 +41,7 @@ class FlagCode(Word):
 
     COARSE_CLOCK = "coarse-clock"       # who, steps, least
     LAUNCH_BOUND = "launch-bound"       # baseline_share and rival_share, where beyond the limit
+    LAUNCHES_TIMED = "launches-timed"   # who, share: samples whose launches the device did not wait for
     CLOCK_MOVED = "clock-moved"         # low_hz, high_hz: by its readings
     UNSTEADY = "unsteady"               # difference, share: by samples of one entrant in one round
 

@@ -9,6 +9,7 @@ from harness.rule import Rule
 from harness.statistics.codes import Flag, FlagCode
 
 ENQUEUE_SHARE = 0.8
+NOT_HIDDEN_SHARE = 0.5  # of the samples: beyond it the median is one of launches too
 MIRROR_DIFFERENCE = 0.10  # two samples of one entrant in one round
 MIRROR_ROUNDS = 0.20  # share of rounds in which they differ by more
 WHO = ("baseline", "rival")
@@ -20,8 +21,8 @@ Held = Sequence[Tuple[LaunchLine, Series]]  # of each launch
 
 def find_flags(held: Held, rival: str, rule: Rule) -> Tuple[Flag, ...]:
     """Return the flags of ``rival`` and its baseline over all launches in ``held``."""
-    return tuple(flag for flag in (_coarse(held, rival, rule), _launch_bound(held, rival), _moved(held),
-                                    _unsteady(held, rival))
+    return tuple(flag for flag in (_coarse(held, rival, rule), _launch_bound(held, rival),
+                                   _launches_timed(held, rival), _moved(held), _unsteady(held, rival))
                  if flag is not None)
 
 
@@ -67,6 +68,16 @@ def _launch_bound(held: Held, rival: str) -> Optional[Flag]:
         if shares and float(np.median(shares)) > ENQUEUE_SHARE:
             bound[who + "_share"] = float(np.median(shares))
     return Flag(FlagCode.LAUNCH_BOUND, dict(bound, limit=ENQUEUE_SHARE)) if bound else None
+
+
+def _launches_timed(held: Held, rival: str) -> Optional[Flag]:
+    for place, who in enumerate(WHO):
+        told = [value for _, series in held for pair in _values(series, "hidden", _indices(series, rival)[place])
+                for value in pair]
+        seen = sum(1 for hidden in told if not hidden)
+        if seen > NOT_HIDDEN_SHARE * len(told):
+            return Flag(FlagCode.LAUNCHES_TIMED, {"who": who, "share": seen / float(len(told))})
+    return None
 
 
 def _moved(held: Held) -> Optional[Flag]:

@@ -39,7 +39,7 @@ def run_time_pass(entrants: Sequence[Named], timer: Timer, rule: Rule, seed: int
 
     ``entrants`` are (case id, zero-argument callable): index 0 the baseline, 1 its second copy, then the
     rivals. ``role`` is first for launch 1 and confirm for the later ones, which need ``first``: launch
-    1's decisions by cache and rival id, as :func:`harness.units.to_confirm` gives them;
+    1's decisions by cache and rival id, as :func:`harness.work_units.to_confirm` gives them;
     rivals without a verdict there are left out. ``seed`` and ``launch`` seed the shuffles. ``budget_s`` bounds
     the sampling (default: the rule's), shared by the timer's samplers; it never cuts a series under the
     rule's 12 rounds, the hard ``limit_s`` on the whole pass does. ``report`` gets (rounds done, rounds

@@ -3,6 +3,7 @@
 from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 from harness.reasons import Code, sentence
+from harness.statistics.soak import Measure
 from harness.words import State
 from reports.findings.findings import Findings
 from reports.findings.fit import FitRow, FitTable
@@ -35,13 +36,13 @@ def answer(found: Findings) -> Optional[str]:
     if fitted:
         row, table = max(fitted, key=lambda pair: pair[0].ratio or 0.0)
         base = next(one for one in table.rows if one.baseline)
-        return "In {} {} runs a batch of {} at {}, {} one of {}.".format(
+        return "in {} {} runs a batch of {} at {}, {} one of {}.".format(
             size(table.limit_bytes), row.name, row.largest, table.title, base.name, base.largest)
     soaked = [row for table in found.soak_tables for row in table.rows if row.verdict is not None]
     if soaked:
         decided = [row for row in soaked if row.verdict is not None and row.verdict.state is not State.CANNOT_TELL]
         best = max(decided or soaked, key=lambda row: (row.verdict.speed or 0.0) if row.verdict else 0.0)
-        return "Sustained, {} is {} at {}.".format(best.name, _said(best), best.title)
+        return "sustained, {} is {} at {}.".format(best.name, _said(best), best.title)
     return None
 
 
@@ -79,6 +80,9 @@ def soak_sheet(table: SoakTable) -> Sheet:
             notes.append("{}: {} pairs of blocks lie in the sustained part and the interval needs {}: soak longer, "
                          "or make the blocks shorter with --soak-block.".format(row.name, verdict.pairs,
                                                                              verdict.pairs_needed))
+        if verdict.measure is Measure.SPEED and verdict.throttled_s is not None:
+            notes.append("{}: no clock could be read, and its speed falls for other programs' sake too: close them "
+                         "before you blame the heat.".format(row.name))
         lacks = [("clock", line.clock_reason), ("temperature", line.temperature_reason), ("power", line.power_reason)]
         notes += ["{}: {} not read: {}.".format(row.name, what, why) for what, why in lacks if why]
     return Sheet("soak-" + table.id, "Sustained", "Sustained: {} (against {})".format(table.title, table.baseline),

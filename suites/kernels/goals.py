@@ -60,10 +60,25 @@ GOALS = (
         ("8x64x56x56", "WHT 1D"), ("8x96x28x28", "Block WHT 1D"), ("8x160x14x14", "Block WHT 1D"),
         ("8x320x14x14", "Block WHT 1D"), ("1x256x14x14", "WHT 1D")))
 
+DEPTHWISE_BEST = ("Depthwise 3x3 best", "Depthwise 3x3 default")
+CONV_3X3 = ("Conv 3x3 best", "Conv 3x3 default")
+LINEAR = ("Linear best", "Linear default")
+#: Multiplication-free members: at most so many times the best depthwise convolution.
+MEMBERS = (("min", 1.0), ("match-min", 1 / 0.8), ("sum", 1 / 0.8))
+GOALS += tuple(
+    Goal("kernels-depthwise-" + shape, "MF depthwise 3x3 " + member, DEPTHWISE_BEST, most)
+    for shape in ("1x256x14x14", "1x1024x7x7", "1x64x56x56", "8x256x28x28", "10x1024x32x32")
+    for member, most in MEMBERS)
+GOALS += tuple(Goal("kernels-depthwise-10x1024x32x32", "MF depthwise 3x3 " + member, COPIES, 1.1)
+               for member, _ in MEMBERS)
+GOALS += tuple(Goal("kernels-ht-" + shape, "HT-perceptron, 3 paths", CONV_3X3, 1 / factor) for shape, factor in (
+    ("1x16x32x32", 3.0), ("1x32x16x16", 3.0), ("1x64x8x8", 3.0), ("1x256x14x14", 2.0)))
+GOALS += tuple(Goal("kernels-linear-" + shape, "MF linear min", LINEAR, 1 / 0.45) for shape in ("64x512", "512x1024"))
+
 
 def medians(frame: Any) -> Times:
     """Return the median times in a run's table; of cache states the hot one counts."""
-    found = {}  # type: Times
+    found: Times = {}
     timed = frame[(frame["pass"] == "time") & (frame["status"] == "ok") & (frame["cache"] == "hot")]
     for row in timed.to_dict("records"):
         name = "{} {}".format(row["layer"], row["implementation"] or "").strip()
@@ -97,7 +112,7 @@ def line(finding: Finding) -> str:
     goal = finding.goal
     wanted = "{}, {} thread{}: {} at most {:.3g}x {}".format(
         goal.comparison, goal.threads, "s" * (goal.threads != 1), goal.layer, goal.at_most, " or ".join(goal.rivals))
-    if finding.ratio is None:
+    if finding.ratio is None or finding.low is None or finding.high is None:
         return "{:12s} {}: {}".format(finding.verdict, wanted, finding.reason)
     return "{:12s} {}: {:.3g} [{:.3g} .. {:.3g}]".format(finding.verdict, wanted, finding.ratio, finding.low,
                                                         finding.high)
@@ -112,7 +127,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     except RecordError as error:
         print(error, file=sys.stderr)
         return 2
-    findings = [judge(goal, times) for goal in GOALS]  # type: List[Finding]
+    findings = [judge(goal, times) for goal in GOALS]
     print("\n".join(line(finding) for finding in findings))
     return 0
 

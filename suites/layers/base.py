@@ -31,7 +31,7 @@ class TransformLayer(nn.Module, abc.ABC):
 
     def form_for(self, x: torch.Tensor) -> str:
         """Return the form that runs on ``x``; asks :meth:`choose` only when the kind of input changes."""
-        seen = (self.implementation, x.shape, x.stride(), x.dtype, x.device)
+        seen = (self.implementation, x.shape, x.stride(), x.dtype, x.device, torch.is_grad_enabled())
         if seen != self._seen:
             self.implementation_used, self.implementation_reason = self.choose(x)
             self._seen = seen

@@ -30,7 +30,8 @@ class HTPerceptron(TransformLayer):
 
     Input (N, in_channels, H, W) with (H, W) = ``plane``, output (N, out_channels, H, W). ``implementation`` is as in
     :class:`~suites.layers.wht2d.WalshHadamard2d`: ``fused`` is the whole layer in one kernel, the others are forms of
-    the transforms around stock 1x1 convolutions. Backward runs in stock operations in every form.
+    the transforms around stock 1x1 convolutions. Backward runs in stock operations, and would have to repeat what the
+    kernel does not keep: ``auto`` takes stock operations wherever a gradient is asked for.
     """
 
     def __init__(self, in_channels: int, out_channels: int, plane: Union[int, Tuple[int, int]], paths: int = 3,
@@ -75,7 +76,13 @@ class HTPerceptron(TransformLayer):
     def choose(self, x: torch.Tensor) -> Choice:
         """Return the form of the transforms that runs on ``x`` and why, without running it."""
         forms = {plane_form(x, dim, self.sizes[dim - 2], "auto") for dim in (2, 3)}
-        return choose(self.implementation, " and ".join(sorted(forms)), lambda: fused_problem(x, self.weight))
+        return choose(self.implementation, " and ".join(sorted(forms)), lambda: self._fused_problem(x))
+
+    def _fused_problem(self, x: torch.Tensor) -> Optional[str]:
+        graded = torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad)
+        if graded and self.implementation == "auto":
+            return "a gradient is asked for, and the kernel keeps nothing of its work: doing it again would cost more"
+        return fused_problem(x, self.weight)
 
     def extra_repr(self) -> str:
         """Return the settings for ``print(layer)``."""

@@ -14,6 +14,11 @@ from suites.layers.multiplication_free import min_slopes, min_term, surrogate_si
 #: Pairs of input and weight held at once by the dense sum: 1 MB of float32, which stays in a cache.
 PAIRS = 2 ** 18
 
+try:  # both gradients of a convolution at once, since torch 1.11
+    _BACKWARD: Any = torch.ops.aten.convolution_backward
+except (AttributeError, RuntimeError):
+    _BACKWARD = None
+
 Gradients = Tuple[Optional[torch.Tensor], Optional[torch.Tensor]]
 
 
@@ -53,17 +58,21 @@ def depthwise_gradient(gradient: torch.Tensor, needed: Sequence[bool], x: torch.
     """Return the gradients of :func:`depthwise_sum`, those of ``x`` and of ``weight``, where ``needed``."""
     if member != "sum":
         return _min_depthwise_gradient(gradient, x, weight, stride, member)
+    x_by_sign, weight_by_x = _convolution_gradient(gradient, needed, x, torch.sign(weight), stride)
+    x_by_weight, weight_by_sign = _convolution_gradient(gradient, needed, torch.sign(x), weight, stride)
+    return (x_by_sign + _slope(x) * x_by_weight if needed[0] else None,
+            weight_by_sign + _slope(weight) * weight_by_x if needed[1] else None)
+
+
+def _convolution_gradient(gradient: torch.Tensor, needed: Sequence[bool], x: torch.Tensor, weight: torch.Tensor,
+                          stride: int) -> Any:
+    """Return the gradients of a depthwise convolution in input and weight; what is not needed may be anything."""
     padding, channels = weight.shape[-1] // 2, weight.shape[0]
-    of_x = of_weight = None
-    if needed[0]:
-        by_sign, by_weight = [convolution_gradient.conv2d_input(
-            x.shape, w, gradient, stride, padding, groups=channels) for w in (torch.sign(weight), weight)]
-        of_x = by_sign + _slope(x) * by_weight
-    if needed[1]:
-        by_x, by_sign = [convolution_gradient.conv2d_weight(
-            v, weight.shape, gradient, stride, padding, groups=channels) for v in (x, torch.sign(x))]
-        of_weight = by_sign + _slope(weight) * by_x
-    return of_x, of_weight
+    if _BACKWARD is not None:
+        return _BACKWARD(gradient, x, weight, None, [stride] * 2, [padding] * 2, [1, 1], False, [0, 0], channels,
+                         [bool(needed[0]), bool(needed[1]), False])[:2]
+    return (convolution_gradient.conv2d_input(x.shape, weight, gradient, stride, padding, groups=channels),
+            convolution_gradient.conv2d_weight(x, weight.shape, gradient, stride, padding, groups=channels))
 
 
 def _slope(x: torch.Tensor) -> torch.Tensor:

@@ -12,8 +12,8 @@ from harness.record import Header, RecordWriter, Unit, load_run
 from harness.record.codec import to_json
 from harness.rule import Rule
 from harness.settings import Settings
-from harness.units import charged_s
 from harness.words import Pass, Status
+from harness.work_units import charged_s
 
 CONV = Case("conv1x1", "torch", "m:f", (1, 8, 4, 4))
 MATRIX = Case("wht", "matrix", "m:g", (1, 8, 4, 4))

@@ -17,7 +17,7 @@ RAPL = {"name": "rapl", "quantity": "power", "available": True, "chosen": True, 
 
 def probed(gpu=None, meters=()):
     return {"torch": {"version": "2.0", "threads": 2}, "rule": rule_to_dict(Rule()), "meters": list(meters),
-            "kernels": {}, "gpu": {"name": gpu, "name_reason": None if gpu else "torch sees no CUDA device"}}
+            "status": {}, "gpu": {"name": gpu, "name_reason": None if gpu else "torch sees no CUDA device"}}
 
 
 class Stopped:

@@ -112,3 +112,12 @@ def test_the_operator_passes_torchs_own_check():
     arguments = (torch.randn(2, 3, 5, 4).requires_grad_(), layer.weight, layer.scale, layer.threshold)
     options = options_of(layer.plane, layer.sizes, layer.norm, True)
     assert set(torch.library.opcheck(FUSED.operator, arguments + options).values()) == {"SUCCESS"}
+
+
+def test_auto_takes_the_kernel_unless_a_gradient_is_asked_for():
+    layer, x = layer_of(3, 3, 4, form="auto"), torch.randn(1, 3, 4, 4)
+    with torch.no_grad():
+        quiet = layer(x)
+    assert layer.implementation_used == "fused"
+    assert torch.allclose(layer(x), quiet, atol=1e-5)
+    assert layer.implementation_used != "fused" and "a gradient is asked for" in layer.implementation_reason

@@ -193,3 +193,22 @@ def test_more_threads_than_cores_are_as_many_as_cores():
     geometry = probe.probe_geometry(KIND, MIB)
     assert [tunings.of(geometry, threads) for threads in (1, 2, 5, 64)] == [PROBED.tunings[KIND]] * 4
     assert asked == [1, 2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", sorted(WAYS))
+@pytest.mark.parametrize("size", [MIB, 4 * MIB, 16 * MIB, 32 * MIB], ids=lambda size: "{} MiB".format(size // MIB))
+def test_no_way_beats_the_one_that_was_found_by_more_than_a_tenth(kernels, kind, size):
+    library = cpu_call.loaded().handle
+    tunings = probe.tunings_of(library, os.path.dirname(cpu_call.loaded().built.path)).at(1)
+    if not tunings.quiet:
+        pytest.skip("the machine is too busy to find anything")
+    geometry = probe.probe_geometry(kind, size)
+    ways = [tunings.tunings[kind_of_work(geometry)], NEAR] + list(WAYS[kind])
+    ratios = []
+    for _ in range(5):  # noise makes a choice look bad now and then, a bad one looks bad every time
+        seconds = probe.Runner(library, 1).race(kind, size, ways)
+        ratios.append(seconds[0] / min(seconds))
+        if ratios[-1] <= 1.1:
+            return
+    pytest.fail("beaten by {}".format(", ".join("{:.2f}".format(ratio) for ratio in ratios)))

@@ -11,8 +11,8 @@ from harness.rule import Rule
 from harness.statistics.verdict import verdicts
 from harness.timing.engine import run_time_pass
 from harness.timing.warmup import WarmUpLimits
-from harness.units import to_confirm
 from harness.words import Role, Status
+from harness.work_units import to_confirm
 
 RULE = Rule(budget_s=1e9)
 QUICK_WARM_UP = WarmUpLimits(group=2, tolerance=0.5, least_s=0.0)

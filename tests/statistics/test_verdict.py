@@ -222,6 +222,17 @@ def test_launch_bound_calls_are_flagged_with_their_share():
     assert "baseline_share" not in verdict.flags[0].numbers
 
 
+def test_samples_whose_launches_could_not_be_hidden_are_flagged():
+    def hidden(number, played):
+        places = played.order + played.order[::-1]
+        return played._replace(hidden=tuple(index != 2 or number % 3 == 0 for index in places))
+
+    verdict = only(changed(four(0.10), hidden))
+    assert [flag.code for flag in verdict.flags] == [FlagCode.LAUNCHES_TIMED]
+    assert verdict.flags[0].numbers == {"who": "rival", "share": pytest.approx(2.0 / 3.0)}
+    assert only(changed(four(0.10), lambda _, played: played._replace(hidden=(True,) * 6))).flags == ()
+
+
 def test_rivals_that_left_early_are_judged_on_their_own_rounds():
     def without_rival(number, played):
         if number < 12:

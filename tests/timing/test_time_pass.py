@@ -14,8 +14,8 @@ from harness.statistics.verdict import verdicts
 from harness.timing.clock_readers import ClockSource
 from harness.timing.cpu_timer import CpuTimer
 from harness.timing.engine import run_time_pass
-from harness.units import to_confirm
 from harness.words import Role, State, Status
+from harness.work_units import to_confirm
 
 RULE = Rule()
 

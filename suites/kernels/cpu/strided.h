@@ -35,12 +35,11 @@ template <int R, class T>
 static NOINLINE void first_pass(const RowPointers<T> &rows, const Tile &t, float *scratch, const Levels &levels,
                                 int64_t begin, int64_t end, Fetch *fetch) {
     const int64_t groups = levels.rows[0] / R, stride = R == 1 ? 0 : levels.stride[1];
-    // A faster way for float32 alone: there is little to win beside the conversion, and code takes time to build.
-    const bool in_steps = is_float<T>() && !t.narrow() && rows.rows.in_steps(end - 1 + (R - 1) * groups);
+    const bool in_steps = !t.narrow() && rows.rows.in_steps(end - 1 + (R - 1) * groups);
     for (int64_t g = begin; g < end; g++) {
         float *q = scratch + levels.position[g];
-        if (is_float<T>() && in_steps) {
-            const float *from = (const float *)rows.base + g * rows.rows.step;
+        if (in_steps) {
+            const T *from = rows.base + g * rows.rows.step;
             int64_t c = 0, count = t.whole;
             do {
                 stage<R, false>(from + t.at(c), groups * rows.rows.step, q + c * VL, stride, count);
@@ -69,15 +68,15 @@ template <int R, class T>
 static NOINLINE void last_pass(const float *scratch, const Levels &levels, const Tile &t, T *y,
                                const RowPointers<T> *residual, bool past_cache, int64_t begin, int64_t end, Fetch *fetch) {
     const int64_t groups = levels.rows[0] / R, stride = R == 1 ? 0 : levels.stride[1];
-    const bool in_steps = is_float<T>() && !residual && !t.narrow() && t.y_rows.in_steps(end - 1 + (R - 1) * groups);
+    const bool in_steps = !residual && !t.narrow() && t.y_rows.in_steps(end - 1 + (R - 1) * groups);
     for (int64_t i = begin; i < end; i++) {
         const int64_t g = t.backwards ? begin + end - 1 - i : i;
         const float *q = scratch + levels.position[g];
-        if (is_float<T>() && in_steps) {
-            float *to = (float *)y + g * t.y_rows.step;
+        if (in_steps) {
+            T *to = y + g * t.y_rows.step;
             const int64_t to_stride = groups * t.y_rows.step;
             for (int64_t c = t.tail ? t.whole : 0;; c = 0) {  // the tail's column, then all before it
-                if (c == 0 && past_cache) stage<R, true>(q, stride, to, to_stride, t.whole);
+                if (is_float<T>() && c == 0 && past_cache) stage<R, true>(q, stride, to, to_stride, t.whole);
                 else stage<R, false>(q + c * VL, stride, to + t.at(c), to_stride, c == 0 ? t.whole : 1);
                 if (c == 0) break;
             }

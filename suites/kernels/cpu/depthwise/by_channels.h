@@ -2,7 +2,7 @@
 #pragma once
 #include "layer.h"
 
-enum { TILE_PIXELS = 4, BAND_BYTES = 24 << 10 };
+enum { TILE_PIXELS = 4 };
 
 // The padded copy of a band, [row][column + 2 * padding][SHARED][VL], and its outputs, [row][column][VL].
 struct Band {
@@ -155,74 +155,78 @@ template <class M> static void pack_constants(const float *w, float scale, int64
     }
 }
 
-static inline int64_t rows_of_band(const Call &call, int64_t shared, int64_t *rows_in, int64_t *row_pixels) {
-    *row_pixels = call.g.width + call.g.kernel - 1;
-    const int64_t row_bytes = *row_pixels * shared * VL * 4;
-    int64_t rows = (BAND_BYTES / row_bytes - call.g.kernel) / call.g.stride + 1;
-    if (rows < 1) rows = 1;
-    if (rows > call.rows_out) rows = call.rows_out;
-    *rows_in = (rows - 1) * call.g.stride + call.g.kernel;
-    return rows;
-}
-
-template <class M, class T>
-static bool channels_image(const Call &call, const Band &band, const T *x, T *y, int64_t channels,
-                           const float *constants, vf bias) {
+template <class M>
+static void channels_rows(const Call &call, const Band &band, int64_t rows, const float *constants, vf bias) {
     const Layer &g = call.g;
-    const int64_t row = band.row_pixels * M::SHARED * VL, padding = g.kernel / 2;
-    for (int64_t first = 0; first < call.rows_out; first += band.rows_out) {
-        const int64_t end = first + band.rows_out < call.rows_out ? first + band.rows_out : call.rows_out;
-        const vf finite = fill_band<M::SHARED == 2>(call, band, x, channels, first * g.stride - padding,
-                                       (end - 1) * g.stride - padding + g.kernel);
-        if (M::FAST && any_nan(finite)) return false;
-        for (int64_t i = first; i < end; i++) {
-            const float *in = band.in + (i - first) * g.stride * row;
-            float *out = band.out + (i - first) * call.columns_out * VL;
-            if (g.kernel == 3 && g.stride == 1)
-                channels_row<M, 3, 1>(in, out, call.columns_out, band.row_pixels, 3, 1, constants, bias);
-            else if (g.kernel == 3)
-                channels_row<M, 3, 0>(in, out, call.columns_out, band.row_pixels, 3, g.stride, constants, bias);
-            else
-                channels_row<M, 0, 0>(in, out, call.columns_out, band.row_pixels, g.kernel, g.stride, constants, bias);
-        }
-        empty_band(call, band, y, channels, first, end);
+    const int64_t row = band.row_pixels * M::SHARED * VL;
+    for (int64_t i = 0; i < rows; i++) {
+        const float *in = band.in + i * g.stride * row;
+        float *out = band.out + i * call.columns_out * VL;
+        if (g.kernel == 3 && g.stride == 1)
+            channels_row<M, 3, 1>(in, out, call.columns_out, band.row_pixels, 3, 1, constants, bias);
+        else if (g.kernel == 3)
+            channels_row<M, 3, 0>(in, out, call.columns_out, band.row_pixels, 3, g.stride, constants, bias);
+        else
+            channels_row<M, 0, 0>(in, out, call.columns_out, band.row_pixels, g.kernel, g.stride, constants, bias);
     }
-    return true;
 }
 
+// One band of the VL channels of `group`. SLOW has the constants of M, and does what a FAST one cannot.
+template <class M, class SLOW, class T>
+static void channels_band(const Call &call, const Band &band, int64_t image, int64_t group, int64_t first,
+                          const float *constants) {
+    const Layer &g = call.g;
+    const int64_t plane_in = g.height * g.width, plane_out = call.rows_out * call.columns_out, channel = group * VL;
+    const int64_t channels = g.channels - channel < VL ? g.channels - channel : (int64_t)VL;
+    const int64_t end = first + band.rows_out < call.rows_out ? first + band.rows_out : call.rows_out;
+    const T *x = (const T *)call.x + image * g.channels * plane_in + channel * (g.channels_last ? 1 : plane_in);
+    T *y = (T *)call.y + image * g.channels * plane_out + channel * (g.channels_last ? 1 : plane_out);
+    const vf bias = call.bias ? load_first(call.bias + channel, channels) : zero();
+    const int64_t top = first * g.stride - g.kernel / 2;
+    const vf finite = fill_band<M::SHARED == 2>(call, band, x, channels, top, top + (end - 1 - first) * g.stride + g.kernel);
+    if (M::FAST && any_nan(finite)) channels_rows<SLOW>(call, band, end - first, constants, bias);
+    else channels_rows<M>(call, band, end - first, constants, bias);
+    empty_band(call, band, y, channels, first, end);
+}
+
+// A unit is a group of channels of an image. Channels-last it is a band of rows instead, with all its channels: they
+// lie side by side in memory.
 template <class M, class SLOW, class T> static void channels_work(void *context, int64_t begin, int64_t end) {
     Call &call = *(Call *)context;
     const Layer &g = call.g;
-    const int64_t taps = g.kernel * g.kernel, plane_in = g.height * g.width;
-    const int64_t plane_out = call.rows_out * call.columns_out;
+    const int64_t taps = g.kernel * g.kernel, groups = groups_of(g), per_group = taps * M::PARTS * VL;
     Band band;
     int64_t rows_in;
     band.rows_out = rows_of_band(call, M::SHARED, &rows_in, &band.row_pixels);
-    const int64_t in_floats = rows_in * band.row_pixels * M::SHARED * VL;
-    const int64_t out_floats = band.rows_out * call.columns_out * VL, packed = taps * M::PARTS * VL;
-    float *memory = arena(SCRATCH, (in_floats + out_floats + 2 * packed) * sizeof(float));
+    const int64_t in_floats = rows_in * band.row_pixels * M::SHARED * VL, out_floats = band.rows_out * call.columns_out * VL;
+    const int64_t packed_floats = per_group * (g.channels_last ? groups : 1);
+    float *memory = arena(SCRATCH, (in_floats + out_floats + packed_floats) * sizeof(float));
     if (!memory) {
         __atomic_store_n(&call.failed, 1, __ATOMIC_RELAXED);
         return;
     }
     band.in = memory;
     band.out = memory + in_floats;
-    float *constants = band.out + out_floats, *slow_constants = constants + packed;
+    float *packed = band.out + out_floats;
+    auto pack = [&](int64_t group, float *to) {
+        const int64_t channel = group * VL, channels = g.channels - channel < VL ? g.channels - channel : (int64_t)VL;
+        pack_constants<M>(call.w + channel * taps, call.scale, taps, channels, to);
+    };
+    if (g.channels_last) {
+        const int64_t bands = (call.rows_out + band.rows_out - 1) / band.rows_out;
+        for (int64_t group = 0; group < groups; group++) pack(group, packed + group * per_group);
+        for (int64_t unit = begin; unit < end; unit++)
+            for (int64_t group = 0; group < groups; group++)
+                channels_band<M, SLOW, T>(call, band, unit / bands, group, unit % bands * band.rows_out,
+                                          packed + group * per_group);
+        return;
+    }
     int64_t packed_group = -1;
     for (int64_t unit = begin; unit < end; unit++) {
-        const int64_t group = unit / g.images, image = unit % g.images, channel = group * VL;
-        const int64_t channels = g.channels - channel < VL ? g.channels - channel : VL;
-        if (group != packed_group) {
-            pack_constants<M>(call.w + channel * taps, call.scale, taps, channels, constants);
-            if (M::FAST) pack_constants<SLOW>(call.w + channel * taps, call.scale, taps, channels, slow_constants);
-            packed_group = group;
-        }
-        const vf bias = call.bias ? load_first(call.bias + channel, channels) : zero();
-        const int64_t skip = g.channels_last ? channel : channel * plane_in;
-        const int64_t skip_out = g.channels_last ? channel : channel * plane_out;
-        const T *x = (const T *)call.x + image * g.channels * plane_in + skip;
-        T *y = (T *)call.y + image * g.channels * plane_out + skip_out;
-        if (!channels_image<M>(call, band, x, y, channels, constants, bias))
-            channels_image<SLOW>(call, band, x, y, channels, slow_constants, bias);
+        const int64_t group = unit / g.images;
+        if (group != packed_group) pack(group, packed);
+        packed_group = group;
+        for (int64_t first = 0; first < call.rows_out; first += band.rows_out)
+            channels_band<M, SLOW, T>(call, band, unit % g.images, group, first, packed);
     }
 }

@@ -33,7 +33,9 @@ int depthwise_forward(const int64_t *numbers, const void *x, void *y, const floa
         if (grain > planes / (4 * threads)) grain = planes / (4 * threads);
         parallel_for(&pool, threads, planes, grain, rows_of(g.member), &call);
     } else {
-        const int64_t units = (g.channels + VL - 1) / VL * g.images;
+        int64_t rows_in, row_pixels;
+        const int64_t band = rows_of_band(call, g.member == SUM ? 2 : 1, &rows_in, &row_pixels);
+        const int64_t units = g.images * (g.channels_last ? (call.rows_out + band - 1) / band : groups_of(g));
         parallel_for(&pool, threads, units, units / (4 * threads), channels_of(g.member, g.element),
                      &call);
     }

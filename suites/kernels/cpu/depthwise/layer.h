@@ -29,6 +29,25 @@ struct Call {
     int failed;                 // set to 1 by a thread that found no memory
 };
 
-// The work on a range of planes, and on one of pairs of VL channels and an image: each a unit of its own to compile.
+enum { BAND_BYTES = 24 << 10, WHOLE_BAND_BYTES = 384 << 10 };
+
+// Output rows of a band: what fits the first cache as a padded copy and, channels-last, where the rows of a band hold
+// all channels, the second one as it is.
+static inline int64_t rows_of_band(const Call &call, int64_t shared, int64_t *rows_in, int64_t *row_pixels) {
+    const Layer &g = call.g;
+    *row_pixels = g.width + g.kernel - 1;
+    const int64_t row_bytes = *row_pixels * shared * VL * 4, whole_row = g.width * g.channels * 4;
+    int64_t most = BAND_BYTES / row_bytes;
+    if (g.channels_last && WHOLE_BAND_BYTES / whole_row < most) most = WHOLE_BAND_BYTES / whole_row;
+    int64_t rows = (most - g.kernel) / g.stride + 1;
+    if (rows < 1) rows = 1;
+    if (rows > call.rows_out) rows = call.rows_out;
+    *rows_in = (rows - 1) * g.stride + g.kernel;
+    return rows;
+}
+
+static inline int64_t groups_of(const Layer &g) { return (g.channels + VL - 1) / VL; }
+
+// The work on a range of planes, and on one of the units of channels_work: each a unit of its own to compile.
 Work rows_of(int64_t member);
 Work channels_of(int64_t member, int64_t element);
