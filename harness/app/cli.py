@@ -19,6 +19,9 @@ RESULTS = "results"
 
 DEFAULT_SUITE = "paper"
 
+#: The suite of known loads.
+CALIBRATION = "calibration"
+
 #: What measures the device's own limits, run in a worker.
 ROOF = "suites.roof:measure"
 
@@ -103,6 +106,35 @@ def status_of(suite: str) -> List[str]:
     from harness.app.doctor import STATUS
 
     return list(STATUS) if suite in suites.SUITES else []
+
+
+@cli.command()
+@click.option("--quick", is_flag=True, help="Fewer loads, one launch, one process per memory figure.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), help="Default: cuda if torch sees one, else cpu.")
+@click.option("--threads", type=click.IntRange(1), help="CPU threads. Default: torch's own choice.")
+@click.option("--out", type=click.Path(file_okay=False), default=RESULTS, show_default=True,
+              help="Folder that gets the run's folder.")
+def calibrate(quick: bool, device: Optional[str], threads: Optional[int], out: str) -> None:
+    """Say what this machine can tell, as it is now, from loads whose answer is known.
+
+    Exit status: 0 every number given was right and no identical layers were called different, 1 otherwise.
+    """
+    from harness import session
+    from harness.progress import make_progress
+    from harness.record import RecordError
+    from harness.words import RunStatus
+
+    try:
+        work, probed = begin(CALIBRATION, session.Choices(device=device, threads=threads, quick=quick), out)
+        click.echo("Run {} in {}".format(work.run.id, work.run.folder), err=True)
+        end = session.carry_on(work, sys.argv[1:], probed, make_progress(), None)
+    except (session.SessionError, RecordError, ValueError, OSError) as error:
+        raise click.ClickException(str(error)) from None
+    if end.status is not RunStatus.COMPLETE:
+        click.echo("Stopped. Go on with './run_bench.sh run --resume {0}', then 'python -m reports.calibration "
+                   "{0}'.".format(work.run.folder), err=True)
+        sys.exit(130)
+    sys.exit(report_process([work.run.folder], module="reports.calibration"))
 
 
 def nothing_timed(run: Any) -> bool:

@@ -1,6 +1,9 @@
-"""A recorded run as one tidy pandas table: a row per case and pass (per launch and cache state for time)."""
+"""A recorded run as one tidy pandas table: a row per case and pass.
 
-from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Union
+Time has one per launch and cache state, memory one per repeat.
+"""
+
+from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Sequence, Union
 
 from harness.plan import Case, Comparison
 from harness.reasons import Reason, sentence
@@ -41,6 +44,7 @@ COLUMNS = (
     Column("pass", "all", "verify, time, memory or energy"),
     Column("launch", "time", "number of the launch"),
     Column("cache", "time", "hot or cold"),
+    Column("repeat", "memory", "number of the fresh process, the baseline's later half being its second copy"),
     Column("status", "all", "ok, failed, skipped, or absent: planned, but the record holds no line of it"),
     Column("reason", "all", "why there is no result, in words"),
     Column("missing", "all", "columns of this pass without a value, each with its reason"),
@@ -108,7 +112,8 @@ def rows(run: "Run") -> List[Cells]:
             base = _identity(run, comparison, case, ident)
             found.append(_verify_row(run, comparison, base, ident))
             found.extend(dict(base, **cells) for cells in times.get(ident) or [_untimed(run, comparison, ident)])
-            found.append(_case_row(run, base, Pass.MEMORY, run.memory(ident)))
+            repeats: Sequence[Optional[MemoryLine]] = run.memory_repeats(ident) or (None,)
+            found.extend(_case_row(run, base, Pass.MEMORY, line) for line in repeats)
             found.append(_case_row(run, base, Pass.ENERGY, run.energy(ident)))
     return found
 
@@ -187,6 +192,8 @@ def _case_row(run: "Run", base: Cells, name: Pass, line: Union[MemoryLine, Energ
     if line is None:
         return dict(base, **_row(name, ABSENT, run.why_absent(name)))
     row = dict(base, **_row(name, line.status.value, line.reason, line.seconds))
+    if isinstance(line, MemoryLine):
+        row["repeat"] = line.repeat
     if line.status is not Status.OK:
         return row
     missing: List[str] = []

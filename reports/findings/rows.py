@@ -9,7 +9,7 @@ from harness.statistics.verdict import Times, Verdict
 from harness.words import Word
 from reports.findings.amounts import Amount, Gap
 from reports.findings.energy import CaseEnergy
-from reports.findings.memory import CaseMemory, Kind
+from reports.findings.memory import CaseMemory, Figure, Kind
 from reports.findings.timing import View, views
 
 
@@ -43,8 +43,7 @@ class Row(NamedTuple):
     reason: Optional[Reason]
     verdict: Optional[Verdict]
     times: Optional[Times]
-    memory: Amount
-    memory_step_bytes: Optional[int]
+    memory: Figure
     energy: Amount
     form: Optional[str] = None
     form_reason: Optional[str] = None
@@ -160,11 +159,9 @@ def _row(run: Run, comparison: Comparison, case: Case, view: Optional[View], mea
     verdict = view.verdicts.get(ident) if view is not None else None
     check = run.check(ident)
     wrong = check is not None and check.ok is False
-    memory = measured.memory[ident]
     row = Row(ident + suffix, ident, case.name, case.layer, baseline, case.shape[0],
               _state(wrong, baseline, verdict), run.why_not_timed(comparison.id, ident) if wrong or times is None
-              else None, verdict, times, memory.of(measured.kind or Kind.RSS),
-              None if measured.kind in (Kind.TORCH_ALLOCATED, Kind.TORCH_RESERVED) else memory.step_bytes,
+              else None, verdict, times, measured.memory[ident].of(measured.kind or Kind.RSS),
               measured.energy[ident].per_call)
     if check is None:
         return row

@@ -78,7 +78,7 @@ def _comparison(found: Findings, one: Table) -> List[str]:
             rows.append([row.name, "{}: {}".format(word, t.row_reason(row))] + [""] * (len(heads) - 2))
             continue
         values = [row.name, word, t.speed_text(row) or "no ratio", t.interval_text(row) or "", t.median_text(row)]
-        values += [t.bytes_text(row.memory) or t.amount_reason(row.memory)] if one.has_memory else []
+        values += [t.memory_text(row.memory, row.baseline)] if one.has_memory else []
         values += [t.joules_text(row.energy) or t.amount_reason(row.energy)] if one.has_energy else []
         rows.append(values)
     lines += table(heads, rows, range(2, len(heads))) + [""]
@@ -133,8 +133,8 @@ def _published(found: Findings) -> List[str]:
 def _memory(found: Findings) -> List[str]:
     lines = ["## Memory", ""] if found.memory_tables else []
     for one in found.memory_tables:
-        rows: List[List[Any]] = [[row.name] + [t.bytes_text(row.of(kind)) or t.amount_reason(row.of(kind))
-                                               for kind in one.columns] for row in one.rows]
+        rows: List[List[Any]] = [[row.name] + [t.memory_text(row.of(kind), row.baseline) for kind in one.columns]
+                                for row in one.rows]
         lines += ["### " + cell(one.title), ""]
         lines += table(["case"] + [str(t.memory_title(kind)) for kind in one.columns], rows,
                        range(1, 1 + len(one.columns))) + [""]

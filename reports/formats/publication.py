@@ -91,9 +91,16 @@ def figures_of(found: Findings, table: Table) -> List[Figure]:
     if memory:
         kind = t.memory_title(table.memory_kind)
         made.append(Figure("memory", memory, "Peak memory, {}".format(kind), "B", (
-            "{}; run {}. Bar: highest reading while the layer ran ({}); one process per case, so the error bar is "
-            "the resolution of one reading.{}".format(where, found.about.run, kind, _published_words(memory)))))
+            "{}; run {}. Bar: highest reading while the layer ran ({}), {}.{}".format(
+                where, found.about.run, kind, _processes_words(table), _published_words(memory)))))
     return made
+
+
+def _processes_words(table: Table) -> str:
+    most = max(row.memory.repeats for row in table.rows)
+    if most < 2:
+        return "in one process per case, so there is no spread and no error bar"
+    return "median of fresh processes; error bar: the least and the most of them"
 
 
 def _published_words(bars: Sequence[Bar]) -> str:
@@ -115,13 +122,13 @@ def time_bars(found: Findings, table: Table) -> List[Bar]:
 
 
 def memory_bars(found: Findings, table: Table) -> List[Bar]:
-    """Return the bars of the memory column; the error bar is the step of a reading."""
+    """Return the bars of the memory column; the error bar is the spread of the repeats, none for a single one."""
     bars = []
     for row in table.rows:
         value = row.memory.value
         if value is not None:
-            step = row.memory_step_bytes or 0
-            bars.append(Bar(row.name, value, max(0, value - step), value + step, str(size(value)), row.baseline))
+            low, high = (row.memory.low, row.memory.high) if row.memory.repeats > 1 else (None, None)
+            bars.append(Bar(row.name, value, low, high, str(size(value)), row.baseline))
             bars += _printed(found, row, Quantity.MEMORY, size)
     return bars
 

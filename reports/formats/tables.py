@@ -13,6 +13,8 @@ SPEED = ("comparison", "case", "name", "cache", "baseline", "verdict", "speed_ra
          "speed_ratio_high", "median_s", "p5_s", "p95_s", "samples", "parameters", "multiply_accumulates", "form",
          "reason", "next_step")
 ENERGY = ("case", "name", "energy_per_call_j", "energy_above_idle_per_call_j", "energy_ratio", "reason", "source")
+#: What each kind of memory has columns for, by the endings of their names.
+MEMORY = ("", "_low", "_high", "_repeats", "_verdict", "_difference", "_reason")
 SAMPLES = ("case", "copy", "cache", "launch", "round", "half", "calls", "sample_s", "per_call_s", "settle_s",
            "enqueue_s")
 PUBLISHED = ("case", "name", "quantity", "published", "unit", "measured", "measured_reason", "where", "protocol",
@@ -51,14 +53,18 @@ def speed_csv(found: Findings) -> str:
 
 
 def memory_csv(found: Findings) -> str:
-    """Return one row per case with every kind of memory and the reason of each that is missing."""
-    keys = [kind.value for kind in KINDS] + ["swap_delta_bytes"]
-    heads = ["case", "name"] + [name for key in keys for name in (key, key + "_reason")]
+    """Return one row per case: of every kind the median, the spread, the repeats, the verdict and the reason.
+
+    The verdict and its difference are against the comparison's baseline.
+    """
+    keys = [kind.value for kind in KINDS] + ["swap_delta_bytes", "rss_peak_bytes", "runtime_rss_bytes"]
+    heads = ["case", "name"] + [key + ending for key in keys for ending in MEMORY]
     rows: List[List[Any]] = []
     for case in found.memory:
-        amounts = case.amounts + (case.swap,)
-        rows.append([case.case, case.name] + [cell for amount in amounts
-                                              for cell in (amount.value, t.amount_reason(amount))])
+        figures = case.figures + (case.swap, case.peak, case.runtime)
+        rows.append([case.case, case.name] + [cell for figure in figures for cell in (
+            figure.value, figure.low, figure.high, figure.repeats, t.memory_verdict_text(figure, case.baseline),
+            None if figure.verdict is None else figure.verdict.difference, t.figure_reason(figure))])
     return csv_text(heads, rows)
 
 

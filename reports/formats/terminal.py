@@ -4,10 +4,10 @@ import io
 import os
 import sys
 import textwrap
-from typing import Any, Callable, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple
 
 from reports.findings import Findings
-from reports.findings.memory import Kind
+from reports.findings.memory import CaseMemory, Kind
 from reports.findings.rows import RowState, Table
 from reports.formats import texts as t
 from reports.formats.sentence import headline_text
@@ -117,7 +117,7 @@ def add_columns(table: Any, heads: Sequence[str], rows: Sequence[Sequence[str]],
     """
     table.add_column(heads[0], overflow="fold", min_width=10)
     for index, head in enumerate(heads[1:], 1):
-        least = max([len(row[index]) for row in rows] + [len(head)])
+        least = max([len(part) for row in rows for part in row[index].split("\n")] + [len(head)])
         table.add_column(head, justify="left" if index < words else "right", no_wrap=True, min_width=least)
 
 
@@ -197,7 +197,8 @@ def _print_memory(console: Any, found: Findings, show: Show, unicode_: bool) -> 
         if not one.columns:
             continue
         table = new_table(unicode_)
-        rows = [[show(row.name)] + [show(t.bytes_text(row.of(kind)) or "none") for kind in one.columns]
+        # two lines a cell: the figure, then its spread or its verdict
+        rows = [[show(row.name)] + [show("\n".join(_memory_cell(row, kind))) for kind in one.columns]
                 for row in one.rows]
         add_columns(table, ["case"] + [MEMORY_HEADS[kind] for kind in one.columns], rows, 1)
         for cells in rows:
@@ -207,9 +208,21 @@ def _print_memory(console: Any, found: Findings, show: Show, unicode_: bool) -> 
                                  if row.reason is not None], show)
         _print_reasons(console, [(t.GAPS[gap.what], "not measured, " + t.reason_text(gap.reason))
                                  for gap in one.gaps], show)
+        bare = [(kind, row) for kind in one.columns for row in one.rows
+                if row.of(kind).verdict is None and t.memory_verdict_text(row.of(kind), row.baseline)]
+        if bare:
+            console.print(fold(show("no verdict: {}".format(t.memory_verdict_text(
+                bare[0][1].of(bare[0][0]), False))), console.width))
     if found.no_energy:
         console.print()
         console.print(fold(show("Energy not measured: {}".format(t.reasons_text(found.no_energy))), console.width))
+
+
+def _memory_cell(row: CaseMemory, kind: Kind) -> List[str]:
+    """Return the lines of a cell: the figure, how far the repeats lie from it, the verdict."""
+    figure = row.of(kind)
+    state = None if figure.verdict is None else figure.verdict.state.value
+    return [t.bytes_text(figure) or "none"] + [told for told in (t.memory_width_text(figure), state) if told]
 
 
 def _print_published(console: Any, found: Findings, show: Show, unicode_: bool) -> None:

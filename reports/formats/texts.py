@@ -1,6 +1,6 @@
 """Findings as short texts: what page, Markdown, terminal and figures print in the same words."""
 
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from harness.reasons import Reason, sentence
 from reports.findings import Findings
@@ -9,7 +9,7 @@ from reports.findings.amounts import Amount, Gap
 from reports.findings.devices import Devices
 from reports.findings.energy import CaseEnergy, EnergyTable, Saving
 from reports.findings.headline import Summary
-from reports.findings.memory import Kind
+from reports.findings.memory import Figure, Kind
 from reports.findings.published import BYTES, PERCENT, TIMES, Published, PublishedRow, Quantity
 from reports.findings.rows import Row, RowState, Table
 from reports.findings.samples import Strip
@@ -144,9 +144,53 @@ def median_text(row: Row) -> Optional[str]:
     return seconds(row.median_s)
 
 
-def bytes_text(amount: Amount) -> Optional[str]:
+def bytes_text(figure: Figure) -> Optional[str]:
     """Return an amount of memory."""
-    return size(amount.value)
+    return size(figure.value)
+
+
+def memory_spread_text(figure: Figure) -> Optional[str]:
+    """Return the least and the most of the repeats, ``None`` where only one has a number."""
+    if figure.low is None or figure.repeats < 2:
+        return None
+    return "[{}, {}]".format(size(figure.low), size(figure.high))
+
+
+def memory_width_text(figure: Figure) -> Optional[str]:
+    """Return how far the repeats lie from their median at most, ``None`` where only one has a number."""
+    if figure.value is None or figure.low is None or figure.high is None or figure.repeats < 2:
+        return None
+    return "\u00b1\u202f" + str(size(max(figure.high - figure.value, figure.value - figure.low)))
+
+
+def memory_verdict_text(figure: Figure, baseline: bool) -> Optional[str]:
+    """Return smaller, larger, same or cannot tell, or that one process has no spread; ``None`` for the baseline."""
+    if baseline or figure.value is None:
+        return None
+    if figure.verdict is not None:
+        return figure.verdict.state.value
+    return "one process, no spread" if figure.of == 1 else "the baseline has no number"
+
+
+def memory_text(figure: Figure, baseline: bool) -> str:
+    """Return the figure with its spread, its verdict, and what some repeats lack; else why there is none."""
+    if figure.value is None:
+        return figure_reason(figure) or reason_text(None)
+    return ", ".join([str(bytes_text(figure))] + memory_notes(figure, baseline))
+
+
+def memory_notes(figure: Figure, baseline: bool) -> List[str]:
+    """Return what stands beside a figure: its spread, its verdict, and what some repeats lack."""
+    lacking = "{} of {} processes gave a number: {}".format(figure.repeats, figure.of, figure_reason(figure))
+    return [told for told in (memory_spread_text(figure), memory_verdict_text(figure, baseline),
+                              lacking if figure.repeats < figure.of else None) if told]
+
+
+def figure_reason(figure: Figure) -> Optional[str]:
+    """Return why a figure, or some of its repeats, is missing."""
+    if not figure.reasons:
+        return None
+    return "; ".join(reason_text(reason) for reason in figure.reasons)
 
 
 def joules_text(amount: Amount) -> Optional[str]:
@@ -154,7 +198,7 @@ def joules_text(amount: Amount) -> Optional[str]:
     return joules(amount.value)
 
 
-def amount_reason(amount: Amount) -> Optional[str]:
+def amount_reason(amount: Union[Amount, Figure]) -> Optional[str]:
     """Return why an amount is missing."""
     return None if amount.value is not None else reason_text(amount.reason)
 

@@ -150,24 +150,31 @@ class RecordBuilder:
                 first if launch == 1 or first is State.UNDECIDED else State.AGREES, rounds)
         return states
 
-    def memory(self, ident, sizes, swap=0, torch_peak=True):
+    def memory(self, ident, sizes, swap=0, torch_peak=True, repeats=1, spread=20000, missing=()):
+        """Memory passes: the baseline plays twice as often. Of the repeats in ``missing`` the RAM has no number."""
         one = self.comparisons[ident]
         for case in one.cases:
             if case.slug not in sizes:
                 continue
-            peak = sizes[case.slug]
-            stages = {name: Stage(60000000 + i * 40000000, 50000000 + i * 40000000, 900000000 + i * 40000000, 0)
-                      for i, name in enumerate(["start", "torch", "context", "input", "layer", "peak"])}
-            reason = None if torch_peak else "torch has no allocator counters for the CPU"
-            self.append(MemoryLine(
-                ident, one.case_id(case), Status.OK, seconds=3.5, stages=stages,
-                torch_peak_allocated_bytes=peak if torch_peak else None, torch_peak_allocated_bytes_reason=reason,
-                torch_peak_reserved_bytes=int(peak * 1.25) if torch_peak else None,
-                torch_peak_reserved_bytes_reason=reason, rss_peak_bytes=peak + 220000000,
-                rss_delta_peak_bytes=peak + 2000000, uss_delta_peak_bytes=peak + 1000000,
-                ram_delta_peak_bytes=peak + 3000000, ram_baseline_bytes=1020000000,
-                nvmap_delta_bytes_reason="the NvMap statistics need root", swap_delta_bytes=swap,
-                sampling_period_s=0.005, ram_resolution_bytes=4096))
+            count = repeats * (2 if repeats > 1 and case == one.baseline else 1)
+            for repeat in range(1, count + 1):
+                self.memory_repeat(one, case, sizes[case.slug] + spread * ((repeat - 1) % 3 - 1) * (repeats > 1),
+                                   repeat, swap, torch_peak, repeat in missing)
+
+    def memory_repeat(self, one, case, peak, repeat, swap, torch_peak, no_ram, offsets=(2, 1, 3)):
+        stages = {name: Stage(60000000 + i * 40000000, 50000000 + i * 40000000, 900000000 + i * 40000000, 0)
+                  for i, name in enumerate(["start", "torch", "context", "input", "layer", "peak"])}
+        rss, uss, ram = (peak + 1000000 * offset for offset in offsets)
+        reason = None if torch_peak else "torch has no allocator counters for the CPU"
+        self.append(MemoryLine(
+            one.id, one.case_id(case), Status.OK, seconds=3.5, stages=stages, repeat=repeat,
+            torch_peak_allocated_bytes=peak if torch_peak else None, torch_peak_allocated_bytes_reason=reason,
+            torch_peak_reserved_bytes=int(peak * 1.25) if torch_peak else None,
+            torch_peak_reserved_bytes_reason=reason, rss_peak_bytes=peak + 220000000,
+            rss_delta_peak_bytes=rss, uss_delta_peak_bytes=uss, ram_delta_peak_bytes=None if no_ram else ram,
+            ram_delta_peak_bytes_reason="other programs moved 9.0 MB meanwhile" if no_ram else None,
+            ram_baseline_bytes=1020000000, nvmap_delta_bytes_reason="the NvMap statistics need root",
+            swap_delta_bytes=swap, sampling_period_s=0.005, ram_resolution_bytes=4096))
 
     def energy(self, ident, per_call, seconds=10.0, idle_w=1.24, drop=False, refused=(), seconds_per_call=0.002):
         """Energy passes; slugs in ``refused`` get no number and a reason."""
@@ -229,7 +236,7 @@ def nano_run(folder, energy=True, **more):
         times.update({case.slug: base / ratio for case, ratio in zip(one.rivals, ratios) if ratio})
         build.verify(one.id, wrong=[case.slug for case in one.rivals if case.slug not in times])
         build.time(one.id, times)
-        build.memory(one.id, {slug: int(49.4e6 * value / base) for slug, value in times.items()})
+        build.memory(one.id, {slug: int(49.4e6 * value / base) for slug, value in times.items()}, repeats=3)
         if energy:
             build.energy(one.id, {slug: 4.1 * value for slug, value in times.items()},
                          drop=one.id == "64ch", seconds_per_call=base)

@@ -80,7 +80,8 @@ struct Plan {
     int64_t *offsets;               // the tables behind these
     Rows x_rows, y_rows, x_rows_last, y_rows_last;
     bool x_aligned, y_aligned;      // STRIDED: every row begins a whole number of vectors after the first
-    bool plain;                     // ROWS: rows are whole, contiguous and float32 on both sides
+    bool whole;                     // ROWS: rows are whole and contiguous on both sides
+    bool plain;                     // and float32
     bool prefetch;                  // the input is fetched ahead of its use
     bool past_cache;                // the output, and of the backward the gradient of x, is stored past the caches
     bool past_cache_backward;
@@ -165,8 +166,10 @@ static inline Cut cut_inner(const Geometry &g, int64_t length, int64_t floats, i
     if (per > widest_floats / VL) per = widest_floats / VL;
     if (per < 16 / VL) per = 16 / VL;
     int64_t tiles = whole ? (columns + per - 1) / per : (columns + per / 2) / per;
-    // A single image in some tiles of one width, for a second thread to share.
-    if (tiles < 4 && g.outer * g.blocks == 1 && columns > 1) tiles = columns < 8 ? 2 : 4;
+    // A single image in some tiles of one width, for a second thread to share. Where rows are no whole cache lines, two
+    // neighbours write the lines between them both: few tiles, then.
+    const int64_t least = columns < 8 || g.inner % 16 ? 2 : 4;
+    if (tiles < least && g.outer * g.blocks == 1 && columns > 1) tiles = least;
     if (tiles < 1) tiles = 1;
     per = (columns + tiles - 1) / tiles;
     if (per < 1) per = 1;
@@ -213,10 +216,11 @@ static inline bool plan_rows(Plan *plan) {
     if (plan->batch < 1 || plan->levels.count > 1 || plan->backward.count > 1) plan->batch = 1;
     plan->cut.units = plan->backward_cut.units = (rows + plan->batch - 1) / plan->batch;
     plan->scratch_floats = (plan->length * plan->batch + VL - 1) / VL * VL + VL;
-    plan->plain = g.dtype == FLOAT32 && g.n1 == g.p1 && g.n2 == g.p2 && g.n2_last == g.p2 && g.m1 == g.p1 &&
+    plan->whole = g.n1 == g.p1 && g.n2 == g.p2 && g.n2_last == g.p2 && g.m1 == g.p1 &&
                   g.m2 == g.p2 && g.m2_last == g.p2 && !g.residual && (g.p1 == 1 || (g.x1 == g.p2 && g.y1 == g.p2)) &&
                   (g.blocks == 1 || (g.x_block == plan->length && g.y_block == plan->length)) &&
                   (g.outer == 1 || (g.x_outer == g.blocks * plan->length && g.y_outer == g.blocks * plan->length));
+    plan->plain = plan->whole && g.dtype == FLOAT32;
     return true;
 }
 
