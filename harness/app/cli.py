@@ -240,8 +240,10 @@ def list_(suite: Optional[str], quick: bool, device: str) -> None:
     from harness.planning import plan_comparisons
 
     if suite is None:
-        for known in all_suites():
-            click.echo("{:10} {}".format(known.name, known.suite.summary if known.suite else known.reason))
+        every = all_suites()
+        width = max(len(known.name) for known in every)
+        for known in every:
+            click.echo("{:{}} {}".format(known.name, width, known.suite.summary if known.suite else known.reason))
         click.echo("\n'./run_bench.sh list SUITE' shows its cases, './run_bench.sh run SUITE' measures them.")
         return
     try:
