@@ -12,7 +12,7 @@ from typing import Any, List, Optional, Sequence, Tuple
 import click
 
 from harness import __version__
-from harness.app.arguments import DurationType, NearestGroup, check_selection
+from harness.app.arguments import DurationType, NearestGroup, SizeType, check_selection
 from harness.nearest import unknown
 
 RESULTS = "results"
@@ -27,6 +27,7 @@ ROOF = "suites.roof:measure"
 
 
 DURATION = DurationType()
+SIZE = SizeType()
 
 
 @click.group(cls=NearestGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -50,6 +51,12 @@ def cli() -> None:
 @click.option("--rounds", type=click.IntRange(12), help="Most rounds of one launch. Default: 450.")
 @click.option("--limit", type=DURATION, default="15m", show_default=True, help="Longest time for one worker.")
 @click.option("--power", metavar="METER", help="Power meter to use. Default: the best one that answers.")
+@click.option("--fit", "fit_bytes", type=SIZE, metavar="MEMORY",
+              help="Instead of timing: the largest batch of each case that runs in so much memory, such as 4GB.")
+@click.option("--soak", "soak_s", type=DURATION,
+              help="Instead of timing: keep each rival and its baseline busy by turns for so long, such as 10m.")
+@click.option("--soak-block", "soak_block_s", type=DURATION,
+              help="Length of one turn. Default: a minute, less where the soak would hold too few.")
 @click.option("--lock-clocks", is_flag=True, help="Lock CPU and GPU clocks for this run and put them back after it.")
 @click.option("--out", type=click.Path(file_okay=False), default=RESULTS, show_default=True,
               help="Folder that gets the run's folder.")
@@ -233,8 +240,10 @@ def list_(suite: Optional[str], quick: bool, device: str) -> None:
     from harness.planning import plan_comparisons
 
     if suite is None:
-        for known in all_suites():
-            click.echo("{:10} {}".format(known.name, known.suite.summary if known.suite else known.reason))
+        every = all_suites()
+        width = max(len(known.name) for known in every)
+        for known in every:
+            click.echo("{:{}} {}".format(known.name, width, known.suite.summary if known.suite else known.reason))
         click.echo("\n'./run_bench.sh list SUITE' shows its cases, './run_bench.sh run SUITE' measures them.")
         return
     try:

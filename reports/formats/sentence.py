@@ -5,6 +5,7 @@ from typing import List, NamedTuple, Optional, Sequence, Tuple
 from reports.findings import Findings
 from reports.findings.headline import Claim, Outcome
 from reports.findings.rows import Row, RowState
+from reports.formats.sheets import answer
 from reports.formats.texts import device_name
 from reports.numbers import NARROW, count, listing, percent, speed
 
@@ -26,6 +27,9 @@ def headline_parts(found: Findings) -> List[Part]:
     """Return the headline in parts."""
     device, said = device_name(found.about.device), found.headline
     if said.outcome is Outcome.NOTHING_TIMED:
+        asked = answer(found)
+        if asked is not None:
+            return [Part("On this {}: {}".format(device, asked))]
         return [Part("Nothing was timed on this {}: no verdict.".format(device))]
     if said.outcome is Outcome.LAYER_NOT_TIMED:
         return [Part("On this {} the layer in question was not timed: no verdict on it.".format(device))]
