@@ -1,5 +1,6 @@
 """What the run says in one sentence, as parts: who, against what, and how it fares from place to place."""
 
+import math
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from harness.words import Word
@@ -47,7 +48,11 @@ class Count(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """What was compared; ``least`` is the smallest relative difference that the run could tell."""
+    """What was compared; ``least`` is the smallest relative difference that the run could tell.
+
+    It is the largest of the practical factor, the A/A noise and the half width of the middle interval. ``None`` where
+    one launch was made: how much launches differ is then unknown.
+    """
 
     rivals: int
     comparisons: int
@@ -136,7 +141,14 @@ def summary(tables: Sequence[Table], factor: float) -> Summary:
     """Return the counts of the main tables, words in a fixed order and zeros left out."""
     main = [table for table in tables if table.main]
     states = [row.state for table in main for row in table.rows if not row.baseline]
-    floors = [table.floor for table in tables if table.floor is not None]
-    return Summary(len(states), len(main), max([table.launches for table in tables] or [0]),
-                   max([factor] + floors) if floors else None,
+    launches = max([table.launches for table in tables] or [0])
+    return Summary(len(states), len(main), launches, least_difference(tables, factor) if launches > 1 else None,
                    tuple(Count(state, states.count(state)) for state in RowState if state in states))
+
+
+def least_difference(tables: Sequence[Table], factor: float) -> Optional[float]:
+    """Return the smallest relative difference that the samples of ``tables`` support, ``None`` without any."""
+    floors = [table.floor for table in tables if table.floor is not None]
+    widths = sorted(math.sqrt(row.high / row.low) - 1.0 for table in tables for row in table.rows
+                    if row.low is not None and row.high is not None)
+    return max([factor] + floors + widths[len(widths) // 2:][:1]) if floors else None

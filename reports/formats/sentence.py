@@ -38,8 +38,10 @@ def headline_parts(found: Findings) -> List[Part]:
         if index:
             parts.append(Part("; "))
         parts.extend(_claim(claim))
-    parts.append(Part("; {} below.".format(count(said.left, "more comparison")) if said.left else "."))
-    return parts
+    if said.left:
+        parts.append(Part("; {} below".format(count(said.left, "more comparison"))))
+    # one launch says nothing of the next: the same case has given disjoint intervals in five of them
+    return parts + [Part(" (one launch, not confirmed)." if found.summary.launches == 1 else ".")]
 
 
 def headline_text(found: Findings) -> str:

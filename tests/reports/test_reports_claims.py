@@ -8,7 +8,8 @@ from harness.system.load import load_1min
 from harness.words import Status
 from reports.findings import findings
 from reports.findings.validity import WarningCode
-from reports.formats.texts import warning_texts
+from reports.formats.sentence import headline_text
+from reports.formats.texts import subline, warning_texts
 
 TIMES = {"conv": 2e-3, "wht": 1e-3}
 
@@ -75,3 +76,27 @@ def test_the_load_is_read_where_linux_keeps_it(tmp_path):
     (tmp_path / "proc").mkdir()
     (tmp_path / "proc" / "loadavg").write_text("11.80 5.65 6.30 6/139 5042\n")
     assert load_1min(str(tmp_path)) == 11.8
+
+
+def timed(folder, launches, noise=0.001, jump=0.0):
+    build = RecordBuilder(folder, [comparison("a", "A", "conv", ("wht",))], launches=launches, quick=launches == 1)
+    build.verify("a")
+    build.time("a", TIMES, launches=launches, rounds=18, noise=noise, jump=jump)
+    build.end()
+    return findings(build.load(), published=())
+
+
+def test_one_launch_says_that_it_is_not_confirmed_and_states_no_smallest_difference(tmp_path):
+    found = timed(tmp_path, 1)
+    assert headline_text(found).endswith(" (one launch, not confirmed).") and found.summary.least is None
+    assert "not confirmed" in subline(found.summary) and "is not known" in subline(found.summary)
+
+
+def test_several_launches_are_not_called_unconfirmed(tmp_path):
+    assert "not confirmed" not in headline_text(timed(tmp_path, 4))
+
+
+def test_the_smallest_difference_is_that_of_the_runs_own_data(tmp_path):
+    quiet, moody = timed(tmp_path / "a", 4), timed(tmp_path / "b", 4, jump=0.06)
+    assert quiet.summary.least == 0.02                    # the practical factor: the data would tell less
+    assert moody.summary.least == pytest.approx(0.06, abs=0.02)
