@@ -50,8 +50,8 @@ class Count(NamedTuple):
 class Summary(NamedTuple):
     """What was compared; ``least`` is the smallest relative difference that the run could tell.
 
-    It is the largest of the practical factor, the A/A noise and the half width of the middle interval. ``None`` where
-    one launch was made: how much launches differ is then unknown.
+    It is the largest of the practical factor, the A/A noise and half of what the launches of the middle rival differ
+    by. ``None`` where one launch was made: how much launches differ is then unknown.
     """
 
     rivals: int
@@ -149,6 +149,8 @@ def summary(tables: Sequence[Table], factor: float) -> Summary:
 def least_difference(tables: Sequence[Table], factor: float) -> Optional[float]:
     """Return the smallest relative difference that the samples of ``tables`` support, ``None`` without any."""
     floors = [table.floor for table in tables if table.floor is not None]
-    widths = sorted(math.sqrt(row.high / row.low) - 1.0 for table in tables for row in table.rows
-                    if row.low is not None and row.high is not None)
-    return max([factor] + floors + widths[len(widths) // 2:][:1]) if floors else None
+    # not the intervals: a clear case stops early, with a wide one
+    spreads = sorted(math.sqrt(max(row.verdict.launch_speeds) / min(row.verdict.launch_speeds)) - 1.0
+                     for table in tables for row in table.rows
+                     if row.verdict is not None and len(row.verdict.launch_speeds) > 1)
+    return max([factor] + floors + spreads[len(spreads) // 2:][:1]) if floors else None

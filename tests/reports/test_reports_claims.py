@@ -81,7 +81,7 @@ def test_the_load_is_read_where_linux_keeps_it(tmp_path):
 def timed(folder, launches, noise=0.001, jump=0.0):
     build = RecordBuilder(folder, [comparison("a", "A", "conv", ("wht",))], launches=launches, quick=launches == 1)
     build.verify("a")
-    build.time("a", TIMES, launches=launches, rounds=18, noise=noise, jump=jump)
+    build.time("a", TIMES, launches=launches, rounds=60, noise=noise, jump=jump)
     build.end()
     return findings(build.load(), published=())
 
