@@ -100,3 +100,26 @@ def test_the_smallest_difference_is_that_of_the_runs_own_data(tmp_path):
     quiet, moody = timed(tmp_path / "a", 4), timed(tmp_path / "b", 4, jump=0.06)
     assert quiet.summary.least == 0.02                    # the practical factor: the data would tell less
     assert moody.summary.least == pytest.approx(0.06, abs=0.02)
+
+
+def typed(folder, *made):
+    """A run of comparisons ``(id, dtype, speed)`` of one layer against one baseline."""
+    plan = [comparison(ident, "Size {}".format(ident), "conv", ("wht",), dtype=dtype) for ident, dtype, _ in made]
+    build = RecordBuilder(folder, plan)
+    for ident, _, speed in made:
+        build.verify(ident)
+        build.time(ident, {"conv": 2e-3, "wht": 2e-3 / speed}, noise=1e-4)
+    build.end()
+    return headline_text(findings(build.load(), published=()))
+
+
+def test_the_best_win_comes_first_and_where_it_does_not_hold_behind(tmp_path):
+    text = typed(tmp_path, ("a", "float32", 0.5), ("b", "float32", 3.0), ("c", "float32", 1.5))
+    assert text.index("3.00\u00d7 faster [") < text.index("Size b") < text.index("2.00\u00d7 slower at Size a")
+
+
+def test_a_win_in_float16_is_never_told_as_one_in_float32(tmp_path):
+    text = typed(tmp_path, ("a", "float32", 0.5), ("b", "float16", 3.0))
+    single, half = text.split(";")
+    assert "slower" in single and "(float32, 1 thread)" in single and "faster" not in single
+    assert "3.00\u00d7 faster" in half and "(float16, 1 thread)" in half
