@@ -118,6 +118,18 @@ class Calibration(NamedTuple):
     first: Optional[ValidityWarning]
 
     @property
+    def tells(self) -> Optional[float]:
+        """The smallest relative difference in time that this machine tells, ``None`` if it told none.
+
+        Where work was to be told apart, no less than the least of it from which on all was told.
+        """
+        missed = [work.percent for work in self.work if not work.told]
+        told = [work.percent for work in self.work if work.told and work.percent > max(missed or [0])]
+        if self.least is None or self.work and not told:
+            return None
+        return max([self.least] + [min(told) / 100.0 for _ in told[:1] if missed])
+
+    @property
     def wrong(self) -> Tuple[str, ...]:
         """The loads of which a number is wrong."""
         return (tuple(load.name for load in self.loads if any(said.right is False for said in load.columns))

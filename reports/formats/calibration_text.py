@@ -76,7 +76,10 @@ def closing(one: Calibration) -> str:
 def _time(one: Calibration) -> str:
     if one.least is None:
         return "nothing was timed"
-    text = "differences from {}{}% on can be told".format(percent(1 + one.least, sign=False), NARROW)
+    tells = one.tells
+    if tells is None:
+        return "no difference of up to {}{}% can be told".format(max(work.percent for work in one.work), NARROW)
+    text = "differences from {}{}% on can be told".format(percent(1 + tells, sign=False), NARROW)
     told = ["{}{}%".format(work.percent, NARROW) for work in one.work if work.told]
     missed = ["{}{}%".format(work.percent, NARROW) for work in one.work if not work.told]
     if told or missed:

@@ -130,3 +130,12 @@ def test_a_run_of_another_suite_is_refused_in_one_sentence(tmp_path, capsys):
 def test_the_markdown_holds_the_same_numbers(tmp_path):
     text = calibration_markdown(judged(calibrated(tmp_path)))
     assert "| malloc 400 MB | 400\u202fMB | 0\u202fB |" in text and text.rstrip().endswith("changed first.")
+
+
+def test_what_can_be_told_in_time_is_no_less_than_the_work_that_was_missed(tmp_path):
+    good = judged(calibrated(tmp_path))
+    assert not good.work[0].told and good.tells == 0.05 and "from 5.0\u202f% on can be told" in closing(good)
+    blind = good._replace(work=tuple(work._replace(told=False) for work in good.work))
+    assert blind.tells is None and "no difference of up to 15\u202f% can be told" in closing(blind)
+    gap = good._replace(work=tuple(work._replace(told=work.percent != 5) for work in good.work))
+    assert gap.tells == 0.15
