@@ -16,6 +16,7 @@ from harness.reasons import Code, Reason, because, owing_to, sentence
 from harness.record import FitProbe, RecordWriter, Run, Unit, UnitLine, unit_line
 from harness.record.codec import Decoder, to_json
 from harness.record.schema import SchemaError, checker
+from harness.system.load import load_1min
 from harness.words import Pass, Role, Status
 from harness.work_units import all_units, charged_s, runnable, time_shares, to_confirm, work_of
 
@@ -230,18 +231,20 @@ class Controller:
         if self._is_done(unit):
             return
         self._begin(unit)
+        load = load_1min() if unit.name is Pass.TIME else None
         heap = "default" if unit.name is Pass.MEMORY else "warm"
         outcome = self._runner(
             job, self.settings.limit_s, extra_environment=heap_environment(heap),
             progress=lambda m: self.progress.within(m["done"], m["total"], m["what"], m.get("left_s")))
-        self._finish(unit, outcome, planned)
+        self._finish(unit, outcome, planned, load)
 
     def _begin(self, unit: Unit) -> None:
         self._retried.add(unit)
         self.progress.unit(str(unit))
 
-    def _finish(self, unit: Unit, outcome: Outcome, planned: bool = True) -> None:
-        line = self._write(unit, Status.OK if outcome.ok else Status.FAILED, outcome)
+    def _finish(self, unit: Unit, outcome: Outcome, planned: bool = True,
+                load: Optional[float] = None) -> None:
+        line = self._write(unit, Status.OK if outcome.ok else Status.FAILED, outcome, load)
         if outcome.ok and line.status is Status.OK:
             text = "{}: done in {:.1f} s".format(unit, outcome.seconds)
         else:
@@ -263,12 +266,14 @@ class Controller:
             self._said.add(text)
             self.progress.note(text)
 
-    def _write(self, unit: Unit, status: Status, outcome: Outcome) -> UnitLine:
+    def _write(self, unit: Unit, status: Status, outcome: Outcome, load: Optional[float] = None) -> UnitLine:
         envelope = {"comparison": unit.comparison, "case": unit.case, "status": status.value,
                     "reason": to_json(outcome.reason), "seconds": round(outcome.seconds, 3),
                     "started_s": round(self._clock() - outcome.seconds, 3)}
         if unit.launch is not None:
             envelope["repeat" if unit.name is Pass.MEMORY else "launch"] = unit.launch
+        if load is not None:
+            envelope["load_1min"] = load
         payload = outcome.payload or {}
         if outcome.reason is None and payload.get("reason") is not None:
             # A pass that ended well may still say why it has no number, as the energy pass does.

@@ -202,7 +202,10 @@ class Series(NamedTuple):
 
 
 class LaunchLine(NamedTuple):
-    """One launch of the time pass. ``charged_s`` is what it took of the budget: warm-up and sampling."""
+    """One launch of the time pass. ``charged_s`` is what it took of the budget: warm-up and sampling.
+
+    ``load_1min`` is the machine's load average when the launch began, this run's own work before it included.
+    """
 
     comparison: str
     launch: int
@@ -216,6 +219,7 @@ class LaunchLine(NamedTuple):
     implementations: Dict[str, Optional[str]] = {}
     allocator: Optional[str] = None
     charged_s: Optional[float] = None
+    load_1min: Optional[float] = None
 
 
 class Stage(NamedTuple):

@@ -35,13 +35,13 @@ ON_CUDA = (Kind.TORCH_ALLOCATED,)
 ON_JETSON = (Kind.TORCH_ALLOCATED, Kind.NVMAP)
 
 #: Warnings about the machine's state: what to change before anything else.
-OF_THE_STATE = (WarningCode.THROTTLED, WarningCode.UNSTEADY, WarningCode.UNLOCKED, WarningCode.SWAPPED,
-                WarningCode.NOISY)
+OF_THE_STATE = (WarningCode.THROTTLED, WarningCode.LOADED, WarningCode.UNSTEADY, WarningCode.UNLOCKED,
+                WarningCode.GOVERNOR, WarningCode.SWAPPED, WarningCode.NOISY)
 DIFFERENT = (RowState.FASTER, RowState.SLOWER)
 DIFFERENT_MEMORY = (State.SMALLER, State.LARGER)
 
 
-class Said(NamedTuple):
+class ColumnSaid(NamedTuple):
     """What one memory column said of a load (bytes), and whether that is right; no number has its reason."""
 
     kind: Kind
@@ -57,7 +57,7 @@ class Load(NamedTuple):
     case: str
     name: str
     held_bytes: int
-    said: Tuple[Said, ...]
+    columns: Tuple[ColumnSaid, ...]
 
 
 class Twins(NamedTuple):
@@ -120,7 +120,7 @@ class Calibration(NamedTuple):
     @property
     def wrong(self) -> Tuple[str, ...]:
         """The loads of which a number is wrong."""
-        return (tuple(load.name for load in self.loads if any(said.right is False for said in load.said))
+        return (tuple(load.name for load in self.loads if any(said.right is False for said in load.columns))
                 + tuple(one.name for one in self.work + self.duty if one.right is False))
 
     @property
@@ -132,7 +132,7 @@ class Calibration(NamedTuple):
     def measured(self) -> bool:
         """Whether there is anything to judge by."""
         return self.time.verdicts + self.memory.verdicts > 0 or any(
-            said.right is not None for load in self.loads for said in load.said)
+            said.right is not None for load in self.loads for said in load.columns)
 
     @property
     def good(self) -> bool:
@@ -153,12 +153,13 @@ def calibration(run: Run, found: Findings) -> Calibration:
     rows = {row.case: row for table in found.tables if table.main for row in table.rows}
     floors = {table.id: table.floor for table in found.tables if table.main}
     least = [floors[SAME] or 0.0, found.about.factor] if floors.get(SAME) is not None else []
+    state = {one.code: one for one in reversed(found.warnings)}
     return Calibration(
         found.about, tuple(_load(run, comparison, case) for comparison in run.comparisons for case in comparison.cases
                            if "mb" in dict(case.options)),
         _time_twins(found), _memory_twins(found), _work(plan.get(MORE_WORK), rows, floors.get(MORE_WORK) or 0.0),
         _duty(run, plan.get(DUTY)), found.no_energy, max(least) if least else None,
-        next((one for one in found.warnings if one.code in OF_THE_STATE), None))
+        next((state[code] for code in OF_THE_STATE if code in state), None))
 
 
 def _kinds(run: Run, case: Case) -> Tuple[Kind, ...]:
@@ -174,16 +175,16 @@ def _load(run: Run, comparison: Comparison, case: Case) -> Load:
     return Load(ident, case.name, held, tuple(_said(run, kind, lines, held) for kind in _kinds(run, case)))
 
 
-def _said(run: Run, kind: Kind, lines: Sequence[MemoryLine], held: int) -> Said:
+def _said(run: Run, kind: Kind, lines: Sequence[MemoryLine], held: int) -> ColumnSaid:
     found = level([_delta(line, kind) for line in lines])
     if found is None:
         line = next((line for line in lines), None)
         said = None if line is None else getattr(line, kind.value + "_reason", None)
         reason = because(Code.NO_NUMBER, said) if said else (
             line.reason if line is not None else Reason(Code.NOT_REACHED))
-        return Said(kind, None, None, None, reason or Reason(Code.NO_NUMBER))
+        return ColumnSaid(kind, None, None, None, reason or Reason(Code.NO_NUMBER))
     error = found.median - held
-    return Said(kind, found.median, error, abs(error) <= max(RIGHT_BYTES, RIGHT_SHARE * held))
+    return ColumnSaid(kind, found.median, error, abs(error) <= max(RIGHT_BYTES, RIGHT_SHARE * held))
 
 
 def _delta(line: MemoryLine, kind: Kind) -> Optional[float]:

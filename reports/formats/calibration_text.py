@@ -39,11 +39,11 @@ def sheets(one: Calibration) -> List[Sheet]:
 
 
 def _loads(one: Calibration) -> Sheet:
-    kinds = [said.kind for said in one.loads[0].said] if one.loads else []
+    kinds = [said.kind for said in one.loads[0].columns] if one.loads else []
     rows, notes = [], []
     for load in one.loads:
         cells = []
-        for said in load.said:
+        for said in load.columns:
             if said.value is None or said.error_bytes is None:
                 cells += ["none", ""]
                 notes.append("{}, {}: {}".format(load.name, MEMORY_HEADS[said.kind], reason_text(said.reason)))
@@ -86,14 +86,14 @@ def _time(one: Calibration) -> str:
 
 
 def _memory(one: Calibration) -> str:
-    given = [said for load in one.loads for said in load.said if said.right is not None]
+    given = [said for load in one.loads for said in load.columns if said.right is not None]
     if not given:
         return "no column gave a number"
     right = sum(1 for said in given if said.right)
     worst = max(given, key=lambda said: abs(said.error_bytes or 0.0))
     text = "{} of {} numbers were right (largest error {} in {})".format(
         right, len(given), size(abs(worst.error_bytes or 0.0)), MEMORY_HEADS[worst.kind])
-    silent = sum(len(load.said) for load in one.loads) - len(given)
+    silent = sum(len(load.columns) for load in one.loads) - len(given)
     return text + (", {} left out with a reason".format(silent) if silent else "")
 
 
@@ -118,7 +118,7 @@ def _first(one: Calibration) -> str:
     if one.first is not None:
         told = warning_text(one.first, one.about)
         return "change first: {}".format(told.next_step or told.text.rstrip("."))
-    kinds = sorted({MEMORY_HEADS[said.kind] for load in one.loads for said in load.said if said.right is False})
+    kinds = sorted({MEMORY_HEADS[said.kind] for load in one.loads for said in load.columns if said.right is False})
     if kinds:
         return ("change first: close other programs and calibrate again, and until then believe no number in "
                 + listing(kinds))

@@ -21,7 +21,8 @@ SAMPLES = ("case", "copy", "cache", "launch", "round", "half", "calls", "sample_
 FIT = ("comparison", "case", "name", "baseline", "limit_bytes", "largest_batch", "refused_batch", "ratio",
        "per_image_bytes", "own_bytes", "reason")
 SOAK = ("case", "busy", "time_s", "block", "calls_per_s", "clock_hz", "temperature_c", "power_w")
-PUBLISHED = ("case", "name", "quantity", "published", "unit", "measured", "measured_reason", "where", "protocol",
+PUBLISHED = ("case", "name", "quantity", "published", "unit", "measured", "measured_reason", "runtime_bytes",
+             "own_share", "where", "protocol",
              "source", "note")
 
 
@@ -88,6 +89,7 @@ def published_csv(found: Findings) -> str:
     return csv_text(PUBLISHED, [
         [one.case, one.name, one.printed.quantity.value, one.printed.value, one.printed.unit, one.measured,
          None if one.measured is not None else t.why_not_measured(one),
+         None if one.shares is None else one.shares.runtime_bytes, None if one.shares is None else one.shares.own,
          ", ".join(part for part in (one.printed.device, one.printed.runtime) if part), one.printed.protocol,
          one.printed.source, one.printed.note] for one in found.published])
 

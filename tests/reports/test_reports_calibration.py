@@ -55,7 +55,7 @@ def test_a_good_machine_passes_and_says_what_it_can_tell(tmp_path, capsys):
     run = calibrated(tmp_path, busy=(0.08, 0.041, 0.0195))
     one = judged(run)
     assert one.good and not one.wrong and not one.different
-    assert [said.right for load in one.loads for said in load.said] == [True] * 18
+    assert [said.right for load in one.loads for said in load.columns] == [True] * 18
     assert (one.time.verdicts, one.memory.verdicts) == (8, 40)
     assert [work.told for work in one.work[1:]] == [True, True] and all(work.right for work in one.work)
     assert [duty.right for duty in one.duty] == [True, True]
@@ -70,7 +70,7 @@ def test_a_column_that_is_wrong_by_more_than_two_percent_and_a_megabyte_fails(tm
     run = calibrated(tmp_path, held=lambda mb: mb * MB * 1.03 + 0.2 * MB)
     one = judged(run)
     # 0, 1 and 10 MB are within a megabyte all the same
-    assert [load.held_bytes // MB for load in one.loads if any(not said.right for said in load.said)] == [40, 100,
+    assert [load.held_bytes // MB for load in one.loads if any(not said.right for said in load.columns)] == [40, 100,
                                                                                                           400]
     assert one.wrong == ("malloc 40 MB", "malloc 100 MB", "malloc 400 MB")
     assert main([str(tmp_path)]) == 1
