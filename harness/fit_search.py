@@ -51,7 +51,7 @@ def next_batch(tried: Sequence[FitProbe], start: int, limit_bytes: int) -> Optio
     if high - low <= known.step:
         return None
     since = sum(1 for probe in tried[_first_refused(tried):])
-    if low == 0 or guess is None or since > GUESSES:
+    if low == 0 or guess is None or since > GUESSES or guess > high + known.step:  # the line is none of this layer's
         return (low + high) // 2
     wanted = low + known.step if guess <= low else high - known.step if guess >= high else guess
     return min(max(wanted, low + 1), high - 1)

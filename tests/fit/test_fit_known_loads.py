@@ -56,13 +56,6 @@ def test_a_worker_killed_for_memory_is_an_answer_and_no_failure(finished):
     assert not finished.failed()
 
 
-def test_a_layer_that_refuses_a_batch_says_so_in_place_of_memory(finished):
-    line = finished.fit("known/refuses")
-    assert (line.largest, line.refused) == (40, 41)
-    probe = next(probe for probe in line.tried if probe.batch == 41)
-    assert probe.reason.code is Code.RAISED and "40 images at most" in probe.reason.said
-
-
 def test_a_finished_case_is_not_measured_again(finished):
     from pathlib import Path
 

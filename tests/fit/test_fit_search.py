@@ -54,6 +54,12 @@ def test_a_layer_that_needs_nothing_ends_at_the_largest_batch_ever_tried():
     assert (known.largest, known.refused) == (MOST_BATCH, None) and len(tried) < 30
 
 
+def test_a_refusal_that_the_line_through_the_peaks_cannot_explain_is_bisected_at_once():
+    known, tried = search(lambda n: None if n > 40 else 2 * 10 ** 8 + n, 10 ** 9, 4, 2 * 10 ** 8)
+    assert (known.largest, known.refused) == (40, 41)
+    assert len(tried) <= 2 + 8
+
+
 def test_a_linear_peak_takes_four_probes():
     _, tried = search(lambda n: 2 * 10 ** 8 + 10 ** 6 * n, 10 ** 9, 10, 2 * 10 ** 8)
     assert len(tried) == 4
