@@ -75,8 +75,8 @@ def test_a_wrong_network_is_caught():
     case = comparison.rivals[0]
     subject = build_subject(case, inputs)
     output = subject.call()
-    assert verify.check(case, subject, output, inputs.get(case))["ok"] is True
-    assert verify.check(case, subject, output * 1.01, inputs.get(case))["ok"] is False
+    assert verify.check(case, subject, output, inputs.get(case)).ok is True
+    assert verify.check(case, subject, output * 1.01, inputs.get(case)).ok is False
 
 
 def test_the_dense_form_of_a_network_equals_it_for_every_kind_of_layer():
