@@ -2,7 +2,7 @@
 
 from typing import NamedTuple, Optional, Sequence
 
-from harness.record.lines import FitProbe
+from harness.record.amount_lines import FitProbe
 
 #: The largest batch that ran and the smallest that did not lie this share apart, or one image.
 MARGIN = 0.01

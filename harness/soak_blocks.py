@@ -2,7 +2,7 @@
 
 from typing import List, Sequence, Tuple
 
-from harness.record.lines import SoakBlock
+from harness.record.amount_lines import SoakBlock
 
 #: The sustained part is the last third.
 SUSTAINED_SHARE = 1.0 / 3.0

@@ -8,8 +8,8 @@ On CUDA torch's allocator gets the limit, and it refuses what does not fit.
 from typing import Any, Callable, Dict
 
 from harness.reasons import Code, because
+from harness.record.amount_lines import FitProbe
 from harness.record.codec import to_json
-from harness.record.lines import FitProbe
 from harness.system.memory import current_rss_bytes, peak_rss_bytes
 
 #: The second call shows what the first left behind.

@@ -15,8 +15,8 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from harness.passes.watcher import Watcher, stage
 from harness.plan import Case
+from harness.record.amount_lines import MemoryTrace, Stage
 from harness.record.codec import to_json
-from harness.record.lines import MemoryTrace, Stage
 from harness.system import memory as procfs
 
 LEAST_CALLS = 3

@@ -9,8 +9,8 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tu
 from harness.energy.traces import AMBIENT_S
 from harness.meters.base import MeterError
 from harness.passes.energy import Clock, Loop
+from harness.record.amount_lines import SoakBlock, SoakLine, SoakTrace
 from harness.record.codec import to_json
-from harness.record.lines import SoakBlock, SoakLine, SoakTrace
 from harness.soak_blocks import entrant_of
 
 SAMPLE_S = 1.0

@@ -9,7 +9,7 @@ from harness.allocator import describe_heap
 from harness.passes.process_state import put_back, read_state, tidied
 from harness.plan import Case
 from harness.record.codec import Decoder, to_json
-from harness.record.lines import SeriesDecision
+from harness.record.time_lines import SeriesDecision
 from harness.rule import rule_from_dict
 from harness.subjects import Inputs, build, cases_of, prepare
 from harness.timing.clock_readers import ClockSource, cpu_clock, gpu_clock

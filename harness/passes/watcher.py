@@ -4,7 +4,7 @@ import threading
 import time
 from typing import Any, List, Optional, Tuple
 
-from harness.record.lines import Stage
+from harness.record.amount_lines import Stage
 from harness.system import memory as procfs
 
 #: Seconds between two looks at the whole system; the process has an exact peak of its own.

@@ -4,38 +4,35 @@ Every line is one JSON object: the plan first, then a session for each start or 
 unit of work, flushed and synced before the next begins, and an end. ``results/record.schema.json`` describes them.
 """
 
+from harness.record.amount_lines import (
+           EnergyLine,
+           FitLine,
+           FitProbe,
+           MemoryLine,
+           MemoryTrace,
+           Phase,
+           SamplingCost,
+           SoakBlock,
+           SoakLine,
+           SoakTrace,
+           Stage,
+           Traces,
+)
 from harness.record.index import Place, Run, load_run
 from harness.record.lines import (
-    CheckLine,
-    CheckResult,
-    End,
-    EnergyLine,
-    Environment,
-    FitLine,
-    FitProbe,
-    Header,
-    LaunchLine,
-    MemoryLine,
-    MemoryTrace,
-    MeterStatus,
-    Phase,
-    Round,
-    SamplingCost,
-    Series,
-    SeriesDecision,
-    Session,
-    SoakBlock,
-    SoakLine,
-    SoakTrace,
-    Stage,
-    TimerFacts,
-    Traces,
-    Unit,
-    UnitLine,
-    WarmUpFacts,
-    unit_of,
+           CheckLine,
+           CheckResult,
+           End,
+           Environment,
+           Header,
+           MeterStatus,
+           Session,
+           Unit,
+           UnitLine,
+           unit_of,
 )
 from harness.record.reader import FILE_NAME, FORMAT, RecordError
+from harness.record.time_lines import LaunchLine, Round, Series, SeriesDecision, TimerFacts, WarmUpFacts
 from harness.record.wire import unit_line
 from harness.record.writer import RecordWriter
 

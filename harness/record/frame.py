@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Sequence, Un
 
 from harness.plan import Case, Comparison
 from harness.reasons import Reason, sentence
-from harness.record.lines import BASELINE, COPY, EnergyLine, FitLine, MemoryLine, Series
+from harness.record.amount_lines import EnergyLine, FitLine, MemoryLine
+from harness.record.time_lines import BASELINE, COPY, Series
 from harness.words import Pass, Status
 
 if TYPE_CHECKING:

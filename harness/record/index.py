@@ -5,24 +5,21 @@ from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Sequence, Tu
 
 from harness.plan import Case, Comparison
 from harness.reasons import Code, Reason
+from harness.record.amount_lines import EnergyLine, FitLine, MemoryLine, SoakLine
 from harness.record.lines import (
     CheckLine,
     CheckResult,
     End,
-    EnergyLine,
     Environment,
-    FitLine,
     Header,
-    LaunchLine,
     Line,
-    MemoryLine,
     Session,
-    SoakLine,
     Unit,
     UnitLine,
     unit_of,
 )
 from harness.record.reader import read_record
+from harness.record.time_lines import LaunchLine
 from harness.words import Pass, RunStatus, Status
 
 if TYPE_CHECKING:

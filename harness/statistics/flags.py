@@ -4,7 +4,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from harness.record.lines import BASELINE, LaunchLine, Series
+from harness.record.time_lines import BASELINE, LaunchLine, Series
 from harness.rule import Rule
 from harness.statistics.codes import Flag, FlagCode
 

@@ -3,7 +3,7 @@
 from math import log
 from typing import Dict, List, Sequence
 
-from harness.record.lines import BASELINE, Series
+from harness.record.time_lines import BASELINE, Series
 
 
 def round_logs(order: Sequence[int], sample_s: Sequence[float], calls: Sequence[int]) -> Dict[int, float]:

@@ -3,7 +3,7 @@
 import math
 from typing import List, NamedTuple, Optional, Sequence, Tuple
 
-from harness.record.lines import SoakBlock, SoakLine, SoakTrace
+from harness.record.amount_lines import SoakBlock, SoakLine, SoakTrace
 from harness.rule import Rule
 from harness.soak_blocks import LEAST_PAIRS, entrant_of, sustained
 from harness.statistics.decide import decide_first

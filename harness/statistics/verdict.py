@@ -10,7 +10,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 
 from harness.reasons import Reason
-from harness.record.lines import COPY, LaunchLine, Series
+from harness.record.time_lines import COPY, LaunchLine, Series
 from harness.rule import Rule, level_per_look
 from harness.statistics.codes import Flag, FlagCode, NextStep, Why, WhyCode
 from harness.statistics.decide import Decision, confirming_launch, first_launch, joint_state

@@ -4,7 +4,7 @@ from random import Random
 from typing import Callable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from harness.record.codec import Decoder
-from harness.record.lines import BASELINE, COPY, Series, TimerFacts, WarmUpFacts
+from harness.record.time_lines import BASELINE, COPY, Series, TimerFacts, WarmUpFacts
 from harness.rule import Rule
 from harness.timing.calibrate import target_s
 from harness.timing.clock_readers import ClockSource

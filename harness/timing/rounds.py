@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from random import Random
 from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
-from harness.record.lines import Round
+from harness.record.time_lines import Round
 from harness.timing.sampler import Call, Sample, Sampler
 
 ClockReader = Callable[[], Optional[float]]

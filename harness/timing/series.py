@@ -4,7 +4,7 @@ from random import Random
 from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from harness.reasons import Code, Reason, because
-from harness.record.lines import BASELINE, COPY, Round, Series, SeriesDecision
+from harness.record.time_lines import BASELINE, COPY, Round, Series, SeriesDecision
 from harness.rule import Rule, confirm_from, plan_looks
 from harness.statistics.decide import confirm_look_decision, first_look_decision
 from harness.statistics.ratios import round_logs

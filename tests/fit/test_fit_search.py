@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.fit_search import MOST_BATCH, bracket, next_batch
-from harness.record.lines import FitProbe
+from harness.record.amount_lines import FitProbe
 
 
 def search(peak_of, limit, start=1, own=None):
