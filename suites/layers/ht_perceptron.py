@@ -8,12 +8,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from suites.layers.base import TransformLayer
-from suites.layers.choices import check_choice
+from suites.layers.choices import check_choice, check_floating
 from suites.layers.implementations import Choice, choose
 from suites.layers.matrices import next_power_of_two
 from suites.layers.planes import plane_form, plane_inverse, plane_transform
 from suites.layers.thresholds import soft_threshold
-from suites.layers.transform import check_floating
 
 
 class HTPerceptron(TransformLayer):

@@ -1,14 +1,16 @@
 """Layers that use a multiplication-free operator where others multiply: dense and depthwise."""
 
+import functools
 from typing import Any, List, Optional, Tuple
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from suites.layers.choices import check_floating
 from suites.layers.mf_start import output_scale, start
-from suites.layers.multiplication_free import check_member, min_slopes, min_term, surrogate_sign
-from suites.layers.transform import check_floating
+from suites.layers.multiplication_free import check_member, followed_min, min_slopes, min_term, surrogate_sign
+from suites.torch_modes import stock_only
 
 #: Pairs of input and weight held at once by the dense layer: 1 MB of float32, which stays in a cache.
 PAIRS = 2 ** 18
@@ -47,6 +49,8 @@ class MultiplicationFreeLinear(nn.Module):
                              "shape {}".format(self.in_features, tuple(x.shape)))
         if self.member == "sum":
             y = F.linear(x, surrogate_sign(self.weight)) + F.linear(surrogate_sign(x), self.weight)
+        elif stock_only():
+            y = followed_min(x.unsqueeze(-2), self.weight, self.member).sum(-1)
         else:
             y = _MinLinear.apply(x.reshape(-1, self.in_features), self.weight, self.member).reshape(
                 tuple(x.shape[:-1]) + (self.out_features,))
@@ -125,6 +129,8 @@ class MultiplicationFreeDepthwise2d(nn.Module):
                              "W), got {}".format(self.channels, self.channels, tuple(x.shape)))
         if self.member == "sum":
             y = self._convolve(x, surrogate_sign(self.weight)) + self._convolve(surrogate_sign(x), self.weight)
+        elif stock_only():
+            y = _followed_depthwise(x, self.weight, self.stride, self.member)
         else:
             y = _MinDepthwise.apply(x, self.weight, self.stride, self.member)
         if self.bias is None:
@@ -172,6 +178,14 @@ class _MinDepthwise(torch.autograd.Function):
                 grad_weight[:, 0, row, column] = slope_w.mul_(gradient).sum((0, 2, 3))
         height, width = x.shape[2:]
         return grad_padded[:, :, pad:pad + height, pad:pad + width], grad_weight, None, None
+
+
+def _followed_depthwise(x: torch.Tensor, weight: torch.Tensor, stride: int, member: str) -> torch.Tensor:
+    kernel = weight.shape[-1]
+    padded = F.pad(x, (kernel // 2,) * 4)
+    terms = [followed_min(_tap(padded, row, column, kernel, stride), _of(weight, row, column), member)
+             for row in range(kernel) for column in range(kernel)]
+    return functools.reduce(torch.add, terms)
 
 
 def _of(weight: torch.Tensor, row: int, column: int) -> torch.Tensor:
