@@ -51,11 +51,6 @@ def stock_only() -> bool:
     return _under_dynamo() or _under_trace() or _dispatch_modes() > 0 or _under_func() or _dual_numbers()
 
 
-def only_traced() -> bool:
-    """Whether ``torch.jit.trace`` records the calls made now."""
-    return not _under_dynamo() and bool(_under_trace())
-
-
 def exporting_onnx() -> bool:
     """Whether ``torch.onnx.export`` records the calls made now."""
     return bool(torch.onnx.is_in_onnx_export())
@@ -72,7 +67,8 @@ def _dual_numbers() -> bool:
 
 def outside_modes(function: Callable[..., Any], *arguments: Any) -> Any:
     """Return ``function(*arguments)``, run free of every mode around this call: they all are a thread's own."""
-    results, errors = [], []  # type: List[Any], List[BaseException]
+    results: List[Any] = []
+    errors: List[BaseException] = []
 
     def run() -> None:
         try:

@@ -80,8 +80,8 @@ def run_layer(x: Tensor, threshold: Tensor, scale: Optional[Tensor], dims: Seque
         spec = spec_of(dims, block, nonlinearity, threshold_mode, residual, keep_first, norm, order, out_channels)
         check_call(x, threshold, scale, spec)
         run = operator.record if _reason_in_graph(x, spec) is None else plain_layer
-        y = run(x, threshold, scale, spec)
-        return y if out is None else out.copy_(y)
+        result = run(x, threshold, scale, spec)
+        return result if out is None else out.copy_(result)
     options = (dims, block, nonlinearity, threshold_mode, residual, keep_first, norm, order, out_channels)
     spec_found = _SPECS.get(options) if isinstance(dims, tuple) else None
     if spec_found is None:

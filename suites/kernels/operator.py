@@ -134,7 +134,7 @@ def _register() -> Callable:
             x = x.movedim(in_dims[0], 0)
             y = layer(x.flatten(0, 1), threshold, scale, *options)
             return y.reshape(tuple(x.shape[:2]) + tuple(y.shape[1:])), 0
-        tensors = zip(*[[t] * info.batch_size if dim is None else t.unbind(dim)
+        tensors = zip(*[[t] * info.batch_size if t is None or dim is None else t.unbind(dim)
                         for t, dim in zip((x, threshold, scale), in_dims)])
         return torch.stack([layer(*each, *options) for each in tensors]), 0
 

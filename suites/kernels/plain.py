@@ -5,7 +5,7 @@ of it is operators that torch can compile, export and transform. Two-byte types 
 kernels do.
 """
 
-from typing import List, NamedTuple, Optional, Tuple
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor
@@ -95,7 +95,7 @@ def _natural(threshold: Tensor, scale: Optional[Tensor], spec: Spec, p1: int, p2
     return Tables(tables[0], None if scale is None else tables[1])
 
 
-def _lines(x: Tensor, spec: Spec, p1: int, p2: int, shape: torch.Size) -> Tensor:
+def _lines(x: Tensor, spec: Spec, p1: int, p2: int, shape: Sequence[int]) -> Tensor:
     """Return ``x``, an input or output of the layer on inputs of ``shape``, as (..., length) padded with zeros."""
     pad = torch.nn.functional.pad
     if spec.dims == (2, 3):
@@ -107,7 +107,7 @@ def _lines(x: Tensor, spec: Spec, p1: int, p2: int, shape: torch.Size) -> Tensor
     return lines.reshape(tuple(lines.shape[:-1]) + (blocks, p2))
 
 
-def _tensor(lines: Tensor, spec: Spec, p1: int, p2: int, shape: torch.Size) -> Tensor:
+def _tensor(lines: Tensor, spec: Spec, p1: int, p2: int, shape: Sequence[int]) -> Tensor:
     """Return ``lines`` as a tensor of ``shape``: what was padded is cropped, what was left out is zero."""
     if spec.dims == (2, 3):
         return lines.reshape(shape[0], shape[1], p1, p2)[:, :, :shape[2], :shape[3]]

@@ -65,7 +65,7 @@ def shared_matrix(size: int, order: str, dtype: torch.dtype, device: torch.devic
 
 
 def _own_name(constant: torch.Tensor) -> torch.Tensor:
-    """Return ``constant``, in a compiled graph a view: torch names constants by function and refuses two of a name."""
+    """Return ``constant``, in a graph as a view: torch names constants by function and refuses two of a name."""
     return constant[:] if is_compiling() else constant
 
 

@@ -88,7 +88,8 @@ class WalshHadamard2d(TransformLayer):
 
     @staticmethod
     def _between(values: torch.Tensor, weight: torch.Tensor, threshold: torch.Tensor) -> torch.Tensor:
-        if stock_only() or torch.is_grad_enabled() and (values.requires_grad or weight.requires_grad or threshold.requires_grad):
+        wanted = values.requires_grad or weight.requires_grad or threshold.requires_grad
+        if stock_only() or wanted and torch.is_grad_enabled():
             return smooth_threshold(values * weight, threshold)
         return smooth_threshold_inplace(values.mul_(weight), threshold)
 

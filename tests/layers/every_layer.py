@@ -55,7 +55,7 @@ for _member in ("sum", "min", "match-min"):
         lambda member=_member: MultiplicationFreeDepthwise2d(16, member=member, bias=True, stride=2))
     MAKERS["multiplication-free linear, " + _member] = (
         lambda member=_member: MultiplicationFreeLinear(8, 5, member=member))
-for _form in ("blocks", "grouped", "product"):
+for _form in ("auto", "blocks", "grouped", "product"):
     MAKERS["DeBut linear, " + _form] = lambda form=_form: DebutLinear(8, 4, implementation=form)
     MAKERS["DeBut convolution, " + _form] = (
         lambda form=_form: DebutConv2d(16, 8, 3, padding=1, implementation=form))
