@@ -63,8 +63,20 @@ def _reason_in_graph(x: Tensor, spec: Spec) -> Optional[str]:
         return "a graph cannot hold the kernel in torch {}: operators came with 2.4".format(torch.__version__)
     if torch_modes.exporting_onnx():
         return "ONNX has stock operations only"
-    lengths = (1, 1, int(x.shape[2]), int(x.shape[3])) if spec.dims == (2, 3) else (1, int(x.shape[1]))
+    lengths = (1, 1, _fixed(x.shape[2]), _fixed(x.shape[3])) if spec.dims == (2, 3) else (1, _fixed(x.shape[1]))
     return _reason_for_one(x.device, x.dtype, lengths, *spec)
+
+
+def _fixed(size: int) -> int:
+    """Return ``size`` as a plain number; where it is a graph's symbol, the comparisons make it that one."""
+    top, value = 1, 0
+    while top <= size:
+        top *= 2
+    while top:
+        if value + top <= size:
+            value += top
+        top //= 2
+    return value
 
 
 @torch_modes.kept

@@ -63,7 +63,7 @@ def test_autocast_gives_the_layer_near_enough_and_its_gradients(name, dtype):
     layer, x = make(name), noise()
     want = layer(x)
     leaf = x.to(dtype).requires_grad_()
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast("cpu", dtype=torch.bfloat16):
         y = layer(leaf)
     assert (y.float() - want).abs().max() < 0.15 * want.abs().max()
     if y.requires_grad:
@@ -71,6 +71,7 @@ def test_autocast_gives_the_layer_near_enough_and_its_gradients(name, dtype):
         assert leaf.grad.dtype == dtype and torch.isfinite(leaf.grad.float()).all()
 
 
+@pytest.mark.skipif(not hasattr(torch, "func"), reason="before torch 2 many operators do not run on meta")
 @pytest.mark.parametrize("name", STOCK)
 def test_on_the_meta_device_a_layer_has_its_shape_and_leaves_nothing_behind(name):
     want = make(name)(noise())

@@ -100,8 +100,8 @@ class _Debut(nn.Module):
         if form in ("auto", "fused") and recording() and operator.LAYER is not None and not exporting_onnx():
             return operator.apply(x, weights, self.bias, self.spec, True)
         if form == "fused":
-            raise RuntimeError("the fused kernel cannot run: torch.func and forward-mode derivatives, ONNX and graphs of "
-                               "torch before 2.4 hold stock operations only; use implementation='auto'")
+            raise RuntimeError("the fused kernel cannot run: torch.func and forward-mode derivatives, ONNX, graphs "
+                               "of torch before 2.4 hold stock operations only; use implementation='auto'")
         return plain_layer(x, weights, self.bias, self.spec, apply_grouped if form == "grouped" else apply_blocks)
 
     def _describe(self) -> str:
