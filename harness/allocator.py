@@ -14,19 +14,29 @@ WARM_HEAP: Dict[str, str] = {
     "MALLOC_TOP_PAD_": "1073741824",
 }
 
-HEAPS = ("warm", "default")
+#: glibc's own starting values, pinned: left alone it raises the first with every large block that is freed, and then
+#: keeps blocks of up to 32 MB that nobody holds, so that one layer's figure would depend on what ran before.
+DEFAULT_HEAP: Dict[str, str] = {
+    "MALLOC_MMAP_THRESHOLD_": "131072",
+    "MALLOC_TRIM_THRESHOLD_": "131072",
+    "MALLOC_TOP_PAD_": "131072",
+}
+
+HEAPS = {"warm": WARM_HEAP, "default": DEFAULT_HEAP}
 
 
 def heap_environment(heap: str) -> Dict[str, str]:
     """Return the environment variables for ``heap``: ``warm`` or ``default``."""
     if heap not in HEAPS:
         raise ValueError("unknown heap '{}': use one of {}".format(heap, ", ".join(HEAPS)))
-    return dict(WARM_HEAP) if heap == "warm" else {}
+    return dict(HEAPS[heap])
 
 
 def describe_heap(environment: Mapping[str, str]) -> str:
     """Say in words which heap a process with ``environment`` runs on."""
     if all(environment.get(key) == value for key, value in WARM_HEAP.items()):
         return "warm heap (glibc keeps freed memory)"
+    if all(environment.get(key) == value for key, value in DEFAULT_HEAP.items()):
+        return "default heap (glibc's thresholds, pinned)"
     changed = sorted(key for key in environment if key.startswith("MALLOC_") or key == "GLIBC_TUNABLES")
     return "set by the user: {}".format(", ".join(changed)) if changed else "allocator default"

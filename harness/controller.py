@@ -11,178 +11,206 @@ from harness.allocator import heap_environment
 from harness.plan import Comparison, comparison_to_dict
 from harness.process import Outcome, run_worker
 from harness.progress import PlainProgress
-from harness.record import RecordWriter
-from harness.settings import Settings
-from harness.units import ORDER, Unit, all_units, runnable, time_shares, to_confirm, unit_of, verified, work_of
+from harness.reasons import Code, Reason, because, owing_to, sentence
+from harness.record import RecordWriter, Run, Unit, UnitLine, unit_line
+from harness.record.codec import to_json
+from harness.record.schema import SchemaError
+from harness.words import Pass, Role, Status
+from harness.work_units import all_units, charged_s, runnable, time_shares, to_confirm, work_of
 
 Runner = Callable[..., Outcome]
 
 
 class RunPlan(NamedTuple):
-    """What a controller works through: ``rule`` goes to the time pass as it stands in the record."""
+    """What a controller does beside the run's own settings.
 
-    comparisons: Sequence[Comparison]
-    settings: Settings
-    rule: Dict[str, Any]
-    no_energy: Optional[str] = None  # why no power can be read here; None where a meter answers
+    ``no_energy`` is why no power can be read here, ``None`` where a meter answers; ``power`` names the meter.
+    ``retry_failed`` does failed units over.
+    """
+
+    no_energy: Optional[Reason] = None
+    power: Optional[str] = None
+    retry_failed: bool = False
 
 
 class Controller:
-    """Works off a :class:`RunPlan`; ``lines`` are the record's ``pass`` lines of earlier sessions."""
+    """Works off what ``run`` lacks; each new line goes to ``writer`` and into ``run``."""
 
-    def __init__(self, plan: RunPlan, writer: RecordWriter, lines: List[Dict[str, Any]],
-                 progress: PlainProgress, runner: Runner = run_worker,
-                 clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, run: Run, plan: RunPlan, writer: RecordWriter, progress: PlainProgress,
+                 runner: Runner = run_worker, clock: Callable[[], float] = time.monotonic) -> None:
+        self.record = run
         self.plan = plan
-        self.settings = plan.settings
+        self.settings = run.header.settings
         self.writer = writer
-        self.lines = lines
         self.progress = progress
         self._runner = runner
         self._clock = clock
-        self._sampled_s = 0.0  # spent of the budget
+        self._retried: Set[Unit] = set()
         self._said: Set[str] = set()
 
     def run(self) -> None:
         """Do every unit that the record lacks. ``KeyboardInterrupt`` passes through; the record is whole."""
-        passes = [name for name in self.settings.passes if name != "energy" or self.plan.no_energy is None]
-        units = {unit for comparison in self.plan.comparisons
-                 for unit in all_units(comparison, passes, self.settings.launches)}
-        left = units - set(map(unit_of, self.lines))
+        passes = [name for name in self.settings.passes if name != Pass.ENERGY or self.plan.no_energy is None]
+        units = [unit for comparison in self.record.comparisons
+                 for unit in all_units(comparison, passes, self.settings.launches, self.settings.memory_repeats)]
+        left = [unit for unit in units if not self._is_done(unit)]
         self.progress.begin(len(units), len(units) - len(left), work_of(left))
-        for index, comparison in enumerate(self.plan.comparisons):
-            to_go = len(self.plan.comparisons) - index
-            steps = {"verify": self._verify, "time": lambda c: self._time(c, to_go),  # noqa: B023 called at once
-                     "memory": self._memory, "energy": self._energy}
-            for name in ORDER:
-                if name in self.settings.passes:
-                    steps[name](comparison)
+        for index, comparison in enumerate(self.record.comparisons):
+            for name in Pass:
+                if name.value in self.settings.passes:
+                    self._do(name, comparison, len(self.record.comparisons) - index)
 
     # One method per pass -------------------------------------------------------------------------
 
+    def _do(self, name: Pass, comparison: Comparison, comparisons_left: int) -> None:
+        if name is Pass.VERIFY:
+            self._verify(comparison)
+        elif name is Pass.TIME:
+            self._time(comparison, comparisons_left)
+        elif name is Pass.ENERGY and self.plan.no_energy is not None:
+            for unit in all_units(comparison, (name.value,)):
+                self._skip(unit, self.plan.no_energy)
+        else:
+            self._case_by_case(name, comparison)
+
     def _verify(self, comparison: Comparison) -> None:
         ids = [comparison.case_id(case) for case in comparison.cases]
-        line = self._unit(Unit("verify", comparison.id), self._job("verify", comparison, ids))
-        if line is not None and line["status"] == "failed":
+        whole = Unit(Pass.VERIFY, comparison.id)
+        self._unit(whole, self._job(Pass.VERIFY, comparison, ids))
+        if self.record.units[whole].status is Status.FAILED:
             # One case took the worker down with it: check them one by one to learn which.
             for name in ids:
-                self._unit(Unit("verify", comparison.id, name), self._job("verify", comparison, [name]),
+                self._unit(Unit(Pass.VERIFY, comparison.id, name), self._job(Pass.VERIFY, comparison, [name]),
                            planned=False)
 
     def _time(self, comparison: Comparison, comparisons_left: int) -> None:
-        shares = time_shares(self.settings.budget_s - self._sampled_s, comparisons_left,
-                             self.settings.launches, self.settings.launch_cap_s)
+        left_s = self.settings.budget_s - charged_s(self.record)
+        shares = time_shares(left_s, comparisons_left, self.settings.launches, self.settings.launch_cap_s)
         ids = self._runnable(comparison)
         baseline = comparison.case_id(comparison.baseline)
-        units = [unit for unit in all_units(comparison, ("time",), self.settings.launches) if not self._is_done(unit)]
-        for unit in units:
+        for unit in all_units(comparison, (Pass.TIME.value,), self.settings.launches):
+            if self._is_done(unit):
+                continue
             launch = unit.launch or 1
-            first = to_confirm(self._launches(comparison), launch) if launch > 1 else None
+            first = to_confirm(self.record.launches(comparison.id), launch) if launch > 1 else None
             reason = self._not_timed(comparison, ids, baseline)
             if reason is not None and launch == 1:
                 self._skip(unit, reason)
             elif reason is None and (launch == 1 or first):
-                job = self._job("time", comparison, ids, launch=launch, rule=self.plan.rule,
-                                role="first" if launch == 1 else "confirm", first=first,
+                job = self._job(Pass.TIME, comparison, ids, launch=launch, rule=to_json(self.record.header.rule),
+                                role=(Role.FIRST if launch == 1 else Role.CONFIRM).value,
+                                first=None if first is None else to_json(first),
                                 budget_s=shares[launch - 1], limit_s=0.8 * self.settings.limit_s)
-                started = self._clock()
                 self._unit(unit, job)
-                self._sampled_s += self._clock() - started
             else:
                 self.progress.skip(work_of([unit]))
 
-    def _memory(self, comparison: Comparison) -> None:
-        self._case_by_case("memory", comparison)
-
-    def _energy(self, comparison: Comparison) -> None:
-        if self.plan.no_energy is None:
-            self._case_by_case("energy", comparison, power=self.settings.power)
-            return
-        for unit in all_units(comparison, ("energy",), 1):
-            if not self._is_done(unit):
-                self._skip(unit, self.plan.no_energy)
-
-    def _case_by_case(self, name: str, comparison: Comparison, **extra: Any) -> None:
+    def _case_by_case(self, name: Pass, comparison: Comparison) -> None:
         fit = set(self._runnable(comparison))
-        for unit in all_units(comparison, (name,), 1):
+        for unit in all_units(comparison, (name.value,), repeats=self.settings.memory_repeats):
+            extra = ({"power": self.plan.power, "timed_call_s": self._timed_call_s(comparison, unit.case or "")}
+                     if name is Pass.ENERGY else {})
             if unit.case in fit:
                 self._unit(unit, self._job(name, comparison, [unit.case], **extra))
-            elif not self._is_done(unit):
-                self._skip(unit, self._why_unfit(comparison, unit.case))
+            elif unit.launch in (None, 1):
+                self._skip(unit, self._why_unfit(comparison, unit.case or ""))
+            else:
+                self.progress.skip(work_of([unit]))
 
-    # What earlier lines say ----------------------------------------------------------------------
+    def _timed_call_s(self, comparison: Comparison, case: str) -> Optional[float]:
+        """Return the median seconds per call of ``case`` by the time pass, ``None`` where it was not timed."""
+        for line in self.record.timed(comparison.id):
+            for series in line.series:
+                if case in series.entrants:
+                    samples = sorted(series.samples_per_call_s(series.entrants.index(case)))
+                    return samples[len(samples) // 2] if samples else None
+        return None
+
+    # What the record says ------------------------------------------------------------------------
 
     def _is_done(self, unit: Unit) -> bool:
-        return any(unit_of(line) == unit for line in self.lines)
+        line = self.record.units.get(unit)
+        if line is None:
+            return False
+        return not (self.plan.retry_failed and line.status is Status.FAILED and unit not in self._retried)
 
     def _runnable(self, comparison: Comparison) -> List[str]:
-        if "verify" not in self.settings.passes:
+        if Pass.VERIFY.value not in self.settings.passes:
             return [comparison.case_id(case) for case in comparison.cases]
-        return runnable(comparison, self.lines)
+        return runnable(self.record, comparison)
 
-    def _why_unfit(self, comparison: Comparison, case: Optional[str]) -> str:
-        result = verified(comparison, self.lines).get(case or "")
-        return "not measured, since it did not pass the check: {}".format(
-            result["reason"] if result else "its check did not end")
+    def _why_unfit(self, comparison: Comparison, case: str) -> Reason:
+        check = self.record.check(case)
+        if check is not None:
+            return owing_to(Code.CHECK_FAILED, check.reason)
+        alone = self.record.units.get(Unit(Pass.VERIFY, comparison.id, case))
+        return owing_to(Code.CHECK_UNFINISHED, None if alone is None else alone.reason)
 
-    def _not_timed(self, comparison: Comparison, ids: Sequence[str], baseline: str) -> Optional[str]:
+    def _not_timed(self, comparison: Comparison, ids: Sequence[str], baseline: str) -> Optional[Reason]:
         if baseline not in ids:
-            return "the baseline {}".format(self._why_unfit(comparison, baseline))
-        return None if len(ids) > 1 else "no rival passed the check, so there is nothing to compare"
-
-    def _launches(self, comparison: Comparison) -> List[Dict[str, Any]]:
-        return sorted((line for line in self.lines if line["pass"] == "time" and line["status"] == "ok"
-                       and line["comparison"] == comparison.id), key=lambda line: line["launch"])
+            why = self._why_unfit(comparison, baseline)
+            return why._replace(code=Code.BASELINE_UNFIT)
+        return None if len(ids) > 1 else Reason(Code.NO_RIVAL_FIT)
 
     # Doing and recording -------------------------------------------------------------------------
 
-    def _job(self, name: str, comparison: Comparison, cases: Sequence[Optional[str]], **extra: Any) -> Dict[str, Any]:
-        pinned = {case: result["pinned"] for case, result in verified(comparison, self.lines).items()
-                  if result.get("pinned")}
-        return dict({"pass": name, "comparison": comparison_to_dict(comparison), "cases": list(cases),
-                     "pinned": pinned, "seed": self.settings.seed, "quick": self.settings.quick}, **extra)
+    def _job(self, name: Pass, comparison: Comparison, cases: Sequence[Optional[str]],
+             **extra: Any) -> Dict[str, Any]:
+        checks = {case: self.record.check(case) for case in map(comparison.case_id, comparison.cases)}
+        pinned = {case: check.pinned for case, check in checks.items() if check is not None and check.pinned}
+        own = [case for case, check in checks.items() if check is not None and check.changes_input]
+        disturbing = [case for case, check in checks.items() if check is not None and check.disturbs]
+        return dict({"pass": name.value, "comparison": comparison_to_dict(comparison), "cases": list(cases),
+                     "pinned": pinned, "own_input": own, "disturbing": disturbing, "seed": self.settings.seed,
+                     "quick": self.settings.quick}, **extra)
 
-    def _unit(self, unit: Unit, job: Dict[str, Any], planned: bool = True) -> Optional[Dict[str, Any]]:
-        """Run ``job`` unless the record has it; return the new line, ``None`` if it was there."""
+    def _unit(self, unit: Unit, job: Dict[str, Any], planned: bool = True) -> None:
+        """Run ``job`` and record it, unless the record has it."""
         if self._is_done(unit):
-            return None
+            return
+        self._retried.add(unit)
         self.progress.unit(str(unit))
-        heap = "warm" if unit.name in ("verify", "time") else "default"
+        heap = "default" if unit.name is Pass.MEMORY else "warm"
         outcome = self._runner(
             job, self.settings.limit_s, extra_environment=heap_environment(heap),
             progress=lambda m: self.progress.within(m["done"], m["total"], m["what"], m.get("left_s")))
-        return self._record(unit, outcome, planned)
+        line = self._write(unit, Status.OK if outcome.ok else Status.FAILED, outcome)
+        if outcome.ok and line.status is Status.OK:
+            text = "{}: done in {:.1f} s".format(unit, outcome.seconds)
+        else:
+            text = "{}: failed: {}".format(unit, sentence(line.reason))
+        if planned:
+            self.progress.unit_done(text, work_of([unit]), line.status is Status.FAILED)
+        else:
+            self.progress.note(text)
 
-    def _skip(self, unit: Unit, reason: str) -> None:
+    def _skip(self, unit: Unit, reason: Reason) -> None:
         """Record that ``unit`` was not tried, and why; each reason is said to the user once."""
-        self._write(unit, "skipped", Outcome(None, reason, 0.0))
-        if unit.name != "energy" or self.plan.no_energy is None:
+        if self._is_done(unit):
+            return
+        self._write(unit, Status.SKIPPED, Outcome(None, reason, 0.0))
+        if unit.name is not Pass.ENERGY or self.plan.no_energy is None:
             self.progress.skip(work_of([unit]))
-        text = "{}: not measured: {}".format(unit.name if unit.name == "energy" else unit, reason)
+        text = "{}: not measured: {}".format(unit.name if unit.name is Pass.ENERGY else unit, sentence(reason))
         if text not in self._said:
             self._said.add(text)
             self.progress.note(text)
 
-    def _record(self, unit: Unit, outcome: Outcome, planned: bool = True) -> Dict[str, Any]:
-        line = self._write(unit, "ok" if outcome.ok else "failed", outcome)
-        text = "{}: {}".format(unit, "done in {:.1f} s".format(outcome.seconds) if outcome.ok else
-                               "failed: {}".format(outcome.reason))
-        if planned:
-            self.progress.unit_done(text, work_of([unit]))
-        else:
-            self.progress.note(text)
-        return line
-
-    def _write(self, unit: Unit, status: str, outcome: Outcome) -> Dict[str, Any]:
-        payload = outcome.payload or {}
-        # A pass that ended well may still say why it has no number, as the energy pass does.
-        reason = payload.get("reason") if outcome.reason is None else outcome.reason
-        line = dict(payload, kind="pass", comparison=unit.comparison, case=unit.case, status=status,
-                    reason=reason, seconds=round(outcome.seconds, 3),
-                    started_s=round(self._clock() - outcome.seconds, 3))
-        line["pass"] = unit.name
+    def _write(self, unit: Unit, status: Status, outcome: Outcome) -> UnitLine:
+        envelope = {"comparison": unit.comparison, "case": unit.case, "status": status.value,
+                    "reason": to_json(outcome.reason), "seconds": round(outcome.seconds, 3),
+                    "started_s": round(self._clock() - outcome.seconds, 3)}
         if unit.launch is not None:
-            line["launch"] = unit.launch
+            envelope["repeat" if unit.name is Pass.MEMORY else "launch"] = unit.launch
+        payload = outcome.payload or {}
+        if outcome.reason is None and payload.get("reason") is not None:
+            # A pass that ended well may still say why it has no number, as the energy pass does.
+            envelope["reason"] = payload["reason"]
+        try:
+            line = unit_line(unit.name, envelope, payload)
+        except SchemaError as error:
+            envelope.update(status=Status.FAILED.value, reason=to_json(because(Code.FOREIGN, str(error))))
+            line = unit_line(unit.name, envelope, {})
         self.writer.append(line)
-        self.lines.append(line)
+        self.record.add(line)
         return line

@@ -16,16 +16,18 @@ import tempfile
 import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
+from harness.reasons import Code, Reason, because
+
 PROJECT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 Progress = Callable[[Dict[str, Any]], None]
 
 
 class Outcome(NamedTuple):
-    """How a worker ended: ``payload`` if all went well, else ``reason`` in one sentence."""
+    """How a worker ended: ``payload`` if all went well, else ``reason``."""
 
     payload: Optional[Dict[str, Any]]
-    reason: Optional[str]
+    reason: Optional[Reason]
     seconds: float
 
     @property
@@ -52,8 +54,8 @@ def run_worker(job: Dict[str, Any], limit_s: float, progress: Progress = lambda 
     reader, writer = os.pipe()
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", module, str(writer)], stdin=subprocess.PIPE, stdout=log, stderr=log,
-            pass_fds=[writer], start_new_session=True, env=worker_environment(extra_environment or {}))
+            [sys.executable, "-m", module, str(writer), str(os.getpid())], stdin=subprocess.PIPE, stdout=log,
+            stderr=log, pass_fds=[writer], start_new_session=True, env=worker_environment(extra_environment or {}))
         os.close(writer)
         try:
             _send_job(process, job)
@@ -67,10 +69,9 @@ def run_worker(job: Dict[str, Any], limit_s: float, progress: Progress = lambda 
         if final.get("event") == "result" and not timed_out:
             return Outcome(final["payload"], None, seconds)
         if final.get("event") == "error":
-            return Outcome(None, final["reason"], seconds)
+            return Outcome(None, because(Code.RAISED, str(final["reason"])), seconds)
         if timed_out:
-            return Outcome(None, "hung: it had not ended after {:.0f} s and was stopped; give it more time with "
-                           "--limit, or leave it out with --only".format(limit_s), seconds)
+            return Outcome(None, because(Code.HUNG, limit_s=limit_s), seconds)
         return Outcome(None, describe_exit(process.returncode, last_words(log)), seconds)
 
 
@@ -115,8 +116,8 @@ def _end(process: Any) -> None:
     """Leave no process of the worker's session behind, on any way out."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass  # all gone already
+    except (ProcessLookupError, PermissionError):
+        pass  # all gone already, or what is left of it is another user's
     process.wait()
 
 
@@ -129,16 +130,15 @@ def last_words(log: Any, lines: int = 3, width: int = 300) -> str:
     return " / ".join(kept)[-width:]
 
 
-def describe_exit(code: int, words: str) -> str:
-    """Say in one sentence what exit status ``code`` of a worker means."""
-    said = "; its last words: {}".format(words) if words else ""
+def describe_exit(code: int, words: str) -> Reason:
+    """Return what exit status ``code`` of a worker means, with its last ``words``."""
+    said = words or None
     if code == -signal.SIGKILL:
-        return ("killed (SIGKILL), most often by the kernel for want of memory: close programs, add swap or "
-                "leave the case out with --only" + said)
+        return because(Code.KILLED, said)
     if code < 0:
         try:
             name = signal.Signals(-code).name
         except ValueError:
             name = "signal {}".format(-code)
-        return "crashed ({}){}".format(name, said)
-    return "ended with status {} and no result{}".format(code, said)
+        return because(Code.CRASHED, said, signal=name)
+    return because(Code.EXITED, said, status=code)

@@ -30,7 +30,7 @@ class PlainProgress:
     def within(self, done: int, total: int, text: str, left_s: Optional[float]) -> None:
         """The unit under way has done ``done`` of ``total`` steps."""
 
-    def unit_done(self, text: str, work: float) -> None:
+    def unit_done(self, text: str, work: float, failed: bool = False) -> None:
         """The unit ended; ``text`` says how, ``work`` how much of the work it was."""
         self.done += 1
         self._work_done += work
@@ -84,11 +84,11 @@ class BarProgress(PlainProgress):
         part = min(1.0, done / float(total)) if total else 0.0
         self._bar.update(self._task, completed=self.done + part, description="{}: {}".format(self._name, text))
 
-    def unit_done(self, text: str, work: float) -> None:
+    def unit_done(self, text: str, work: float, failed: bool = False) -> None:
         """See :class:`PlainProgress`."""
-        super(BarProgress, self).unit_done(text, work)
+        super(BarProgress, self).unit_done(text, work, failed)
         self._bar.update(self._task, completed=self.done, left=self._left())
-        if "failed" in text:
+        if failed:
             self._bar.console.print(text, markup=False, highlight=False)
 
     def skip(self, work: float) -> None:

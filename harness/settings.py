@@ -13,7 +13,8 @@ class Settings(NamedTuple):
     """The choices of one run. Times in seconds; ``only`` is a pattern on case ids or ``None``.
 
     ``budget_s`` is the sampling time of the whole run, ``launch_cap_s`` the most that one launch of one
-    comparison may take of it, ``limit_s`` the longest life of a worker.
+    comparison may take of it, ``limit_s`` the longest life of a worker, ``memory_repeats`` the processes that
+    each case's memory is measured in.
     """
 
     device: str
@@ -27,6 +28,7 @@ class Settings(NamedTuple):
     only: Optional[str] = None
     power: Optional[str] = None
     lock_clocks: bool = False
+    memory_repeats: int = 3
     passes: Tuple[str, ...] = PASSES
 
 

@@ -53,9 +53,10 @@ class Inputs:
         return self._made[key]
 
 
-def build(case: Case, inputs: Inputs) -> Subject:
-    """Import the builder of ``case`` and return what it makes."""
-    return resolve(case.builder)(case, inputs.get(case))
+def build(case: Case, inputs: Inputs, own_input: bool = False) -> Subject:
+    """Import the builder of ``case`` and return what it makes; ``own_input`` gives it a copy nobody else sees."""
+    x = inputs.get(case)
+    return resolve(case.builder)(case, x.clone() if own_input else x)
 
 
 def as_tensors(output: Any) -> List[Any]:

@@ -1,19 +1,22 @@
-"""The worker process: one job from standard input, one result on the pipe named by the argument."""
+"""The worker process: one job from standard input, one result on the pipe that is its first argument."""
 
 import importlib
 import json
 import os
 import runpy
+import signal
 import sys
 import traceback
 from typing import Any, Callable, Dict, List
+
+from harness.system.children import die_with_parent
 
 #: One line per pass: its name and the function that runs it, imported only where it is needed.
 PASSES = {
     "probe": "harness.passes.probe:run",
     "roof": "harness.passes.roof:run",
     "verify": "harness.passes.verify:run",
-    "time": "harness.passes.launch:run",
+    "time": "harness.passes.time:run",
     "memory": "harness.passes.memory:run",
     "energy": "harness.passes.energy:run",
 }
@@ -32,6 +35,9 @@ def resolve(name: str) -> Callable[..., Any]:
 
 def main(argv: List[str]) -> int:
     """Run the job and report it; the exit status is 0 only if a result was sent."""
+    die_with_parent(signal.SIGKILL)
+    if os.getppid() != int(argv[2]):
+        return 1  # the controller died before it could be asked about
     channel = os.fdopen(int(argv[1]), "w", 1)
 
     def send(message: Dict[str, Any]) -> None:

@@ -1,22 +1,22 @@
 """Makes the report of recorded runs: ``python -m reports RUN... [--format ...] [--out DIR] [--no-figures]``."""
 
 import argparse
+import hashlib
 import io
 import os
 import sys
-from typing import Any, Dict, List, Optional, Sequence
+from typing import List, Optional, Sequence
 
 from harness.record import RecordError, Run, load_run
-from reports.figures import all_figures
-from reports.markdown import markdown
-from reports.page import render_page
-from reports.page_data import all_traces, page_data
-from reports.publication import MOST, make_figures
-from reports.published import PublishedError
-from reports.tables import energy_csv, memory_csv, published_csv, samples_csv, speed_csv
-from reports.terminal import print_report
+from reports.findings import Findings, findings
+from reports.findings.published import PublishedError
+from reports.formats.files import Content, Options
+from reports.formats.registry import FORMATS
+from reports.formats.terminal import print_report
 
-FORMATS = ("terminal", "markdown", "html", "all")
+TERMINAL, ALL = "terminal", "all"
+NAMES = (TERMINAL,) + tuple(one.name for one in FORMATS) + (ALL,)
+STDOUT = "-"
 USAGE = 2
 
 
@@ -25,21 +25,18 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     arguments = parser().parse_args(argv)
     try:
         runs = [load_run(path) for path in arguments.runs]
+        found = findings(runs[0], others=runs[1:])
+        most = 0 if arguments.no_figures else sys.maxsize if arguments.all_figures else Options().figures
         out = arguments.out or default_folder(runs)
-        data = page_data(runs[0], others=runs[1:])
-        wanted = arguments.format
-        written: List[str] = []
-        if wanted != "terminal":
-            most = 0 if arguments.no_figures else sys.maxsize if arguments.all_figures else MOST
-            written = write_report(runs[0], data, out, wanted, most)
-        if wanted in ("terminal", "all"):
-            page = os.path.join(out, "report.html")
-            print_report(data, os.path.relpath(page) if page in written else None)
-        else:
-            print(os.path.relpath(written[0]))
+        written = [] if arguments.format == TERMINAL else make(found, arguments.format, Options(most), out)
     except (RecordError, PublishedError, OSError) as error:
         sys.stderr.write("{}\n".format(error))
         return USAGE
+    if arguments.format in (TERMINAL, ALL):
+        pages = [path for path in written if path.endswith(".html")]
+        print_report(found, os.path.relpath(pages[0]) if pages else None)
+    elif written:
+        sys.stdout.write(os.path.relpath(written[0]) + "\n")
     return 0
 
 
@@ -48,53 +45,53 @@ def parser() -> argparse.ArgumentParser:
     found = argparse.ArgumentParser(prog="python -m reports", description=(
         "Make the report of a recorded run again, from its record alone. Several runs stand side by side."))
     found.add_argument("runs", nargs="+", metavar="RUN", help="folder of a run, such as results/<run id>")
-    found.add_argument("--format", choices=FORMATS, default="all", help="what to make (default: all)")
-    found.add_argument("--out", metavar="DIR", help="where to write (default: the run's own folder; for several "
-                                                    "runs a folder 'side-by-side' beside the first)")
+    found.add_argument("--format", choices=NAMES, default=ALL, help="what to make (default: all)")
+    found.add_argument("--out", metavar="DIR", help="where to write, - for standard output (default: the run's own "
+                                                    "folder; for several runs a new folder beside the first)")
     figures = found.add_mutually_exclusive_group()
     figures.add_argument("--no-figures", action="store_true", help="write no figures")
     figures.add_argument("--all-figures", action="store_true", help="figures for papers of every comparison, not "
-                                                                    "only of the first {}".format(MOST))
+                                                                    "only of the first {}".format(Options().figures))
     return found
 
 
 def default_folder(runs: Sequence[Run]) -> str:
-    """Return where the files go unless the user says: the folder of the run, or one beside the first of several."""
+    """Return where the files go unless the user says: the folder of the run, for several runs one of their own.
+
+    That one lies beside the first run, or above ``reference``, where only recorded runs belong.
+    """
     if len(runs) == 1:
         return runs[0].folder
-    return os.path.join(os.path.dirname(os.path.abspath(runs[0].folder)), "side-by-side")
+    parent = os.path.dirname(os.path.abspath(runs[0].folder))
+    if os.path.basename(parent) == "reference":
+        parent = os.path.dirname(parent)
+    ids = hashlib.sha256("\n".join(run.id for run in runs).encode("utf-8")).hexdigest()[:8]
+    return os.path.join(parent, "side-by-side-{}-{}".format(len(runs), ids))
 
 
-def write_report(run: Run, data: Dict[str, Any], out: str, wanted: str, figures: int) -> List[str]:
-    """Write the files of format ``wanted`` below ``out``; return their paths, the page first where there is one.
-
-    ``figures`` is the number of comparisons to draw for papers; 0 writes no figures at all.
-    """
+def make(found: Findings, wanted: str, options: Options, out: str) -> List[str]:
+    """Write the files of the format ``wanted`` below ``out``; return their paths in the order of the formats."""
     written = []
-    if wanted in ("html", "all"):
-        written.append(write(out, "report.html", render_page(data)))
-    if wanted in ("markdown", "all"):
-        written.append(write(out, "report.md", markdown(data)))
-    if wanted == "all":
-        tables = {"speed": speed_csv(data), "memory": memory_csv(run), "energy": energy_csv(data),
-                  "samples": samples_csv(run), "published": published_csv(data)}
-        written += [write(out, os.path.join("tables", name + ".csv"), tables[name]) for name in sorted(tables)]
-        if figures:
-            folder = os.path.join(out, "figures")
-            written += [write(folder, name, svg) for name, svg in all_figures(data, all_traces(run, data))]
-            paths, absent = make_figures(data, folder, figures)
-            written += paths
-            if absent:
-                sys.stderr.write(absent + "\n")
+    for one in FORMATS:
+        if wanted == one.name or wanted == ALL and one.with_all:
+            made = one.make(found, options)
+            written += [path for name, content in made.files for path in [write(out, name, content)] if path]
+            for note in made.notes:
+                sys.stderr.write(note + "\n")
     return written
 
 
-def write(folder: str, name: str, content: str) -> str:
-    """Write text with LF line ends, as UTF-8; return its path."""
-    path = os.path.join(folder, name)
+def write(folder: str, name: str, content: Content) -> Optional[str]:
+    """Write text with LF line ends, as UTF-8, or bytes as they are; return the path, ``None`` for standard output."""
+    data = content if isinstance(content, bytes) else content.encode("utf-8")
+    if folder == STDOUT:
+        stream = getattr(sys.stdout, "buffer", None)
+        sys.stdout.write(data.decode("utf-8", "replace")) if stream is None else stream.write(data)
+        return None
+    path = os.path.join(folder, *name.split("/"))
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    with io.open(path, "w", encoding="utf-8", newline="\n") as file:
-        file.write(content)
+    with io.open(path, "wb") as file:
+        file.write(data)
     return path
 
 

@@ -1,6 +1,6 @@
 """Our timing beside ``torch.utils.benchmark`` on the same callables: ``python -m suites.agreement``.
 
-Both time the same function in one process, in tossed mirrored rounds (ours theirs theirs ours, or the
+Both time the same function in one process, in shuffled mirrored rounds (ours theirs theirs ours, or the
 other way round), so that drift and throttling meet both. Printed for each operation: the seconds per call
 of each, and the ratio of ours to theirs with its exact 99 % interval over rounds. Exit code: 0 if every
 ratio lies within 3 %, 1 if one does not, 2 if one does not but its interval reaches inside (a busy machine).
@@ -13,7 +13,7 @@ import sys
 import time
 from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
 
-from harness.statistics.rule import Rule
+from harness.rule import Rule
 from harness.statistics.signed_rank import Interval, signed_rank_interval
 from harness.timing.calibrate import target_s
 from harness.timing.cpu_timer import CpuTimer
@@ -74,8 +74,8 @@ def operations(torch: Any, device: str) -> List[Tuple[str, Call]]:
 
 
 def compare(name: str, call: Call, sampler: Sampler, theirs: Callable[[int], float], calls: int,
-            coin: random.Random, seconds: float, now: Callable[[], float] = time.perf_counter) -> Agreement:
-    """Play tossed mirrored rounds of ours and ``theirs`` (calls -> seconds per call) on one ``call``."""
+            order_random: random.Random, seconds: float, now: Callable[[], float] = time.perf_counter) -> Agreement:
+    """Play shuffled mirrored rounds of ours and ``theirs`` (calls -> seconds per call) on one ``call``."""
 
     def ours(count: int) -> float:
         # What theirs does before a stretch: one in a hundred calls, at least two, outside its clock.
@@ -88,7 +88,7 @@ def compare(name: str, call: Call, sampler: Sampler, theirs: Callable[[int], flo
     d = []  # type: List[float]
     begun = now()
     while len(d) < ROUNDS[1]:
-        order = [0, 1] if coin.random() < 0.5 else [1, 0]
+        order = [0, 1] if order_random.random() < 0.5 else [1, 0]
         logs = [0.0, 0.0]
         for way in order + order[::-1]:
             value = ways[way](calls)
@@ -128,7 +128,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     torch.set_num_threads(options.threads)
     device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
     timer = CudaTimer(torch) if device == "cuda" else CpuTimer()
-    coin = random.Random(options.seed)
+    order_random = random.Random(options.seed)
     print("{:30} {:>12} {:>12} {:>8}  {:18} rounds".format("operation", "ours", "torch's", "ratio", "99 % interval"))
     codes = {}
     with torch.no_grad(), quiet_collector():
@@ -137,7 +137,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
             least_s = CUDA_STRETCH_S if device == "cuda" else target_s(
                 timer.resolution_s, Rule().sample_s, Rule().sample_steps)
             calls = warm_up(timer.samplers[0], call, least_s, timer.now).calls
-            found = compare(name, call, timer.samplers[0], _theirs(theirs), calls, coin, options.seconds)
+            found = compare(name, call, timer.samplers[0], _theirs(theirs), calls, order_random, options.seconds)
             low, high = found.log_ratio.low, found.log_ratio.high
             print("{:30} {:>9.2f} us {:>9.2f} us {:>8.4f}  {:18} {}".format(
                 name, 1e6 * found.ours_s, 1e6 * found.theirs_s, found.ratio,

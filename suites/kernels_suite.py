@@ -8,6 +8,7 @@ judged by torch's own convolution, since packed weights do not train.
 from typing import List, Tuple
 
 from harness.plan import Case, Comparison, Suite, Target
+from suites import kernels_sums
 
 BEST = "suites.builders.best:convolution"
 DEFAULT = "suites.builders.convolutions:convolution"
@@ -16,6 +17,7 @@ WHT_2D = "suites.builders.transforms:wht2d"
 BLOCK_WHT = "suites.builders.transforms:block_wht1d"
 INT8 = "suites.builders.quantised:convolution"
 COPY = "suites.builders.copies:clone"
+KERNELS_COPY = "suites.builders.copies:kernels_copy"
 
 #: Input and block size, ``None`` for the whole channel axis.
 ALONG_CHANNELS = (((10, 1024, 32, 32), None), ((8, 64, 56, 56), None), ((8, 96, 28, 28), 32), ((8, 160, 14, 14), 32),
@@ -64,7 +66,9 @@ def beside(best: Case, fused: Case) -> Tuple[Case, ...]:
     found: Tuple[Case, ...] = (best._replace(implementation="default", builder=DEFAULT),
                                best._replace(layer="Copy", implementation="", builder=COPY, options=()))
     if best.device != "cuda":
-        return found + (best._replace(implementation="int8", builder=INT8),)
+        copy = best._replace(layer="Copy", builder=KERNELS_COPY, options=())
+        return found + (best._replace(implementation="int8", builder=INT8), copy._replace(implementation="memcpy"),
+                        copy._replace(implementation="past the caches"))
     last = fused._replace(layer=fused.layer + " channels-last", memory_format="channels_last")
     found += (best._replace(implementation="TF32", options=best.options + (("tf32", True),)), last)
     return found + tuple(case for dtype in TWO_BYTES for case in (
@@ -83,10 +87,27 @@ def training(target: Target, shape: Tuple[int, ...]) -> Comparison:
 
 
 def comparisons(target: Target) -> List[Comparison]:
-    """Return the suite's comparisons for ``target``."""
+    """Return the suite's comparisons for ``target``; on a CPU once more on 1 and on 2 threads."""
+    found = on(target)
+    for threads in (1, 2):
+        if target.device == "cpu" and threads != target.threads:
+            found += [with_threads(one, threads) for one in on(target._replace(threads=threads))]
+    return found
+
+
+def with_threads(comparison: Comparison, threads: int) -> Comparison:
+    """Return ``comparison`` under an id of its own, without the compiled forms, which are slow to start."""
+    suffix = "{} thread{}".format(threads, "s" * (threads != 1))
+    return comparison._replace(
+        id="{}-{}t".format(comparison.id, threads), title="{}, {}".format(comparison.title, suffix),
+        rivals=tuple(case for case in comparison.rivals if not dict(case.options).get("compile")))
+
+
+def on(target: Target) -> List[Comparison]:
+    """Return the comparisons on as many threads as ``target`` says."""
     return ([along_channels(target, shape, block) for shape, block in ALONG_CHANNELS]
             + [along_planes(target, shape) for shape in ALONG_PLANES]
-            + [training(target, shape) for shape in TRAINED])
+            + [training(target, shape) for shape in TRAINED] + kernels_sums.comparisons(target))
 
 
 def quick(every: List[Comparison]) -> List[Comparison]:

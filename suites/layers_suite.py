@@ -13,6 +13,7 @@ BEST = "suites.builders.best:convolution"
 BEST_LINEAR = "suites.builders.best:linear"
 CONVOLUTION = "suites.builders.convolutions:convolution"
 DEPTHWISE = "suites.builders.convolutions:depthwise"
+OWN_DEPTHWISE = "suites.builders.convolutions:own_depthwise"
 SEPARABLE = "suites.builders.convolutions:depthwise_separable"
 SQUEEZE_EXCITE = "suites.builders.convolutions:squeeze_excite"
 LINEAR = "suites.builders.convolutions:linear"
@@ -59,6 +60,7 @@ def spatial(case: Case) -> Tuple[Case, ...]:
     best, default = _convolutions(case, "Conv 3x3", kernel=3)
     return (best, _rival(case, "WHT 2D", WHT_2D, "fused"), _rival(case, "WHT 2D", WHT_2D, "matrix"),
             _rival(case, "HT-perceptron, 3 paths", HT, "auto", paths=3),
+            _rival(case, "HT-perceptron, 3 paths", HT, "matrix", paths=3),
             _rival(case, "Depthwise 3x3 + 1x1", SEPARABLE), default) + _compiled(case, "WHT 2D", WHT_2D, "matrix")
 
 
@@ -66,8 +68,9 @@ def depthwise(case: Case) -> Tuple[Case, ...]:
     """The depthwise 3x3 convolution and its multiplication-free forms."""
     default = _rival(case, "Depthwise 3x3", DEPTHWISE, "default")
     best = _rival(case, "Depthwise 3x3", BEST, "best", kernel=3, groups=case.shape[1], relu=False)
-    return _both(best, default) + tuple(
-        _rival(case, "MF depthwise 3x3 " + member, MF_DEPTHWISE, member=member) for member in MEMBERS)
+    return _both(best, default) + _own_depthwise(case) + tuple(
+        _rival(case, "MF depthwise 3x3 " + member, MF_DEPTHWISE, form, member=member)
+        for member in MEMBERS for form in ("auto", "stock"))
 
 
 def gate(case: Case) -> Tuple[Case, ...]:
@@ -80,7 +83,8 @@ def gate(case: Case) -> Tuple[Case, ...]:
 def linear(case: Case) -> Tuple[Case, ...]:
     """The dense layer and its multiplication-free forms."""
     return _both(_rival(case, "Linear", BEST_LINEAR, "best"), _rival(case, "Linear", LINEAR, "default")) + tuple(
-        _rival(case, "MF linear " + member, MF_LINEAR, member=member) for member in MEMBERS)
+        _rival(case, "MF linear " + member, MF_LINEAR, form, member=member)
+        for member in MEMBERS for form in ("auto", "stock"))
 
 
 FAMILIES: Dict[str, Tuple[Family, str]] = {
@@ -137,8 +141,12 @@ QUICK = ("1x1-c16-14x14-b10", "1x1-c128-14x14-b10", "1x1-c1024-14x14-b10", "3x3-
 
 
 def quick(plan: List[Comparison]) -> List[Comparison]:
-    """Return the comparisons of ``plan`` for ``--quick``: every family, one of them also in float16 and training."""
-    return [comparison for comparison in plan if comparison.id in QUICK]
+    """Return the comparisons of ``plan`` for ``--quick``: every family, one of them also in float16 and training.
+
+    Without the stock forms of the layers that have a kernel, by far the slowest calls.
+    """
+    return [comparison._replace(rivals=tuple(case for case in comparison.rivals if case.implementation != "stock"))
+            for comparison in plan if comparison.id in QUICK]
 
 
 def _convolutions(case: Case, layer: str, **chosen: Any) -> Tuple[Case, Case]:
@@ -155,6 +163,13 @@ def _convolutions(case: Case, layer: str, **chosen: Any) -> Tuple[Case, Case]:
 def _both(best: Case, default: Case) -> Tuple[Case, ...]:
     """The fastest form found and torch's own beside it; a training step goes through autograd and has the latter."""
     return (default,) if best.mode == "training" else (best, default)
+
+
+def _own_depthwise(case: Case) -> Tuple[Case, ...]:
+    """The depthwise convolution in the project's own CPU kernel, which has a forward only."""
+    if case.device != "cpu" or case.mode == "training" or case.dtype == "float64":
+        return ()
+    return (_rival(case, "Depthwise 3x3", OWN_DEPTHWISE, "own kernel"),)
 
 
 def _compiled(case: Case, layer: str, builder: str, form: str) -> Tuple[Case, ...]:

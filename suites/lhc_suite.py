@@ -15,8 +15,8 @@ LHC = "suites.builders.lhc:lhc"
 #: Channels and plane: VGG-16 on 32x32 images, then stages of a 224x224 network.
 SHAPES = ((64, 32), (128, 16), (256, 8), (512, 4), (512, 2), (128, 56), (256, 28), (512, 14))
 DENSITIES = (0.1, 0.25, 0.5)
-#: Planes on which both forms of the block-sparse layer are worth seeing.
-BOTH_FORMS = ((256, 8), (512, 14))
+#: Planes on which the plain forms of the block-sparse layer are worth seeing.
+ALL_FORMS = ((256, 8), (512, 14))
 QUICK = ("64-32x32", "256-8x8", "512-2x2", "256-28x28", "512-14x14")
 
 
@@ -28,7 +28,7 @@ def comparison(channels: int, side: int, target: Target) -> Comparison:
     best = dense._replace(implementation="best", builder=BEST, options=(("kernel", 3), ("relu", False)))
     rivals = [dense._replace(layer="LHC {:.0f}%".format(100 * density), builder=LHC, options=(("density", density),))
               for density in DENSITIES]
-    if (channels, side) in BOTH_FORMS:
+    if (channels, side) in ALL_FORMS:
         rivals += [rivals[0]._replace(implementation=form) for form in ("gathered", "shifted")]
     rivals.append(rivals[0]._replace(layer="LHC 10%", implementation="masked"))
     rivals.append(dense._replace(implementation="default"))

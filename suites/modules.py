@@ -30,13 +30,15 @@ class ModuleSuite(NamedTuple):
     factories: Dict[str, Factory]
     references: Dict[str, Callable[[Any], Any]]
     baseline: str
+    tf32: Tuple[str, ...] = ()
 
     def comparisons(self, target: Target, path: str) -> List[Comparison]:
         """Return the one comparison of this suite, whose file is ``path``, for ``target``."""
         def case(name: str) -> Case:
             return Case(layer=name, implementation="", builder="suites.modules:build", shape=self.input_shape,
                         dtype=self.dtype, memory_format=self.memory_format, device=target.device,
-                        threads=target.threads, options=(("entry", name), ("file", path)))
+                        threads=target.threads,
+                        options=(("entry", name), ("file", path)) + ((("tf32", True),) if name in self.tf32 else ()))
 
         rivals = tuple(case(name) for name in self.factories if name != self.baseline)
         return [Comparison(self.name, self.summary, case(self.baseline), rivals)]
@@ -44,24 +46,32 @@ class ModuleSuite(NamedTuple):
 
 def suite(name: str, input_shape: Sequence[int], baseline: Tuple[str, Factory], rivals: Dict[str, Factory],
           summary: str = "", dtype: str = "float32", memory_format: str = "contiguous",
-          references: Optional[Dict[str, Callable[[Any], Any]]] = None) -> ModuleSuite:
+          references: Optional[Dict[str, Callable[[Any], Any]]] = None,
+          tf32: Sequence[str] = ()) -> ModuleSuite:
     """Return a suite that times each of ``rivals`` against ``baseline``.
 
     ``input_shape`` is the whole input, batch first. ``references`` maps a name to a function from a float64
     input to the right float64 output, computed in another way; without one the layer is timed unchecked and
-    the report says so. Raises ``ValueError`` if there is no rival or a name stands twice.
+    the report says so. ``tf32`` names the entries whose float32 products may use TF32 on a GPU, which the others
+    never do, whatever torch's own default. Raises ``ValueError`` if there is no rival, a name stands twice or
+    ``tf32`` names no entry.
     """
     if not rivals or baseline[0] in rivals:
         raise ValueError("suite '{}' needs at least one rival, each with a name of its own".format(name))
     factories = dict([baseline], **rivals)
+    unknown = [entry for entry in tf32 if entry not in factories]
+    if unknown:
+        raise ValueError("suite '{}' allows TF32 for '{}', which is none of its entries: {}".format(
+            name, unknown[0], ", ".join(factories)))
     return ModuleSuite(name, summary or "{} against {}".format(", ".join(rivals), baseline[0]), tuple(input_shape),
-                       dtype, memory_format, factories, references or {}, baseline[0])
+                       dtype, memory_format, factories, references or {}, baseline[0], tuple(tf32))
 
 
 def build(case: Case, x: Any) -> Subject:
     """Build the module that ``case`` names in its file: evaluation mode, seeded weights, no gradients."""
     import torch
 
+    from suites.builders.subject import TF32_TOLERANCE, with_tf32
     from suites.user_file import load_file
 
     options = dict(case.options)
@@ -76,7 +86,9 @@ def build(case: Case, x: Any) -> Subject:
         with torch.no_grad():
             return module(x)
 
-    return Subject(call=call, reference=reference,
+    tf32 = bool(options.get("tf32", False))
+    return Subject(call=with_tf32(call, tf32) if case.device == "cuda" else call, reference=reference,
+                   tolerance=TF32_TOLERANCE if tf32 else None,
                    reference_reason=None if reference else "not checked: its file gives no reference for it",
                    implementation=getattr(module, "implementation", type(module).__name__),
                    reason=getattr(module, "implementation_reason", None),

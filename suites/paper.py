@@ -11,6 +11,7 @@ from harness.plan import Case, Comparison, Suite, Target
 BEST = "suites.builders.best:convolution"
 CONVOLUTION = "suites.builders.convolutions:convolution"
 SEPARABLE = "suites.builders.convolutions:depthwise_separable"
+OWN_DEPTHWISE = "suites.builders.convolutions:own_depthwise"
 SQUEEZE_EXCITE = "suites.builders.convolutions:squeeze_excite"
 WHT_1D = "suites.builders.transforms:wht1d"
 WHT_2D = "suites.builders.transforms:wht2d"
@@ -59,6 +60,9 @@ def two_dimensional(target: Target, shape: Tuple[int, ...]) -> Comparison:
         wht._replace(implementation="fused"), compiled(wht._replace(implementation="matrix")), default,
         wht._replace(layer="Squeeze-excite", implementation="", builder=SQUEEZE_EXCITE),
         wht._replace(layer="Depthwise 3x3 + 1x1", implementation="", builder=SEPARABLE))
+    if target.device == "cpu":  # what mixes pixels alone too, done as well as the 2-D layer is
+        rivals += (case._replace(layer="Depthwise 3x3", implementation="own kernel", builder=OWN_DEPTHWISE,
+                                 options=(("relu", True),)),)
     rivals += lower_precision(default, wht, target)
     side = shape[-1]
     return Comparison(

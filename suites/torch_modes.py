@@ -34,11 +34,6 @@ _dispatch_modes = getattr(torch._C, "_len_torch_dispatch_stack", _never)  # type
 _under_func = getattr(torch._C, "_are_functorch_transforms_active", _never)
 
 
-def recording() -> bool:
-    """Whether torch records the calls made now as a graph, or follows them in any other way than running them."""
-    return _under_dynamo() or _under_trace() or _dispatch_modes() > 0
-
-
 def transforming() -> bool:
     """Whether ``torch.func`` or forward-mode differentiation transforms the calls made now."""
     if is_compiling():  # its graph is transformed later, by what the operators say of themselves

@@ -4,9 +4,10 @@ Imports here cost every start, so each command imports what it needs itself.
 """
 
 import os
+import signal
 import subprocess
 import sys
-from typing import Any, Optional, Sequence, Tuple
+from typing import Any, List, Optional, Sequence, Tuple
 
 import click
 
@@ -50,45 +51,91 @@ def cli() -> None:
 @click.option("--out", type=click.Path(file_okay=False), default=RESULTS, show_default=True,
               help="Folder that gets the run's folder.")
 @click.option("--resume", metavar="RUN", help="Finish a stopped run; its own settings hold.")
+@click.option("--retry-failed", is_flag=True, help="With --resume: do failed units over.")
 @click.option("--no-report", is_flag=True, help="Leave the report to './run_bench.sh report RUN'.")
-def run(suite: Optional[str], out: str, resume: Optional[str], no_report: bool, budget: Optional[float],
-        limit: float, **choices: Any) -> None:
+@click.pass_context
+def run(context: click.Context, suite: Optional[str], out: str, resume: Optional[str], retry_failed: bool,
+        no_report: bool, budget: Optional[float], limit: float, **choices: Any) -> None:
     """Run SUITE (a name from 'list', or a .py file of your own) and write its report."""
-    from harness import launch
-    from harness.app.registry import load_suite
-    from harness.meters import check_named
+    from harness import session
     from harness.progress import make_progress
-    from harness.record import RecordError, load_run
+    from harness.reasons import Code
+    from harness.record import RecordError
+    from harness.words import RunStatus
 
     try:
         # Everything that can be told wrong without torch is told before a worker spends seconds on loading it.
-        if choices["power"] is not None:
-            check_named(choices["power"], "power", choices["device"])
         if resume is not None:
-            found = load_run(find_run(resume, out))
-            if suite not in (None, found.suite):
-                raise launch.LaunchError("--resume {}: that run is of suite '{}', not '{}'. Leave the suite "
-                                         "out.".format(resume, found.suite, suite))
-            if found.ended:
-                raise launch.LaunchError("--resume {}: that run is complete. './run_bench.sh report {}' makes its "
-                                         "report again.".format(resume, found.folder))
-            probed = launch.probe(choices["device"], choices["power"])
+            refuse_choices(context)
+            work = session.take_up(find_run(resume, out), retry_failed)
+            if suite not in (None, work.run.suite):
+                raise session.SessionError("--resume {}: that run is of suite '{}', not '{}'. Leave the suite "
+                                           "out.".format(resume, work.run.suite, suite))
+            probed = session.probe(work.run.header.settings.device, work.plan.power, status_of(work.run.suite))
+            work = session.ready(work, probed)
+        elif retry_failed:
+            raise session.SessionError("--retry-failed goes with --resume RUN: a new run has no failed units.")
         else:
-            chosen = load_suite(suite or DEFAULT_SUITE)
-            if not (suite or "").endswith(".py"):  # a file's plan may load torch itself, in a process of its own
-                check_selection(chosen, choices["device"], choices["threads"], choices["quick"], choices["only"])
-            probed = launch.probe(choices["device"], choices["power"])
-            wishes = launch.Wishes(budget_s=budget, limit_s=limit, **choices)
-            found = launch.start(chosen, wishes, probed, out)
-        click.echo("Run {} in {}".format(found.id, found.folder), err=True)
-        status = launch.carry_on(found, sys.argv[1:], probed, make_progress(), ROOF)
-    except (launch.LaunchError, RecordError, ValueError, OSError) as error:
+            wanted = session.Choices(budget_s=budget, limit_s=limit, **choices)
+            work, probed = begin(suite or DEFAULT_SUITE, wanted, out)
+        click.echo("Run {} in {}".format(work.run.id, work.run.folder), err=True)
+        end = session.carry_on(work, sys.argv[1:], probed, make_progress(), ROOF)
+    except (session.SessionError, RecordError, ValueError, OSError) as error:
         raise click.ClickException(str(error)) from None
-    if status != "complete":
-        click.echo("Stopped. Everything finished is kept; go on with: ./run_bench.sh run --resume {}".format(
-            found.folder), err=True)
-    code = 0 if no_report else report_process([found.folder])
-    sys.exit(130 if status != "complete" else code)
+    if end.status is RunStatus.COMPLETE:
+        code = 0 if no_report else report_process([work.run.folder])
+        if not nothing_timed(work.run):
+            sys.exit(code)
+        raise click.ClickException("nothing could be timed: the report says of each case why not.")
+    click.echo("Stopped. Everything finished is kept; go on with: ./run_bench.sh run --resume {}".format(
+        work.run.folder), err=True)
+    if end.reason is not None and end.reason.code is Code.SIGNALLED:
+        # Who sends a signal does not wait for a report.
+        sys.exit(128 + signal.Signals[str(end.reason.numbers["signal"])])
+    if not no_report:
+        report_process([work.run.folder])
+    sys.exit(130)
+
+
+def status_of(suite: str) -> List[str]:
+    """Return the parts whose state a run of ``suite`` records: a suite of one's own may not need them built."""
+    import suites
+    from harness.app.doctor import STATUS
+
+    return list(STATUS) if suite in suites.SUITES else []
+
+
+def nothing_timed(run: Any) -> bool:
+    """Whether the run was to time something and no comparison holds a sample."""
+    return "time" in run.header.settings.passes and not any(run.timed(one.id) for one in run.comparisons)
+
+
+def begin(name: str, choices: Any, out: str) -> Tuple[Any, Any]:
+    """Check all that can be told without torch, ask a worker for the rest, and start a new run."""
+    from harness import session
+    from harness.app.registry import load_suite
+    from harness.meters import check_named
+
+    if choices.power is not None:
+        check_named(choices.power, "power", choices.device)
+    suite = load_suite(name)
+    if not name.endswith(".py"):  # a file's plan may load torch itself, in a process of its own
+        check_selection(suite, choices.device, choices.threads, choices.quick, choices.only)
+    probed = session.probe(choices.device, choices.power, status_of(suite.name))
+    return session.start(suite, choices, probed, out), probed
+
+
+#: What --resume goes well with; everything else is in the run's record already.
+RESUME_TAKES = ("suite", "resume", "retry_failed", "no_report", "out")
+
+
+def refuse_choices(context: click.Context) -> None:
+    """Raise ``ValueError`` if something was chosen that a resumed run has settled long ago."""
+    given = [parameter for parameter in context.command.params if parameter.name not in RESUME_TAKES
+             and context.get_parameter_source(str(parameter.name)) is not click.core.ParameterSource.DEFAULT]
+    if given:
+        raise ValueError("--resume goes on with the run's own settings: leave out {}, or start a new run.".format(
+            ", ".join(parameter.opts[0] for parameter in given)))
 
 
 def find_run(name: str, out: str = RESULTS) -> str:
@@ -119,7 +166,7 @@ def _find_all(names: Sequence[str]) -> Tuple[str, ...]:
 
 @cli.command()
 @click.argument("runs", nargs=-1, required=True)
-@click.option("--format", "kind", type=click.Choice(["all", "terminal", "markdown", "html"]), default="all",
+@click.option("--format", "kind", type=click.Choice(["all", "terminal", "markdown", "html", "json"]), default="all",
               show_default=True, help="What to make.")
 @click.option("--out", type=click.Path(file_okay=False), help="Folder for the files. Default: the run's own.")
 @click.option("--figures", type=click.Choice(["some", "all", "none"]), default="some", show_default=True,

@@ -6,7 +6,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 from harness.clocks import read_clocks
 from harness.environment import collect
-from harness.launch import probe
+from harness.session import probe
 
 #: Optional parts that say for themselves how they are: functions without arguments, run in a worker.
 STATUS = {"suites.kernels:status": "fused kernels"}

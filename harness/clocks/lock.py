@@ -2,9 +2,7 @@
 
 import contextlib
 import os
-import signal
-import threading
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
+from typing import Callable, Iterator, List, NamedTuple, Optional
 
 from harness.clocks.changes import (
     Change,
@@ -27,12 +25,11 @@ from harness.clocks.state import (
     undo_all,
     write_state,
 )
+from harness.signals import ending_signals_raise, undisturbed
 from harness.system.nvml import Gpu, MakeGpu, NvmlError
 from harness.system.programs import write_as_root
 from harness.system.sensors import gpu_devfreq
 from harness.system.tree import Tree
-
-_ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
 class LockResult(NamedTuple):
@@ -194,44 +191,14 @@ def locked_clocks(enabled: bool, device: str = "cpu", root: str = "/", state_pat
         yield LockResult(False, ["clock locking was not asked for"])
         return
     lock = Lock(device, root, state_path, write, make_gpu)
-    with _ending_signals_raise():
+    with ending_signals_raise():
         try:
             result = lock.lock()
             for message in result.messages:
                 tell(message)
             yield result
         finally:
-            with _ignored((signal.SIGINT,) + _ENDING_SIGNALS):  # a second Ctrl-C must not stop the restoring
+            with undisturbed():  # a second Ctrl-C must not stop the restoring
                 troubles = lock.restore()
             for message in troubles:
                 tell(message)
-
-
-def _end(number: int, _frame: Any) -> None:
-    raise SystemExit(128 + number)
-
-
-@contextlib.contextmanager
-def _ending_signals_raise() -> Iterator[None]:
-    """Turn SIGTERM and SIGHUP into an ordinary end, so that ``finally`` runs."""
-    with _handlers(dict.fromkeys(_ENDING_SIGNALS, _end)):
-        yield
-
-
-@contextlib.contextmanager
-def _ignored(numbers: Any) -> Iterator[None]:
-    with _handlers(dict.fromkeys(numbers, signal.SIG_IGN)):
-        yield
-
-
-@contextlib.contextmanager
-def _handlers(handlers: Dict[Any, Any]) -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may set handlers
-        return
-    old = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    try:
-        yield
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)

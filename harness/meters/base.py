@@ -10,6 +10,7 @@ from typing import Callable, Dict, Iterator, Mapping, NamedTuple, Optional, Tupl
 
 from harness.meters.rails import InputRail, RailSensor, find_input, sensor_of
 from harness.meters.reading import Reading
+from harness.system.errors import RemedyError
 
 QUANTITIES = ("power", "ram", "temperature", "clock")
 
@@ -22,18 +23,8 @@ class Sees(enum.Enum):
     GPU = "gpu"
 
 
-class MeterError(Exception):
-    """A meter that could not be started, died, hung or went quiet: ``reason`` and ``remedy``, also as one text.
-
-    A text without a ``remedy`` of its own names it after the first colon.
-    """
-
-    def __init__(self, text: str, remedy: Optional[str] = None) -> None:
-        super().__init__("{}: {}".format(text, remedy) if remedy else text)
-        if remedy is None:
-            text, _, remedy = text.partition(": ")
-        self.reason = text
-        self.remedy = remedy or None
+class MeterError(RemedyError):
+    """A meter that could not be started, died, hung or went quiet."""
 
 
 class Availability(NamedTuple):

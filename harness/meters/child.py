@@ -14,9 +14,9 @@ import threading
 from typing import Any, Dict, List, Optional
 
 from harness.meters.ambient import Ambient
-from harness.meters.base import MeterError
 from harness.meters.choice import make_meter
 from harness.meters.reading import reading_to_dict
+from harness.system.errors import RemedyError
 
 
 def _end_with_parent() -> None:
@@ -57,14 +57,16 @@ def main(argv: Optional[List[str]] = None) -> int:
         with contextlib.closing(meter.stream(options.period)) as stream:  # type: ignore[type-var]
             for reading in stream:
                 send(reading_to_dict(ambient.add(reading)))
-        trouble = "meter {} ended by itself".format(options.meter)
+        trouble = RemedyError("meter {} ended by itself".format(options.meter))
     except BrokenPipeError:
         return 1  # nobody reads any more
-    except (MeterError, ValueError) as error:
-        trouble = str(error)
+    except RemedyError as error:
+        trouble = error
+    except ValueError as error:
+        trouble = RemedyError(str(error))
     except Exception as error:  # whatever a library throws must reach the record as a sentence
-        trouble = "meter {} failed ({}: {})".format(options.meter, type(error).__name__, error)
-    send({"error": trouble})
+        trouble = RemedyError("meter {} failed ({}: {})".format(options.meter, type(error).__name__, error))
+    send({"error": trouble.reason, "remedy": trouble.remedy})
     return 1
 
 

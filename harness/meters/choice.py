@@ -92,11 +92,13 @@ def choose(quantity: str, named: Optional[str] = None, root: str = "/", device: 
     for meter in [make(name, root) for name in order(quantity)]:
         if quantity not in meter.quantities or not thorough and (chosen or named not in (None, meter.name)):
             continue
-        found = _misfit(meter, device) if quantity == "power" else None
-        if found is None:
+        misfit = _misfit(meter, device) if quantity == "power" else None
+        if misfit is None or thorough:  # a meter that is not here at all has that for its reason
             if meter.name not in probed:
                 probed[meter.name] = meter.probe()
             found = probed[meter.name][quantity]
+        if misfit is not None and (not thorough or found.available):
+            found = misfit
         if found.available and chosen is None and named in (None, meter.name):
             chosen = meter
         entries.append({"name": meter.name, "quantity": quantity, "available": found.available,

@@ -56,7 +56,7 @@ class MeterHandle:
         Raises :class:`MeterError` if no first reading comes within ``timeout_s``, or if it is running already.
         """
         if self._child is not None:
-            raise MeterError("meter {} is running already: stop it first".format(self.name))
+            raise MeterError("meter {} is running already".format(self.name), "stop it first")
         period_s = self.period_s if period_s is None else period_s
         quiet_s = max(1.5, 8 * period_s) if self._quiet_s is None else self._quiet_s
         child = _Child(self.name, self._meter.root, period_s, quiet_s, self._clock)
@@ -90,7 +90,7 @@ class _Child:
         self._clock = clock
         self._rest = b""
         self._readings: List[Reading] = []
-        self._error: Optional[str] = None
+        self._error: Optional[MeterError] = None
         process: Any = subprocess.Popen(
             [sys.executable, "-m", "harness.meters.child", meter, "--root", root, "--period", repr(period_s)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=worker_environment({}))
@@ -112,20 +112,21 @@ class _Child:
                 self._drain()
                 break
         if not self._readings:
-            error = self._error or "meter {} {}: try another with --power".format(
+            error = self._error or MeterError("meter {} {}".format(
                 self._meter, "gave no reading within {:g} s".format(timeout_s) if self.process.poll() is None
-                else "ended before its first reading (status {})".format(self.process.returncode))
+                else "ended before its first reading (status {})".format(self.process.returncode)),
+                "try another with --power")
             self.end()
-            raise MeterError(error)
+            raise error
 
     def poll(self) -> List[Reading]:
         """Return every reading so far. Raises :class:`MeterError` if the meter died or went quiet."""
         self._drain()
         if self._error:
-            raise MeterError(self._error)
+            raise self._error
         if self.process.poll() is not None:
             self._drain()
-            raise MeterError(self._error or "meter {} died while measuring (status {})".format(
+            raise self._error or MeterError("meter {} died while measuring (status {})".format(
                 self._meter, self.process.returncode))
         silence_s = self._clock() - self._readings[-1].time_s
         if silence_s > self._quiet_s:
@@ -155,6 +156,6 @@ class _Child:
 
     def _take(self, message: Dict[str, Any]) -> None:
         if "error" in message:
-            self._error = message["error"]
+            self._error = MeterError(message["error"], message["remedy"])
         else:
             self._readings.append(reading_from_dict(message))

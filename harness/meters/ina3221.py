@@ -54,8 +54,8 @@ class Ina3221Meter(PolledMeter):
         """Find the channels by label and hold their files open."""
         channels = find_channels(self._tree)
         if not channels:
-            raise MeterError("there is no INA3221 power monitor in /sys: a Jetson other than the Nano 2 GB has "
-                             "one, on other machines use nvml or rapl")
+            raise MeterError("there is no INA3221 power monitor in /sys", "a Jetson other than the Nano "
+                             "2 GB has one, on other machines use nvml or rapl")
         self._files = {}
         for channel in channels:
             for name in channel.sources:
@@ -63,11 +63,12 @@ class Ina3221Meter(PolledMeter):
                     self._files[name] = os.open(self._tree.path(name), os.O_RDONLY)
                 except PermissionError as error:
                     self.close()
-                    raise MeterError("the power monitor is there but only root may read it: run 'sudo chmod a+r {}' "
-                                     "(it lasts until the next boot)".format(_pattern(channels))) from error
+                    raise MeterError("the power monitor is there but only root may read it",
+                                     "run 'sudo chmod a+r {}' (it lasts until the next boot)".format(
+                                         _pattern(channels))) from error
                 except OSError as error:
                     self.close()
-                    raise MeterError("{}: use another meter".format(why(name, error))) from error
+                    raise MeterError(why(name, error), "use another meter") from error
         self._channels = channels
 
     def read(self) -> Reading:
@@ -84,8 +85,8 @@ class Ina3221Meter(PolledMeter):
         try:
             return float(os.pread(self._files[name], 64, 0))
         except (OSError, ValueError) as error:
-            raise MeterError("the power monitor gave no value for {} ({}): use another meter".format(
-                name, error)) from error
+            raise MeterError("the power monitor gave no value for {} ({})".format(name, error),
+                             "use another meter") from error
 
     def close(self) -> None:
         """Close the files."""

@@ -15,6 +15,7 @@ from harness.meters.reading import Reading
 from harness.process import worker_environment
 
 PROBE_S = 15.0
+RESTART = "restart it with 'sudo systemctl restart jtop.service'"
 INSTALL = "install it with 'sudo pip3 install -U jetson-stats' and log in again"
 
 
@@ -37,12 +38,11 @@ class JtopMeter(Meter):
                                   timeout=PROBE_S, env=worker_environment({}))
             answer = json.loads(done.stdout.strip().split("\n")[-1])
         except subprocess.TimeoutExpired:
-            answer = {"error": "jtop did not answer within {:g} s: restart it with 'sudo systemctl restart "
-                               "jtop.service'".format(PROBE_S)}
+            answer = {"error": "jtop did not answer within {:g} s".format(PROBE_S), "remedy": RESTART}
         except ValueError:
-            answer = {"error": "jtop ended without an answer: " + INSTALL}
+            answer = {"error": "jtop ended without an answer", "remedy": INSTALL}
         if "error" in answer:
-            return dict.fromkeys(self.quantities, refusal(MeterError(answer["error"])))
+            return dict.fromkeys(self.quantities, refusal(MeterError(answer["error"], answer["remedy"])))
         return judge(self.quantities, Reading(0.0, **answer), self.name)
 
     def stream(self, period_s: float) -> Iterator[Reading]:
@@ -51,11 +51,10 @@ class JtopMeter(Meter):
         try:
             while client.ok():
                 yield to_reading(client, time.monotonic())
-            raise MeterError("jtop stopped giving data in the middle (its server reads every {:g} s): close other "
-                             "jtop windows and try again".format(client.interval))
+            raise MeterError("jtop stopped giving data in the middle (its server reads every {:g} s)".format(
+                client.interval), "close other jtop windows and try again")
         except _errors() as error:
-            raise MeterError("jtop failed ({}): restart it with 'sudo systemctl restart jtop.service'".format(
-                _one_line(error))) from error
+            raise MeterError("jtop failed ({})".format(_one_line(error)), RESTART) from error
         finally:
             client.close()
 
@@ -78,16 +77,14 @@ def _start(interval_s: float) -> Any:
     try:
         import jtop
     except ImportError as error:
-        raise MeterError("the Python package jetson-stats is not installed: on a Jetson " + INSTALL) from error
+        raise MeterError("the Python package jetson-stats is not installed", "on a Jetson " + INSTALL) from error
     try:
         client = jtop.jtop(interval=interval_s)
         client.start()
     except (jtop.JtopException, OSError) as error:
         # Its messages say what to run, over several lines.
         reason, _, remedy = _one_line(error).partition(". ")
-        raise MeterError("{}: {}".format(
-            reason.replace(":", ""),
-            remedy or "start the service with 'sudo systemctl restart jtop.service'")) from error
+        raise MeterError(reason, remedy or RESTART) from error
     return client
 
 
@@ -133,13 +130,13 @@ def main(_argv: Optional[List[str]] = None) -> int:
         client = connect(JtopMeter.period_s)
         try:
             if not client.ok():
-                raise MeterError("jtop gave no data: restart it with 'sudo systemctl restart jtop.service'")
+                raise MeterError("jtop gave no data", RESTART)
             reading = to_reading(client, 0.0)
             answer: Dict = {key: value for key, value in reading._asdict().items() if key != "time_s"}
         finally:
             client.close()
     except MeterError as error:
-        answer = {"error": str(error)}
+        answer = {"error": error.reason, "remedy": error.remedy}
     print(json.dumps(answer))
     return 0
 

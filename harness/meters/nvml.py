@@ -25,7 +25,8 @@ class NvmlMeter(PolledMeter):
     def open(self) -> None:
         """Load the library and find the GPU that CUDA uses."""
         if self._gpu is None:
-            raise MeterError("NVML speaks to the real machine's driver, not to a tree below another root: use '/'")
+            raise MeterError("NVML speaks to the real machine's driver, not to a tree below another root",
+                             "use '/'")
         try:
             self._gpu.open()
         except NvmlError as error:
@@ -47,8 +48,8 @@ class NvmlMeter(PolledMeter):
         if energy_mj is None:
             power_mw = gpu.power_mw()
             if power_mw is None:
-                raise MeterError("NVML starts but gives neither energy nor power on this device: on a Jetson use "
-                                 "ina3221 or tegrastats")
+                raise MeterError("NVML starts but gives neither energy nor power on this device",
+                                 "on a Jetson use ina3221 or tegrastats")
         elif self._first_mj is None:
             self._first_mj = energy_mj
         celsius, hertz = gpu.temperature_c(), gpu.clock_hz()

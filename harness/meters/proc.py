@@ -25,7 +25,7 @@ class ProcMeter(PolledMeter):
         try:
             used = ram_used_bytes(read_meminfo(self.root))
         except (OSError, KeyError) as error:
-            raise MeterError("/proc/meminfo cannot be read ({}): this needs Linux".format(error)) from error
+            raise MeterError("/proc/meminfo cannot be read ({})".format(error), "this needs Linux") from error
         return self._ambient.add(Reading(time.monotonic(), ram_used_bytes=used))
 
     def probe(self) -> Dict[str, Availability]:

@@ -41,19 +41,19 @@ class RaplMeter(PolledMeter):
         """Find the counters and hold their files open."""
         zones = find_zones(self._tree)
         if not zones:
-            raise MeterError("the kernel shows no RAPL counters in /sys/class/powercap: on a PC load them with "
-                             "'sudo modprobe intel_rapl_msr'; most virtual machines have none, then measure "
-                             "on the host")
+            raise MeterError("the kernel shows no RAPL counters in /sys/class/powercap",
+                             "on a PC load them with 'sudo modprobe intel_rapl_msr'; most virtual machines have "
+                             "none, then measure on the host")
         for zone in zones:
             name = zone.folder + "/energy_uj"
             try:
                 self._files[zone.name] = os.open(self._tree.path(name), os.O_RDONLY)
             except PermissionError as error:
                 self.close()
-                raise MeterError("the RAPL counters are there but only root may read them: " + REMEDY) from error
+                raise MeterError("the RAPL counters are there but only root may read them", REMEDY) from error
             except OSError as error:
                 self.close()
-                raise MeterError("{}: use another meter".format(why(name, error))) from error
+                raise MeterError(why(name, error), "use another meter") from error
         self._zones = zones
         self._last_uj = {}
         self._sum_uj = dict.fromkeys(self._files, 0)
@@ -65,8 +65,8 @@ class RaplMeter(PolledMeter):
             try:
                 value_uj = int(os.pread(self._files[zone.name], 64, 0))
             except (OSError, ValueError) as error:
-                raise MeterError("RAPL counter {} gave no value ({}): use another meter".format(
-                    zone.name, error)) from error
+                raise MeterError("RAPL counter {} gave no value ({})".format(zone.name, error),
+                                 "use another meter") from error
             step_uj = value_uj - self._last_uj.get(zone.name, value_uj)
             if step_uj < 0:
                 step_uj += zone.limit_uj + 1

@@ -65,8 +65,8 @@ class TegrastatsMeter(Meter):
                 try:
                     text = child.next_line()
                 except MeterError as error:
-                    raise MeterError("tegrastats {} while measuring: run it by hand to see why".format(
-                        error)) from error
+                    raise MeterError("tegrastats {} while measuring".format(error),
+                                     "run it by hand to see why") from error
                 now_s = time.monotonic()
                 if now_s - last_s < 0.5 * period_s:
                     continue
@@ -81,8 +81,8 @@ class TegrastatsMeter(Meter):
         """Start tegrastats with the rights to be had and wait for a whole line; as root first."""
         program = self.program()
         if program is None:
-            raise MeterError("tegrastats is not on this machine: a Jetson has it in package nvidia-l4t-tools, "
-                             "other machines never")
+            raise MeterError("tegrastats is not on this machine", "a Jetson has it in package "
+                             "nvidia-l4t-tools, other machines never")
         command = [program, "--interval", str(max(1, int(round(1000 * period_s))))]
         sudo = [] if os.geteuid() == 0 or not shutil.which("sudo") else [["sudo", "-n"] + command]
         trouble = ""
@@ -92,7 +92,7 @@ class TegrastatsMeter(Meter):
             if not trouble:
                 return child
             child.end()
-        raise MeterError("tegrastats {}: run '{}' by hand to see why".format(trouble, " ".join(command)))
+        raise MeterError("tegrastats {}".format(trouble), "run '{}' by hand to see why".format(" ".join(command)))
 
 
 class _Child:

@@ -13,6 +13,8 @@ from harness.energy.idle import LEAST_READINGS, is_steady
 from harness.energy.series import Series, build_series
 from harness.energy.traces import traces
 from harness.meters.base import MeterError
+from harness.reasons import Code, because
+from harness.record.codec import to_json
 
 Report = Callable[[str, float, float], None]
 
@@ -116,6 +118,8 @@ def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
 
     ``job["power"]`` names a meter or is ``None`` for the best that answers.
     """
+    import torch
+
     from harness.meters import choose
     from harness.subjects import Inputs, build, cases_of, prepare, synchronizer
 
@@ -129,8 +133,12 @@ def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
     def report(phase: str, done_s: float, expected_s: float) -> None:
         progress(int(done_s), int(expected_s), "energy, {}".format(phase), max(0.0, expected_s - done_s))
 
-    payload = run_energy_pass(subject.call, synchronizer(case.device), choice.meter, report=report)
-    payload["implementation"] = subject.implementation
+    with torch.inference_mode(case.mode == "inference"):  # as in the time pass, so that the pace is the same
+        payload = run_energy_pass(subject.call, synchronizer(case.device), choice.meter, report=report)
+    timed_call_s = job.get("timed_call_s")
+    if payload["window_s"]:
+        payload["calls_per_s"] = payload["calls"] / payload["window_s"]
+        payload["timed_calls_per_s"] = 1.0 / timed_call_s if timed_call_s else None
     return payload
 
 
@@ -271,7 +279,7 @@ def _payload(name: Optional[str], series: Optional[Series], figure: Optional[Fig
         "idle_after_w": figure.idle_after_w if figure is not None else None,
         "mean_w": figure.mean_w if figure is not None else None,
         "peak_w": figure.peak_w if figure is not None else None,
-        "reason": reason,
+        "reason": None if reason is None else to_json(because(Code.NO_NUMBER, reason)),
         "traces": traces(series, readings, start_s),
         "phases": spans,
         "sampling_cost": None,

@@ -1,68 +1,35 @@
-"""Pass 3: memory, in a fresh worker per case so that no earlier case's leftovers count.
+"""Pass 3: memory, in a fresh worker per case and repeat so that no earlier case's leftovers count.
 
-Stages are read in the order start, torch imported, device context made, input made, layer built and
-called once (algorithm search and lazy set-up end here), peak in the loop. Differences are peak minus
-stage ``input``: weights, outputs and workspace are the layer's, the rest is the framework's. Kinds are
-never mixed: process RSS does not hold GPU buffers, torch's counters hold only its own tensors.
+What counts is what *this layer* adds. Before the input is made a tiny case of the same kind is built, called and
+thrown away, so that imports, libraries, kernels and handles are there already; the input lies in the layout the case
+wants and belongs to the stage ``input``. The figures are the peak while calls run, their outputs still alive, less
+that stage: weights, outputs and workspace. Kinds are never mixed: process RSS does not hold GPU buffers, torch's
+counters hold only its own tensors.
 """
 
-import threading
+import ctypes
+import gc
+import sys
 import time
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
+from harness.passes.watcher import Watcher, stage
+from harness.plan import Case
+from harness.record.codec import to_json
+from harness.record.lines import MemoryTrace, Stage
 from harness.system import memory as procfs
 
-#: Seconds between two samples of the whole-system figures; process RSS has an exact peak of its own.
-PERIOD_S = 0.005
 LEAST_CALLS = 3
 LEAST_S = 0.2
 MOST_CALLS = 200
+TRACE_POINTS = 120
 
+#: What other programs may move of the system's memory meanwhile: more, and the whole-system figure is no figure.
+WANDER_BYTES = 2 ** 20
+WANDER_SHARE = 0.02
 
-class Sampler:
-    """Reads the system's RAM and this process's RSS from a thread and keeps the largest of each."""
-
-    def __init__(self, period_s: float = PERIOD_S) -> None:
-        self.ram_peak_bytes = 0
-        self.rss_peak_bytes = 0
-        self.nvmap_peak_bytes: Optional[int] = None
-        self.samples = 0
-        self._period_s = period_s
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._loop, daemon=True)
-
-    def __enter__(self) -> "Sampler":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self._stop.set()
-        self._thread.join()
-        self.sample()
-
-    def _loop(self) -> None:
-        while not self._stop.wait(self._period_s):
-            self.sample()
-
-    def sample(self) -> None:
-        """Take one reading."""
-        meminfo = procfs.read_meminfo()
-        self.ram_peak_bytes = max(self.ram_peak_bytes, procfs.ram_used_bytes(meminfo))
-        self.rss_peak_bytes = max(self.rss_peak_bytes, procfs.current_rss_bytes() or 0)
-        nvmap = procfs.nvmap_used_bytes(meminfo)
-        if nvmap is not None:
-            self.nvmap_peak_bytes = max(self.nvmap_peak_bytes or 0, nvmap)
-        self.samples += 1
-
-
-def stage() -> Dict[str, Optional[int]]:
-    """Return this process's and the system's memory now, in bytes."""
-    meminfo = procfs.read_meminfo()
-    own = procfs.process_memory("self")
-    return {"rss_bytes": own.rss_bytes, "uss_bytes": own.uss_bytes,
-            "ram_used_bytes": procfs.ram_used_bytes(meminfo),
-            "swap_used_bytes": procfs.swap_used_bytes(meminfo),
-            "nvmap_used_bytes": procfs.nvmap_used_bytes(meminfo)}
+#: Planes of the tiny case, tried in turn: some layers need a certain size.
+TINY_SIDES = (8, 32)
 
 
 def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
@@ -75,48 +42,97 @@ def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
     stages["torch"] = stage()
     case = cases_of(job)[1][0]
     prepare([case])
+    synchronize = synchronizer(case.device)
     if case.device == "cuda":
         torch.nn.functional.conv2d(torch.ones(1, 1, 8, 8, device="cuda"), torch.ones(1, 1, 3, 3, device="cuda"))
-    synchronize = synchronizer(case.device)
     synchronize()
     stages["context"] = stage()
+    warmed = _warm(case, lambda tiny: build(tiny, Inputs(job["seed"])).call(), synchronize)
+    _settle(torch, case.device)
+    stages["warm"] = stage()
     inputs = Inputs(job["seed"])
     inputs.get(case)
+    _settle(torch, case.device)
     synchronize()
+    counters = _torch_counters(torch, case.device)
     stages["input"] = stage()
-    torch_before = _torch_counters(torch, case.device, reset=True)
-    subject = build(case, inputs)
-    subject.call()
-    synchronize()
-    stages["layer"] = stage()
-    window = procfs.PeakRssWindow()
-    window.start()
-    if case.device == "cuda":
-        torch.cuda.reset_peak_memory_stats()
-    with Sampler() as sampler:
-        calls = _loop(subject.call, synchronize)
-        stages["peak"] = stage()
-    rss_peak, rss_reason = window.stop()
+    with torch.inference_mode(case.mode == "inference"):
+        subject = build(case, inputs)
+        subject.call()
+        synchronize()
+        _settle(torch, case.device)
+        stages["layer"] = stage()
+        window = procfs.PeakRssWindow()
+        window.start()
+        with Watcher() as watcher:
+            calls = _loop(subject.call, synchronize, watcher)
+            stages["peak"] = stage()
+        rss_peak, rss_reason = window.stop()
+        implementation = subject.implementation
+        del subject
+    figures = _torch_figures(torch, case.device, counters)
+    _settle(torch, case.device)
+    stages["after"] = stage()
     payload: Dict[str, Any] = {
-        "stages": stages, "calls": calls, "samples": sampler.samples, "sampling_period_s": PERIOD_S,
-        "ram_resolution_bytes": 1024, "ram_peak_bytes": sampler.ram_peak_bytes,
-        "ram_baseline_bytes": stages["input"]["ram_used_bytes"],
-        "rss_peak_bytes": rss_peak, "implementation": subject.implementation,
-    }
+        "stages": to_json(stages), "calls": calls, "samples": watcher.samples, "sampling_period_s": watcher.period_s,
+        "ram_resolution_bytes": 1024, "ram_peak_bytes": watcher.peak.ram_used_bytes, "warmed_with": warmed,
+        "ram_baseline_bytes": stages["input"].ram_used_bytes, "implementation": implementation,
+        "trace": to_json(thinned(watcher.trace, TRACE_POINTS))}
     if rss_peak is None:
-        rss_peak = sampler.rss_peak_bytes
+        rss_peak = watcher.peak.rss_bytes
         payload["rss_peak_note"] = "sampled, since {}".format(rss_reason)
-    payload.update(_deltas(stages, rss_peak, sampler))
-    payload.update(_torch_figures(torch, case.device, torch_before))
+    payload["rss_peak_bytes"] = rss_peak
+    payload.update(deltas(stages, rss_peak, watcher))
+    payload.update(figures)
     return payload
 
 
-def _loop(call: Callable[[], Any], synchronize: Callable[[], Any]) -> int:
-    """Call until both the least count and the least time are reached; return the number of calls."""
+def tiny_cases(case: Case) -> List[Case]:
+    """Return cases of the same kind with one small image, the smallest first, the case's own size last."""
+    planes = [tuple(min(side, size) for size in case.shape[2:]) for side in TINY_SIDES]
+    shapes = [(1,) + tuple(case.shape[1:2]) + plane for plane in planes] + [(1,) + tuple(case.shape[1:]), case.shape]
+    found: List[Tuple[int, ...]] = []
+    for shape in shapes:
+        if len(shape) == len(case.shape) and shape not in found:
+            found.append(shape)
+    return [case._replace(shape=shape) for shape in found]
+
+
+def _warm(case: Case, call: Callable[[Case], Any], synchronize: Callable[[], Any]) -> Optional[str]:
+    """Load what any case of this kind loads; return the shape that did it, ``None`` if none would run."""
+    for tiny in tiny_cases(case):
+        try:
+            call(tiny)
+            synchronize()
+        except Exception:  # a layer may refuse a size; the next one is tried, and the record says which one did
+            continue
+        return "x".join(map(str, tiny.shape))
+    return None
+
+
+def _settle(torch: Any, device: str) -> None:
+    """Give back what nobody holds: Python's garbage, torch's cached blocks, glibc's free pages, traced code."""
+    if "torch._dynamo" in sys.modules:
+        gc.collect()
+    gc.collect()
+    if device == "cuda":
+        torch.cuda.empty_cache()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+
+
+def _loop(call: Callable[[], Any], synchronize: Callable[[], Any], watcher: Watcher) -> int:
+    """Call until both the least count and the least time are reached; return the number of calls.
+
+    The watcher looks while each output is still alive: what a call hands over is part of the layer's memory.
+    """
     ends = time.monotonic() + LEAST_S
     for done in range(1, MOST_CALLS + 1):
         kept: List[Any] = [call()]
         synchronize()
+        if done <= LEAST_CALLS:
+            watcher.look(thorough=True)
         del kept
         if done >= LEAST_CALLS and time.monotonic() >= ends:
             break
@@ -127,41 +143,83 @@ def _minus(after: Optional[int], before: Optional[int]) -> Optional[int]:
     return after - before if after is not None and before is not None else None
 
 
-def _deltas(stages: Dict[str, Dict[str, Optional[int]]], rss_peak: Optional[int], sampler: Sampler) -> Dict[str, Any]:
-    before, built, at_end = stages["input"], stages["layer"], stages["peak"]
-    uss = [value for value in (built["uss_bytes"], at_end["uss_bytes"]) if value is not None]
+def deltas(stages: Dict[str, Stage], rss_peak: Optional[int], watcher: Watcher) -> Dict[str, Any]:
+    """Return the figures over the stage ``input``; one that other programs may have moved is ``None`` and says so.
+
+    What is not shared has no high-water mark of its own: its peak is that of the resident memory less the least that
+    was seen to be shared, which are the mapped files.
+    """
+    before, after, peak = stages["input"], stages["after"], watcher.peak
+    own_peak = peak.uss_bytes
+    if rss_peak is not None and watcher.least_shared_bytes is not None and own_peak is not None:
+        own_peak = max(own_peak, rss_peak - watcher.least_shared_bytes)
+    rss = _minus(rss_peak, before.rss_bytes)
     figures: Dict[str, Any] = {
-        "rss_delta_peak_bytes": _minus(rss_peak, before["rss_bytes"]),
-        "uss_delta_peak_bytes": _minus(max(uss) if uss else None, before["uss_bytes"]),
-        "ram_delta_peak_bytes": _minus(sampler.ram_peak_bytes, before["ram_used_bytes"]),
-        "swap_delta_bytes": _minus(at_end["swap_used_bytes"], before["swap_used_bytes"]),
-        "nvmap_delta_bytes": _minus(sampler.nvmap_peak_bytes, before["nvmap_used_bytes"]),
+        "rss_delta_peak_bytes": None if rss is None else max(0, rss),
+        "uss_delta_peak_bytes": _minus(own_peak, before.uss_bytes),
+        "ram_delta_peak_bytes": _minus(peak.ram_used_bytes, before.ram_used_bytes),
+        "swap_delta_bytes": _minus(after.swap_used_bytes, before.swap_used_bytes),
+        "nvmap_delta_bytes": _minus(peak.nvmap_used_bytes, before.nvmap_used_bytes),
     }
     reasons = {"nvmap_delta_bytes": "this kernel reports no NvMapMemUsed",
                "uss_delta_peak_bytes": "the kernel shows no smaps of this process"}
-    if figures["ram_delta_peak_bytes"] is not None and figures["ram_delta_peak_bytes"] < 0:
+    turned = _minus(_minus(before.rss_bytes, before.uss_bytes), watcher.least_shared_bytes)
+    if turned is not None and turned > WANDER_BYTES:
+        figures["uss_delta_peak_bytes"] = None
+        reasons["uss_delta_peak_bytes"] = ("{:.1f} MB of mapped files stopped being shared meanwhile, since other "
+                                           "programs ended: close them and run again".format(turned / 1e6))
+    moved = ram_moved_bytes(before, after)
+    allowed = max(WANDER_BYTES, WANDER_SHARE * (figures["rss_delta_peak_bytes"] or 0))
+    ram, uss = figures["ram_delta_peak_bytes"], figures["uss_delta_peak_bytes"]
+    if ram is not None and moved is not None and abs(moved) > allowed:
         figures["ram_delta_peak_bytes"] = None
-        reasons["ram_delta_peak_bytes"] = "other programs freed memory meanwhile: close them and run again"
+        reasons["ram_delta_peak_bytes"] = (
+            "other programs moved {:.1f} MB meanwhile: close them and run again".format(abs(moved) / 1e6))
+    elif ram is not None and uss is not None and ram < uss - allowed:
+        figures["ram_delta_peak_bytes"] = None
+        reasons["ram_delta_peak_bytes"] = ("it came out below what the process alone took: other programs freed "
+                                           "memory, or this machine counts late")
     figures.update({key + "_reason": text for key, text in reasons.items() if figures[key] is None})
     return figures
 
 
-def _torch_counters(torch: Any, device: str, reset: bool) -> Dict[str, int]:
+def ram_moved_bytes(before: Stage, after: Stage) -> Optional[int]:
+    """Return what the system's used memory changed by that this process did not, from input to the end."""
+    system, own = _minus(after.ram_used_bytes, before.ram_used_bytes), _minus(after.uss_bytes, before.uss_bytes)
+    return _minus(system, own)
+
+
+def thinned(trace: List[Tuple[float, int]], most: int) -> MemoryTrace:
+    """Return the trace as lists, the highest reading of each of ``most`` stretches kept."""
+    kept = []
+    for bucket in range(min(most, len(trace))):
+        part = trace[bucket * len(trace) // min(most, len(trace)):(bucket + 1) * len(trace) // min(most, len(trace))]
+        kept.append(max(part, key=lambda reading: reading[1]))
+    start_s = kept[0][0] if kept else 0.0
+    return MemoryTrace(tuple(round(at - start_s, 4) for at, _ in kept), tuple(size for _, size in kept))
+
+
+class TorchCounters(NamedTuple):
+    """What torch's CUDA allocator held at the stage ``input``."""
+
+    allocated: int
+    reserved: int
+
+
+def _torch_counters(torch: Any, device: str) -> Optional[TorchCounters]:
     if device != "cuda":
-        return {}
-    if reset:
-        torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats()
-    return {"allocated": torch.cuda.memory_allocated(), "reserved": torch.cuda.memory_reserved()}
+        return None
+    torch.cuda.reset_peak_memory_stats()
+    return TorchCounters(torch.cuda.memory_allocated(), torch.cuda.memory_reserved())
 
 
-def _torch_figures(torch: Any, device: str, before: Dict[str, int]) -> Dict[str, Any]:
+def _torch_figures(torch: Any, device: str, before: Optional[TorchCounters]) -> Dict[str, Any]:
     """Return torch's two peaks; its allocator counts CUDA tensors only."""
-    if device != "cuda":
+    if before is None:
         reason = "torch counts only the memory of CUDA tensors"
         return {"torch_peak_allocated_bytes": None, "torch_peak_allocated_bytes_reason": reason,
                 "torch_peak_reserved_bytes": None, "torch_peak_reserved_bytes_reason": reason}
     return {"torch_peak_allocated_bytes": torch.cuda.max_memory_allocated(),
-            "torch_allocated_input_bytes": before["allocated"],
+            "torch_allocated_input_bytes": before.allocated,
             "torch_peak_reserved_bytes": torch.cuda.max_memory_reserved(),
-            "torch_reserved_input_bytes": before["reserved"]}
+            "torch_reserved_input_bytes": before.reserved}

@@ -6,7 +6,7 @@ from typing import Any, Callable, Dict
 
 from harness.allocator import describe_heap
 from harness.meters import survey
-from harness.statistics.rule import Rule, rule_to_dict
+from harness.rule import Rule, rule_to_dict
 from harness.worker import describe, resolve
 
 

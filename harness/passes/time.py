@@ -1,103 +1,66 @@
-"""The time pass: one launch of one comparison, all rivals interleaved, as the payload of a record line."""
+"""Pass 2 as a worker's job: build the entrants of one comparison, choose timer and clock, time one launch."""
 
-from random import Random
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+import os
+from typing import Any, Callable, Dict, List, Tuple
 
-from harness.statistics.ratios import BASELINE, COPY
-from harness.statistics.rule import CONFIRM, FIRST, UNDECIDED, Rule
-from harness.timing.calibrate import target_s
-from harness.timing.clock_readers import ClockSource
-from harness.timing.rounds import Entrant, nine_digits, quiet_collector
-from harness.timing.sampler import Call, Sampler, Timer
-from harness.timing.series import Decisions, Limits, empty_series, plan_series, play_series
-from harness.timing.warmup import WarmUp, WarmUpLimits, warm_up
+import torch
 
-Report = Callable[[int, int, float], None]
-Named = Tuple[str, Call]
+from harness.allocator import describe_heap
+from harness.passes.process_state import put_back, read_state, tidied
+from harness.plan import Case
+from harness.record.codec import Decoder, to_json
+from harness.record.lines import SeriesDecision
+from harness.rule import rule_from_dict
+from harness.subjects import Inputs, build, cases_of, prepare
+from harness.timing.clock_readers import ClockSource, cpu_clock, gpu_clock
+from harness.timing.cpu_timer import CpuTimer
+from harness.timing.cuda_timer import CudaTimer
+from harness.timing.engine import run_time_pass
+from harness.timing.sampler import Call, Timer
+from harness.words import Role
 
-NO_CLOCK = ClockSource(None, None, "no clock reader was given")
-WARM_UP = WarmUpLimits()
 
+def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
+    """Time the cases named by the job; return the payload of a ``time`` line.
 
-def run_time_pass(entrants: Sequence[Named], timer: Timer, rule: Rule, seed: int, role: str = FIRST,
-                  first: Optional[Dict[str, Decisions]] = None, budget_s: Optional[float] = None,
-                  limit_s: Optional[float] = None, report: Optional[Report] = None, launch: int = 1,
-                  clock: ClockSource = NO_CLOCK, warm_up_limits: WarmUpLimits = WARM_UP) -> Dict[str, Any]:
-    """Time one launch and return the payload of its record line (JSON-ready, fields: ``results/README.md``).
-
-    ``entrants`` are (case id, zero-argument callable): index 0 the baseline, 1 its second copy, then the
-    rivals. ``role`` is "first" for launch 1 and "confirm" for the later ones, which need ``first``: launch
-    1's decisions by cache and rival id, as :func:`harness.units.to_confirm` gives them;
-    rivals without a verdict there are left out. ``seed`` and ``launch`` seed the coin. ``budget_s`` bounds
-    the sampling (default: the rule's), shared by the timer's samplers; it never cuts a series under the
-    rule's 12 rounds, the hard ``limit_s`` on the whole pass does. ``report`` gets (rounds done, rounds
-    planned, seconds left at most) a few times a second.
-
-    Raises ``ValueError`` for fewer than two entrants, an unknown role or a confirming launch without ``first``.
+    The baseline is built twice: its second copy is the A/A check and has weights of its own, so that
+    differences of memory addresses show in the run's noise floor.
     """
-    if len(entrants) < 2:
-        raise ValueError("a time pass needs the baseline twice (the second copy is the A/A check), then the rivals")
-    if role not in (FIRST, CONFIRM):
-        raise ValueError("the role of a launch is 'first' or 'confirm', not '{}'".format(role))
-    verdicts = first or {}
-    jobs = [(sampler, _chosen(entrants, role, verdicts.get(sampler.cache, {}))) for sampler in timer.samplers]
-    jobs = [(sampler, chosen) for sampler, chosen in jobs if role == FIRST or len(chosen) > 2]
-    if not jobs:
-        raise ValueError("a confirming launch needs launch 1's decisions, and at least one verdict among them")
-    hard_s = float("inf") if limit_s is None else limit_s
-    deadline = timer.now() + hard_s
-    left_s = rule.budget_s if budget_s is None else budget_s
-    series = []  # type: List[Dict[str, Any]]
-    warmups = []  # type: List[Dict[str, Any]]
-    with quiet_collector():
-        for number, (sampler, chosen) in enumerate(jobs):
-            share_s = left_s / (len(jobs) - number)
-            limits = Limits(share_s, timer.now, deadline, hard_s)
-            ids = [case_id for case_id, _ in chosen]
-            warmed = _warm_all(sampler, chosen, timer, rule, limits, warm_up_limits)
-            warmups.extend(_warm_up_record(case_id, sampler, warm) for case_id, warm in zip(ids, warmed))
-            if len(warmed) < len(chosen):
-                series.append(empty_series(sampler, ids, rule, role, limits))
-                continue
-            plan = plan_series(ids, _places(chosen, warmed, rule), [warm.host_per_call_s for warm in warmed], rule,
-                               role, verdicts.get(sampler.cache, {}), share_s)
-            coin = Random("{}/{}/{}".format(seed, launch, sampler.cache))
-            series.append(play_series(sampler, plan, rule, coin, limits, clock, report, left_s - share_s))
-            left_s = max(left_s - series[-1]["seconds"], 0.0)
-    return {"series": series, "timer": timer.describe(), "warmup": warmups}
+    comparison, cases = cases_of(job)
+    decoder = Decoder()
+    first = None if job.get("first") is None else {
+        cache: {rival: decoder.decode(SeriesDecision, one) for rival, one in found.items()}
+        for cache, found in job["first"].items()}
+    if first is not None:  # only what is to be confirmed is built: a small board has no room for the rest
+        wanted = {comparison.case_id(cases[0])} | {rival for found in first.values() for rival in found}
+        cases = [case for case in cases if comparison.case_id(case) in wanted]
+    prepare(cases)
+    timer, clock = instruments(cases[0])
+    inputs = Inputs(job["seed"])
+    progress(0, 1, "building")
+    entrants: List[Tuple[str, Call]] = []
+    implementations = {}
+    state = read_state(torch)
+    for case in [cases[0]] + cases:
+        name = comparison.case_id(case)
+        subject = build(case, inputs, own_input=name in job.get("own_input", ()))
+        put_back(torch, state)
+        call = tidied(subject.call, torch, state) if name in job.get("disturbing", ()) else subject.call
+        entrants.append((name, call))
+        implementations[name] = subject.implementation
+
+    def report(done: int, planned: int, left_s: float) -> None:
+        progress(done, planned, "round {} of at most {}".format(done, planned), left_s)
+
+    with torch.inference_mode(cases[0].mode == "inference"):
+        figures = run_time_pass(
+            entrants, timer, rule_from_dict(job["rule"]), job["seed"], role=Role(job["role"]), first=first,
+            budget_s=job["budget_s"], limit_s=job["limit_s"], report=report, launch=job["launch"], clock=clock)
+    return dict(to_json(figures), implementations=implementations, allocator=describe_heap(os.environ))
 
 
-def _chosen(entrants: Sequence[Named], role: str, verdicts: Decisions) -> List[Named]:
-    """Return the entrants of one series: all of them, or those whose verdict is to be confirmed."""
-    if role == FIRST:
-        return list(entrants)
-    return list(entrants[:2]) + [pair for pair in entrants[2:]
-                                 if verdicts.get(pair[0], {}).get("state", UNDECIDED) != UNDECIDED]
-
-
-def _warm_all(sampler: Sampler, chosen: Sequence[Named], timer: Timer, rule: Rule, limits: Limits,
-              bounds: WarmUpLimits) -> List[WarmUp]:
-    """Warm each entrant up alone; fewer than ``chosen`` come back when the hard limit passes."""
-    least_s = target_s(timer.resolution_s, rule.sample_s, rule.sample_steps)
-    warmed = []  # type: List[WarmUp]
-    for _, call in chosen:
-        if limits.now() > limits.deadline:
-            break
-        warmed.append(warm_up(sampler, call, least_s, limits.now, bounds))
-    return warmed
-
-
-def _places(chosen: Sequence[Named], warmed: Sequence[WarmUp], rule: Rule) -> List[Entrant]:
-    """Return the entrants as the rounds play them; the two copies of the baseline are treated alike."""
-    shared = max(warmed[BASELINE].calls, warmed[COPY].calls)
-    short = min(warmed[BASELINE].per_call_s, warmed[COPY].per_call_s)
-    places = []
-    for index, ((_, call), warm) in enumerate(zip(chosen, warmed)):
-        calls, per_call_s = (shared, short) if index in (BASELINE, COPY) else (warm.calls, warm.per_call_s)
-        places.append(Entrant(call, calls, per_call_s < rule.settle_below_s))
-    return places
-
-
-def _warm_up_record(case_id: str, sampler: Sampler, warm: WarmUp) -> Dict[str, Any]:
-    return {"case": case_id, "cache": sampler.cache, "calls_per_sample": warm.calls_per_sample,
-            "sample_s": [nine_digits(value) for value in warm.sample_s], "settled": warm.settled}
+def instruments(case: Case) -> Tuple[Timer, ClockSource]:
+    """Return the timer and the clock reader for the device of ``case``."""
+    if case.device == "cuda":
+        return CudaTimer(torch), gpu_clock(torch)
+    return CpuTimer(), cpu_clock()

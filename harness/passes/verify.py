@@ -4,7 +4,11 @@ from typing import Any, Callable, Dict, Optional
 
 import torch
 
+from harness.passes.process_state import put_back, read_state
 from harness.plan import Case, Subject
+from harness.reasons import Code, because
+from harness.record.codec import to_json
+from harness.record.lines import CheckResult
 from harness.subjects import Inputs, as_tensors, build, cases_of, prepare, synchronizer
 from harness.worker import describe
 
@@ -21,26 +25,39 @@ def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
     results = []
     for done, case in enumerate(cases):
         progress(done, len(cases), case.name)
-        results.append(dict(verify_case(case, inputs), case=comparison.case_id(case)))
+        results.append(to_json(verify_case(case, inputs)._replace(case=comparison.case_id(case))))
     return {"results": results}
 
 
-def verify_case(case: Case, inputs: Inputs) -> Dict[str, Any]:
+def verify_case(case: Case, inputs: Inputs) -> CheckResult:
     """Build and check one case; a failure to build or call it is a result, not an error."""
-    result: Dict[str, Any] = {"ok": None, "error": None, "allowed": None, "reason": None, "implementation": None,
-              "implementation_reason": None, "parameters": None, "macs": None,
-                              "bytes": None, "pinned": {}}
+    state = read_state(torch)
+    x = inputs.get(case)
+    before = x.detach().clone()
     try:
         subject = build(case, inputs)
-        result.update(implementation=subject.implementation, implementation_reason=subject.reason,
-                      parameters=subject.parameters, macs=subject.macs, pinned=dict(subject.pinned))
         output = subject.call()
         synchronizer(case.device)()
-        result["bytes"] = least_bytes(inputs.get(case), output, subject.parameters)
-        result.update(check(case, subject, output, inputs.get(case)))
+        changes_input = not same_bits(x, before)
+        if changes_input:  # the output may lie in the input, which is put back for the others
+            output = [part.detach().clone() for part in as_tensors(output)]
+            x.detach().copy_(before)
+        found = check(case, subject, output, before)
+        return found._replace(
+            case=case.slug, changes_input=changes_input, disturbs=put_back(torch, state),
+            implementation=subject.implementation, implementation_reason=subject.reason,
+            parameters=subject.parameters, macs=subject.macs, pinned=dict(subject.pinned),
+            bytes=least_bytes(x, output, subject.parameters))
     except Exception as error:  # the reason is recorded and the other cases go on
-        result.update(ok=False, reason="it cannot run here: {}".format(describe(error)))
-    return result
+        x.detach().copy_(before)
+        put_back(torch, state)
+        return CheckResult(case.slug, False, reason=because(Code.CANNOT_RUN, describe(error)))
+
+
+def same_bits(one: Any, other: Any) -> bool:
+    """Whether two tensors of one shape and dtype hold the same bits, NaNs and signs of zero included."""
+    bits = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}[one.element_size()]
+    return bool(torch.equal(one.detach().view(bits), other.detach().view(bits)))
 
 
 def least_bytes(x: Any, output: Any, parameters: Optional[int]) -> Optional[int]:
@@ -51,29 +68,32 @@ def least_bytes(x: Any, output: Any, parameters: Optional[int]) -> Optional[int]
     return (x.numel() + parameters) * size + sum(part.numel() * part.element_size() for part in as_tensors(output))
 
 
-def check(case: Case, subject: Subject, output: Any, x: Any) -> Dict[str, Any]:
+def check(case: Case, subject: Subject, output: Any, x: Any) -> CheckResult:
     """Compare ``output`` with the reference on the first and the last image of the batch.
 
     Layers treat images alone, so two of them tell; the whole batch in float64 would take longer than
     the measurement on a small board.
     """
+    if subject.reference is None and not all(bool(torch.isfinite(part).all()) for part in as_tensors(output)):
+        return CheckResult(case.slug, None, reason=because(
+            Code.NOT_FINITE_UNCHECKED, subject.reference_reason or "its builder gives no reference"))
     if subject.reference is None:
-        return {"reason": subject.reference_reason or "its builder gives no reference"}
+        return CheckResult(case.slug, None, reason=because(
+            Code.NO_REFERENCE, subject.reference_reason or "its builder gives no reference"))
     picked = sorted({0, case.shape[0] - 1})
     wanted = as_tensors(subject.reference(x.detach()[picked].cpu().double()))
     given = [_numbers(part.detach())[picked].cpu().double() for part in as_tensors(output)]
     allowed = subject.tolerance if subject.tolerance is not None else TOLERANCES[case.dtype]
     shapes = ([tuple(part.shape) for part in given], [tuple(part.shape) for part in wanted])
     if shapes[0] != shapes[1]:
-        return {"ok": False, "allowed": allowed,
-                "reason": "its output has shape {}, the reference {}".format(*shapes)}
+        return CheckResult(case.slug, False, allowed=allowed, reason=because(
+            Code.WRONG_SHAPE, "its output has shape {}, the reference {}".format(*shapes)))
     error = max(relative_error(have, want) for have, want in zip(given, wanted))
-    if error is None or not error <= allowed:
-        finite = error is not None and error < float("inf")
-        return {"ok": False, "allowed": allowed, "error": error if finite else None,
-                "reason": "largest error {} of the reference's root mean square, allowed {:.1e}; not timed".format(
-                    "{:.1e}".format(error) if finite else "not finite", allowed)}
-    return {"ok": True, "allowed": allowed, "error": error}
+    if error == float("inf"):
+        return CheckResult(case.slug, False, allowed=allowed, reason=because(Code.NOT_FINITE, allowed=allowed))
+    if error > allowed:
+        return CheckResult(case.slug, False, error, allowed, because(Code.WRONG, error=error, allowed=allowed))
+    return CheckResult(case.slug, True, error, allowed)
 
 
 def _numbers(part: Any) -> Any:
@@ -82,8 +102,10 @@ def _numbers(part: Any) -> Any:
 
 def relative_error(have: Any, want: Any) -> float:
     """Return the largest absolute difference over the root mean square of ``want`` (infinity for NaN)."""
-    scale: float = float(want.pow(2).mean().sqrt())
-    worst: Optional[float] = float((have - want).abs().max())
-    if worst is None or worst != worst or not bool(torch.isfinite(have).all()):
+    if not have.numel():
+        return 0.0
+    scale = float(want.pow(2).mean().sqrt())
+    worst = float((have - want).abs().max())
+    if worst != worst or not bool(torch.isfinite(have).all()):
         return float("inf")
     return worst / scale if scale else worst

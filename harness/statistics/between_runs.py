@@ -7,45 +7,48 @@ a side the spread of launches counts 5.8-fold over the square root of four.
 """
 
 import math
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
-from harness.statistics.ratios import samples_per_call_s
-from harness.statistics.rule import CANNOT_TELL, FASTER, SAME, SLOWER, Rule
+from harness.record.lines import LaunchLine
+from harness.rule import Rule
+from harness.statistics.codes import NextStep, StepCode, WhyCode, step
+from harness.words import State
 
 LEAST_LAUNCHES = 2
+MOST_LAUNCHES = 16  # nobody makes more: the launches differ too much
 
 
 class Change(NamedTuple):
     """What became of one case from the old run to the new one.
 
-    ``ratio`` is new time over old time (below 1: the new run is faster) with its interval; ``why`` and
+    ``speed`` is old time over new time (above 1: the new run is faster) with its interval; ``why`` and
     ``next_step`` are set where the state is *cannot tell*.
     """
 
-    state: str
-    ratio: Optional[float]
+    state: State
+    speed: Optional[float]
     low: Optional[float]
     high: Optional[float]
     launches: Tuple[int, int]
-    why: Optional[str]
-    next_step: Optional[str]
+    why: Optional[WhyCode]
+    next_step: Optional[NextStep]
 
 
-def compare_runs(old_lines: Sequence[Dict[str, Any]], new_lines: Sequence[Dict[str, Any]], cache: str, case: str,
+def compare_runs(old_lines: Sequence[LaunchLine], new_lines: Sequence[LaunchLine], cache: str, case: str,
                  rule: Rule) -> Change:
     """Compare the recorded launches of ``case`` in two runs; see the limits in the module's text."""
     return compare_levels(launch_levels(old_lines, cache, case), launch_levels(new_lines, cache, case), rule)
 
 
-def launch_levels(lines: Sequence[Dict[str, Any]], cache: str, case: str) -> List[float]:
+def launch_levels(lines: Sequence[LaunchLine], cache: str, case: str) -> List[float]:
     """Return the log of the median time per call (s) of ``case``, one value for each launch that holds it."""
     levels = []
     for line in lines:
-        for series in line.get("series") or ():
-            if series["cache"] == cache and case in series["entrants"]:
-                values = samples_per_call_s(series, series["entrants"].index(case))
+        for series in line.series:
+            if series.cache == cache and case in series.entrants:
+                values = series.samples_per_call_s(series.entrants.index(case))
                 if values:
                     levels.append(math.log(float(np.median(values))))
     return levels
@@ -59,40 +62,41 @@ def compare_levels(old: Sequence[float], new: Sequence[float], rule: Rule) -> Ch
     """
     counts = (len(old), len(new))
     if not min(counts):
-        return Change(CANNOT_TELL, None, None, None, counts, "not timed in both runs", "time the case in both runs")
+        return Change(State.CANNOT_TELL, None, None, None, counts, WhyCode.NOT_IN_BOTH, step(StepCode.TIME_BOTH))
     centre = float(np.mean(new) - np.mean(old))
     if min(counts) < LEAST_LAUNCHES:
-        return Change(CANNOT_TELL, math.exp(centre), None, None, counts, "a run made in one launch has no spread",
-                      "make both runs with {} launches".format(max(rule.launches, 4)))
+        return Change(State.CANNOT_TELL, math.exp(-centre), None, None, counts, WhyCode.ONE_LAUNCH,
+                      step(StepCode.LAUNCHES_IN_BOTH, launches=max(rule.launches, 4)))
     spread = math.sqrt(np.var(old, ddof=1) / len(old) + np.var(new, ddof=1) / len(new))
     half_width = student_t_quantile(1.0 - rule.level / 2.0, min(counts) - 1) * spread
     low, high = centre - half_width, centre + half_width
     state, why = _state(old, new, low, high, rule.edge)
-    step = None if state != CANNOT_TELL else _next_step(centre, half_width, counts, rule)
-    return Change(state, math.exp(centre), math.exp(low), math.exp(high), counts, why, step)
+    remedy = None if state is not State.CANNOT_TELL else _next_step(low, high, half_width, centre, counts, rule)
+    return Change(state, math.exp(-centre), math.exp(-high), math.exp(-low), counts, why, remedy)
 
 
 def _state(old: Sequence[float], new: Sequence[float], low: float, high: float,
-           edge: float) -> Tuple[str, Optional[str]]:
+           edge: float) -> Tuple[State, Optional[WhyCode]]:
     if low > -edge and high < edge:
-        return SAME, None
+        return State.SAME, None
     if high < -edge or low > edge:
         apart = max(new) < min(old) or min(new) > max(old)
         if apart:
-            return (FASTER if high < -edge else SLOWER), None
-        return CANNOT_TELL, "the launches of the two runs overlap"
-    return CANNOT_TELL, "the interval reaches across the factor"
+            return (State.FASTER if high < -edge else State.SLOWER), None
+        return State.CANNOT_TELL, WhyCode.LAUNCHES_OVERLAP
+    return State.CANNOT_TELL, WhyCode.ACROSS_FACTOR
 
 
-def _next_step(centre: float, half_width: float, counts: Tuple[int, int], rule: Rule) -> str:
+def _next_step(low: float, high: float, half_width: float, centre: float, counts: Tuple[int, int],
+               rule: Rule) -> NextStep:
     distance = abs(abs(centre) - rule.edge)
     if half_width <= 0.25 * rule.edge or distance == 0.0:
-        return "the difference is right at the factor: quote the interval"
+        ends = sorted((math.expm1(low), math.expm1(high)))
+        return step(StepCode.QUOTE_INTERVAL, low=ends[0], high=ends[1])
     wanted = int(math.ceil(min(counts) * (half_width / distance) ** 2))
-    if wanted > 16:
-        return "the launches of a run differ too much: lock the clocks, close other programs, run both again"
-    return "about {} launches in each run would decide, or put both versions into one comparison".format(
-        max(wanted, min(counts) + 1))
+    if wanted > MOST_LAUNCHES:
+        return step(StepCode.QUIET_MACHINE, launches=wanted)
+    return step(StepCode.LAUNCHES_EACH, launches=max(wanted, min(counts) + 1))
 
 
 def student_t_quantile(probability: float, degrees: int) -> float:

@@ -1,10 +1,9 @@
 """From the samples of mirrored rounds to round ratios ``d`` (log time of a rival over the baseline)."""
 
 from math import log
-from typing import Any, Dict, List, Sequence
+from typing import Dict, List, Sequence
 
-BASELINE = 0  # entrant index of the baseline
-COPY = 1  # entrant index of its second copy, the A/A check
+from harness.record.lines import BASELINE, Series
 
 
 def round_logs(order: Sequence[int], sample_s: Sequence[float], calls: Sequence[int]) -> Dict[int, float]:
@@ -18,29 +17,15 @@ def round_logs(order: Sequence[int], sample_s: Sequence[float], calls: Sequence[
             for place, entrant in enumerate(order)}
 
 
-def round_ratios(series: Dict[str, Any]) -> Dict[int, List[float]]:
-    """Return d for every entrant but the baseline, round by round, from a recorded ``series``.
+def round_ratios(series: Series) -> Dict[int, List[float]]:
+    """Return d for every entrant but the baseline, round by round.
 
     The list of a rival holds only the rounds it took part in; index 1 is the A/A check.
     """
-    calls = series["calls_per_sample"]
-    ratios = {index: [] for index in range(1, len(series["entrants"]))}  # type: Dict[int, List[float]]
-    for record in series["rounds"]:
-        logs = round_logs(record["order"], record["sample_s"], calls)
+    ratios: Dict[int, List[float]] = {index: [] for index in range(1, len(series.entrants))}
+    for played in series.rounds:
+        logs = round_logs(played.order, played.sample_s, series.calls_per_sample)
         baseline = logs.pop(BASELINE)
         for entrant, value in logs.items():
             ratios[entrant].append(value - baseline)
     return ratios
-
-
-def samples_per_call_s(series: Dict[str, Any], entrant: int) -> List[float]:
-    """Return every sample of one entrant as seconds per call, in the order played."""
-    calls = series["calls_per_sample"][entrant]
-    found = []  # type: List[float]
-    for record in series["rounds"]:
-        order = record["order"]
-        if entrant in order:
-            place = order.index(entrant)
-            sample_s = record["sample_s"]
-            found.extend((sample_s[place] / calls, sample_s[len(sample_s) - 1 - place] / calls))
-    return found

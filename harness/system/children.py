@@ -1,5 +1,6 @@
 """Ending child processes in order: asked, waited for, killed if need be, always reaped, always by pid."""
 
+import ctypes
 import fcntl
 import os
 import signal
@@ -67,3 +68,9 @@ def _take_terminal() -> None:
     """Make standard input the controlling terminal of this new session, in a child about to start a program."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would be ignored, and hanging up do nothing
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+def die_with_parent(number: int = signal.SIGKILL) -> None:
+    """Ask the kernel, in a child, to send it ``number`` when its parent dies (Linux)."""
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, int(number))

@@ -7,18 +7,14 @@ question, never the start.
 from typing import Any, Callable, Optional
 
 from harness.system.cuda_gpu import GpuId, identify
+from harness.system.errors import RemedyError
 
 FIELD_POWER_INSTANT = 186  # NVML_FI_DEV_POWER_INSTANT; older bindings lack the name
 INSTALL = "install the NVIDIA driver, and 'pip install nvidia-ml-py'"
 
 
-class NvmlError(Exception):
-    """NVML is not there or refuses: the ``reason`` and the ``remedy``."""
-
-    def __init__(self, reason: str, remedy: str) -> None:
-        super().__init__("{}: {}".format(reason, remedy))
-        self.reason = reason
-        self.remedy = remedy
+class NvmlError(RemedyError):
+    """NVML is not there or refuses."""
 
 
 def load_library() -> Any:

@@ -1,4 +1,4 @@
-"""Tossed, mirrored rounds: every entrant once in a fresh random order, then once more backwards.
+"""Shuffled, mirrored rounds: every entrant once in a fresh random order, then once more backwards.
 
 Nothing is ever dropped: every stretch and every settling call that was timed is in the record.
 """
@@ -6,8 +6,9 @@ Nothing is ever dropped: every stretch and every settling call that was timed is
 import gc
 from contextlib import contextmanager
 from random import Random
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence
+from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
+from harness.record.lines import Round
 from harness.timing.sampler import Call, Sample, Sampler
 
 ClockReader = Callable[[], Optional[float]]
@@ -24,7 +25,7 @@ class Entrant(NamedTuple):
 class OutOfTimeError(Exception):
     """The hard limit passed inside a round; ``partial`` holds what was timed of it."""
 
-    def __init__(self, partial: Dict[str, Any]) -> None:
+    def __init__(self, partial: Round) -> None:
         super().__init__("the hard time limit passed inside a round")
         self.partial = partial
 
@@ -46,10 +47,10 @@ def quiet_collector() -> Iterator[None]:
             gc.enable()
 
 
-def toss(present: Sequence[int], coin: Random) -> List[int]:
-    """Return the entrant indices in a freshly tossed order."""
+def shuffled(present: Sequence[int], random: Random) -> List[int]:
+    """Return the entrant indices in a freshly shuffled order."""
     order = list(present)
-    coin.shuffle(order)
+    random.shuffle(order)
     return order
 
 
@@ -60,37 +61,37 @@ def nine_digits(value: float) -> float:
 
 def play_round(sampler: Sampler, entrants: Sequence[Entrant], order: Sequence[int],
                read_clock: Optional[ClockReader] = None, now: Optional[Callable[[], float]] = None,
-               deadline: float = float("inf")) -> Dict[str, Any]:
-    """Play one mirrored round and return it as the record keeps it.
+               deadline: float = float("inf")) -> Round:
+    """Play one mirrored round and return it.
 
     ``order`` holds the entrant indices of the first half. ``read_clock`` (Hz) is read before and after.
     Raises :class:`OutOfTimeError` when ``now()`` passes ``deadline`` between two places.
     """
     sample = sampler.sample
     places = list(order) + list(reversed(order))
-    taken = []  # type: List[Sample]
-    settled = []  # type: List[Optional[float]]
+    taken: List[Sample] = []
+    settled: List[Optional[float]] = []
     before = read_clock() if read_clock is not None else None
     for index in places:
         call, calls, settle = entrants[index]
         if now is not None and now() > deadline:
-            raise OutOfTimeError(_record(order, taken, settled, None))
+            raise OutOfTimeError(_round(order, taken, settled, None))
         settled.append(sample(call, 1).seconds if settle else None)
         taken.append(sample(call, calls))
     after = read_clock() if read_clock is not None else None
-    clock = None if before is None or after is None else [before, after]
-    return _record(order, taken, settled, clock)
+    clock = None if before is None or after is None else (before, after)
+    return _round(order, taken, settled, clock)
 
 
-def _record(order: Sequence[int], taken: Sequence[Sample], settled: Sequence[Optional[float]],
-            clock: Optional[List[float]]) -> Dict[str, Any]:
-    hidden = [one.hidden for one in taken]
-    return {"order": list(order), "sample_s": [nine_digits(one.seconds) for one in taken],
-            "settle_s": _column(settled), "enqueue_s": _column([one.enqueue_s for one in taken]),
-            "hidden": None if all(value is None for value in hidden) else hidden, "clock_hz": clock}
+def _round(order: Sequence[int], taken: Sequence[Sample], settled: Sequence[Optional[float]],
+           clock: Optional[Tuple[float, float]]) -> Round:
+    hidden = tuple(one.hidden for one in taken)
+    return Round(tuple(order), tuple(nine_digits(one.seconds) for one in taken), _column(settled),
+                 _column([one.enqueue_s for one in taken]), clock,
+                 None if all(value is None for value in hidden) else hidden)
 
 
-def _column(values: Sequence[Optional[float]]) -> Optional[List[Optional[float]]]:
+def _column(values: Sequence[Optional[float]]) -> Optional[Tuple[Optional[float], ...]]:
     if all(value is None for value in values):
         return None
-    return [None if value is None else nine_digits(value) for value in values]
+    return tuple(None if value is None else nine_digits(value) for value in values)

@@ -1,23 +1,19 @@
-"""One series of a launch: planned looks, tossed rounds, decisions at the looks, and why it stopped."""
+"""One series of a launch: planned looks, shuffled rounds, decisions at the looks, and why it stopped."""
 
 from random import Random
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from harness.statistics.ratios import BASELINE, COPY, round_logs
-from harness.statistics.rule import (
-    FIRST,
-    UNDECIDED,
-    Rule,
-    confirm_from,
-    confirm_look_decision,
-    first_look_decision,
-    plan_looks,
-)
+from harness.reasons import Code, Reason, because
+from harness.record.lines import BASELINE, COPY, Round, Series, SeriesDecision
+from harness.rule import Rule, confirm_from, plan_looks
+from harness.statistics.decide import confirm_look_decision, first_look_decision
+from harness.statistics.ratios import round_logs
 from harness.timing.clock_readers import ClockSource
-from harness.timing.rounds import Entrant, OutOfTimeError, nine_digits, play_round, toss
+from harness.timing.rounds import Entrant, OutOfTimeError, nine_digits, play_round, shuffled
 from harness.timing.sampler import Sampler
+from harness.words import Role, State
 
-Decisions = Dict[str, Dict[str, Any]]  # rival id -> {"state", "round"}
+Decisions = Mapping[str, SeriesDecision]  # by rival id
 Report = Callable[[int, int, float], None]
 
 OVERRUN = 1.25  # rounds may turn out longer than the warm-up said; beyond this the series stops undecided
@@ -40,13 +36,13 @@ class SeriesPlan(NamedTuple):
     entrants: List[Entrant]
     looks: Tuple[int, ...]
     round_s: float
-    role: str
-    verdicts: Dict[int, str]
+    role: Role
+    verdicts: Dict[int, State]
     starts: Dict[int, int]
 
 
 def plan_series(ids: Sequence[str], entrants: Sequence[Entrant], host_per_call_s: Sequence[float], rule: Rule,
-                role: str, first: Decisions, budget_s: float) -> SeriesPlan:
+                role: Role, first: Decisions, budget_s: float) -> SeriesPlan:
     """Reckon the rounds that fit ``budget_s`` from the warm-up's seconds per call (flushes
     and waiting counted) and fix the looks.
 
@@ -56,12 +52,12 @@ def plan_series(ids: Sequence[str], entrants: Sequence[Entrant], host_per_call_s
                   for entrant, seconds in zip(entrants, host_per_call_s))
     fit = budget_s / round_s if round_s > 0.0 else float(rule.max_rounds)
     looks = plan_looks(rule, fit)
-    verdicts = {}  # type: Dict[int, str]
-    starts = {}  # type: Dict[int, int]
-    if role != FIRST:
+    verdicts: Dict[int, State] = {}
+    starts: Dict[int, int] = {}
+    if role is not Role.FIRST:
         for index, rival in enumerate(ids[2:], 2):
-            verdicts[index] = first[rival]["state"]
-            starts[index] = confirm_from(rule, first[rival]["round"])
+            verdicts[index] = first[rival].state
+            starts[index] = confirm_from(rule, first[rival].round)
         latest = max(starts.values())
         if looks[-1] < latest:  # a slower launch must still reach a look at which it may decide
             looks = tuple(look for look in plan_looks(rule, rule.max_rounds))
@@ -69,42 +65,43 @@ def plan_series(ids: Sequence[str], entrants: Sequence[Entrant], host_per_call_s
     return SeriesPlan(list(ids), list(entrants), looks, round_s, role, verdicts, starts)
 
 
-def play_series(sampler: Sampler, plan: SeriesPlan, rule: Rule, coin: Random, limits: Limits,
-                clock: ClockSource, report: Optional[Report] = None, later_s: float = 0.0) -> Dict[str, Any]:
+def play_series(sampler: Sampler, plan: SeriesPlan, rule: Rule, random: Random, limits: Limits,
+                clock: ClockSource, report: Optional[Report] = None, later_s: float = 0.0) -> Series:
     """Play the rounds of ``plan`` until every rival is decided or the rounds or the time end.
 
-    Returns the series as the record keeps it. ``later_s`` is the time other series may still take, for
+    ``random`` shuffles the orders; ``later_s`` is the time other series may still take, for
     the estimate given to ``report``.
     """
     present = list(range(len(plan.ids)))
-    d = {index: [] for index in present[2:]}  # type: Dict[int, List[float]]
+    d: Dict[int, List[float]] = {index: [] for index in present[2:]}
     calls = [entrant.calls for entrant in plan.entrants]
-    decisions = {}  # type: Decisions
-    rounds = []  # type: List[Dict[str, Any]]
-    unfinished = None
-    stopped = None
+    decisions: Dict[str, SeriesDecision] = {}
+    rounds: List[Round] = []
+    unfinished: Optional[Round] = None
+    stopped: Optional[Reason] = None
     planned = plan.looks[-1]
     begun = reported = limits.now()
     while stopped is None:
         if limits.now() > limits.deadline:
-            stopped = "the limit of {:.4g} s ended it after round {}".format(limits.limit_s, len(rounds))
+            stopped = because(Code.LIMIT_REACHED, limit_s=limits.limit_s, round=len(rounds))
             break
         try:
-            played = play_round(sampler, plan.entrants, toss(present, coin), clock.read, limits.now, limits.deadline)
+            played = play_round(sampler, plan.entrants, shuffled(present, random), clock.read, limits.now,
+                                limits.deadline)
         except OutOfTimeError as cut:
             unfinished = cut.partial
-            stopped = "the limit of {:.4g} s ended it inside round {}".format(limits.limit_s, len(rounds) + 1)
+            stopped = because(Code.LIMIT_REACHED, limit_s=limits.limit_s, round=len(rounds))
             break
         rounds.append(played)
-        logs = round_logs(played["order"], played["sample_s"], calls)
+        logs = round_logs(played.order, played.sample_s, calls)
         for index in present[2:]:
             d[index].append(logs[index] - logs[BASELINE])
         done = len(rounds)
         if done in plan.looks:
             for index in present[2:]:
                 state = _look(plan, rule, index, d[index])
-                if state != UNDECIDED:
-                    decisions[plan.ids[index]] = {"state": state, "round": done}
+                if state is not State.UNDECIDED:
+                    decisions[plan.ids[index]] = SeriesDecision(state, done)
                     present.remove(index)
         spent = limits.now() - begun
         stopped = _stop(plan, rule, done, len(present) > COPY + 1, spent, limits.budget_s)
@@ -113,52 +110,48 @@ def play_series(sampler: Sampler, plan: SeriesPlan, rule: Rule, coin: Random, li
             left = 0.0 if stopped else (planned - done) * spent / done
             report(done, planned, left + later_s)
     for index in present[2:]:
-        decisions[plan.ids[index]] = {"state": UNDECIDED, "round": len(rounds)}
-    return {"cache": sampler.cache, "entrants": plan.ids, "calls_per_sample": calls, "rounds": rounds,
-            "unfinished_round": unfinished, "looks": list(plan.looks),
-            "level": rule.level if plan.role == FIRST else rule.confirm_level, "role": plan.role,
-            "decisions": decisions, "stopped": stopped, "planned_round_s": nine_digits(plan.round_s),
-            "budget_s": limits.budget_s, "seconds": nine_digits(limits.now() - begun), "clock": clock.name,
-            "clock_reason": clock.reason if clock.read is None else _lost_clock(rounds)}
+        decisions[plan.ids[index]] = SeriesDecision(State.UNDECIDED, len(rounds))
+    return Series(
+        sampler.cache, tuple(plan.ids), tuple(calls), tuple(rounds), plan.looks, plan.role, stopped,
+        rule.level if plan.role is Role.FIRST else rule.confirm_level, decisions, unfinished,
+        nine_digits(plan.round_s), limits.budget_s, nine_digits(limits.now() - begun), clock.name,
+        clock.reason if clock.read is None else _lost_clock(rounds))
 
 
-def empty_series(sampler: Sampler, ids: Sequence[str], rule: Rule, role: str, limits: Limits) -> Dict[str, Any]:
-    """Return the series that the hard limit ended before its first round, as the record keeps it."""
-    return {"cache": sampler.cache, "entrants": list(ids), "calls_per_sample": [1] * len(ids), "rounds": [],
-            "unfinished_round": None, "looks": [rule.min_rounds],
-            "level": rule.level if role == FIRST else rule.confirm_level, "role": role,
-            "decisions": {rival: {"state": UNDECIDED, "round": 0} for rival in ids[2:]},
-            "stopped": "the limit of {:.4g} s ended it in the warm-up".format(limits.limit_s),
-            "planned_round_s": None, "planned_round_s_reason": "the warm-up was cut short",
-            "budget_s": limits.budget_s, "seconds": 0.0, "clock": None, "clock_reason": "no round was played"}
+def empty_series(sampler: Sampler, ids: Sequence[str], rule: Rule, role: Role, limits: Limits) -> Series:
+    """Return the series that the hard limit ended before its first round."""
+    return Series(
+        sampler.cache, tuple(ids), (1,) * len(ids), (), (rule.min_rounds,), role,
+        because(Code.LIMIT_IN_WARM_UP, limit_s=limits.limit_s),
+        rule.level if role is Role.FIRST else rule.confirm_level,
+        {rival: SeriesDecision(State.UNDECIDED, 0) for rival in ids[2:]}, budget_s=limits.budget_s, seconds=0.0,
+        clock_reason="no round was played")
 
 
-def _look(plan: SeriesPlan, rule: Rule, index: int, d: List[float]) -> str:
-    if plan.role == FIRST:
+def _look(plan: SeriesPlan, rule: Rule, index: int, d: List[float]) -> State:
+    if plan.role is Role.FIRST:
         return first_look_decision(d, plan.looks, rule)
     if len(d) < plan.starts[index]:
-        return UNDECIDED
+        return State.UNDECIDED
     return confirm_look_decision(d, plan.verdicts[index], rule)
 
 
 def _stop(plan: SeriesPlan, rule: Rule, done: int, rivals_open: bool, spent: float,
-          budget_s: float) -> Optional[str]:
+          budget_s: float) -> Optional[Reason]:
     """Return why the series ends after round ``done``, ``None`` while it goes on."""
     if not rivals_open and len(plan.ids) > 2:
-        return "every rival was decided by round {}".format(done)
+        return because(Code.ALL_DECIDED, round=done)
     if done >= plan.looks[-1]:
         if done == rule.min_rounds and plan.round_s * done > budget_s:
-            return "the {} rounds that the rule needs at least took longer than the time budget of {:.4g} s".format(
-                done, budget_s)
-        if plan.round_s * rule.max_rounds > budget_s:
-            return "the time budget of {:.4g} s ended at round {}".format(budget_s, done)
-        return "the largest number of rounds, {}, was played".format(done)
+            return because(Code.BUDGET_TOO_SHORT, budget_s=budget_s, round=done)
+        if plan.looks[-1] < plan_looks(rule, rule.max_rounds)[-1]:
+            return because(Code.BUDGET_ENDED, budget_s=budget_s, round=done)
+        return because(Code.MOST_ROUNDS, round=done)
     if done >= rule.min_rounds and spent > OVERRUN * max(budget_s, plan.round_s * plan.looks[-1]):
-        return ("the time budget of {:.4g} s ended at round {}: rounds took longer than the warm-up "
-                "foretold".format(budget_s, done))
+        return because(Code.BUDGET_OVERRUN, budget_s=budget_s, round=done)
     return None
 
 
-def _lost_clock(rounds: Sequence[Dict[str, Any]]) -> Optional[str]:
-    lost = sum(1 for record in rounds if record["clock_hz"] is None)
+def _lost_clock(rounds: Sequence[Round]) -> Optional[str]:
+    lost = sum(1 for played in rounds if played.clock_hz is None)
     return "the clock could not be read in {} of {} rounds".format(lost, len(rounds)) if lost else None

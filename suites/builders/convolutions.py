@@ -8,6 +8,7 @@ from torch import nn
 from harness.plan import Case, Subject
 from suites.builders import dense
 from suites.builders.subject import options, seeded, subject_of
+from suites.kernels import depthwise as kernel
 from suites.layers.counts import convolution_macs
 from suites.layers.squeeze_excite import SqueezeExcite
 
@@ -68,6 +69,40 @@ def depthwise(case: Case, x: torch.Tensor) -> Subject:
 
     return subject_of(case, x, module, reference,
                       convolution_macs(images, height * width, channels, channels, 9, groups=channels))
+
+
+class OwnDepthwise(nn.Module):
+    """A depthwise 3x3 convolution run by this project's kernel, and perhaps a ReLU."""
+
+    def __init__(self, conv: nn.Conv2d, relu: bool) -> None:
+        super().__init__()
+        self.conv, self.relu = conv, relu
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the convolution of ``x`` (N, C, H, W); there is no gradient."""
+        y = kernel.run(x, self.conv.weight, self.conv.bias, 1, kernel.PRODUCT)
+        return torch.relu_(y) if self.relu else y
+
+
+def own_depthwise(case: Case, x: torch.Tensor) -> Subject:
+    """Depthwise 3x3 convolution with bias by the project's own CPU kernel; option ``relu`` (no).
+
+    torch's own leaves much of a CPU unused, and a ratio to it would flatter the layers that replace it. Raises
+    ``RuntimeError`` where there is no such kernel.
+    """
+    images, channels, height, width = x.shape
+    relu = bool(options(case).get("relu", False))
+    problem = kernel.reason(x)
+    if problem is not None:
+        raise RuntimeError("no depthwise kernel runs here: {}".format(problem))
+    module = seeded(lambda: OwnDepthwise(nn.Conv2d(channels, channels, 3, padding=1, groups=channels), relu), case)
+
+    def reference(weights: Dict[str, torch.Tensor], batch: torch.Tensor) -> torch.Tensor:
+        y = dense.depthwise(batch, weights["conv.weight"], weights["conv.bias"])
+        return torch.relu(y) if relu else y
+
+    return subject_of(case, x, module, reference,
+                      convolution_macs(images, height * width, channels, channels, 9, groups=channels), "own kernel")
 
 
 def squeeze_excite(case: Case, x: torch.Tensor) -> Subject:

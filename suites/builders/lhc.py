@@ -38,5 +38,6 @@ def lhc(case: Case, x: torch.Tensor) -> Subject:
     work = trained.weight.numel() if form == "masked" else kept
     subject = subject_of(case, x, module, reference, images * height * width * work)
     if isinstance(module, FrozenLhcConv2d):
-        subject = subject._replace(implementation=module.form(height, width))
+        ran, reason = module.choose(x)
+        subject = subject._replace(implementation=ran, reason=reason)
     return subject._replace(parameters=kept + out_channels)

@@ -12,26 +12,30 @@ from suites.layers.mf_layers import MultiplicationFreeDepthwise2d, Multiplicatio
 
 
 def depthwise(case: Case, x: torch.Tensor) -> Subject:
-    """Depthwise 3x3 layer without bias."""
+    """Depthwise 3x3 layer without bias, in the form that ``case`` names."""
     images, channels, height, width = x.shape
     member = options(case)["member"]
-    module = seeded(lambda: MultiplicationFreeDepthwise2d(channels, member=member), case)
+    module = seeded(lambda: MultiplicationFreeDepthwise2d(
+        channels, member=member, implementation=case.implementation or "auto"), case)
 
     def reference(weights: Dict[str, torch.Tensor], batch: torch.Tensor) -> torch.Tensor:
         return module.scale * dense.multiplication_free_depthwise(batch, weights["weight"], member)
 
+    form, reason = module.choose(x)
     return subject_of(case, x, module, reference,
-                      convolution_macs(images, height * width, channels, channels, 9, groups=channels))
+                      convolution_macs(images, height * width, channels, channels, 9, groups=channels), form, reason)
 
 
 def linear(case: Case, x: torch.Tensor) -> Subject:
-    """Dense layer with bias on (N, features)."""
+    """Dense layer with bias on (N, features), in the form that ``case`` names."""
     rows, features = x.shape
     member = options(case)["member"]
-    module = seeded(lambda: MultiplicationFreeLinear(features, features, member=member), case)
+    module = seeded(lambda: MultiplicationFreeLinear(
+        features, features, member=member, implementation=case.implementation or "auto"), case)
 
     def reference(weights: Dict[str, torch.Tensor], batch: torch.Tensor) -> torch.Tensor:
         pairs = dense.multiplication_free(batch.unsqueeze(1), weights["weight"].unsqueeze(0), member)
         return module.scale * pairs.sum(2) + weights["bias"]
 
-    return subject_of(case, x, module, reference, rows * features * features)
+    form, reason = module.choose(x)
+    return subject_of(case, x, module, reference, rows * features * features, form, reason)

@@ -59,7 +59,7 @@ def subject_of(case: Case, x: torch.Tensor, module: nn.Module, dense: Dense, mac
         call = _training(module, run, x) if training else _inference(run, x)
     tf32 = bool(options(case).get("tf32", False))
     if x.is_cuda:
-        call = _with_tf32(call, tf32)
+        call = with_tf32(call, tf32)
 
     def in_double(batch: torch.Tensor) -> torch.Tensor:
         # Made when asked for: a double copy of every weight would weigh in the memory pass.
@@ -136,7 +136,7 @@ def _training_reference(dense: Forward) -> Callable[[torch.Tensor], Any]:
     return reference
 
 
-def _with_tf32(call: Callable[[], Any], allowed: bool) -> Callable[[], Any]:
+def with_tf32(call: Callable[[], Any], allowed: bool) -> Callable[[], Any]:
     """Set torch's process-wide TF32 switches in each call: cases of one process differ in them."""
     def switched() -> Any:
         torch.backends.cudnn.allow_tf32 = allowed

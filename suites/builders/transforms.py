@@ -88,7 +88,8 @@ def ht_perceptron(case: Case, x: torch.Tensor) -> Subject:
     def reference(weights: Dict[str, torch.Tensor], batch: torch.Tensor) -> torch.Tensor:
         return dense.ht_perceptron(batch, weights["weight"], weights["scale"], weights["threshold"])
 
-    form, reason = module.choose(x)
+    with torch.set_grad_enabled(case.mode == "training"):
+        form, reason = module.choose(x)
     sizes = (transform_size(height), transform_size(width))
     macs = ht_macs(images, channels, out_channels, (height, width), paths, *plane_forms(x, form, case, sizes))
     return subject_of(case, x, module, reference, macs, form, reason)

@@ -24,6 +24,8 @@ LOG = "build.log"
 COMPILERS = ("c++", "g++", "clang++", "cc", "gcc", "clang")
 COMMON_FLAGS = ("-std=c++14", "-O3", "-fPIC", "-fno-exceptions", "-fno-rtti", "-fno-math-errno",
                 "-fno-trapping-math", "-pthread")
+#: What older compilers do not know (GCC 7): a build that fails is tried once more without these.
+OPTIONAL_FLAGS = ("-mprefer-vector-width=512",)
 
 
 class Built(NamedTuple):
@@ -77,7 +79,7 @@ def divides_fast(cpu: str) -> bool:
 def native_flags(machine: str, cpu: str) -> Tuple[str, ...]:
     """Return the flags that let the compiler use all this machine can; ``cpu`` is :func:`cpu_model`."""
     if machine in ("x86_64", "AMD64", "i686"):
-        return ("-march=native", "-mprefer-vector-width=512") + (("-DFAST_DIVISION",) if divides_fast(cpu) else ())
+        return ("-march=native",) + OPTIONAL_FLAGS + (("-DFAST_DIVISION",) if divides_fast(cpu) else ())
     if machine in ("aarch64", "arm64"):
         return ("-mcpu=native",)
     return ()
@@ -181,17 +183,22 @@ def build(environment: Optional[Dict[str, str]] = None, machine: Optional[str] =
 def _build_in(folder: str, family: Family, compiler: str, version: str, flags: Tuple[str, ...]) -> Built:
     library, log = os.path.join(folder, family.library), os.path.join(folder, LOG)
     if os.path.exists(library):
-        return Built(library, None, compiler, version, flags, None, log)
+        return Built(library, None, compiler, version, _used(flags, log), None, log)
     parent = os.path.dirname(folder)
     os.makedirs(parent, mode=0o700, exist_ok=True)
     with open(folder + ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # a second process waits here instead of building the same again
         if os.path.exists(library):
-            return Built(library, None, compiler, version, flags, None, log)
+            return Built(library, None, compiler, version, _used(flags, log), None, log)
         work = tempfile.mkdtemp(prefix="build-", dir=parent)
         try:
             started = time.monotonic()
             good, text = _compile(family, compiler, flags, work)
+            needed = tuple(flag for flag in flags if flag not in OPTIONAL_FLAGS)
+            if not good and needed != flags:
+                good, again = _compile(family, compiler, needed, work)
+                # If it fails all the same, the flags were not the reason: the first log tells it.
+                text, flags = (again, needed) if good else (text, flags)
             seconds = time.monotonic() - started
             _write(os.path.join(work, LOG), text + "built in {:.2f} s\n".format(seconds))
             if not good:
@@ -203,6 +210,16 @@ def _build_in(folder: str, family: Family, compiler: str, version: str, flags: T
             return Built(library, None, compiler, version, flags, seconds, log)
         finally:
             shutil.rmtree(work, ignore_errors=True)
+
+
+def _used(flags: Tuple[str, ...], log: str) -> Tuple[str, ...]:
+    """Return those of ``flags`` that the build with this log was made with."""
+    try:
+        with io.open(log, encoding="utf-8") as file:
+            words = set(file.read().split())
+    except (IOError, OSError):
+        return flags
+    return tuple(flag for flag in flags if flag not in OPTIONAL_FLAGS or flag in words)
 
 
 def _rename(work: str, folder: str) -> None:

@@ -1,5 +1,6 @@
 """Calls of the CPU kernels on torch tensors, with as little Python between as there can be."""
 
+import os
 from typing import Any, Dict, Optional, Tuple
 
 import torch
@@ -10,6 +11,7 @@ from suites.kernels.geometry import Spec, dense_like
 from suites.kernels.library import Loaded, load
 from suites.kernels.machine import cpu_features
 from suites.kernels.planned import DTYPES, Plans
+from suites.kernels.probe import tunings_of
 
 _state = {}  # type: Dict[str, Any]
 
@@ -18,7 +20,10 @@ def loaded() -> Loaded:
     """Return the library, built and loaded on the first call of this process."""
     if "loaded" not in _state:
         found = load()
-        _state["plans"] = None if found.handle is None else Plans(found.handle)
+        _state["plans"] = _state["tunings"] = None
+        if found.handle is not None and found.built is not None and found.built.path is not None:
+            _state["tunings"] = tunings_of(found.handle, os.path.dirname(found.built.path))
+            _state["plans"] = Plans(found.handle, _state["tunings"].of)
         _state["loaded"] = found
     return _state["loaded"]
 
@@ -141,4 +146,14 @@ def describe() -> Dict[str, Any]:
         "vector_bytes": found.vector_bytes,
         "threads": found.pool,
         "features": cpu_features(),
+        "tuning": _tuning(),
     }
+
+
+def _tuning() -> Dict[str, Any]:
+    """Return what was found out by trying, for as many threads as torch has now; empty where no kernel runs."""
+    tunings = _state["tunings"]
+    if tunings is None:
+        return {}
+    tunings.at(torch.get_num_threads())
+    return tunings.describe()

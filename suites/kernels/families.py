@@ -31,7 +31,11 @@ def _family(name: str, *units: str, **more: object) -> Family:
 
 
 FAMILIES: Dict[str, Family] = {family.name: family for family in (
+    _family("depthwise", "channels.cpp", "rows.cpp", "depthwise.cpp"),
+    _family("ht", "ht.cpp"),
+    _family("mf", "mf.cpp"),
     _family("wht", "forward_strided.cpp", "forward_rows.cpp", "backward.cpp", "forward.cpp", "roofs.cpp",
             folder="", pools=("set_pool", "set_pool_backward", "set_pool_roofs")),
-    _family("debut", "debut.cpp"),
+    _family("debut", "stages_two.cpp", "stages_one.cpp", "debut.cpp"),
+    _family("lhc", "lhc.cpp"),
 )}

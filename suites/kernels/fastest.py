@@ -15,12 +15,14 @@ from harness.timing.sampler import Sampler
 class Search(NamedTuple):
     """Bounds of a search.
 
-    Every way warms up for ``warm_s`` in all, a sample lasts ``sample_s`` at least, and ways that are ``hopeless``
-    times slower than the fastest then are dropped. Mirrored rounds follow, ``rounds`` of them or as many as start
-    within ``budget_s``, one at least.
+    Every way warms up for ``warm_s`` in all, with ``least_warm`` samples if they fit ``most_warm_s``; a sample lasts
+    ``sample_s`` at least. Ways that are ``hopeless`` times slower than the fastest then are dropped. Mirrored rounds
+    follow, ``rounds`` of them or as many as start within ``budget_s``, one at least.
     """
 
     warm_s: float = 0.05
+    least_warm: int = 3
+    most_warm_s: float = 0.5
     sample_s: float = 1e-3
     hopeless: float = 2.0
     rounds: int = 5
@@ -46,10 +48,11 @@ def fastest(calls: Sequence[Callable[[], Any]], sampler: Sampler,
         sampler.sample(call, 1)  # set-up: primitives, algorithms tried out
         count, stretches = calibrate(sampler, call, search.sample_s)
         spent, last = sum(seconds for _, seconds in stretches), stretches[-1]
-        estimate = last[1] / last[0]
-        while spent < search.warm_s:
+        estimate, extra = last[1] / last[0], 0
+        # The least of several: one sample in which another program had the core is no reason to drop a way.
+        while spent < search.warm_s or (extra < search.least_warm and spent < search.most_warm_s):
             seconds = sampler.sample(call, count).seconds
-            spent, estimate = spent + max(seconds, 1e-6), seconds / count
+            spent, estimate, extra = spent + max(seconds, 1e-6), min(estimate, seconds / count), extra + 1
         counts.append(count)
         found.append(estimate)
     bound = search.hopeless * min(found)

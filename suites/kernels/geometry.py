@@ -119,6 +119,36 @@ def dense_like(shape: Sequence[int], strides: Sequence[int]) -> Tuple[int, ...]:
     return dense_strides(shape, range(len(shape)))
 
 
+class Geometry(NamedTuple):
+    """One call as the kernels see it: ``struct Geometry`` of ``cpu/plan.h``. Strides count elements."""
+
+    kind: int
+    dtype: int
+    nonlinearity: int
+    outer: int
+    blocks: int
+    x_outer: int
+    x_block: int
+    y_outer: int
+    y_block: int
+    inner: int
+    p1: int
+    p2: int
+    n1: int
+    n2: int
+    m1: int
+    m2: int
+    n2_last: int
+    m2_last: int
+    x1: int
+    x2: int
+    y1: int
+    y2: int
+    keep_first: int
+    residual: int
+    threshold_mode: int
+
+
 Group = Tuple[int, int, int]
 
 
@@ -135,11 +165,11 @@ def collapse(sizes: Sequence[int], x_strides: Sequence[int], y_strides: Sequence
     return groups
 
 
-def plan_numbers(shape: Sequence[int], x_strides: Sequence[int], y_strides: Sequence[int], spec: Spec,
-                 dtype: int, past_cache_bytes: int, tile: int = 0) -> Union[List[int], str]:
+def plan_geometry(shape: Sequence[int], x_strides: Sequence[int], y_strides: Sequence[int], spec: Spec,
+                  dtype: int) -> Union[Geometry, str]:
     """Return the kernel's geometry, or the reason in words why no kernel takes this call.
 
-    ``shape`` is the input's; ``y_strides`` belong to :func:`out_shape`. The list follows ``struct Geometry``.
+    ``shape`` is the input's; ``y_strides`` belong to :func:`out_shape`.
     """
     p1, p2 = padded(shape, spec)
     length = p1 * p2
@@ -171,6 +201,6 @@ def plan_numbers(shape: Sequence[int], x_strides: Sequence[int], y_strides: Sequ
     if len(groups) > 1:
         return "the batch is not evenly strided"
     outer, x_outer, y_outer = groups[0] if groups else (1, 0, 0)
-    return [kind, dtype, NONLINEARITIES[spec.nonlinearity], outer, blocks, x_outer, x_block, y_outer, y_block, inner,
-            p1, p2, n1, n2, m1, m2, n2_last, m2_last, x1, x2, y1, y2, int(spec.keep_first), int(spec.residual),
-            MODES[spec.threshold_mode], past_cache_bytes, tile]
+    return Geometry(kind, dtype, NONLINEARITIES[spec.nonlinearity], outer, blocks, x_outer, x_block, y_outer, y_block,
+                    inner, p1, p2, n1, n2, m1, m2, n2_last, m2_last, x1, x2, y1, y2, int(spec.keep_first),
+                    int(spec.residual), MODES[spec.threshold_mode])

@@ -57,12 +57,9 @@ def _reason_in_graph(x: Tensor, spec: Spec) -> Optional[str]:
 
     The operator takes any, and runs plain torch inside itself where no kernel does.
     """
-    if torch_modes.transforming():
-        return "torch.func and forward-mode derivatives go through stock torch operations only"
-    if operator.LAYER is None:
-        return "a graph cannot hold the kernel in torch {}: operators came with 2.4".format(torch.__version__)
-    if torch_modes.exporting_onnx():
-        return "ONNX has stock operations only"
+    problem = operator.graph_problem()
+    if problem is not None:
+        return problem
     lengths = (1, 1, _fixed(x.shape[2]), _fixed(x.shape[3])) if spec.dims == (2, 3) else (1, _fixed(x.shape[1]))
     return _reason_for_one(x.device, x.dtype, lengths, *spec)
 

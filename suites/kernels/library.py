@@ -9,10 +9,24 @@ from typing import Any, List, NamedTuple, Optional
 
 from suites.kernels.build import Built, build
 from suites.kernels.families import FAMILIES
+from suites.kernels.geometry import Geometry
+from suites.kernels.tuning import Tuning
 
 #: Version of the C interface that this package speaks; every library gives its own.
 INTERFACE = 1
 POINTER = ctypes.c_void_p
+
+
+class GeometryStruct(ctypes.Structure):
+    """``struct Geometry`` of ``cpu/plan.h``."""
+
+    _fields_ = [(name, ctypes.c_int64) for name in Geometry._fields]
+
+
+class TuningStruct(ctypes.Structure):
+    """``struct Tuning`` of ``cpu/plan.h``."""
+
+    _fields_ = [(name, ctypes.c_int64) for name in Tuning._fields]
 
 
 class Loaded(NamedTuple):
@@ -53,7 +67,7 @@ def pool_function() -> Optional[int]:
 
 def _type_functions(handle: Any) -> None:
     handle.wht_plan.restype = POINTER
-    handle.wht_plan.argtypes = [POINTER, POINTER, POINTER]
+    handle.wht_plan.argtypes = [POINTER, POINTER, POINTER, POINTER]
     handle.wht_free.argtypes = [POINTER]
     handle.wht_free.restype = None
     handle.wht_forward.argtypes = [POINTER] * 5 + [ctypes.c_int]
@@ -62,6 +76,13 @@ def _type_functions(handle: Any) -> None:
     handle.wht_copy.restype = None
     handle.wht_multiply_add.argtypes = [ctypes.c_int64, ctypes.c_int, POINTER]
     handle.wht_multiply_add.restype = ctypes.c_int64
+
+
+def _fits(handle: Any, family: str) -> bool:
+    """Tell whether the library and this package speak of the same interface and structures."""
+    return getattr(handle, family + "_interface")() == INTERFACE and (family != "wht" or (
+        handle.wht_geometry_bytes() == ctypes.sizeof(GeometryStruct)
+        and handle.wht_tuning_bytes() == ctypes.sizeof(TuningStruct)))
 
 
 def load(built: Optional[Built] = None, family: str = "wht") -> Loaded:
@@ -79,7 +100,7 @@ def load(built: Optional[Built] = None, family: str = "wht") -> Loaded:
     except OSError:
         return Loaded(None, "the built kernels do not load: delete the kernel cache and try again", built, "none",
                       None)
-    if getattr(handle, family + "_interface")() != INTERFACE:
+    if not _fits(handle, family):
         return Loaded(None, "the built kernels are of another version: delete the kernel cache", built, "none", None)
     if family == "wht":
         _type_functions(handle)

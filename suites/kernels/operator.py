@@ -10,6 +10,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 import torch
 from torch import Tensor
 
+from suites import torch_modes
 from suites.kernels import cpu_call
 from suites.kernels.geometry import Spec, dense_like, out_shape
 from suites.kernels.plain import plain_gradient, plain_layer
@@ -18,6 +19,15 @@ NAMESPACE = "edge_transform_bench"
 _HAS_OPERATORS = hasattr(torch, "library") and hasattr(torch.library, "custom_op")
 _OPTIONS = ("int[] dims, int block, str nonlinearity, str threshold_mode, bool residual, bool keep_first, str norm, "
             "str order, int out_channels")
+
+
+def graph_problem() -> Optional[str]:
+    """Return why no kernel may run where torch records or transforms the call, in a sentence, or ``None``."""
+    if torch_modes.transforming():
+        return "torch.func and forward-mode derivatives go through stock torch operations only"
+    if not _HAS_OPERATORS:
+        return "a graph cannot hold the kernel in torch {}: operators came with 2.4".format(torch.__version__)
+    return "ONNX has stock operations only" if torch_modes.exporting_onnx() else None
 
 
 def cuda_reason(x: Tensor, spec: Spec) -> Optional[str]:

@@ -1,12 +1,13 @@
 """What all transform layers share: the form they run in, found once for each kind of input."""
 
 import abc
-from typing import Any, Optional, Tuple
+from typing import Any, Optional, Sequence, Tuple
 
 import torch
 from torch import nn
 
-from suites.layers.implementations import Choice, check_implementation
+from suites.layers.choices import check_choice
+from suites.layers.implementations import IMPLEMENTATIONS, Choice
 from suites.torch_modes import stock_only
 
 
@@ -17,9 +18,9 @@ class TransformLayer(nn.Module, abc.ABC):
     that was not simply what was asked for.
     """
 
-    def __init__(self, implementation: str) -> None:
+    def __init__(self, implementation: str, forms: Sequence[str] = IMPLEMENTATIONS) -> None:
         super().__init__()
-        check_implementation(implementation)
+        check_choice("implementation", implementation, forms)
         self.implementation = implementation
         self.implementation_used: Optional[str] = None
         self.implementation_reason: Optional[str] = None
@@ -34,7 +35,7 @@ class TransformLayer(nn.Module, abc.ABC):
         if stock_only():  # nothing of such an input may be kept
             self.implementation_used, self.implementation_reason = self.choose(x)
             return str(self.implementation_used)
-        seen = (self.implementation, x.shape, x.stride(), x.dtype, x.device)
+        seen = (self.implementation, x.shape, x.stride(), x.dtype, x.device, torch.is_grad_enabled())
         if seen != self._seen:
             self.implementation_used, self.implementation_reason = self.choose(x)
             self._seen = seen

@@ -4,15 +4,15 @@ import math
 from typing import Any, Optional, Tuple, Union
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from suites.layers.base import TransformLayer
 from suites.layers.choices import check_choice, check_floating
+from suites.layers.ht_fused import FUSED, fused_problem, options_of
+from suites.layers.ht_paths import run_paths
 from suites.layers.implementations import Choice, choose
 from suites.layers.matrices import next_power_of_two
-from suites.layers.planes import plane_form, plane_inverse, plane_transform
-from suites.layers.thresholds import soft_threshold
+from suites.layers.planes import plane_form
 
 
 class HTPerceptron(TransformLayer):
@@ -27,8 +27,10 @@ class HTPerceptron(TransformLayer):
     ``norm`` is that of the forward transform as in ``torch.fft``: ``ortho`` (the later code), or ``backward`` (the
     code behind the published ResNet-20 results), which leaves the thresholds on a larger scale.
 
-    Input (N, in_channels, H, W) with (H, W) = ``plane``, output (N, out_channels, H, W). ``implementation`` is about
-    the transforms, as in :class:`~suites.layers.wht2d.WalshHadamard2d`; there is no fused kernel for this layer.
+    Input (N, in_channels, H, W) with (H, W) = ``plane``, output (N, out_channels, H, W). ``implementation`` is as in
+    :class:`~suites.layers.wht2d.WalshHadamard2d`: ``fused`` is the whole layer in one kernel, the others are forms of
+    the transforms around stock 1x1 convolutions. Backward runs in stock operations, and would have to repeat what the
+    kernel does not keep: ``auto`` takes stock operations wherever a gradient is asked for.
     """
 
     def __init__(self, in_channels: int, out_channels: int, plane: Union[int, Tuple[int, int]], paths: int = 3,
@@ -64,23 +66,22 @@ class HTPerceptron(TransformLayer):
             raise ValueError("HTPerceptron made for {} channels of {}x{} needs an input of shape (N, {}, {}, {}), "
                              "got {}: make the layer for the input's channels and plane".format(
                                  self.in_channels, *self.plane, self.in_channels, *self.plane, tuple(x.shape)))
-        self.form_for(x)
-        spectrum = plane_transform(x, self.sizes, self.implementation, self.norm)
-        total = None  # type: Optional[torch.Tensor]
-        for weight, scale, threshold in zip(self.weight, self.scale, self.threshold):
-            # One scale serves all channels of a coefficient, so it may follow the mixing of channels.
-            mixed = F.conv2d(spectrum, weight[:, :, None, None]) * scale
-            path = soft_threshold(mixed, torch.relu(threshold))
-            total = path if total is None else total + path
-        assert total is not None
-        y = plane_inverse(total, self.plane, self.implementation, self.norm)
+        tables = self.weight, self.scale, self.threshold
+        if self.form_for(x) == "fused":
+            return FUSED(x, *tables, *options_of(self.plane, self.sizes, self.norm, self.residual))
+        y = run_paths(x, *tables, self.plane, self.norm, self.implementation)
         return y + x if self.residual else y
 
     def choose(self, x: torch.Tensor) -> Choice:
         """Return the form of the transforms that runs on ``x`` and why, without running it."""
         forms = {plane_form(x, dim, self.sizes[dim - 2], "auto") for dim in (2, 3)}
-        return choose(self.implementation, " and ".join(sorted(forms)),
-                      lambda: "the fused kernels have no place for the 1x1 convolutions between the transforms")
+        return choose(self.implementation, " and ".join(sorted(forms)), lambda: self._fused_problem(x))
+
+    def _fused_problem(self, x: torch.Tensor) -> Optional[str]:
+        graded = torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad)
+        if graded and self.implementation == "auto":
+            return "a gradient is asked for, and the kernel keeps nothing of its work: doing it again would cost more"
+        return fused_problem(x, self.weight)
 
     def extra_repr(self) -> str:
         """Return the settings for ``print(layer)``."""

@@ -5,6 +5,8 @@ from typing import Callable, NamedTuple, Optional
 from suites.layers.choices import check_choice
 
 IMPLEMENTATIONS = ("auto", "matrix", "two-stage", "butterfly", "fused")
+#: The same for layers that stock torch operations run in one way only.
+STOCK_OR_FUSED = ("auto", "stock", "fused")
 
 # Where the dense product stops winning, measured on x86 with torch 1.10 and 2.13: along rows (channels-last)
 # the smaller stages of the Kronecker form are slow batches of tiny products, so dense wins longer.
@@ -48,7 +50,23 @@ def choose(asked: str, plain: str, fused_problem: Callable[[], Optional[str]]) -
         if problem is None:
             return Choice("fused", None)
         if asked == "fused":
-            raise RuntimeError("the fused kernel cannot run: {}; use implementation='auto' to fall back to "
-                               "stock torch operations".format(problem.rstrip(".")))
+            raise RuntimeError(_cannot_run(problem))
         return Choice(plain, "{} of stock torch operations: {}".format(plain, problem))
     return Choice(asked, None)
+
+
+def fused_or_stock(asked: str, fused_problem: Callable[[], Optional[str]]) -> Choice:
+    """Return what runs of :data:`STOCK_OR_FUSED`; arguments and error as in :func:`choose`."""
+    if asked == "stock":
+        return Choice("stock", None)
+    problem = fused_problem()
+    if problem is None:
+        return Choice("fused", None)
+    if asked == "fused":
+        raise RuntimeError(_cannot_run(problem))
+    return Choice("stock", problem)
+
+
+def _cannot_run(problem: str) -> str:
+    return ("the fused kernel cannot run: {}; use implementation='auto' to fall back to stock torch "
+            "operations".format(problem.rstrip(".")))

@@ -1,7 +1,7 @@
 """Make the new layers, put them in on trial, run the network: all of them stay, or none."""
 
 import contextlib
-from typing import Callable, Dict, Iterator, List, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import torch
 from torch import nn
@@ -55,8 +55,8 @@ def first_run(network: nn.Module, example: Example, old: Layers) -> Tuple[Dict[s
     """Run the network as it is; return how it uses the layers ``old`` and the counts."""
     try:
         with watched(old) as used:
-            run(network, example)
-        return used, _count(network, example)
+            tally = _watched_run(network, example)
+        return used, _count(network, example) if tally is None else tally
     except Exception as error:
         raise ValueError("{} does not run on the example: {}".format(type(network).__name__, error)) from error
 
@@ -73,18 +73,26 @@ def trial_run(network: nn.Module, example: Example, old: Layers, new: Layers,
     gone = {name: layer for name, layer in old.items() if id(layer) not in kept}
     with watched({name: new[name] for name in first.values()}) as seen, watched(gone) as still:
         try:
-            run(network, example)
+            tally = _watched_run(network, example)
         except Exception as error:
             raise ValueError(_why(error, old, new, seen, used)) from error
     for name, watch in seen.items():
         if _differs(watch, used[name]):
             raise ValueError(_shapes(name, old, new, watch, used[name]))
     past = [name for name in old if not seen[first[id(new[name])]].calls or name in still and still[name].calls]
-    return past, _count(network, example)
+    return past, _count(network, example) if tally is None else tally
+
+
+def _watched_run(network: nn.Module, example: Example) -> Optional[Tally]:
+    """Run the network as it would run unwatched; return the counts, ``None`` where they need a run of their own."""
+    # Counting takes hooks, and torch's attention and encoder layers take another path where there are some.
+    if any(isinstance(layer, nn.MultiheadAttention) for layer in network.modules()):
+        run(network, example)
+        return None
+    return _count(network, example)
 
 
 def _count(network: nn.Module, example: Example) -> Tally:
-    # Not in the run that is watched: torch's encoder layers take another path where there are hooks.
     with counting(network) as tally:
         run(network, example)
     return tally

@@ -8,7 +8,8 @@ from harness.app.doctor import (
     status_findings,
     torch_findings,
 )
-from harness.launch import LaunchError, Wishes, settle, why_no_energy
+from harness.reasons import sentence
+from harness.session import Choices, SessionError, settle, why_no_energy
 from harness.settings import Settings
 
 METERS = [
@@ -67,20 +68,20 @@ def test_the_table_is_plain_ascii_where_the_terminal_is(capsys, monkeypatch):
 
 
 def test_the_best_device_present_is_chosen_and_a_missing_one_refused():
-    assert settle(Wishes(), PROBED).device == "cpu"
-    assert settle(Wishes(), dict(PROBED, gpu={"name": "Tegra X1"})).device == "cuda"
+    assert settle(Choices(), PROBED).device == "cpu"
+    assert settle(Choices(), dict(PROBED, gpu={"name": "Tegra X1"})).device == "cuda"
     try:
-        settle(Wishes(device="cuda"), PROBED)
-    except LaunchError as error:
+        settle(Choices(device="cuda"), PROBED)
+    except SessionError as error:
         assert "torch sees no CUDA device" in str(error) and "doctor" in str(error)
     else:
         raise AssertionError("a CUDA run without a CUDA device must be refused")
 
 
 def test_quick_means_one_launch_and_says_why_it_leaves_energy_out():
-    settings = settle(Wishes(quick=True), PROBED)
-    assert settings.launches == 1 and settle(Wishes(), PROBED).launches == 4
-    assert "--power" in why_no_energy(METERS, settings)
+    settings = settle(Choices(quick=True), PROBED)
+    assert settings.launches == 1 and settle(Choices(), PROBED).launches == 4
+    assert "--power" in sentence(why_no_energy(METERS, settings))
     assert why_no_energy(METERS, settings._replace(power="rapl")) is None
     assert why_no_energy(METERS, Settings("cpu", 1)) is None
-    assert "doctor" in why_no_energy(METERS[:1], Settings("cpu", 1))
+    assert "doctor" in sentence(why_no_energy(METERS[:1], Settings("cpu", 1)))

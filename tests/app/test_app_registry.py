@@ -25,7 +25,7 @@ def test_a_suite_of_an_installed_package_is_run_to_its_end(tmp_path):
                       "--out", str(tmp_path / "out"), "--no-report")
     assert code == 0, text
     run = load_run(str(next((tmp_path / "out").iterdir())))
-    assert run.suite == "brought" and run.launches("c")[0]["series"][0]["entrants"][-1] == "c/twice"
+    assert run.suite == "brought" and run.timed("c")[0].series[0].entrants[-1] == "c/twice"
 
 
 def test_the_name_of_the_entry_point_is_the_suites_name(tmp_path):

@@ -76,5 +76,5 @@ def test_a_sampler_killed_in_the_middle_voids_the_figure_and_the_pass_goes_on(tm
 
     with Board(str(tmp_path)) as board:
         payload = run_energy_pass(board.call, lambda: None, meter, settings=QUICK, report=kill_in_the_load)
-    assert payload["energy_per_call_j"] is None and "died while measuring" in payload["reason"]
+    assert payload["energy_per_call_j"] is None and "died while measuring" in payload["reason"]["said"]
     assert payload["phases"][-1]["name"] == "unmetered"

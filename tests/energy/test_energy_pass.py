@@ -21,7 +21,7 @@ def play(bench=None, meter=None, settings=None, synchronize=lambda: None, **opti
 def assert_void(payload, *words):
     assert all(payload[key] is None for key in FIGURES)
     for word in words:
-        assert word in payload["reason"]
+        assert word in payload["reason"]["said"]
 
 
 def test_a_good_run_has_every_field_finite_and_ready_for_json():

@@ -3,62 +3,82 @@
 import pytest
 
 from harness import Case, Comparison
+from harness.allocator import heap_environment
 from harness.controller import Controller, RunPlan
 from harness.process import Outcome
 from harness.progress import PlainProgress
-from harness.record import RecordWriter, load_run
+from harness.reasons import Code, because
+from harness.record import Header, RecordWriter, Unit, load_run
+from harness.record.codec import to_json
+from harness.rule import Rule
 from harness.settings import Settings
+from harness.words import Pass, Status
+from harness.work_units import charged_s
 
 CONV = Case("conv1x1", "torch", "m:f", (1, 8, 4, 4))
 MATRIX = Case("wht", "matrix", "m:g", (1, 8, 4, 4))
 BUTTERFLY = Case("wht", "butterfly", "m:h", (1, 8, 4, 4))
 ONE = Comparison("1d", "one", CONV, (MATRIX, BUTTERFLY))
 TWO = Comparison("2d", "two", CONV, (MATRIX,))
+CRASH = because(Code.CRASHED, signal="SIGSEGV")
 
 
 class FakeWorkers:
-    """Answers jobs like workers would; ``answers`` maps (pass, launch) to decisions or an outcome."""
+    """Answers jobs like workers would; ``states`` maps a launch to its decisions, ``charged_s`` is what each took."""
 
-    def __init__(self, wrong=(), crash=None, states=None):
+    def __init__(self, wrong=(), crash=None, states=None, charged_s=2.0):
         self.jobs = []
-        self.wrong, self.crash, self.states = set(wrong), crash, states or {}
+        self.wrong, self.crash, self.states, self.charged_s = set(wrong), crash, states or {}, charged_s
 
     def __call__(self, job, limit_s, progress, extra_environment):
-        self.jobs.append(dict(job, heap="warm" if extra_environment else "default"))
+        self.jobs.append(dict(job, heap="warm" if extra_environment == heap_environment("warm") else "default"))
         if self.crash and self.crash(job):
-            return Outcome(None, "crashed (SIGSEGV)", 1.0)
+            return Outcome(None, CRASH, 1.0)
         if job["pass"] == "verify":
-            return Outcome({"results": [{"case": case, "ok": case not in self.wrong, "reason": "error too large"}
+            wrong = to_json(because(Code.WRONG, error=0.5, allowed=1e-4))
+            return Outcome({"results": [{"case": case, "ok": case not in self.wrong,
+                                         "reason": wrong if case in self.wrong else None}
                                         for case in job["cases"]]}, None, 1.0)
         if job["pass"] == "time":
             decided = self.states.get(job["launch"], "faster" if job["role"] == "first" else "agrees")
             rivals = job["cases"][1:] if job["role"] == "first" else job["first"]["hot"]
-            return Outcome({"series": [{"cache": "hot", "decisions": {
-                rival: {"state": decided if isinstance(decided, str) else decided[rival], "round": 12}
-                for rival in rivals}}]}, None, 2.0)
-        return Outcome({"rss_delta_peak_bytes": 1}, None, 1.0)
+            ids = [job["cases"][0]] * 2 + list(rivals)
+            return Outcome({"charged_s": self.charged_s, "series": [{
+                "cache": "hot", "entrants": ids, "calls_per_sample": [1] * len(ids), "rounds": [], "looks": [12],
+                "role": job["role"], "stopped": {"code": "all-decided"}, "decisions": {
+                    rival: {"state": decided if isinstance(decided, str) else decided[rival], "round": 12}
+                    for rival in rivals}}]}, None, 50.0)
+        return Outcome({"rss_delta_peak_bytes": 1} if job["pass"] == "memory" else {}, None, 1.0)
 
     def names(self):
         return [(job["pass"], job.get("launch") or len(job["cases"])) for job in self.jobs]
 
+    def cases(self, name):
+        return [job["cases"] for job in self.jobs if job["pass"] == name]
 
-def run(tmp_path, workers, comparisons=(ONE,), no_energy=None, **settings):
-    settings = Settings("cpu", 1, **dict({"launches": 4, "passes": ("verify", "time", "memory")}, **settings))
-    writer = RecordWriter(str(tmp_path))
-    if not (tmp_path / "record.jsonl").exists():
-        writer.append({"kind": "run", "format": 1, "id": "r", "suite": "s", "comparisons": []})
-    said = []
-    lines = load_run(str(tmp_path)).passes()
-    plan = RunPlan(comparisons, settings, {"factor": 0.02}, no_energy)
-    Controller(plan, writer, lines, PlainProgress(said.append), workers).run()
+
+def run(tmp_path, workers, comparisons=(ONE,), no_energy=None, retry_failed=False, **settings):
+    base = {"launches": 4, "memory_repeats": 1, "passes": ("verify", "time", "memory")}
+    settings = Settings("cpu", 1, **dict(base, **settings))
+    new = not (tmp_path / "record.jsonl").exists()
+    with RecordWriter(str(tmp_path)) as writer:
+        if new:
+            writer.append(Header(2, "r", "s", "now", 1, settings, Rule(), tuple(comparisons)))
+        said = []
+        plan = RunPlan(no_energy, retry_failed=retry_failed)
+        Controller(load_run(str(tmp_path)), plan, writer, PlainProgress(said.append), workers).run()
     return load_run(str(tmp_path)), said
+
+
+def lines_of(tmp_path):
+    return sum(1 for text in (tmp_path / "record.jsonl").open() if '"kind":"pass"' in text)
 
 
 def test_units_run_in_the_order_verify_time_memory(tmp_path):
     workers = FakeWorkers()
     run(tmp_path, workers)
     assert workers.names() == [("verify", 3), ("time", 1), ("time", 2), ("time", 3), ("time", 4),
-                               ("memory", 1), ("memory", 1), ("memory", 1)]
+                               ("memory", 1), ("memory", 1), ("memory", 1), ("memory", 1)]
 
 
 def test_the_time_pass_gets_a_warm_heap_and_the_memory_pass_the_default_one(tmp_path):
@@ -66,6 +86,15 @@ def test_the_time_pass_gets_a_warm_heap_and_the_memory_pass_the_default_one(tmp_
     run(tmp_path, workers)
     assert {(job["pass"], job["heap"]) for job in workers.jobs} == {
         ("verify", "warm"), ("time", "warm"), ("memory", "default")}
+
+
+def test_memory_is_repeated_in_turns_and_the_baseline_plays_twice(tmp_path):
+    workers = FakeWorkers()
+    recorded, _ = run(tmp_path, workers, memory_repeats=3)
+    turn = ["1d/conv1x1-torch", "1d/wht-matrix", "1d/wht-butterfly", "1d/conv1x1-torch"]
+    assert [case for cases in workers.cases("memory") for case in cases] == turn * 3
+    assert [line.repeat for line in recorded.memory_repeats("1d/conv1x1-torch")] == [1, 2, 3, 4, 5, 6]
+    assert [line.repeat for line in recorded.memory_repeats("1d/wht-matrix")] == [1, 2, 3]
 
 
 def test_quick_makes_one_launch(tmp_path):
@@ -78,14 +107,15 @@ def test_a_wrong_layer_is_neither_timed_nor_measured_and_the_record_says_why(tmp
     workers = FakeWorkers(wrong=["1d/wht-matrix"])
     recorded, _ = run(tmp_path, workers)
     assert all("1d/wht-matrix" not in job["cases"] for job in workers.jobs if job["pass"] != "verify")
-    line = recorded.passes("memory", case="1d/wht-matrix")[0]
-    assert line["status"] == "skipped" and "error too large" in line["reason"]
+    line = recorded.memory("1d/wht-matrix")
+    assert line.status is Status.SKIPPED
+    assert (line.reason.code, line.reason.cause, line.reason.numbers["error"]) == (Code.CHECK_FAILED, Code.WRONG, 0.5)
 
 
 def test_a_wrong_baseline_leaves_nothing_to_compare(tmp_path):
     recorded, _ = run(tmp_path, FakeWorkers(wrong=["1d/conv1x1-torch"]))
-    assert [line["reason"] for line in recorded.passes("time")] == [
-        "the baseline not measured, since it did not pass the check: error too large"]
+    line, = recorded.launches("1d")
+    assert (line.status, line.reason.code, line.reason.cause) == (Status.SKIPPED, Code.BASELINE_UNFIT, Code.WRONG)
 
 
 def test_a_case_that_kills_the_check_is_found_and_the_others_go_on(tmp_path):
@@ -95,7 +125,8 @@ def test_a_case_that_kills_the_check_is_found_and_the_others_go_on(tmp_path):
     workers = FakeWorkers(crash=crash)
     recorded, _ = run(tmp_path, workers)
     assert workers.jobs[-1]["pass"] == "memory"
-    assert recorded.launches("1d")[0]["series"][0]["decisions"].keys() == {"1d/wht-matrix"}
+    assert recorded.launches("1d")[0].series[0].decisions.keys() == {"1d/wht-matrix"}
+    assert recorded.memory("1d/wht-butterfly").reason.cause is Code.CRASHED
 
 
 def test_a_crash_in_one_comparison_does_not_end_the_run(tmp_path):
@@ -103,8 +134,8 @@ def test_a_crash_in_one_comparison_does_not_end_the_run(tmp_path):
         return job["pass"] == "time" and job["comparison"]["id"] == "1d"
 
     recorded, said = run(tmp_path, FakeWorkers(crash=crash), comparisons=(ONE, TWO))
-    assert [line["status"] for line in recorded.launches("1d")] == ["failed"]
-    assert [line["status"] for line in recorded.launches("2d")] == ["ok"] * 4
+    assert [line.status for line in recorded.launches("1d")] == ["failed"]
+    assert [line.status for line in recorded.launches("2d")] == ["ok"] * 4
     assert any("crashed (SIGSEGV)" in line for line in said)
 
 
@@ -117,8 +148,79 @@ def test_a_resumed_run_repeats_nothing(tmp_path):
         run(tmp_path, FakeWorkers(crash=stop))
     workers = FakeWorkers()
     recorded, _ = run(tmp_path, workers)
-    assert workers.names() == [("memory", 1)] * 3
-    assert len(recorded.passes()) == 8
+    assert workers.names() == [("memory", 1)] * 4
+    assert lines_of(tmp_path) == len(recorded.units) == 9
+
+
+def test_a_stop_during_the_one_by_one_checks_goes_on_with_the_rest_on_resume(tmp_path):
+    def crash(job):
+        if job["pass"] == "verify" and job["cases"] == ["1d/wht-matrix"]:
+            raise KeyboardInterrupt
+        return job["pass"] == "verify" and len(job["cases"]) == 3
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, FakeWorkers(crash=crash))
+    workers = FakeWorkers()
+    recorded, _ = run(tmp_path, workers)
+    assert workers.cases("verify") == [["1d/wht-matrix"], ["1d/wht-butterfly"]]
+    assert all(recorded.check(place.id).ok for place in recorded.places())
+    assert len(recorded.timed("1d")) == 4
+
+
+def test_a_resume_repeats_no_failed_unit_unless_it_is_asked_to(tmp_path):
+    recorded, _ = run(tmp_path, FakeWorkers(crash=lambda job: job.get("launch") == 3 or job["pass"] == "memory"))
+    assert [line.status for line in recorded.launches("1d")] == ["ok", "ok", "failed"]
+    workers = FakeWorkers()
+    run(tmp_path, workers)
+    assert workers.jobs == []
+    recorded, _ = run(tmp_path, workers, retry_failed=True)
+    assert workers.names() == [("time", 3), ("time", 4)] + [("memory", 1)] * 4
+    assert recorded.failed() == [] and recorded.retried == 5
+
+
+def test_a_failed_unit_is_tried_once_more_and_no_oftener(tmp_path):
+    crash = FakeWorkers(crash=lambda job: job["pass"] == "memory")
+    run(tmp_path, crash)
+    again = FakeWorkers(crash=lambda job: job["pass"] == "memory")
+    recorded, _ = run(tmp_path, again, retry_failed=True)
+    assert again.names() == [("memory", 1)] * 4 and len(recorded.failed()) == 4
+
+
+def test_the_budget_is_charged_what_the_launch_says_and_not_the_life_of_its_worker(tmp_path):
+    workers = FakeWorkers(charged_s=10.0)
+    recorded, _ = run(tmp_path, workers, comparisons=(ONE, TWO), budget_s=100.0, launch_cap_s=1e9)
+    assert charged_s(recorded) == 80.0
+    budgets = [job["budget_s"] for job in workers.jobs if job["pass"] == "time"]
+    assert budgets[0] == pytest.approx(100.0 / 2 / 2.5)
+    assert budgets[4] == pytest.approx((100.0 - 40.0) / 2.5)  # four launches of ten seconds are spent
+
+
+def test_what_was_spent_of_the_budget_carries_over_to_a_resume(tmp_path):
+    def stop(job):
+        if job["comparison"]["id"] == "2d":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, FakeWorkers(crash=stop, charged_s=10.0), (ONE, TWO), budget_s=100.0, launch_cap_s=1e9)
+    workers = FakeWorkers()
+    run(tmp_path, workers)
+    assert [job["budget_s"] for job in workers.jobs if job["pass"] == "time"][0] == pytest.approx(60.0 / 2.5)
+
+
+def test_a_result_that_fits_no_record_is_a_failure_of_that_unit_alone(tmp_path):
+    def foreign(job, *arguments, **more):
+        outcome = FakeWorkers()(job, *arguments, **more)
+        return Outcome({"rss_peak_bytes": "plenty"}, None, 1.0) if job["pass"] == "memory" else outcome
+
+    recorded, _ = run(tmp_path, foreign)
+    line = recorded.memory("1d/conv1x1-torch")
+    assert (line.status, line.reason.code) == (Status.FAILED, Code.FOREIGN) and "rss_peak_bytes" in line.reason.said
+
+
+def test_a_pass_that_was_not_asked_for_is_absent_with_that_reason(tmp_path):
+    recorded, _ = run(tmp_path, FakeWorkers(), passes=("verify",))
+    assert Unit(Pass.TIME, "1d", None, 1) not in recorded.units
+    assert recorded.why_not_timed("1d", "1d/wht-matrix").code is Code.NOT_ASKED
 
 
 def test_undecided_rivals_are_not_confirmed(tmp_path):
@@ -132,7 +234,7 @@ def test_no_launch_follows_when_nothing_was_decided(tmp_path):
     workers = FakeWorkers(states={1: "undecided"})
     _, said = run(tmp_path, workers)
     assert [name for name in workers.names() if name[0] == "time"] == [("time", 1)]
-    assert said[-1].startswith("[5/5]")
+    assert said[-1].startswith("[6/6]")
 
 
 def test_a_contradicted_rival_leaves_the_later_launches(tmp_path):
@@ -144,8 +246,8 @@ def test_a_contradicted_rival_leaves_the_later_launches(tmp_path):
 
 def test_without_a_power_meter_every_energy_line_says_why_and_the_user_hears_it_once(tmp_path):
     workers = FakeWorkers()
-    recorded, said = run(tmp_path, workers, no_energy="no power meter answers here", passes=("verify", "energy"))
-    assert [line["reason"] for line in recorded.passes("energy")] == ["no power meter answers here"] * 3
+    recorded, said = run(tmp_path, workers, no_energy=because(Code.NO_METER, "rapl"), passes=("verify", "energy"))
+    assert [recorded.energy(place.id).reason for place in recorded.places()] == [because(Code.NO_METER, "rapl")] * 3
     assert [job["pass"] for job in workers.jobs] == ["verify"]
     assert sum("no power meter" in line for line in said) == 1
 

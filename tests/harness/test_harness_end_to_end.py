@@ -11,6 +11,8 @@ import pytest
 
 from harness import load_run
 from harness.process import worker_environment
+from harness.reasons import Code
+from harness.words import State, Status
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SUITE = os.path.join("tests", "data", "tiny_suite.py")
@@ -38,41 +40,42 @@ def finished(tmp_path_factory):
 def test_the_run_ends_with_every_case_measured_or_a_reason(finished):
     run, _ = finished
     assert run.ended
-    for _, _, case_id in run.cases():
-        memory = run.passes("memory", case=case_id)
-        assert len(memory) == 1 and (memory[0]["status"] == "ok" or memory[0]["reason"])
+    for place in run.places():
+        memory = run.memory(place.id)
+        assert memory is not None and (memory.status is Status.OK or memory.reason is not None)
 
 
 def test_a_wrong_layer_and_one_that_cannot_be_built_are_not_timed(finished):
     run, _ = finished
-    results = {result["case"]: result for result in run.passes("verify")[0]["results"]}
-    assert results["tiny/conv1x1"]["ok"] is True
-    assert results["tiny/twice"]["ok"] is None and "no reference" in results["tiny/twice"]["reason"]
-    assert results["tiny/wrong"]["ok"] is False and "largest error" in results["tiny/wrong"]["reason"]
-    assert "magic wand" in results["tiny/refuses"]["reason"]
-    assert run.launches("tiny")[0]["series"][0]["entrants"] == ["tiny/conv1x1", "tiny/conv1x1", "tiny/twice"]
+    assert run.check("tiny/conv1x1").ok is True
+    assert run.check("tiny/twice").ok is None and run.check("tiny/twice").reason.code is Code.NO_REFERENCE
+    assert run.check("tiny/wrong").ok is False and run.check("tiny/wrong").reason.code is Code.WRONG
+    assert "magic wand" in run.check("tiny/refuses").reason.said
+    assert run.timed("tiny")[0].series[0].entrants == ("tiny/conv1x1", "tiny/conv1x1", "tiny/twice")
 
 
 def test_eight_3x3_convolutions_are_found_slower_than_one_1x1(finished):
     run, _ = finished
-    assert run.launches("tiny")[0]["series"][0]["decisions"]["tiny/twice"]["state"] == "slower"
+    assert run.timed("tiny")[0].series[0].decisions["tiny/twice"].state is State.SLOWER
 
 
 def test_raw_samples_and_the_environment_are_kept(finished):
     run, _ = finished
-    series = run.launches("tiny")[0]["series"][0]
-    assert all(len(played["sample_s"]) == 2 * len(played["order"]) for played in series["rounds"])
-    assert min(min(played["sample_s"]) for played in series["rounds"]) > 0
-    assert run.environment["torch"]["version"] and run.environment["python"]["version"]
-    assert run.launches("tiny")[0]["allocator"].startswith("warm heap")
+    line, = run.timed("tiny")
+    series = line.series[0]
+    assert all(len(played.sample_s) == 2 * len(played.order) for played in series.rounds)
+    assert min(min(played.sample_s) for played in series.rounds) > 0
+    assert series.seconds < line.charged_s < line.seconds
+    assert run.environment.torch["version"] and run.environment.python["version"]
+    assert line.allocator.startswith("warm heap")
 
 
 def test_memory_is_measured_from_the_input_stage_on(finished):
     run, _ = finished
-    line = run.passes("memory", case="tiny/conv1x1")[0]
-    assert line["rss_delta_peak_bytes"] >= 0
-    assert line["stages"]["torch"]["rss_bytes"] > line["stages"]["start"]["rss_bytes"]
-    assert line["torch_peak_allocated_bytes"] is None and "CUDA" in line["torch_peak_allocated_bytes_reason"]
+    line = run.memory("tiny/conv1x1")
+    assert line.rss_delta_peak_bytes >= 0
+    assert line.stages["torch"].rss_bytes > line.stages["start"].rss_bytes
+    assert line.torch_peak_allocated_bytes is None and "CUDA" in line.torch_peak_allocated_bytes_reason
 
 
 def test_progress_without_a_terminal_is_plain_lines(finished):
@@ -80,27 +83,81 @@ def test_progress_without_a_terminal_is_plain_lines(finished):
     assert "[1/" in text and "\r" not in text and "\x1b" not in text
 
 
-def test_a_run_stopped_with_ctrl_c_is_resumed_without_repeating_a_pass(tmp_path):
-    process = start("run", SUITE, "--quick", "--threads", "1", "--budget", "3s", "--out", str(tmp_path),
-                    "--no-report", start_new_session=True)
+def begun(out):
+    """Start a run and return its process and folder once its first pass is on record."""
+    process = start("run", SUITE, "--quick", "--threads", "1", "--budget", "3s", "--out", str(out), "--no-report",
+                    start_new_session=True)
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
-        folders = list(tmp_path.iterdir())
-        if folders and load_run(str(folders[0])).passes("verify"):
-            break
+        folders = [str(folder) for folder in out.iterdir()]
+        if folders and os.path.getsize(os.path.join(folders[0], "record.jsonl")) and load_run(folders[0]).units:
+            return process, folders[0]
         time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGINT)
+    raise AssertionError("the run did not begin")
+
+
+def workers_of(pid):
+    found = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(pid)], stdout=subprocess.PIPE).stdout.decode()
+    return [int(text.split()[0]) for text in found.splitlines() if "harness.worker" in text]
+
+
+def is_gone(pid, within_s):
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        try:
+            with open("/proc/{}/stat".format(pid)) as file:
+                if file.read().rpartition(")")[2].split()[0] == "Z":
+                    return True
+        except OSError:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_stopped_run_ends_in_two_seconds_and_is_resumed_without_repeating_a_unit(tmp_path, number, code):
+    process, folder = begun(tmp_path)
+    os.kill(process.pid, number)
+    started = time.monotonic()
     text = process.communicate(timeout=60)[0].decode()
-    assert process.returncode == 130 and "--resume" in text
-    folder = str(next(tmp_path.iterdir()))
-    before = load_run(folder).passes()
-    assert not load_run(folder).ended
-    code, text = call("run", "--resume", folder, "--no-report")
-    assert code == 0, text
+    assert time.monotonic() - started < 2.0
+    assert process.returncode == code and "--resume" in text and "Traceback" not in text
+    before = load_run(folder)
+    assert not before.ended
+    assert before.end.reason.code is (Code.STOPPED if number == signal.SIGINT else Code.SIGNALLED)
+    assert call("run", "--resume", folder, "--no-report")[0] == 0
     after = load_run(folder)
-    assert after.ended and after.passes()[:len(before)] == before
-    units = [(line["pass"], line["case"], line.get("launch")) for line in after.passes()]
-    assert len(units) == len(set(units))
+    assert after.ended and after.retried == 0 and len(after.sessions) == 2
+    assert list(after.units.items())[:len(before.units)] == list(before.units.items())
+
+
+def test_no_worker_outlives_a_controller_that_is_killed(tmp_path):
+    process, folder = begun(tmp_path)
+    deadline = time.monotonic() + 30
+    while not workers_of(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    workers = workers_of(process.pid)
+    assert workers
+    process.kill()
+    process.communicate()
+    assert all(is_gone(pid, 2.0) for pid in workers)
+    assert not load_run(folder).ended
+
+
+def test_a_second_process_on_a_run_is_told_so_and_changes_nothing(tmp_path):
+    process, folder = begun(tmp_path)
+    code, text = call("run", "--resume", folder, "--no-report")
+    assert code == 1 and "being written by another process" in text and "Traceback" not in text
+    process.communicate(timeout=120)
+    assert process.returncode == 0
+    run = load_run(folder)
+    assert run.ended and run.retried == 0 and len(run.sessions) == 1
+
+
+def test_a_resume_settles_nothing_anew(finished):
+    run, _ = finished
+    code, text = call("run", "--resume", run.folder, "--threads", "2", "--quick")
+    assert code == 1 and "leave out --quick, --threads" in text
 
 
 def test_a_complete_run_is_not_resumed(finished):
@@ -124,7 +181,7 @@ def test_bad_input_gets_one_sentence_with_the_remedy(arguments, words):
 
 def test_the_controller_stays_small_and_imports_neither_torch_nor_pandas_nor_numpy():
     # Not getrusage: its peak survives exec, so it would be that of the tests' own process.
-    program = ("import sys, json; import harness.app.cli, harness.launch, harness.controller; "
+    program = ("import sys, json; import harness.app.cli, harness.session, harness.controller; "
                "import harness.progress, rich.progress; "
                "print(json.dumps([[name for name in ('torch', 'pandas', 'numpy') if name in sys.modules], "
                "[int(line.split()[1]) for line in open('/proc/self/status') if line.startswith('VmHWM')][0]]))")

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from harness import process
+from harness.reasons import Code, because, sentence
 
 sys.path.insert(0, os.path.dirname(__file__))
 
@@ -33,22 +34,25 @@ def test_progress_is_passed_on_in_order(end):
 
 
 def test_an_error_the_worker_reports_is_the_reason(end):
-    assert end(do="error").reason == "ValueError: no such layer"
+    assert end(do="error").reason == because(Code.RAISED, "ValueError: no such layer")
 
 
 def test_a_killed_worker_is_said_to_be_killed_and_what_to_do(end):
     reason = end(do="killed").reason
-    assert "SIGKILL" in reason and "memory" in reason and "--only" in reason
+    assert reason.code is Code.KILLED
+    assert all(word in sentence(reason) for word in ("SIGKILL", "memory", "--only"))
 
 
 def test_a_crash_names_the_signal_and_the_last_words(end):
     reason = end(do="segfault").reason
-    assert "SIGSEGV" in reason and "about to touch address 0" in reason
+    assert (reason.code, reason.numbers) == (Code.CRASHED, {"signal": "SIGSEGV"})
+    assert "about to touch address 0" in reason.said
 
 
 def test_a_silent_exit_names_the_status_and_the_last_words(end):
     reason = end(do="exit").reason
-    assert "status 3" in reason and "out of luck" in reason
+    assert (reason.code, reason.numbers) == (Code.EXITED, {"status": 3})
+    assert "out of luck" in reason.said
 
 
 @pytest.mark.parametrize("what", ["hang", "hang with a child"])
@@ -56,12 +60,13 @@ def test_a_hanging_worker_is_stopped_at_its_limit(end, what):
     started = time.monotonic()
     outcome = end(do=what, limit_s=0.7)
     assert time.monotonic() - started < 10
-    assert not outcome.ok and outcome.reason.startswith("hung") and "--limit" in outcome.reason
+    assert not outcome.ok and outcome.reason == because(Code.HUNG, limit_s=0.7)
+    assert "--limit" in sentence(outcome.reason)
 
 
 def test_a_worker_that_cannot_start_is_an_outcome_too():
     outcome = process.run_worker({}, 20.0, module="no_such_module_anywhere")
-    assert not outcome.ok and "no_such_module_anywhere" in outcome.reason
+    assert not outcome.ok and "no_such_module_anywhere" in outcome.reason.said
 
 
 def test_workers_on_arm_get_the_openblas_setting(monkeypatch):

@@ -136,7 +136,8 @@ static void check(Geometry g, int threads) {
     const int64_t length = g.p1 * g.p2;
     const double root = sqrt((double)length), choices[3][2] = {{1 / root, 1 / root}, {1.0 / (double)length, 1}, {1, 1.0 / (double)length}};
     const double *factor = choices[below(3)];
-    Plan *plan = plan_make((const int64_t *)&g, factor, 0);
+    const Tuning tuning = {below(2) ? 0 : 1 << 30, below(2) ? 0 : 1 << 30, below(2), 16 << below(4)};
+    Plan *plan = plan_make(g, tuning, factor, 0);
     if (!plan) {
         printf("no plan\n");
         failures++;
@@ -173,7 +174,6 @@ int main(int argc, char **argv) {
         g.keep_first = below(2);
         g.outer = 1 + below(3);
         g.blocks = 1;
-        g.past_cache_bytes = below(2) ? 0 : 1 << 30;
         g.p1 = below(2) ? 1 : 2ll << below(4);
         g.p2 = 2ll << below(6);
         while (g.p1 * g.p2 * 2 <= longest && below(3)) g.p2 *= 2;

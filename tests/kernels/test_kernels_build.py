@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from suites.kernels import build as building
-from suites.kernels import library, machine
+from suites.kernels import library
 from suites.kernels.families import FAMILIES, Family
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(building.__file__))))
@@ -64,6 +64,18 @@ def test_a_failed_build_keeps_its_log_and_says_where(small, tmp_path):
     with open(built.log) as file:
         assert "error" in file.read()
     assert not [name for name in os.listdir(os.path.dirname(built.log)) if name.startswith("build-")]
+
+
+def test_a_compiler_that_does_not_know_the_optional_flags_builds_without_them(small, tmp_path, monkeypatch):
+    monkeypatch.setattr(building, "OPTIONAL_FLAGS", ("-fno-such-option-exists",))
+    flags = {"EDGE_BENCH_CXXFLAGS": "-O0 -fno-such-option-exists"}
+    for seconds_known in (True, False):
+        built = building.build(environment(tmp_path, **flags))
+        assert built.reason is None and (built.seconds is not None) == seconds_known
+        assert "-O0" in built.flags and "-fno-such-option-exists" not in built.flags
+    monkeypatch.setattr(building, "OPTIONAL_FLAGS", ())
+    (small / "forward.cpp").write_text('extern "C" int other() { return 8; }\n')
+    assert building.build(environment(tmp_path, **flags)).path is None
 
 
 def test_no_compiler_is_a_reason_not_an_error(tmp_path):
@@ -123,19 +135,6 @@ def test_the_home_folder_is_written_as_a_tilde(monkeypatch):
     monkeypatch.setenv("HOME", "/home/someone")
     assert building.home_as_tilde("/home/someone/.cache/x") == "~/.cache/x"
     assert building.home_as_tilde("/srv/x") == "/srv/x"
-
-
-def test_the_last_cache_decides_which_outputs_go_past_it(tmp_path):
-    for index, (level, kind, size) in enumerate([("1", "Data", "48K"), ("1", "Instruction", "32K"),
-                                                 ("2", "Unified", "1024K"), ("3", "Unified", "32M")]):
-        folder = tmp_path / "index{}".format(index)
-        folder.mkdir()
-        for name, text in (("level", level), ("type", kind), ("size", size)):
-            (folder / name).write_text(text + "\n")
-    sizes = machine.cache_sizes(str(tmp_path / "index*"))
-    assert sizes == {1: 49152, 2: 1048576, 3: 33554432}
-    assert machine.past_cache_bytes(sizes) == 16777216
-    assert machine.past_cache_bytes({}) == 16 * 1024 ** 2
 
 
 def test_only_the_cpus_that_divide_fast_are_told_to():

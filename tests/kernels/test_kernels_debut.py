@@ -20,19 +20,19 @@ def library(kernels):
         pytest.skip("no DeBut kernel here: {}".format(found.reason))
 
 
-def in_double(layer, x):
+def in_double(layer, x, form="product"):
     """The layer's definition: the chain multiplied out, in float64, on the very values the layer holds."""
     exact = copy.deepcopy(layer).double()
-    exact.implementation = "product"
+    exact.implementation = form
     with torch.no_grad():
         return exact(x.double())
 
 
-def check(layer, x):
+def check(layer, x, form="product"):
     dtype = x.dtype
     layer = layer.to(dtype)
     with torch.no_grad():
-        y, wanted = layer(x), in_double(layer, x)
+        y, wanted = layer(x), in_double(layer, x, form)
     assert layer.implementation_used == "fused", layer.implementation_reason
     assert y.shape == wanted.shape and y.dtype == dtype
     assert y.is_contiguous()
@@ -50,7 +50,7 @@ def _sizes(found):
 
 
 @given(pairs, st.integers(1, 70), dtypes, st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_a_linear_layer_of_any_chain_is_its_definition(found, rows, dtype, bias):
     torch.manual_seed(0)
     chain = chain_from_pairs(found)
@@ -61,7 +61,7 @@ def test_a_linear_layer_of_any_chain_is_its_definition(found, rows, dtype, bias)
 @given(pairs, st.sampled_from([(1, 1), (3, 3), (2, 3), (5, 1)]), st.integers(1, 3), st.integers(1, 3),
        st.integers(0, 2), st.integers(0, 3), st.integers(1, 3), st.integers(3, 20), st.integers(5, 23),
        st.sampled_from(["channel", "tap"]), dtypes, st.booleans())
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_convolution_of_any_chain_stride_padding_and_plane_is_its_definition(
         found, kernel, stride_h, stride_w, pad_h, pad_w, images, height, width, order, dtype, channels_last):
     torch.manual_seed(1)
@@ -78,11 +78,12 @@ def test_a_convolution_of_any_chain_stride_padding_and_plane_is_its_definition(
 @pytest.mark.parametrize("network", sorted(published_chains()))
 def test_every_published_chain_is_its_definition_also_those_that_break_the_rule(network):
     torch.manual_seed(2)
-    for chain in published_chains(network):
-        check(DebutLinear(chain[0][1], chain[-1][0], chain, strict=False), torch.randn(19, chain[0][1]))
+    # Factor by factor, as other tests hold against the product: the products of these are large.
+    for chain in {repr(chain): chain for chain in published_chains(network)}.values():
+        check(DebutLinear(chain[0][1], chain[-1][0], chain, strict=False), torch.randn(19, chain[0][1]), "blocks")
         if chain[0][1] % 9 == 0:
             layer = DebutConv2d(chain[0][1] // 9, chain[-1][0], 3, chain, padding=1, strict=False)
-            check(layer, torch.randn(2, chain[0][1] // 9, 5, 5))
+            check(layer, torch.randn(2, chain[0][1] // 9, 5, 5), "blocks")
 
 
 @pytest.mark.parametrize("plane", [(1, 1), (2, 2), (4, 4), (7, 7), (14, 14), (3, 40)])

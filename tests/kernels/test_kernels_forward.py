@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -13,6 +15,20 @@ OPTIONS = [
 ]
 #: In two bytes: half a unit in the last place of 4.
 TOLERANCES = {torch.float32: 2e-6, torch.bfloat16: 1.7e-2, torch.float16: 2.1e-3}
+#: Largest error of the kernels' tanh (nonlinear.h).
+TANH_ERROR = 5e-7
+
+
+def rounding(length, norm):
+    """Return what float32 may lose of an output of size 1 in a layer of this length.
+
+    Each of the 2 log2(length) stages rounds every value once, at random. Where the forward transform is not
+    orthonormal, most coefficients lie where tanh is flat, and all of them have its error there with one sign: it adds
+    up to the same part of the output. Orthonormal ones do not, and keep to the promise in TOLERANCES.
+    """
+    if norm == "ortho":
+        return 0.0
+    return (2 * math.log2(length)) ** 0.5 * 2.0 ** -24 + TANH_ERROR
 
 
 def check(x, scaled=False, slack=1.0, **options):
@@ -25,7 +41,8 @@ def check(x, scaled=False, slack=1.0, **options):
     size = max(1.0, want.abs().max().item() / 4)
     if scaled:
         size *= 2.0  # scales up to 3 multiply what the threshold sees, and its rounding with it
-    assert (y.double() - want).abs().max().item() <= TOLERANCES[x.dtype] * size * slack
+    derived = rounding(table_length(x.shape, **options), options.get("norm", "ortho")) * want.abs().max().item()
+    assert (y.double() - want).abs().max().item() <= max(TOLERANCES[x.dtype] * size, derived) * slack
     return y
 
 
@@ -133,18 +150,15 @@ def test_large_outputs_go_past_the_cache_and_are_the_same(kernels):
     import suites.kernels.cpu_call as cpu_call
     from suites.kernels import planned
     from suites.kernels.geometry import Spec
+    from suites.kernels.tuning import Tuning
 
     x = noise(2, 64, 16, 16)
     threshold, _ = tables(64, False)
     here = fused_layer(x, threshold)
     for spec in (Spec(), Spec((2, 3))):
         table = tables(64 if spec.dims == (1,) else 256, False)[0]
-        limit = planned.past_cache_bytes
-        planned.past_cache_bytes = lambda: 0
-        try:
-            plan = planned.Planned(cpu_call.loaded().handle, tuple(x.shape), x.stride(), x.dtype, spec)
-        finally:
-            planned.past_cache_bytes = limit
+        plan = planned.Planned(cpu_call.loaded().handle, tuple(x.shape), x.stride(), x.dtype, spec,
+                               lambda geometry: Tuning(0, 0))
         y = torch.empty_like(x)
         handle = cpu_call.loaded().handle
         assert handle.wht_forward(plan.pointer, x.data_ptr(), y.data_ptr(), table.data_ptr(), None, 2) == 0

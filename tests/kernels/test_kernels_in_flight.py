@@ -9,13 +9,14 @@ from test_kernels_forward import OPTIONS, check, noise
 
 import suites.kernels.cpu_call as cpu_call
 from suites.kernels import fused_layer, planned
+from suites.kernels.tuning import Tuning
 
 
-@pytest.fixture
-def no_cache(kernels, monkeypatch):
+@pytest.fixture(params=[Tuning(0, 0), Tuning(0, 0, 0, 128)], ids=["in flight", "in turn"])
+def no_cache(kernels, monkeypatch, request):
     """Plans made as if there were no cache, and none of them left behind."""
-    monkeypatch.setattr(planned, "past_cache_bytes", lambda: 0)
-    monkeypatch.setitem(cpu_call._state, "plans", planned.Plans(cpu_call.loaded().handle))
+    plans = planned.Plans(cpu_call.loaded().handle, lambda geometry, threads: request.param)
+    monkeypatch.setitem(cpu_call._state, "plans", plans)
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)

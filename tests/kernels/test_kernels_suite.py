@@ -5,6 +5,7 @@ from harness.plan import Case, Target, check_comparison
 from harness.subjects import Inputs, build
 from suites import load_suite
 from suites.builders import best, transforms
+from suites.kernels.goals import GOALS
 
 SUITE = load_suite("kernels")
 
@@ -70,3 +71,32 @@ def test_the_compiled_layer_is_the_layer(block, form):
     subject = build(case, x)
     assert subject.implementation == form + ", compiled"
     assert torch.allclose(subject.call().double(), subject.reference(x.double()), atol=1e-5)
+
+
+def test_the_kernels_of_sums_stand_beside_the_best_dense_layer_on_a_cpu_alone():
+    there = {one.id: one for one in SUITE.comparisons(Target("cpu", 1))}
+    members = {"MF depthwise 3x3 " + member + " fused" for member in ("sum", "min", "match-min")}
+    names = {case.name for case in there["kernels-depthwise-1x256x14x14"].cases}
+    assert names >= members | {"Copy memcpy"}
+    assert names >= {"Depthwise 3x3 " + form for form in ("best", "default", "own kernel")}
+    assert "HT-perceptron, 3 paths fused" in {case.name for case in there["kernels-ht-1x64x8x8"].cases}
+    assert "MF linear min fused" in {case.name for case in there["kernels-linear-64x512"].cases}
+    assert not [one.id for one in SUITE.comparisons(Target("cuda")) if "depthwise" in one.id or "-ht-" in one.id]
+
+
+def test_every_goal_names_cases_of_the_suite():
+    cases = {(one.id, case.name) for one in SUITE.comparisons(Target("cpu", 1)) for case in one.cases}
+    for goal in GOALS:
+        assert (goal.comparison, goal.layer + " fused") in cases, goal
+        assert [name for name in goal.rivals if (goal.comparison, name) in cases], goal
+
+
+@pytest.mark.parametrize("name", ["kernels-ht-1x64x8x8", "kernels-depthwise-1x256x14x14"])
+def test_the_kernels_of_sums_agree_with_their_references(name):
+    comparison = next(one for one in SUITE.comparisons(Target("cpu", 2)) if one.id == name)
+    inputs = Inputs(1)
+    for case in comparison.rivals:
+        if case.implementation not in ("fused", "own kernel"):
+            continue
+        subject = build(case, inputs)
+        assert torch.allclose(subject.call().double(), subject.reference(inputs.get(case).double()), atol=1e-4)

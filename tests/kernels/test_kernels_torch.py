@@ -8,7 +8,7 @@ import torch
 from kernels_dense import dense_layer, tables
 
 from suites.kernels import cpu_call, fused_layer, operator, status, why_not_fused
-from suites.kernels.geometry import Spec, collapse, dense_like, out_shape, padded, plan_numbers, sequency
+from suites.kernels.geometry import Spec, collapse, dense_like, out_shape, padded, plan_geometry, sequency
 from suites.kernels.plain import plain_layer
 
 HAS_OPERATORS = hasattr(torch, "library") and hasattr(torch.library, "custom_op")
@@ -234,8 +234,9 @@ def test_status_is_fit_for_a_record(kernels):
 
 def test_plans_are_kept_but_not_without_bound(kernels):
     from suites.kernels.planned import Plans
+    from suites.kernels.tuning import DEFAULT
 
-    plans = Plans(cpu_call.loaded().handle, most=3)
+    plans = Plans(cpu_call.loaded().handle, lambda geometry, threads: DEFAULT, most=3)
     made = [plans.get(torch.empty(2, 16, n), Spec()) for n in range(1, 6)]
     assert plans.get(torch.empty(2, 16, 5), Spec()) is made[4]
     assert plans.get(torch.empty(2, 16, 1), Spec()) is not made[0]
@@ -255,7 +256,7 @@ def test_the_plan_follows_the_memory_order():
     shape = (2, 8, 3, 3)
     contiguous, last = (72, 9, 3, 1), (72, 1, 24, 8)
     assert dense_like(shape, contiguous) == contiguous and dense_like(shape, last) == last
-    kinds = [plan_numbers(shape, strides, strides, Spec(dims), 0, 0)[0]
+    kinds = [plan_geometry(shape, strides, strides, Spec(dims), 0).kind
              for dims in ((1,), (2, 3)) for strides in (contiguous, last)]
     assert kinds == [0, 1, 1, 0]
-    assert isinstance(plan_numbers(shape, (72, 18, 6, 2), contiguous, Spec(), 0, 0), str)
+    assert isinstance(plan_geometry(shape, (72, 18, 6, 2), contiguous, Spec(), 0), str)

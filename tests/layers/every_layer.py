@@ -20,7 +20,8 @@ from suites.layers.lhc import LhcConv2d
 SHAPE = (2, 16, 6, 8)
 #: Why there is no fused kernel for such an input on this machine, or ``None``.
 NO_KERNEL = why_not_fused(torch.zeros(SHAPE))
-FORMS = ("matrix", "two-stage", "butterfly") + (("fused",) if NO_KERNEL is None else ())
+FUSED = ("fused",) if NO_KERNEL is None else ()
+FORMS = ("matrix", "two-stage", "butterfly") + FUSED
 _TRANSFORMS = {
     "1-D": lambda form: WalshHadamard1d(16, implementation=form),
     "1-D to 20 in sequency order": lambda form: WalshHadamard1d(16, 20, True, "sequency", form),
@@ -49,18 +50,22 @@ MAKERS = {"{}, {}".format(name, form): (lambda make=make, form=form: make(form))
           for name, make in _TRANSFORMS.items() for form in FORMS}
 MAKERS.update({"HT-perceptron, {}".format(form): (lambda form=form: HTPerceptron(16, 16, (6, 8), 2, True, "backward",
                                                                                   form))
-               for form in ("auto", "matrix", "two-stage", "butterfly")})
-for _member in ("sum", "min", "match-min"):
-    MAKERS["multiplication-free depthwise, " + _member] = (
-        lambda member=_member: MultiplicationFreeDepthwise2d(16, member=member, bias=True, stride=2))
-    MAKERS["multiplication-free linear, " + _member] = (
-        lambda member=_member: MultiplicationFreeLinear(8, 5, member=member))
-for _form in ("auto", "blocks", "grouped", "product"):
+               for form in ("auto",) + FORMS})
+for _form in ("stock",) + FUSED:
+    for _member in ("sum", "min", "match-min"):
+        MAKERS["multiplication-free depthwise, {}, {}".format(_member, _form)] = (
+            lambda member=_member, form=_form: MultiplicationFreeDepthwise2d(
+                16, member=member, bias=True, stride=2, implementation=form))
+        MAKERS["multiplication-free linear, {}, {}".format(_member, _form)] = (
+            lambda member=_member, form=_form: MultiplicationFreeLinear(8, 5, member=member, implementation=form))
+for _form in ("auto", "blocks", "grouped", "product") + FUSED:
     MAKERS["DeBut linear, " + _form] = lambda form=_form: DebutLinear(8, 4, implementation=form)
     MAKERS["DeBut convolution, " + _form] = (
         lambda form=_form: DebutConv2d(16, 8, 3, padding=1, implementation=form))
     MAKERS["DeBut convolution by taps, " + _form] = (
         lambda form=_form: DebutConv2d(16, 8, 3, padding=1, order="tap", implementation=form))
+for _form in ("auto", "shifted", "gathered") + FUSED:
+    MAKERS["LHC, frozen, " + _form] = lambda form=_form: _frozen(form)
 MAKERS.update({
     "1-D, auto": lambda: WalshHadamard1d(16),
     "2-D, auto": lambda: WalshHadamard2d((6, 8)),
@@ -68,8 +73,8 @@ MAKERS.update({
     "LHC, free": lambda: LhcConv2d(16, 8, 3, padding=1, group_in=4, group_out=4),
     "LHC, rigid": lambda: LhcConv2d(16, 8, 3, padding=1, shape="rigid", group_in=4, group_out=4),
     "LHC, warming up": Warming,
-    "LHC, frozen and shifted": lambda: _frozen("shifted"),
-    "LHC, frozen and gathered": lambda: _frozen("gathered"),
+    "multiplication-free depthwise, auto": lambda: MultiplicationFreeDepthwise2d(16, member="min"),
+    "multiplication-free linear, auto": lambda: MultiplicationFreeLinear(8, 5, member="match-min"),
     "LHC, frozen with stride": lambda: _frozen("auto", 2),
     "squeeze-excite": lambda: SqueezeExcite(16),
 })
@@ -77,9 +82,10 @@ NAMES = sorted(MAKERS)
 #: One layer of each family, for what takes long.
 FAMILIES = [name for name in (
     "1-D, two-stage", "2-D, butterfly", "block, matrix", "1-D, fused", "2-D, fused", "block, fused",
-    "HT-perceptron, auto", "DeBut convolution, blocks", "DeBut linear, grouped", "LHC, free", "LHC, warming up",
-    "LHC, frozen and shifted", "multiplication-free linear, min", "multiplication-free depthwise, sum",
-    "squeeze-excite") if name in MAKERS]
+    "HT-perceptron, auto", "HT-perceptron, fused", "DeBut convolution, blocks", "DeBut convolution, fused",
+    "DeBut linear, grouped", "LHC, free", "LHC, warming up", "LHC, frozen, shifted", "LHC, frozen, fused", "multiplication-free linear, min, stock",
+    "multiplication-free linear, min, fused", "multiplication-free depthwise, sum, stock",
+    "multiplication-free depthwise, sum, fused", "squeeze-excite") if name in MAKERS]
 
 
 def make(name: str, seed: int = 0) -> nn.Module:

@@ -74,5 +74,5 @@ def test_wrong_arguments_are_refused_with_the_remedy():
         HTPerceptron(2, 3, 4, paths=0)
     with pytest.raises(ValueError, match=r"shape \(N, 2, 4, 4\), got \(1, 2, 4, 5\)"):
         HTPerceptron(2, 3, 4)(torch.zeros(1, 2, 4, 5))
-    with pytest.raises(RuntimeError, match="no place for the 1x1 convolutions"):
-        HTPerceptron(2, 3, 4, implementation="fused")(torch.zeros(1, 2, 4, 4))
+    with pytest.raises(RuntimeError, match="not float64"):
+        HTPerceptron(2, 3, 4, implementation="fused", dtype=torch.float64)(torch.zeros(1, 2, 4, 4).double())

@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from suites.kernels import lhc as kernel
 from suites.layers.lhc import FrozenLhcConv2d, LhcConv2d, draw_masks
 from suites.layers.lhc.frozen import SMALLEST_SHIFTED
 from suites.networks import count_parameters
@@ -34,7 +35,8 @@ def test_the_frozen_form_equals_the_masked_convolution(channels, out_channels, k
 
 
 @pytest.mark.parametrize("shape", ["free", "rigid"])
-def test_large_planes_run_shifted_and_small_or_strided_ones_gathered(shape):
+def test_without_a_kernel_large_planes_run_shifted_and_small_or_strided_ones_gathered(shape, monkeypatch):
+    monkeypatch.setattr(kernel, "reason", lambda x, spec: "no kernel today")
     torch.manual_seed(1)
     layer = LhcConv2d(32, 16, 3, padding=1, shape=shape)
     frozen = layer.freeze()
@@ -42,7 +44,7 @@ def test_large_planes_run_shifted_and_small_or_strided_ones_gathered(shape):
     for size, wanted in ((side, "shifted"), (side - 1, "gathered")):
         x = torch.randn(1, 32, size, size)
         assert torch.allclose(frozen(x), layer(x), atol=1e-5)
-        assert frozen.implementation_used == wanted
+        assert frozen.implementation_used == wanted and "no kernel today" in frozen.implementation_reason
     strided = LhcConv2d(32, 16, 3, 2, 1).freeze()
     strided(torch.randn(1, 32, 64, 64))
     assert strided.implementation_used == "gathered"

@@ -93,6 +93,18 @@ def test_the_survey_gives_the_reason_of_every_meter_that_does_not_fit(pc):
     assert all(entry["reason"] for name, entry in entries.items() if name != "rapl")
 
 
+def test_a_meter_that_is_not_here_has_that_for_its_reason_not_that_it_would_not_fit(pc):
+    entries = survey(root=pc, device="cpu")
+    nvml = next(entry for entry in entries if (entry["name"], entry["quantity"]) == ("nvml", "power"))
+    assert "below another root" in nvml["reason"]
+
+
+@pytest.mark.parametrize("thorough", [True, False])
+def test_a_quick_choice_refuses_as_the_thorough_one_does(gpu_pc, thorough):
+    assert power(gpu_pc, "cpu", thorough=thorough)[0] is None
+    assert "sees the GPU alone" in power(gpu_pc, "cpu", thorough=thorough, named="nvml")[1].reason
+
+
 def test_other_quantities_of_a_misfit_power_meter_stay_available(pc):
     clock = [entry for entry in survey(root=pc, device="cpu", make=with_gpu) if entry["quantity"] == "clock"]
     assert {entry["name"]: entry["available"] for entry in clock}["nvml"]

@@ -65,8 +65,7 @@ def test_counting_leaves_the_network_as_it_was():
 
 def test_a_layer_used_twice_counts_twice_however_many_names_it_has():
     shared = nn.Linear(8, 8)
-    network = nn.Sequential(shared, nn.ReLU(), shared)
-    network.alias = nn.Identity()
+    network = nn.Sequential(shared, nn.Sequential(nn.ReLU(), shared))
     assert macs_by_layer(network, torch.zeros(3, 8)) == [("0", 192), ("0", 192)]
 
 
@@ -123,6 +122,19 @@ def test_attention_counts_projections_and_both_products_however_it_is_called(opt
 def test_an_encoder_layer_counts_the_same_whether_or_not_torch_has_a_fast_path_for_it():
     network, x = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), torch.randn(2, 5, 8)
     assert 2 * count_macs(network, x) == flops(network, x) > 0
+
+
+@needs_counter
+def test_while_counting_torch_takes_no_path_that_it_cannot_count():
+    seen = []
+
+    class Notes(nn.Module):
+        def forward(self, x):
+            seen.append(torch.backends.mha.get_fastpath_enabled())
+            return x
+
+    assert count_macs(Notes(), torch.zeros(1)) == 0
+    assert seen == [False] and torch.backends.mha.get_fastpath_enabled()
 
 
 @needs_counter

@@ -62,9 +62,9 @@ def test_small_cases_are_built_and_equal_their_float64_reference(name, identifie
     inputs = Inputs(1)
     for case in comparison.cases:
         result = verify_case(case, inputs)
-        assert result["ok"] is True, (case.name, result)
-        assert result["parameters"] > 0 and result["macs"] > 0
-        assert result["error"] < 1e-4
+        assert result.ok is True, (case.name, result)
+        assert result.parameters > 0 and result.macs > 0
+        assert result.error < 1e-4
 
 
 def test_a_wrong_network_is_caught():

@@ -10,16 +10,16 @@ def runs(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def data(runs):
-    """Page data of each run, without published numbers."""
-    from reports.page_data import page_data
+def found(runs):
+    """Findings of each run, without published numbers."""
+    from reports.findings import findings
 
-    return {name: page_data(runs[name], published=()) for name in runs}
+    return {name: findings(runs[name], published=()) for name in runs}
 
 
 @pytest.fixture(scope="session")
-def pages(data):
+def pages(found):
     """The page of each run."""
-    from reports.page import render_page
+    from reports.formats.page import render_page
 
-    return {name: render_page(data[name]) for name in data}
+    return {name: render_page(found[name]) for name in found}

@@ -3,30 +3,52 @@
 import math
 import random
 
-from harness.plan import Case, Comparison, comparison_to_dict
-from harness.record import RecordWriter, load_run
+from harness.plan import Case, Comparison
+from harness.reasons import Code, because, owing_to
+from harness.record import (
+    FORMAT,
+    CheckLine,
+    CheckResult,
+    End,
+    EnergyLine,
+    Environment,
+    Header,
+    LaunchLine,
+    MemoryLine,
+    MeterStatus,
+    Phase,
+    RecordWriter,
+    Round,
+    SamplingCost,
+    Series,
+    SeriesDecision,
+    Session,
+    Stage,
+    TimerFacts,
+    Traces,
+    WarmUpFacts,
+    load_run,
+)
+from harness.rule import Rule
+from harness.settings import Settings
+from harness.words import Role, RunStatus, State, Status
 
-RULE = {"factor": 0.02, "level": 0.01, "launches": 4, "looks": [12, 18, 27, 40, 60, 90, 135, 200, 300, 450]}
+LOOKS = (12, 18, 27, 40, 60, 90, 135, 200, 300, 450)
 BUILDER = "suites.layers:build"
 
-NANO = {
-    "board": {"model": "NVIDIA Jetson Nano Developer Kit", "l4t": "32.7.1", "jetpack": "4.6.1"},
-    "os": {"system": "Linux", "kernel": "4.9.253-tegra"},
-    "cpu": {"model": "ARMv8 Processor rev 1 (v8l)", "cores": 4},
-    "gpu": {"model": "NVIDIA Tegra X1", "driver": None, "driver_reason": "the L4T driver has no version of its own"},
-    "memory": {"total_bytes": 4156932096, "swap_total_bytes": 2078461952, "swap_used_bytes": 0},
-    "python": {"version": "3.6.9"},
-    "torch": {"version": "1.10.0", "cuda": "10.2"},
-    "git": {"commit": "0123456789abcdef", "dirty": False},
-    "clocks": {"power_mode": "MAXN", "cpu_governor": "schedutil", "cpu_locked": True, "gpu_locked": True,
-               "locked": True, "locked_for_run": True},
-    "meters": [
-        {"name": "tegrastats", "quantity": "power", "available": True, "chosen": True, "reason": None,
-         "remedy": None},
-        {"name": "nvml", "quantity": "power", "available": False, "chosen": False,
-         "reason": "this board has no NVML", "remedy": "none: use tegrastats"},
-    ],
-}
+NANO = Environment(
+    board={"model": "NVIDIA Jetson Nano Developer Kit", "l4t": "32.7.1", "jetpack": "4.6.1"},
+    os={"system": "Linux", "kernel": "4.9.253-tegra"},
+    cpu={"model": "ARMv8 Processor rev 1 (v8l)", "cores": 4},
+    gpu={"name": "NVIDIA Tegra X1", "driver": None, "driver_reason": "the L4T driver has no version of its own"},
+    memory={"total_bytes": 4156932096, "swap_total_bytes": 2078461952, "swap_used_bytes": 0},
+    python={"version": "3.6.9"},
+    torch={"version": "1.10.0", "cuda": "10.2"},
+    git={"commit": "0123456789abcdef", "dirty": False},
+    clocks={"power_mode": "MAXN", "cpu_governor": "schedutil", "cpu_locked": True, "gpu_locked": True,
+            "locked": True, "locked_for_run": True},
+    meters=(MeterStatus("tegrastats", "power", True, True),
+            MeterStatus("nvml", "power", False, False, "this board has no NVML", "none: use tegrastats")))
 
 
 def layer(name, implementation="", shape=(10, 64, 56, 56), **more):
@@ -43,49 +65,43 @@ class RecordBuilder:
     """Writes one record line at a time; every number comes from a seeded generator."""
 
     def __init__(self, folder, comparisons, suite="paper", seed=1, ident="20260314-101500-paper-nano-ab12",
-                 settings=None, environment=NANO):
+                 environment=NANO, **settings):
         self.random = random.Random(seed)
         self.comparisons = {one.id: one for one in comparisons}
         self.writer = RecordWriter(str(folder))
         self.folder = str(folder)
-        base = {"quick": False, "launches": 4, "budget_s": 720, "device": "cpu", "threads": 2, "only": None,
-                "power": None}
-        base.update(settings or {})
-        self.writer.append({"kind": "run", "format": 1, "id": ident, "suite": suite,
-                            "created": "2026-03-14T10:15:00Z", "seed": seed, "settings": base,
-                            "comparisons": [comparison_to_dict(one) for one in comparisons],
-                            "rule": dict(RULE, launches=base["launches"])})
+        chosen = Settings(**dict({"device": "cpu", "threads": 2, "seed": seed, "budget_s": 720.0}, **settings))
+        self.append(Header(FORMAT, ident, suite, "2026-03-14T10:15:00Z", seed, chosen,
+                           Rule(launches=chosen.launches), tuple(comparisons)))
         if environment is not None:
             self.session(environment)
 
-    def session(self, environment, argv=("run", "paper")):
-        self.writer.append({"kind": "session", "argv": list(argv), "started": "2026-03-14T10:15:01Z",
-                            "environment": environment})
-
-    def unit(self, name, ident, case=None, status="ok", reason=None, **payload):
-        line = {"kind": "pass", "pass": name, "comparison": ident, "case": case, "status": status,
-                "reason": reason, "started_s": 100.0, "seconds": 3.5}
-        line.update(payload)
+    def append(self, line):
         self.writer.append(line)
+
+    def session(self, environment, argv=("run", "paper")):
+        self.append(Session(tuple(argv), "2026-03-14T10:15:01Z", environment))
+
+    def check(self, ident, results):
+        self.append(CheckLine(ident, None, Status.OK, seconds=3.5, results=tuple(results)))
 
     def verify(self, ident, wrong=(), unchecked=()):
         one = self.comparisons[ident]
         results = []
         for case in one.cases:
             ok = False if case.slug in wrong else None if case.slug in unchecked else True
-            results.append({
-                "case": one.case_id(case), "ok": ok, "error": {True: 3e-6, False: 3.1e-2, None: None}[ok],
-                "allowed": 1e-4, "implementation": case.implementation or "conv", "implementation_reason": None,
-                "reason": {True: None, False: "max error 3.1e-2 against the float64 reference, allowed 1e-4",
-                           None: "no reference is known for this layer"}[ok],
-                "parameters": 1049600, "macs": 10737418240})
-        self.unit("verify", ident, results=results)
+            results.append(CheckResult(
+                one.case_id(case), ok, {True: 3e-6, False: 3.1e-2, None: None}[ok], 1e-4,
+                {True: None, False: because(Code.WRONG, error=3.1e-2, allowed=1e-4),
+                 None: because(Code.NO_REFERENCE, "no reference is known for this layer")}[ok],
+                case.implementation or "conv", None, 1049600, 10737418240))
+        self.check(ident, results)
 
     def sample(self, seconds, noise):
         value = seconds * math.exp(self.random.gauss(0, noise))
         return value * (1 + 0.5 * self.random.random()) if self.random.random() < 0.02 else value
 
-    def series(self, one, times, rounds, noise, cache="hot", clock=None, role="first", decisions=None,
+    def series(self, one, times, rounds, noise, cache="hot", clock=None, role=Role.FIRST, decisions=None,
                stopped=None, calls=4):
         """One series; ``times`` maps the slug of each case that is timed to its seconds per call."""
         slugs = [one.baseline.slug, one.baseline.slug] + [c.slug for c in one.rivals if c.slug in times]
@@ -93,16 +109,12 @@ class RecordBuilder:
         for number in range(rounds):
             order = list(range(len(slugs)))
             self.random.shuffle(order)
-            played = order + order[::-1]
-            body.append({
-                "order": order, "settle_s": None,
-                "sample_s": [self.sample(times[slugs[i]], noise) * calls for i in played],
-                "enqueue_s": None, "clock_hz": list(clock(number)) if clock else None})
-        return {"cache": cache, "entrants": ["{}/{}".format(one.id, slug) for slug in slugs],
-                "calls_per_sample": [calls] * len(slugs), "rounds": body, "looks": RULE["looks"],
-                "level": 0.01 if role == "first" else 0.005, "role": role, "decisions": decisions or {},
-                "stopped": stopped or "every rival was decided by round {}".format(rounds),
-                "clock_reason": None if clock else "this machine does not report its clock"}
+            samples = [self.sample(times[slugs[i]], noise) * calls for i in order + order[::-1]]
+            body.append(Round(tuple(order), tuple(samples), clock_hz=tuple(clock(number)) if clock else None))
+        return Series(cache, tuple("{}/{}".format(one.id, slug) for slug in slugs), (calls,) * len(slugs),
+                      tuple(body), LOOKS, role, stopped or because(Code.ALL_DECIDED, round=rounds),
+                      0.01 if role is Role.FIRST else 0.005, decisions or {},
+                      clock_reason=None if clock else "this machine does not report its clock")
 
     def time(self, ident, times, launches=4, rounds=18, noise=0.01, caches=("hot",), clock=None, settled=True,
              stopped=None, jump=0.0):
@@ -116,12 +128,15 @@ class RecordBuilder:
                 slower = {slug: value * (1.3 if cache == "cold" else 1) for slug, value in shift.items()}
                 state = self.decisions(one, slower, launch, rounds)
                 series.append(self.series(one, slower, rounds, noise, cache, clock,
-                                          "first" if launch == 1 else "confirm", state, stopped))
-            self.unit("time", ident, launch=launch, series=series,
-                      timer={"name": "perf_counter", "resolution_s": 1e-9, "overhead_s": 5e-8},
-                      warmup=[{"case": "{}/{}".format(ident, slug), "sample_s": [t, t], "settled": settled}
-                              for slug, t in shift.items()],
-                      allocator="default")
+                                          Role.FIRST if launch == 1 else Role.CONFIRM, state, stopped))
+            self.append(LaunchLine(
+                ident, launch, Status.OK, seconds=3.5, series=tuple(series),
+                timer=TimerFacts("perf_counter", 1e-9, 5e-8),
+                warmup=tuple(WarmUpFacts("{}/{}".format(ident, slug), sample_s=(t, t), settled=settled)
+                             for slug, t in shift.items()), allocator="default"))
+
+    def failed_launch(self, ident, launch, reason, status=Status.FAILED):
+        self.append(LaunchLine(ident, launch, status, reason, 3.5))
 
     def decisions(self, one, times, launch, rounds):
         states = {}
@@ -129,32 +144,37 @@ class RecordBuilder:
             if case.slug not in times:
                 continue
             ratio = math.log(times[one.baseline.slug] / times[case.slug])
-            first = "faster" if ratio > 0.025 else "slower" if ratio < -0.025 else \
-                "same" if abs(ratio) < 0.012 else "undecided"
-            states["{}/{}".format(one.id, case.slug)] = {
-                "state": first if launch == 1 else "undecided" if first == "undecided" else "agrees",
-                "round": rounds}
+            first = State.FASTER if ratio > 0.025 else State.SLOWER if ratio < -0.025 else \
+                State.SAME if abs(ratio) < 0.012 else State.UNDECIDED
+            states["{}/{}".format(one.id, case.slug)] = SeriesDecision(
+                first if launch == 1 or first is State.UNDECIDED else State.AGREES, rounds)
         return states
 
-    def memory(self, ident, sizes, swap=0, torch_peak=True):
+    def memory(self, ident, sizes, swap=0, torch_peak=True, repeats=1, spread=20000, missing=()):
+        """Memory passes: the baseline plays twice as often. Of the repeats in ``missing`` the RAM has no number."""
         one = self.comparisons[ident]
         for case in one.cases:
             if case.slug not in sizes:
                 continue
-            peak = sizes[case.slug]
-            stages = {name: {"rss_bytes": 60000000 + i * 40000000, "uss_bytes": 50000000 + i * 40000000,
-                             "ram_used_bytes": 900000000 + i * 40000000, "swap_used_bytes": 0}
-                      for i, name in enumerate(["start", "torch", "context", "input", "layer", "peak"])}
-            reason = None if torch_peak else "torch has no allocator counters for the CPU"
-            self.unit("memory", ident, case=one.case_id(case), stages=stages,
-                      torch_peak_allocated_bytes=peak if torch_peak else None,
-                      torch_peak_allocated_bytes_reason=reason,
-                      torch_peak_reserved_bytes=int(peak * 1.25) if torch_peak else None,
-                      torch_peak_reserved_bytes_reason=reason, rss_peak_bytes=peak + 220000000,
-                      rss_delta_peak_bytes=peak + 2000000, uss_delta_peak_bytes=peak + 1000000,
-                      ram_delta_peak_bytes=peak + 3000000, ram_baseline_bytes=1020000000, nvmap_delta_bytes=None,
-                      nvmap_delta_bytes_reason="the NvMap statistics need root", swap_delta_bytes=swap,
-                      sampling_period_s=0.005, ram_resolution_bytes=4096)
+            count = repeats * (2 if repeats > 1 and case == one.baseline else 1)
+            for repeat in range(1, count + 1):
+                self.memory_repeat(one, case, sizes[case.slug] + spread * ((repeat - 1) % 3 - 1) * (repeats > 1),
+                                   repeat, swap, torch_peak, repeat in missing)
+
+    def memory_repeat(self, one, case, peak, repeat, swap, torch_peak, no_ram):
+        stages = {name: Stage(60000000 + i * 40000000, 50000000 + i * 40000000, 900000000 + i * 40000000, 0)
+                  for i, name in enumerate(["start", "torch", "context", "input", "layer", "peak"])}
+        reason = None if torch_peak else "torch has no allocator counters for the CPU"
+        self.append(MemoryLine(
+            one.id, one.case_id(case), Status.OK, seconds=3.5, stages=stages, repeat=repeat,
+            torch_peak_allocated_bytes=peak if torch_peak else None, torch_peak_allocated_bytes_reason=reason,
+            torch_peak_reserved_bytes=int(peak * 1.25) if torch_peak else None,
+            torch_peak_reserved_bytes_reason=reason, rss_peak_bytes=peak + 220000000,
+            rss_delta_peak_bytes=peak + 2000000, uss_delta_peak_bytes=peak + 1000000,
+            ram_delta_peak_bytes=None if no_ram else peak + 3000000,
+            ram_delta_peak_bytes_reason="other programs moved 9.0 MB meanwhile" if no_ram else None,
+            ram_baseline_bytes=1020000000, nvmap_delta_bytes_reason="the NvMap statistics need root",
+            swap_delta_bytes=swap, sampling_period_s=0.005, ram_resolution_bytes=4096))
 
     def energy(self, ident, per_call, seconds=10.0, idle_w=1.24, drop=False, refused=(), seconds_per_call=0.002):
         """Energy passes; slugs in ``refused`` get no number and a reason."""
@@ -173,25 +193,24 @@ class RecordBuilder:
                 clock.append((768e6 if low else 921.6e6) if busy else 76.8e6)
                 heat.append(41 + 15 * (1 - math.exp(-max(0.0, t - 5) / 8)) - max(0.0, t - 5 - seconds))
             known = case.slug not in refused
-            self.unit("energy", ident, case=one.case_id(case), meter="tegrastats", rail="POM_5V_IN",
-                      rail_reason="the board's input rail", sensor_period_s=0.1, readings_fresh=100 if known else 31,
-                      calls=int(seconds / seconds_per_call), window_s=seconds,
-                      energy_per_call_j=per_call[case.slug] + idle_w * seconds_per_call if known else None,
-                      energy_above_idle_per_call_j=per_call[case.slug] if known else None,
-                      uncertainty_j=per_call[case.slug] * 0.02 if known else None, idle_before_w=idle_w,
-                      idle_after_w=idle_w - 0.01, mean_w=mean if known else None, peak_w=max(power),
-                      reason=None if known else "only 31 fresh readings in the window, 50 are needed: run longer",
-                      traces={"time_s": times, "power_w": power, "clock_hz": clock, "temperature_c": heat},
-                      phases=[{"name": "unmetered-before", "start_s": -2.0, "end_s": 0.0},
-                              {"name": "idle-before", "start_s": 0.0, "end_s": 4.5},
-                              {"name": "settle", "start_s": 4.5, "end_s": 5.0},
-                              {"name": "load", "start_s": 5.0, "end_s": 5.0 + seconds},
-                              {"name": "idle-after", "start_s": 5.2 + seconds, "end_s": None}],
-                      sampling_cost={"call_s_with": seconds_per_call * 1.004, "call_s_without": seconds_per_call,
-                                     "ratio": 1.004})
+            said = "only 31 fresh readings in the window, 50 are needed: run longer"
+            self.append(EnergyLine(
+                ident, one.case_id(case), Status.OK, None if known else because(Code.NO_NUMBER, said), 3.5,
+                meter="tegrastats", rail="POM_5V_IN", rail_reason="the board's input rail", sensor_period_s=0.1,
+                readings_fresh=100 if known else 31, calls=int(seconds / seconds_per_call), window_s=seconds,
+                energy_per_call_j=per_call[case.slug] + idle_w * seconds_per_call if known else None,
+                energy_above_idle_per_call_j=per_call[case.slug] if known else None,
+                uncertainty_j=per_call[case.slug] * 0.02 if known else None, idle_before_w=idle_w,
+                idle_after_w=idle_w - 0.01, mean_w=mean if known else None, peak_w=max(power),
+                traces=Traces(tuple(times), tuple(power), tuple(clock), tuple(heat)),
+                phases=(Phase("unmetered-before", -2.0, 0.0), Phase("idle-before", 0.0, 4.5),
+                        Phase("settle", 4.5, 5.0), Phase("load", 5.0, 5.0 + seconds),
+                        Phase("idle-after", 5.2 + seconds)),
+                sampling_cost=SamplingCost(seconds_per_call * 1.004, seconds_per_call, 1.004)))
 
-    def end(self, status="complete", reason=None):
-        self.writer.append({"kind": "end", "status": status, "reason": reason, "finished": "2026-03-14T10:25:00Z"})
+    def end(self, status=RunStatus.COMPLETE, reason=None):
+        self.append(End(status, "2026-03-14T10:25:00Z", reason))
+        self.writer.close()
 
     def load(self):
         return load_run(self.folder)
@@ -217,7 +236,7 @@ def nano_run(folder, energy=True, **more):
         times.update({case.slug: base / ratio for case, ratio in zip(one.rivals, ratios) if ratio})
         build.verify(one.id, wrong=[case.slug for case in one.rivals if case.slug not in times])
         build.time(one.id, times)
-        build.memory(one.id, {slug: int(49.4e6 * value / base) for slug, value in times.items()})
+        build.memory(one.id, {slug: int(49.4e6 * value / base) for slug, value in times.items()}, repeats=3)
         if energy:
             build.energy(one.id, {slug: 4.1 * value for slug, value in times.items()},
                          drop=one.id == "64ch", seconds_per_call=base)
@@ -235,9 +254,9 @@ def sweep_run(folder):
                          device="cuda", options=(("sweep", "3x3, batch 10"), ("sweep_axis", "channels"),
                                                  ("sweep_value", size)))
         comparisons.append(one)
-    environment = dict(NANO, roof={"flops_per_s": 236e9, "bytes_per_s": 20.5e9})
-    build = RecordBuilder(folder, comparisons, "sweep", settings={"device": "cuda", "launches": 1},
-                          environment=environment, ident="20260314-101500-sweep-cuda-ab12")
+    environment = NANO._replace(roof={"flops_per_s": 236e9, "bytes_per_s": 20.5e9})
+    build = RecordBuilder(folder, comparisons, "sweep", device="cuda", launches=1, environment=environment,
+                          ident="20260314-101500-sweep-cuda-ab12", passes=("verify", "time", "memory"))
     for one, size in zip(comparisons, sizes):
         base = 6e-5 * (size / 8.0) ** 1.35
         times = {"conv-3x3": base, "wht-fused": 1.8e-4 * (size / 8.0) ** 0.93,
@@ -247,11 +266,10 @@ def sweep_run(folder):
         results = []
         for case in one.cases:
             flops = work[case.slug][0] * 1e9 * times[case.slug] * 20
-            results.append({"case": one.case_id(case), "ok": True, "error": 1e-6, "allowed": 1e-4, "reason": None,
-                            "implementation": case.implementation, "implementation_reason": None, "parameters": 1,
-                            "macs": int(flops / 2) if size == 64 else None,
-                            "bytes": int(flops / work[case.slug][1]) if size == 64 else None})
-        build.unit("verify", one.id, results=results)
+            results.append(CheckResult(one.case_id(case), True, 1e-6, 1e-4, implementation=case.implementation,
+                                       parameters=1, macs=int(flops / 2) if size == 64 else None,
+                                       bytes=int(flops / work[case.slug][1]) if size == 64 else None))
+        build.check(one.id, results)
         build.time(one.id, times, launches=1, rounds=12, caches=("hot", "cold") if size == 64 else ("hot",),
                    clock=lambda number: [921.6e6, 768e6] if number == 3 else [921.6e6, 921.6e6])
         build.memory(one.id, {slug: int(1e6 * size * (2 + value / base)) for slug, value in times.items()},
@@ -266,7 +284,7 @@ HOSTILE = "</script><script>alert(1)</script><!-- \" ' & {{ 7*7 }} | `x` \u00e9\
 def hostile_run(folder):
     """Names that try to leave every place they are put in."""
     one = comparison("hostile", HOSTILE, HOSTILE, ("A " + HOSTILE, "=cmd|' /C calc'!A0"), note=HOSTILE)
-    build = RecordBuilder(folder, [one], suite=HOSTILE, environment=dict(NANO, board={"model": HOSTILE}))
+    build = RecordBuilder(folder, [one], suite=HOSTILE, environment=NANO._replace(board={"model": HOSTILE}))
     times = {case.slug: 1e-3 * (1 + i) for i, case in enumerate(one.cases)}
     build.verify(one.id)
     build.time(one.id, times)
@@ -285,20 +303,19 @@ def broken_run(folder):
     """Every way a unit can fail: check crashed, launch killed, memory hung, energy refused, meter dead."""
     first = comparison("crash", "A crash", "conv3x3", ("fwht fused", "fwht torch"))
     second = comparison("killed", "A kill", "conv3x3", ("fwht fused", "fwht torch"))
-    build = RecordBuilder(folder, [first, second], settings={"quick": True, "launches": 1}, environment=dict(
-        NANO, git={"commit": "0123", "dirty": True}, clocks={"cpu_locked": False, "gpu_locked": None, "locked": False,
-                                                    "cpu_governor": "schedutil"}))
-    build.unit("verify", "crash", status="failed", reason="the worker crashed: Segmentation fault")
-    build.unit("time", "crash", launch=1, status="failed", reason="the baseline not measured, since its check failed")
+    build = RecordBuilder(folder, [first, second], quick=True, launches=1, environment=NANO._replace(
+        git={"commit": "0123", "dirty": True}, clocks={"cpu_locked": False, "gpu_locked": None, "locked": False,
+                                                       "cpu_governor": "schedutil"}))
+    crash = because(Code.CRASHED, "Segmentation fault", signal="SIGSEGV")
+    build.append(CheckLine("crash", None, Status.FAILED, crash, 3.5))
+    build.failed_launch("crash", 1, owing_to(Code.CHECK_UNFINISHED, crash), Status.SKIPPED)
     build.verify("killed", unchecked=["fwht-fused"])
     build.time("killed", {"conv3x3": 1e-3, "fwht-fused": 9e-4, "fwht-torch": 1.001e-3}, launches=1, settled=False,
                noise=0.2)
-    build.unit("memory", "killed", case="killed/conv3x3", status="failed",
-               reason="the worker was killed for memory (signal 9): free some, or use a smaller shape")
+    build.append(MemoryLine("killed", "killed/conv3x3", Status.FAILED, because(Code.KILLED), 3.5))
     build.memory("killed", {"fwht-fused": 10 ** 7})
-    build.unit("memory", "killed", case="killed/fwht-torch", status="failed",
-               reason="it hung and was ended after 900 s")
+    build.append(MemoryLine("killed", "killed/fwht-torch", Status.FAILED, because(Code.HUNG, limit_s=900.0), 900.0))
     build.energy("killed", {"conv3x3": 1e-3, "fwht-fused": 1e-3}, refused=("conv3x3", "fwht-fused"))
-    build.unit("energy", "killed", case="killed/fwht-torch", status="skipped", reason="no power meter answers here")
-    build.end("interrupted", "stopped before its end")
+    build.append(EnergyLine("killed", "killed/fwht-torch", Status.SKIPPED, because(Code.NO_METER, "tegrastats"), 0.0))
+    build.end(RunStatus.INTERRUPTED, because(Code.STOPPED))
     return build.load()

@@ -56,7 +56,7 @@ def opened(page, folder, script, width=1280, scheme="light", fragment=""):
 
 def allowed(page, probe):
     """Return ``page`` with the probe in its head, its policy widened by the probe's hash alone."""
-    from reports.page import script_hash
+    from reports.formats.page import script_hash
 
     tag = "script-src &#39;" if "script-src &#39;" in page else "script-src '"
     quote = tag[len("script-src "):]
@@ -91,8 +91,10 @@ def test_filters_links_sorting_and_keys_work(pages, tmp_path):
       var table = document.querySelectorAll("table.cmp")[2];
       function order() { return Array.prototype.map.call(table.tBodies[0].rows,
         function (r) { return r.cells[0].textContent.trim(); }); }
-      table.querySelector("th[data-sort=median] button").click(); seen.down = order();
       table.querySelector("th[data-sort=median] button").click(); seen.up = order();
+      table.querySelector("th[data-sort=median] button").click(); seen.down = order();
+      table.querySelector("th[data-sort=name] button").click(); seen.name = order()[0];
+      table.querySelector("th[data-sort=speed] button").click(); seen.speed = order()[0];
       var row = document.querySelector("tr[data-row][tabindex]"); row.focus();
       seen.tip = document.getElementById("tip").textContent; seen.live = document.getElementById("live").textContent;
       row.dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowDown", bubbles: true}));
@@ -107,6 +109,7 @@ def test_filters_links_sorting_and_keys_work(pages, tmp_path):
     assert (seen["all"], seen["filtered"], seen["again"], seen["hash"]) == (18, 4, 18, "#v=wrong")
     assert seen["down"] == ["fwht torch", "dct fused", "conv3x3", "fwht fused", "conv1x1", "butterfly"]
     assert seen["up"] == ["conv1x1", "fwht fused", "conv3x3", "dct fused", "fwht torch", "butterfly"]
+    assert (seen["name"], seen["speed"]) == ("butterfly", "conv1x1")
     assert "144 samples" in seen["tip"] and seen["live"] == seen["tip"]
     assert seen["next"] and seen["closed"]
     assert "0.1 s" in seen["trace"] and "Power, W" in seen["trace"]
@@ -116,7 +119,9 @@ def test_filters_links_sorting_and_keys_work(pages, tmp_path):
 def test_a_deep_link_marks_its_row(pages, tmp_path):
     seen = opened(pages["nano"], tmp_path, """
       var row = document.querySelector(":target"); seen.id = row && row.id;
+      seen.heading = document.getElementById("128ch").getBoundingClientRect().bottom;
       seen.back = row && getComputedStyle(row).backgroundColor;""", fragment="#128ch/dct-fused")
+    assert seen["heading"] > 0                            # the table's title is on the screen
     assert seen["id"] == "128ch/dct-fused" and seen["back"] == "rgb(231, 234, 238)"
 
 

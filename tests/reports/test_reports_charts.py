@@ -3,10 +3,10 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from reports.drawing import Charts
-from reports.parts.sweeps import sweep_of
-from reports.svg.charts import CAP_SHARE, interval_axis, interval_row
-from reports.svg.lines import (
+from reports.findings.sweeps import sweep_of
+from reports.formats.drawing import Charts
+from reports.formats.svg.charts import CAP_SHARE, interval_axis, interval_row
+from reports.formats.svg.lines import (
     LABEL_GAP,
     Series,
     crossing,
@@ -16,11 +16,11 @@ from reports.svg.lines import (
     label_lines,
     label_room,
 )
-from reports.svg.markup import element, text
-from reports.svg.panels import Mark, Panel, panels, value_scale
-from reports.svg.roofline import Point, Roof, roofline, roofline_scales
-from reports.svg.scales import Linear, Log
-from reports.svg.strips import dots, strip
+from reports.formats.svg.markup import element, text
+from reports.formats.svg.panels import Mark, Panel, Phase, panels, value_scale
+from reports.formats.svg.roofline import Point, Roof, roofline, roofline_scales
+from reports.formats.svg.scales import Linear, Log
+from reports.formats.svg.strips import dots, strip
 
 SCALE = Log(1 / 3.0, 3.0)
 
@@ -110,8 +110,7 @@ def panel_root(**more):
     times = [0.0, 1.0, 2.0, 3.0, 4.0]
     rows = [Panel("Power, W", [1.0, 4.0, None, 4.0, 1.0], [(1.0, 3.0, 4.0, "4.00 W mean")]),
             Panel("Temperature", [40.0, 42.0, 44.0, 45.0, 44.0], from_zero=False)]
-    phases = [{"name": "idle before", "start_s": 0.0, "end_s": 1.0, "named": True, "shaded": False},
-              {"name": "load", "start_s": 1.0, "end_s": 3.0, "named": True, "shaded": True}]
+    phases = [Phase("idle before", 0.0, 1.0, True, False), Phase("load", 1.0, 3.0, True, True)]
     return times, rows, parse(panels(times, rows, phases, [Mark(2.0, "clock dropped", 0)], "p"))
 
 
@@ -176,10 +175,10 @@ def test_the_crossing_is_where_the_two_lines_meet():
     found = crossing([(8.0, 1.0), (32.0, 4.0)], [(8.0, 2.0), (32.0, 2.0)])
     assert found == [pytest.approx(16.0)]
     mark = first_crossing(series())
-    assert mark["name"] == "fast" and 16 < mark["x"] < 32
+    assert mark.name == "fast" and 16 < mark.x < 32
     x, _ = crossover_scales(series())
     line = by_class(parse(crossover(series(), "channels", "c")), "mark")[0]
-    assert place(line, "x1") == pytest.approx(x(mark["x"]), abs=0.006)
+    assert place(line, "x1") == pytest.approx(x(mark.x), abs=0.006)
 
 
 def test_lines_that_do_not_cross_get_no_mark():
@@ -197,6 +196,7 @@ def test_a_roofline_point_sits_under_its_share_of_the_roof():
     assert spots == [pytest.approx((x(p.intensity), y(p.rate)), abs=0.006) for p in points]
     texts = " ".join(one.text for one in root.iter("text"))
     assert "conv 50" in texts and "wht 50" in texts
+    assert "FLOP per byte" in texts and "FLOP/s" in texts.split()
     assert roof.at(2.0) == 41e9 and roof.at(100.0) == 236e9
 
 
@@ -205,36 +205,38 @@ def test_markup_escapes_what_comes_from_a_record():
     assert parse(element("g", aria_label='"><x')).get("aria-label") == '"><x'
 
 
-def test_every_chart_of_a_report_parses(data):
-    for name in data:
-        charts = Charts(data[name])
+def test_every_chart_of_a_report_parses(found):
+    for one in found.values():
+        charts = Charts(one)
         parse(charts.axis())
-        for table in data[name]["tables"]:
-            for row in table["rows"]:
+        for table in one.tables:
+            for row in table.rows:
                 parse(charts.row(table, row))
-        for table in data[name]["samples"]:
+        for table in one.strips:
             parse(charts.strip_axis(table))
-            for row in table["rows"]:
+            for row in table.rows:
                 parse(charts.strip(table, row))
-        for trace in data[name]["traces"]:
+        for trace in one.traces:
             parse(charts.panels(trace))
-        for sweep in data[name]["sweeps"]:
+        for sweep in one.sweeps:
             parse(charts.crossover(sweep))
+        for roofline_ in one.rooflines:
+            parse(charts.roofline(roofline_))
 
 
-def test_a_sweep_becomes_one_line_per_layer(data, runs):
-    sweep = data["sweep"]["sweeps"][0]
-    assert sweep["axis"] == "channels"
-    assert [one["name"] for one in sweep["series"]] == ["Conv 3x3", "WHT fused", "DCT fused", "WHT torch"]
-    assert [point[0] for point in sweep["series"][0]["points"]] == [8, 16, 32, 64, 128, 256, 512, 1024]
+def test_a_sweep_becomes_one_line_per_layer(found, runs):
+    sweep = found["sweep"].sweeps[0]
+    assert sweep.axis == "channels"
+    assert [line.name for line in sweep.lines] == ["Conv 3x3", "WHT fused", "DCT fused", "WHT torch"]
+    assert [point.value for point in sweep.lines[0].points] == [8, 16, 32, 64, 128, 256, 512, 1024]
     baseline = runs["nano"].comparisons[0].baseline
     assert sweep_of(baseline) is None
     assert sweep_of(baseline._replace(options=(("sweep", {"axis": "channels", "value": 64}),))) == (
         "", "channels", 64.0)
     assert sweep_of(baseline._replace(options=(("sweep", "x"), ("sweep_axis", "n"), ("sweep_value", 0)))) is None
-    assert data["nano"]["sweeps"] == []
+    assert found["nano"].sweeps == ()
 
 
-def test_the_roofline_is_drawn_only_from_a_measured_roof(data):
-    assert data["nano"]["roofline"] == []
-    assert [len(one["points"]) for one in data["sweep"]["roofline"]] == [4]
+def test_the_roofline_is_drawn_only_from_a_measured_roof(found):
+    assert found["nano"].rooflines == ()
+    assert [len(one.points) for one in found["sweep"].rooflines] == [4]

@@ -4,13 +4,15 @@ import pytest
 from report_fixtures import NANO, RecordBuilder, comparison
 
 from reports import compare
+from reports.findings.changes import changes
+from reports.formats.changes_text import changes_text
 
 BASE = {"conv": 2e-3, "wht-fused": 1e-3, "wht-torch": 4e-3}
 
 
 def made(folder, times=BASE, launches=4, environment=NANO, rivals=("wht fused", "wht torch"), seed=1, **more):
     build = RecordBuilder(folder, [comparison("a", "A", "conv", rivals)], environment=environment, seed=seed,
-                          ident=os.path.basename(str(folder)), settings={"launches": launches})
+                          ident=os.path.basename(str(folder)), launches=launches)
     build.verify("a")
     build.time("a", times, launches=launches, rounds=12, **more)
     build.end()
@@ -56,7 +58,7 @@ def test_a_case_in_one_run_only_cannot_be_told(tmp_path, capsys):
 
 
 def test_the_differences_of_the_environments_come_first(tmp_path, capsys):
-    other = dict(NANO, clocks=dict(NANO["clocks"], power_mode="5W"))
+    other = NANO._replace(clocks=dict(NANO.clocks, power_mode="5W"))
     _, out = run(capsys, made(tmp_path / "old"), made(tmp_path / "new", environment=other))
     assert out.index("clocks.power_mode: MAXN -> 5W") < out.index("The new run against the old one")
 
@@ -67,10 +69,10 @@ def test_alike_environments_are_said_to_be_alike(tmp_path, capsys):
 
 
 def test_runs_without_a_common_time_cannot_be_told(tmp_path, runs):
-    rows, alone = compare.compare(runs["empty"], runs["empty"])
-    assert (rows, alone) == ([], [])
-    assert compare.exit_status(rows, alone) == compare.CANNOT_TELL
-    assert "No case was timed in both runs." in compare.comparison_text(runs["empty"], runs["empty"], rows, alone)
+    found = changes(runs["empty"], runs["empty"])
+    assert (found.cases, found.alone) == ((), ())
+    assert compare.exit_status(found) == compare.CANNOT_TELL
+    assert "No case was timed in both runs." in changes_text(found)
 
 
 def test_a_folder_without_a_run_is_status_3(tmp_path, capsys):
@@ -80,11 +82,26 @@ def test_a_folder_without_a_run_is_status_3(tmp_path, capsys):
 
 def test_the_answer_is_ascii_where_it_must_be(tmp_path):
     old, new = made(tmp_path / "old"), made(tmp_path / "new", dict(BASE, conv=1.9e-3), seed=2)
-    rows, alone = compare.compare(old, new)
-    compare.comparison_text(old, new, rows, alone, 80, False).encode("ascii")
+    changes_text(changes(old, new), 80, False).encode("ascii")
 
 
 def test_the_exit_statuses_are_documented_in_the_help(capsys):
     with pytest.raises(SystemExit):
         compare.main(["--help"])
     assert "1 at least one case became slower" in capsys.readouterr().out
+
+
+def test_a_speed_is_old_time_over_new_time(tmp_path):
+    found = changes(made(tmp_path / "old"), made(tmp_path / "new", dict(BASE, conv=1e-3), seed=2))
+    conv = next(case for case in found.cases if case.case == "a/conv")
+    assert conv.change.speed == pytest.approx(2.0, rel=0.01)
+    assert conv.change.low < conv.change.speed < conv.change.high
+    assert conv.old_s / conv.new_s == pytest.approx(2.0, rel=0.02)
+
+
+def test_what_is_said_of_many_cases_is_said_once(tmp_path, capsys):
+    rivals = ("wht fused", "wht torch", "wht a", "wht b")
+    times = dict(BASE, **{"wht-a": 1e-3, "wht-b": 1e-3})
+    _, out = run(capsys, made(tmp_path / "old", times, 1, rivals=rivals), made(tmp_path / "new", times, 1, seed=2,
+                                                                                rivals=rivals))
+    assert " ".join(out.split()).count("next step:") == 1 and "5 cases: a run made in one launch" in out

@@ -1,21 +1,25 @@
 import csv
 import filecmp
 import io
+import json
 import os
 import re
+import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 
 import pytest
 from report_fixtures import HOSTILE, RecordBuilder, comparison
 
-from reports import publication
-from reports.__main__ import main
-from reports.figures import all_figures
-from reports.markdown import markdown
-from reports.page_data import all_traces, page_data
-from reports.svg.palette import LIGHT
-from reports.tables import csv_text, energy_csv, guarded, memory_csv, samples_csv, speed_csv
+from reports.__main__ import default_folder, main
+from reports.findings import as_data, findings
+from reports.findings.published import Published, PublishedRow, Quantity
+from reports.formats import publication
+from reports.formats.figures import all_figures
+from reports.formats.files import Options
+from reports.formats.markdown import markdown
+from reports.formats.svg.palette import LIGHT
+from reports.formats.tables import csv_text, energy_csv, guarded, memory_csv, samples_csv, speed_csv
 
 
 def tree(folder):
@@ -98,50 +102,46 @@ def test_every_kind_of_run_yields_all_its_files(runs, tmp_path, capsys):
     capsys.readouterr()
 
 
-def test_the_speed_table_has_full_numbers_and_units_in_its_heads(data):
-    rows = {row["case"]: row for row in read_csv(speed_csv(data["nano"]))}
+def test_the_speed_table_has_full_numbers_and_units_in_its_heads(found):
+    rows = {row["case"]: row for row in read_csv(speed_csv(found["nano"]))}
     row = rows["64ch/fwht-fused"]
-    exact = next(r for r in data["nano"]["tables"][0]["rows"] if r["case"] == "64ch/fwht-fused")
-    assert float(row["speed_ratio"]) == pytest.approx(exact["ratio"], rel=1e-11)
-    assert float(row["median_s"]) == pytest.approx(exact["median_s"], rel=1e-11)
-    assert rows["256ch/butterfly"]["median_s"] == "" and "max error" in rows["256ch/butterfly"]["reason"]
+    exact = next(r for r in found["nano"].tables[0].rows if r.case == "64ch/fwht-fused")
+    assert float(row["speed_ratio"]) == pytest.approx(exact.speed, rel=1e-11)
+    assert float(row["median_s"]) == pytest.approx(exact.median_s, rel=1e-11)
+    assert rows["256ch/butterfly"]["median_s"] == "" and "largest error" in rows["256ch/butterfly"]["reason"]
 
 
-def test_the_memory_table_gives_a_reason_for_every_blank(runs):
-    for row in read_csv(memory_csv(runs["broken"])):
+def test_the_memory_table_gives_a_reason_for_every_blank(found):
+    for row in read_csv(memory_csv(found["broken"])):
         for key in row:
             if key.endswith("_bytes"):
                 assert row[key] or row[key + "_reason"], (row["case"], key)
 
 
-def test_the_energy_table_gives_a_reason_for_every_blank(data):
-    for name in data:
-        for row in read_csv(energy_csv(data[name])):
+def test_the_energy_table_gives_a_reason_for_every_blank(found):
+    for name in found:
+        for row in read_csv(energy_csv(found[name])):
             assert row["energy_per_call_j"] or row["reason"], row
 
 
 def test_the_samples_table_holds_every_sample_with_its_place(small):
-    rows = read_csv(samples_csv(small))
+    rows = read_csv(samples_csv(findings(small, published=())))
     assert len(rows) == 4 * 12 * 2 * 4                   # launches, rounds, halves, entrants
-    first = small.launches("a")[0]["series"][0]["rounds"][0]
-    assert [float(row["sample_s"]) for row in rows[:8]] == pytest.approx(first["sample_s"], rel=1e-11)
+    first = small.launches("a")[0].series[0].rounds[0]
+    assert [float(row["sample_s"]) for row in rows[:8]] == pytest.approx(first.sample_s, rel=1e-11)
     assert {row["half"] for row in rows[:4]} == {"1"} and {row["half"] for row in rows[4:8]} == {"2"}
     assert [row["copy"] for row in rows[:4]].count("True") == 1
 
 
-def test_no_cell_of_a_spreadsheet_is_a_formula(data):
+def test_no_cell_of_a_spreadsheet_is_a_formula(found):
     assert guarded("=1+1") == "'=1+1" and guarded("conv") == "conv" and guarded(-2) == -2
-    assert not [row for row in read_csv(speed_csv(data["hostile"])) if row["name"].startswith("=")]
+    assert not [row for row in read_csv(speed_csv(found["hostile"])) if row["name"].startswith("=")]
     assert csv_text(("a",), [[None], [0.1]]) == "a\n\"\"\n0.1\n"
 
 
-def figures_of(runs, data, name):
-    return dict(all_figures(data[name], all_traces(runs[name], data[name])))
-
-
-def test_stand_alone_figures_need_no_style_sheet_and_no_font_of_ours(runs, data):
-    for name in data:
-        for file, svg in figures_of(runs, data, name).items():
+def test_stand_alone_figures_need_no_style_sheet_and_no_font_of_ours(found):
+    for name in found:
+        for file, svg in all_figures(found[name]):
             root = ElementTree.fromstring(svg.encode("utf-8"))
             assert root.tag == "{http://www.w3.org/2000/svg}svg", file
             assert root.get("viewBox") and "var(" not in svg
@@ -149,31 +149,31 @@ def test_stand_alone_figures_need_no_style_sheet_and_no_font_of_ours(runs, data)
             assert LIGHT["ink"] in svg
 
 
-def test_every_chart_of_the_page_is_a_figure_too(runs, data):
-    names = set(figures_of(runs, data, "nano"))
+def test_every_chart_of_the_page_is_a_figure_too(found):
+    names = set(dict(all_figures(found["nano"])))
     assert len([name for name in names if name.startswith("speed-")]) == 3
     assert len([name for name in names if name.startswith("samples-")]) == 3
     assert len([name for name in names if name.startswith("trace-")]) == 17
-    names = set(figures_of(runs, data, "sweep"))
+    names = set(dict(all_figures(found["sweep"])))
     assert "crossover-3x3-batch-10-channels-conv-3x3.svg" in names
-    assert len([name for name in names if name.startswith("roofline-")]) == len(data["sweep"]["roofline"]) > 0
+    assert len([name for name in names if name.startswith("roofline-")]) == len(found["sweep"].rooflines) > 0
 
 
-def test_markdown_tables_survive_any_name(data):
-    for name in data:
-        for line in markdown(data[name]).split("\n"):
+def test_markdown_tables_survive_any_name(found):
+    for name in found:
+        for line in markdown(found[name]).split("\n"):
             if line.startswith("|"):
                 cells = len(re.findall(r"(?<!\\)\|", line)) - 1
                 assert cells >= 2
-    text = markdown(data["hostile"])
+    text = markdown(found["hostile"])
     assert "<script" not in re.sub(r"\\<", "", text) and HOSTILE.split("|")[0] not in text
 
 
-def test_markdown_says_what_the_page_says(data):
-    text = markdown(data["nano"])
+def test_markdown_says_what_the_page_says(found):
+    text = markdown(found["nano"])
     assert text.startswith("# On this Jetson Nano fwht fused is 1.83")
     assert "\u25b2 faster | 1.83\u00d7 faster | \\[1.80, 1.94\\]" in text
-    assert "wrong: max error 3.1e-2" in text
+    assert "wrong: largest error 3.1e-02" in text
 
 
 def test_without_matplotlib_the_run_ends_well_and_says_so(small, tmp_path, capsys, monkeypatch):
@@ -185,32 +185,33 @@ def test_without_matplotlib_the_run_ends_well_and_says_so(small, tmp_path, capsy
 
 def test_publication_figures_come_as_pdf_svg_and_png_with_a_caption(small, tmp_path):
     pytest.importorskip("matplotlib")
-    paths, absent = publication.make_figures(page_data(small, published=()), str(tmp_path / "figures"))
-    assert absent is None
-    names = sorted(os.path.basename(path) for path in paths)
-    assert names == ["captions.md"] + ["{}-a.{}".format(kind, end) for kind in ("memory", "time")
-                                       for end in ("pdf", "png", "svg")]
-    with open(str(tmp_path / "figures" / "time-a.pdf"), "rb") as file:
-        pdf = file.read()
+    made = publication.make(findings(small, published=()), Options())
+    files = dict(made.files)
+    assert made.notes == ()
+    assert sorted(os.path.basename(name) for name in files) == ["captions.md"] + [
+        "{}-a.{}".format(kind, end) for kind in ("memory", "time") for end in ("pdf", "png", "svg")]
+    pdf = files["figures/time-a.pdf"]
     assert b"CreationDate" not in pdf and b"/Type3" not in pdf
-    with io.open(str(tmp_path / "figures" / "captions.md"), encoding="utf-8") as file:
-        assert "P5 to P95" in file.read()
+    assert "P5 to P95" in files["figures/captions.md"] and "4 launches" in files["figures/captions.md"]
 
 
-def test_more_comparisons_than_a_board_should_draw_are_left_out_and_said(runs, data, tmp_path):
+def test_more_comparisons_than_a_board_should_draw_are_left_out_and_said(found):
     pytest.importorskip("matplotlib")
-    paths, left = publication.make_figures(data["nano"], str(tmp_path), most=1)
-    assert {os.path.basename(path).split(".")[0] for path in paths} == {"time-64ch", "memory-64ch", "captions"}
-    assert left == "Figures for papers were made of the first 1 of 3 comparisons: --all-figures makes the rest."
+    made = publication.make(found["nano"], Options(figures=1))
+    assert {os.path.basename(name).split(".")[0] for name, _ in made.files} == {"time-64ch", "memory-64ch",
+                                                                                "captions"}
+    assert made.notes == (
+        "Figures for papers were made of the first 1 of 3 comparisons: --all-figures makes the rest.",)
 
 
 def test_bars_carry_median_and_percentiles_and_the_published_number_apart(small):
-    data = page_data(small, published=())
-    row = data["tables"][0]["rows"][1]
-    data["published"] = [{"case": row["case"], "unit": "s", "published": 1.1973}]
-    bars = publication.time_bars(data, data["tables"][0])
+    found = findings(small, published=())
+    row = found.tables[0].rows[1]
+    printed = Published("a", "wht-fused", Quantity.TIME, 1197.3, "ms", "", "", "", "", "")
+    found = found._replace(published=(PublishedRow(row.case, row.name, "A", printed, row.median_s),))
+    bars = publication.time_bars(found, found.tables[0])
     assert [bar.published for bar in bars] == [False, False, True, False]
-    assert (bars[1].value, bars[1].low, bars[1].high) == (row["median_s"], row["p5_s"], row["p95_s"])
+    assert (bars[1].value, bars[1].low, bars[1].high) == row.times[:3]
     assert bars[2].text == "1.20\u202fs published" and bars[2].low is None
 
 
@@ -222,3 +223,30 @@ def test_matplotlib_versions_are_compared_as_numbers():
         __version__ = "3.11.0rc1"
 
     assert publication.version_of(Old) < (3, 3) < publication.version_of(New)
+
+
+def test_json_is_the_findings_as_they_are(small, tmp_path, capsys):
+    assert main([small.folder, "--format", "json", "--out", str(tmp_path)]) == 0
+    assert main([small.folder, "--format", "json", "--out", "-"]) == 0
+    capsys.readouterr()
+    with io.open(str(tmp_path / "report.json"), encoding="utf-8") as file:
+        data = json.load(file)
+    assert data == json.loads(json.dumps(as_data(findings(small))))
+    row = data["tables"][0]["rows"][1]
+    assert row["state"] == "faster" and row["verdict"]["launches"][0]["stopped"]["code"] == "all-decided"
+    assert "launches" not in data and "sample_s" not in json.dumps(data)
+
+
+def test_json_goes_to_standard_output_alone(small):
+    found = subprocess.run([sys.executable, "-m", "reports", small.folder, "--format", "json", "--out", "-"],
+                           stdout=subprocess.PIPE)
+    assert found.returncode == 0 and json.loads(found.stdout.decode("utf-8"))["about"]["run"] == small.id
+
+
+def test_several_runs_go_to_a_folder_of_their_own_and_never_among_reference_runs(small, runs):
+    here = os.path.dirname(small.folder)
+    one, other = default_folder([small, runs["nano"]]), default_folder([small, runs["sweep"]])
+    assert default_folder([small]) == small.folder
+    assert os.path.dirname(one) == here and one != other
+    small.folder = os.path.join(here, "reference", "run")
+    assert os.path.dirname(default_folder([small, runs["nano"]])) == here

@@ -7,8 +7,10 @@ from html.parser import HTMLParser
 import pytest
 from report_fixtures import HOSTILE, RecordBuilder, comparison, nano_run
 
-from reports import page
-from reports.page_data import page_data
+from reports.findings import findings
+from reports.formats import page
+from reports.formats.style import read_template, style
+from reports.formats.texts import gap_text, reasons_text, row_reason, sign, speed_text
 
 VOID = {"meta", "link", "col", "br", "input", "img"}
 
@@ -59,12 +61,12 @@ def test_every_element_of_the_page_closes(readers):
     assert all(not reader.open for reader in readers.values())
 
 
-def test_ids_are_unique_and_every_row_of_a_table_has_one(readers, data):
+def test_ids_are_unique_and_every_row_of_a_table_has_one(readers, found):
     for name, reader in readers.items():
         assert len(reader.ids) == len(set(reader.ids)), name
-        for table in data[name]["tables"]:
-            assert table["key"] in reader.ids
-            assert all(row["id"] in reader.ids for row in table["rows"])
+        for table in found[name].tables:
+            assert table.key in reader.ids
+            assert all(row.id in reader.ids for row in table.rows)
 
 
 def test_the_page_asks_for_nothing_from_outside(pages, readers):
@@ -82,7 +84,7 @@ def test_the_page_is_pure_ascii(pages):
 
 def test_style_and_script_are_ascii_by_themselves():
     for name in ("page.js", "page.css", "chart.css"):
-        assert page.read_template(name)
+        assert read_template(name)
 
 
 def test_the_policy_allows_exactly_this_script(pages, readers):
@@ -105,75 +107,73 @@ def test_the_policy_comes_before_anything_it_must_govern(pages):
                                                            text.index("<title>"))
 
 
-def test_the_numbers_in_the_page_are_those_of_the_data(readers, data):
+def test_the_numbers_in_the_page_are_those_of_the_data(readers, found):
     for name, reader in readers.items():
-        found = json.loads(reader.scripts[0][1])
+        data = json.loads(reader.scripts[0][1])
         assert reader.scripts[0][0]["type"] == "application/json"
-        assert found["run"] == data[name]["run"]
-        for mine, theirs in zip(found["tables"], data[name]["tables"]):
-            for one, other in zip(mine["rows"], theirs["rows"]):
-                ratio = other["ratio"]
-                assert one.get("ratio") == (None if ratio is None else pytest.approx(ratio, rel=1e-5))
-                assert one["state"] == other["state"] and one.get("reason") == other["reason"]
+        assert data["run"] == found[name].about.run
+        for mine, theirs in zip(data["tables"], found[name].tables):
+            for one, other in zip(mine["rows"], theirs.rows):
+                assert one.get("speed") == (None if other.speed is None else pytest.approx(other.speed, rel=1e-5))
+                assert one["state"] == other.state and one.get("reason") == row_reason(other)
 
 
-def test_names_that_try_to_leave_their_place_are_shown_as_text(pages, readers, data):
+def test_names_that_try_to_leave_their_place_are_shown_as_text(pages, readers, found):
     reader, text = readers["hostile"], pages["hostile"]
     assert len([1 for tag, _ in reader.tags if tag == "script"]) == 2
     assert "alert(1)</script>" not in text.replace("\\u003c", "")
     assert HOSTILE.replace("\x1b", "\ufffd") in "".join(reader.texts)
-    found = json.loads(reader.scripts[0][1])
-    assert found["tables"][0]["title"] == HOSTILE.replace("\x1b", "\ufffd")
+    data = json.loads(reader.scripts[0][1])
+    assert data["tables"][0]["title"] == HOSTILE.replace("\x1b", "\ufffd")
     assert "49" not in re.findall(r"\{\{ 7\*7 \}\}|\b49\b", reader.words())
 
 
-def test_not_a_number_is_refused_here_and_not_in_the_browser(data):
-    broken = dict(data["nano"], factor=float("nan"))
+def test_not_a_number_is_refused_here_and_not_in_the_browser(found):
+    broken = found["nano"]._replace(about=found["nano"].about._replace(factor=float("nan")))
     with pytest.raises(ValueError):
         page.page_json(broken)
 
 
-def test_every_verdict_word_stands_in_the_page_without_script(readers, data):
+def test_every_verdict_word_stands_in_the_page_without_script(readers, found):
     words = readers["nano"].words()
-    for row in (row for table in data["nano"]["tables"] for row in table["rows"]):
-        assert "{} {}".format(row["sign"], row["state"]) in words
-        assert not row["speed_text"] or row["speed_text"].replace("\u202f", " ") in words.replace("\u202f", " ")
+    for row in (row for table in found["nano"].tables for row in table.rows):
+        assert "{} {}".format(sign(row.state), row.state) in words
+        assert (speed_text(row) or "").replace("\u202f", " ") in words.replace("\u202f", " ")
     assert readers["nano"].words().count("cannot tell") >= 3
 
 
-def test_what_was_not_measured_shows_its_reason(readers, data):
+def test_what_was_not_measured_shows_its_reason(readers, found):
     for name, reader in readers.items():
         words = reader.words()
-        for table in data[name]["tables"]:
-            for row in table["rows"]:
-                if row["reason"]:
-                    assert " ".join(row["reason"].split()) in words, row["id"]
-            for gap in table["absent"] + data[name]["absent"]:
-                assert "{} not measured: {}".format(gap["title"], gap["reason"]) in words
-        if data[name]["energy_reason"]:
-            assert "Not measured: " + data[name]["energy_reason"] in words
+        for table in found[name].tables:
+            for row in table.rows:
+                assert " ".join((row_reason(row) or "").split()) in words, row.id
+            for gap in table.gaps + found[name].gaps:
+                assert gap_text(gap) in words
+        if found[name].no_energy:
+            assert "Not measured: " + reasons_text(found[name].no_energy) in words
 
 
-def test_missing_values_sort_last_because_they_carry_no_number(readers, data):
+def test_missing_values_sort_last_because_they_carry_no_number(readers, found):
     cells = [values for tag, values in readers["broken"].tags if tag == "td" and values.get("data-c") == "memory"]
     assert [bool(values["data-s"]) for values in cells] == [False, True, False]
 
 
 def test_the_page_says_what_weakens_the_run_before_the_tables(pages):
     text = pages["broken"]
-    assert text.index("weaken this run") < text.index('id="speed"')
-    assert "What weakens" not in pages["nano"]
+    assert text.index("validity warnings") < text.index('id="speed"')
+    assert "alidity warning" not in pages["nano"]
 
 
-def test_a_run_still_going_on_is_loaded_again(data):
-    assert '<meta http-equiv="refresh" content="5">' in page.render_page(data["nano"], refresh_s=5)
-    assert "refresh" not in page.render_page(data["nano"])
+def test_a_run_still_going_on_is_loaded_again(found):
+    assert '<meta http-equiv="refresh" content="5">' in page.render_page(found["nano"], refresh_s=5)
+    assert "refresh" not in page.render_page(found["nano"])
 
 
 def test_both_colour_schemes_and_print_are_in_the_style():
-    style = page.style()
-    assert "prefers-color-scheme:dark" in style and "[data-theme=dark]" in style and "@media print" in style
-    assert "@media screen and (max-width" in style and "@media (max-width" not in style
+    rules = style()
+    assert "prefers-color-scheme:dark" in rules and "[data-theme=dark]" in rules and "@media print" in rules
+    assert "@media screen and (max-width" in rules and "@media (max-width" not in rules
 
 
 def test_the_axes_of_two_tables_line_up(pages):
@@ -181,10 +181,10 @@ def test_the_axes_of_two_tables_line_up(pages):
     assert len(groups) == 3 and len(set(groups)) == 1
 
 
-def test_the_markdown_in_the_page_is_the_markdown_report(readers, data):
-    from reports.markdown import markdown
+def test_the_markdown_in_the_page_is_the_markdown_report(readers, found):
+    from reports.formats.markdown import markdown
 
-    assert markdown(data["nano"]) in "".join(readers["nano"].texts)
+    assert markdown(found["nano"]) in "".join(readers["nano"].texts)
 
 
 def test_a_page_with_seventy_comparisons_stays_under_a_megabyte(tmp_path):
@@ -198,11 +198,21 @@ def test_a_page_with_seventy_comparisons_stays_under_a_megabyte(tmp_path):
                    rounds=12)
         build.memory(one.id, {case.slug: 10 ** 7 for case in one.cases})
     build.end()
-    text = page.render_page(page_data(build.load(), published=()))
+    text = page.render_page(findings(build.load(), published=()))
     assert len(text) < 10 ** 6
     assert "in <code>tables/memory.csv</code>" in text and "Drawn only where a verdict is in doubt" in text
 
 
 def test_a_page_of_the_papers_size_with_traces_stays_under_400_kb(tmp_path):
     run = nano_run(tmp_path)
-    assert len(page.render_page(page_data(run, published=()))) < 400000
+    assert len(page.render_page(findings(run, published=()))) < 400000
+
+
+def test_a_page_of_several_runs_says_which_run_its_parts_are_from(runs, found, tmp_path):
+    other = nano_run(tmp_path, energy=False, ident="other")
+    text = page.render_page(findings(runs["nano"], published=(), others=[other]))
+    assert "of run " not in page.render_page(found["nano"])
+    assert "and 1 more run; side by side under" in text
+    heads = re.findall(r"<h2 id=.(\w+).>(.*?)</h2>", text)
+    told = [name for name, words in heads if "of run " + found["nano"].about.run in words]
+    assert len(told) > 5 and [name for name, _ in heads if name not in told] == ["devices"]

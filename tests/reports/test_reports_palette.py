@@ -7,7 +7,7 @@ import re
 import pytest
 
 import reports
-from reports.svg.palette import DARK, LIGHT, SERIES_ROLES, TEXT_ROLES, resolved
+from reports.formats.svg.palette import DARK, LIGHT, SERIES_ROLES, TEXT_ROLES, resolved
 
 # Machado, Oliveira and Fernandes 2009, table 1, severity 1.0, on linear RGB
 BLIND = {
@@ -68,7 +68,7 @@ def test_series_colours_stay_apart_for_every_kind_of_sight(colours, least, sight
 
 
 def test_every_colour_in_the_styles_comes_from_the_palette():
-    folder = os.path.join(os.path.dirname(reports.__file__), "templates")
+    folder = os.path.join(os.path.dirname(reports.__file__), "formats", "templates")
     for name in ("page.css", "chart.css"):
         with open(os.path.join(folder, name)) as file:
             style = file.read()

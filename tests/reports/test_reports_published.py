@@ -4,15 +4,16 @@ import os
 import pytest
 from report_fixtures import RecordBuilder, comparison
 
-from reports.page import render_page
-from reports.page_data import page_data
-from reports.published import CAUTION, FOLDER, PublishedError, read_published, value_text
+from reports.findings import findings
+from reports.findings.published import FOLDER, UNITS, Published, PublishedError, Quantity, read_published
+from reports.formats.page import render_page
+from reports.formats.texts import PUBLISHED_CAUTION, measured_text, printed_text, value_with_unit
 
 HEAD = "comparison,case,quantity,value,unit,device,runtime,protocol,source,note\n"
 ROWS = """p,conv,time_s,2.3204,s,Jetson Nano 4 GB,"TFLite, CPU",batch 1,"README, a commit",
 p,wht-fast,time_s,1.1973,s,Jetson Nano 4 GB,"TFLite, CPU",batch 1,README,
 p,wht-fast,speed_ratio,1.938,x,Jetson Nano 4 GB,"TFLite, CPU",batch 1,README,computed
-p,wht-fast,claimed_memory_reduction,19.51,%,Jetson Nano,,,abstract,
+p,wht-fast,memory_saving,19.51,%,Jetson Nano,,,abstract,
 p,conv,parameters,1049600,1,any,any,,README,
 p,conv,macs_per_image,1073741824,1,any,any,,README,
 p,conv,memory_bytes,,B,Jetson Nano,,,abstract,the abstract gives no megabytes
@@ -40,31 +41,31 @@ def run(tmp_path):
 @pytest.fixture
 def rows(tmp_path, run):
     published = read_published(write(tmp_path, HEAD + ROWS))
-    return {(one["case"], one["key"]): one for one in page_data(run, published)["published"]}
+    return {(one.case, one.printed.quantity.value): one for one in findings(run, published).published}
 
 
 def test_a_published_time_stands_beside_the_measured_one(rows):
     one = rows["p/conv", "time_s"]
-    assert one["published_text"] == "2.32\u202fs" and one["measured"] == pytest.approx(0.2, rel=0.02)
-    assert one["source"] == "README, a commit" and one["where"] == "Jetson Nano 4 GB, TFLite, CPU"
+    assert printed_text(one.printed) == "2.32\u202fs" and one.measured == pytest.approx(0.2, rel=0.02)
+    assert (one.printed.source, one.printed.device) == ("README, a commit", "Jetson Nano 4 GB")
 
 
 def test_ratios_parameters_and_multiply_adds_stand_beside_what_this_run_says(rows):
-    assert rows["p/wht-fast", "speed_ratio"]["measured"] == pytest.approx(2.5, rel=0.02)
-    assert rows["p/conv", "parameters"]["measured"] == rows["p/conv", "parameters"]["published"]
-    assert rows["p/conv", "macs_per_image"]["measured"] == 1073741824
+    assert rows["p/wht-fast", "speed_ratio"].measured == pytest.approx(2.5, rel=0.02)
+    assert rows["p/conv", "parameters"].measured == rows["p/conv", "parameters"].printed.value
+    assert rows["p/conv", "macs_per_image"].measured == 1073741824
 
 
 def test_saved_memory_is_that_of_the_whole_process(rows):
-    one = rows["p/wht-fast", "claimed_memory_reduction"]
-    assert one["measured"] == pytest.approx(100 * (1 - 230.0 / 270.0))
-    assert one["measured_text"] == "14.8\u202f%"
+    one = rows["p/wht-fast", "memory_saving"]
+    assert one.measured == pytest.approx(100 * (1 - 230.0 / 270.0))
+    assert measured_text(one) == "14.8\u202f%"
 
 
 def test_what_a_source_does_not_give_is_blank_and_says_why(rows):
     one = rows["p/conv", "memory_bytes"]
-    assert one["published"] is None and one["published_text"] is None and "no megabytes" in one["note"]
-    assert one["measured"] == 270000000
+    assert one.printed.value is None and printed_text(one.printed) is None and "no megabytes" in one.printed.note
+    assert one.measured == 270000000
 
 
 def test_a_number_of_a_case_that_this_run_lacks_is_left_out(rows):
@@ -72,13 +73,13 @@ def test_a_number_of_a_case_that_this_run_lacks_is_left_out(rows):
 
 
 def test_the_page_says_that_the_published_numbers_are_not_ours(tmp_path, run):
-    text = render_page(page_data(run, read_published(write(tmp_path, HEAD + ROWS))))
-    assert "TFLite on the CPU, batch 1 ten times" in CAUTION and "not CUDA" in CAUTION
-    assert CAUTION in text and "What the sources do not give (1)" in text
+    text = render_page(findings(run, read_published(write(tmp_path, HEAD + ROWS))))
+    assert "TFLite on the CPU, batch 1 ten times" in PUBLISHED_CAUTION and "not CUDA" in PUBLISHED_CAUTION
+    assert PUBLISHED_CAUTION in text and "What the sources do not give (1)" in text
 
 
 def test_a_blank_without_a_note_is_refused(tmp_path):
-    with pytest.raises(PublishedError, match="a.csv row 2 has neither a value nor a note"):
+    with pytest.raises(PublishedError, match="a.csv line 2 has neither a value nor a note"):
         read_published(write(tmp_path, HEAD + "p,conv,time_s,,s,,,,README,\n"))
 
 
@@ -106,4 +107,29 @@ def test_the_projects_own_files_read_without_a_complaint():
     (19.51, "%", "19.51\u202f%"),
     (1049600, "1", "1\u202f049\u202f600"), (37.75, "MB", "37.8\u202fMB"), (None, "s", None)])
 def test_printed_values_keep_their_units(value, unit, expected):
-    assert value_text(value, unit) == expected
+    assert value_with_unit(value, unit) == expected
+
+
+@pytest.mark.parametrize("row, problem", [
+    ("p,conv,time,1,s,,,,README,", "a.csv line 2: 'time' is no quantity: write 'time_s'"),
+    ("p,conv,loudness,1,s,,,,README,", "a.csv line 2: 'loudness' is no quantity: write "),
+    ("p,conv,time_s,1,MB,,,,README,", "a.csv line 2: 'MB' is no unit of time_s: write ms or s or us")])
+def test_a_quantity_or_unit_outside_the_vocabulary_names_file_and_line(tmp_path, row, problem):
+    with pytest.raises(PublishedError, match=problem):
+        read_published(write(tmp_path, HEAD + row + "\n"))
+
+
+def test_every_quantity_has_units_and_is_documented():
+    assert set(UNITS) == set(Quantity)
+    with io.open(os.path.join(FOLDER, "README.md"), encoding="utf-8") as file:
+        text = file.read()
+    assert [one.value for one in Quantity if "`{}`".format(one.value) not in text] == []
+    assert {one.quantity for one in read_published(FOLDER)} <= set(Quantity)
+
+
+@pytest.mark.parametrize("quantity, unit, value, expected", [
+    (Quantity.PARAMETER_SAVING, "%", 50.0, 0.0), (Quantity.MAC_SAVING, "%", 50.0, 0.0),
+    (Quantity.TIME, "ms", 1.0, 80.0), (Quantity.MEMORY, "MB", 1.0, 230.0)])
+def test_what_a_number_is_stands_in_its_column(run, quantity, unit, value, expected):
+    one = Published("p", "wht-fast", quantity, value, unit, "", "", "", "", "")
+    assert findings(run, [one]).published[0].measured == pytest.approx(expected, rel=0.02, abs=1e-9)

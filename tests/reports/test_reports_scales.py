@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.svg.scales import Linear, Log, linear_ticks, log_ticks, ratio_range, ratio_ticks, spread_apart
+from reports.formats.svg.scales import Linear, Log, linear_ticks, log_ticks, ratio_range, ratio_ticks, spread_apart
 
 SPANS = st.tuples(st.floats(min_value=-1e6, max_value=1e6), st.floats(min_value=1e-3, max_value=1e6))
 

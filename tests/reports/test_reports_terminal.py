@@ -5,10 +5,9 @@ import sys
 
 import pytest
 
+from reports.formats.terminal import LEAST_WIDTH, coloured, print_report, terminal_text, width_of
+from reports.formats.texts import interval_text, joules_text, median_text, speed_text
 from reports.numbers import NARROW
-from reports.terminal import LEAST_WIDTH, coloured, print_report, terminal_text, width_of
-
-NUMBERS = ("speed_text", "interval_text", "median_text", "energy_text")
 
 
 class Stream(io.StringIO):
@@ -27,46 +26,46 @@ def table_lines(text):
 
 
 @pytest.mark.parametrize("name", ["nano", "sweep", "broken", "empty"])
-def test_no_line_of_a_table_is_longer_than_80_columns(data, name):
-    text = terminal_text(data[name], "results/x/report.html", 80)
+def test_no_line_of_a_table_is_longer_than_80_columns(found, name):
+    text = terminal_text(found[name], "results/x/report.html", 80)
     assert max(len(line) for line in text.split("\n")) <= 80
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
 @pytest.mark.parametrize("unicode_", [True, False])
-def test_no_number_is_ever_cut(data, width, unicode_):
+def test_no_number_is_ever_cut(found, width, unicode_):
     from reports.numbers import plain
 
     show = str if unicode_ else plain
-    for name in data:
-        text = terminal_text(data[name], None, width, unicode_)
+    for name in found:
+        text = terminal_text(found[name], None, width, unicode_)
         assert "\u2026" not in "".join(table_lines(text)) or name == "hostile"
-        for table in data[name]["tables"]:
-            for row in table["rows"]:
-                for key in NUMBERS:
-                    if row[key] and (key != "energy_text" or table["has_energy"]):
-                        assert show(row[key]) in text, (name, row["id"], key)
+        for table in found[name].tables:
+            for row in table.rows:
+                told = [speed_text(row), interval_text(row), median_text(row)]
+                told += [joules_text(row.energy)] if table.has_energy else []
+                assert all(show(number) in text for number in told if number), (name, row.id)
 
 
-def test_an_ascii_console_gets_ascii(data):
-    for name in data:
+def test_an_ascii_console_gets_ascii(found):
+    for name in found:
         stream = Stream("ANSI_X3.4-1968")
-        print_report(data[name], "results/x/report.html", stream)
+        print_report(found[name], "results/x/report.html", stream)
         stream.getvalue().encode("ascii")
-    assert "+ 7 faster  - 6 slower  ? 1 cannot tell  ! 1 wrong" in terminal_text(data["nano"], None, 80, False)
+    assert "+ 7 faster  - 6 slower  ? 1 cannot tell  ! 1 wrong" in terminal_text(found["nano"], None, 80, False)
 
 
-def test_words_carry_the_verdicts_without_colour(data):
-    text = terminal_text(data["nano"], None, 80, True, False)
+def test_words_carry_the_verdicts_without_colour(found):
+    text = terminal_text(found["nano"], None, 80, True, False)
     assert "\x1b" not in text
     assert "\u25b2 faster" in text and "\u25bc slower" in text and "? cannot tell" in text and "\u2715 wrong" in text
 
 
-def test_a_terminal_gets_colour_and_the_same_words(data):
-    text = terminal_text(data["nano"], None, 80, True, True)
+def test_a_terminal_gets_colour_and_the_same_words(found):
+    text = terminal_text(found["nano"], None, 80, True, True)
     assert "\x1b[" in text
     bare = [line.rstrip() for line in re.sub("\x1b\\[[0-9;]*m", "", text).split("\n")]
-    assert bare == terminal_text(data["nano"], None, 80, True, False).split("\n")
+    assert bare == terminal_text(found["nano"], None, 80, True, False).split("\n")
 
 
 @pytest.mark.parametrize("environment, is_terminal, expected", [
@@ -83,21 +82,22 @@ def test_the_width_is_columns_or_the_terminals_or_80(environment, columns, expec
     assert width_of(environment, columns) == expected
 
 
-def test_the_order_is_sentence_weakeners_tables_next_steps_and_the_page(data):
-    text = terminal_text(data["broken"], "results/x/report.html", 80)
-    places = [text.index(part) for part in ("On this Jetson Nano", "What weakens this run", "A kill (against",
+def test_the_order_is_sentence_weakeners_tables_next_steps_and_the_page(found):
+    text = terminal_text(found["broken"], "results/x/report.html", 80)
+    places = [text.index(part) for part in ("On this Jetson Nano", "Validity warnings:", "A kill (against",
                                             "Peak memory", "Next steps:", "Report: results/x/report.html")]
     assert places == sorted(places)
 
 
-def test_markup_and_control_characters_in_names_do_nothing(data):
-    text = terminal_text(data["hostile"], None, 80)
+def test_markup_and_control_characters_in_names_do_nothing(found):
+    text = terminal_text(found["hostile"], None, 80)
     assert "\x1b" not in text
     assert "</script>" in text
 
 
 def test_rich_is_imported_only_for_a_table():
-    code = "import sys, reports.terminal, reports.page, reports.__main__; sys.exit('rich' in sys.modules)"
+    code = ("import sys, reports.formats.terminal, reports.formats.page, reports.__main__; "
+            "sys.exit('rich' in sys.modules)")
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 

@@ -6,7 +6,10 @@ import os
 import numpy as np
 from fake_machine import Noise
 
-from harness.statistics.rule import STANDARD_LOOKS
+from harness.reasons import Code, because
+from harness.record import LaunchLine, Round, Series, TimerFacts
+from harness.rule import STANDARD_LOOKS
+from harness.words import Role, Status
 
 FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "data", "noise")
 STREAMS = ("seq_5us_t1", "seq_100us_t1", "seq_100us_t2", "seq_5ms_t1", "seq_5ms_t2",
@@ -51,9 +54,8 @@ def processes(name=LAUNCHES):
 
 def line(number, rounds):
     """Return the rounds of one process as a recorded launch: three instances of the same code."""
-    played = [{"order": order, "sample_s": sample_s, "settle_s": None, "enqueue_s": None, "clock_hz": None}
-              for order, sample_s in rounds]
-    return {"launch": number, "status": "ok", "timer": {"name": "perf_counter"}, "series": [{
-        "cache": "hot", "entrants": ["c/a", "c/a", "c/b"], "calls_per_sample": [1, 1, 1], "rounds": played,
-        "looks": [look for look in STANDARD_LOOKS if look <= len(played)], "stopped": "recorded",
-        "role": "first" if number == 1 else "confirm"}]}
+    played = tuple(Round(tuple(order), tuple(sample_s)) for order, sample_s in rounds)
+    series = Series("hot", ("c/a", "c/a", "c/b"), (1, 1, 1), played,
+                    tuple(look for look in STANDARD_LOOKS if look <= len(played)),
+                    Role.FIRST if number == 1 else Role.CONFIRM, because(Code.MOST_ROUNDS, round=len(played)))
+    return LaunchLine("c", number, Status.OK, series=(series,), timer=TimerFacts("perf_counter"))

@@ -6,11 +6,13 @@ from typing import NamedTuple
 import numpy as np
 from fake_machine import FakeMachine
 
-from harness.passes.time import run_time_pass
-from harness.statistics.rule import Rule
+from harness.record import LaunchLine
+from harness.rule import Rule
 from harness.statistics.verdict import verdicts
+from harness.timing.engine import run_time_pass
 from harness.timing.warmup import WarmUpLimits
-from harness.units import to_confirm
+from harness.words import Role, Status
+from harness.work_units import to_confirm
 
 RULE = Rule(budget_s=1e9)
 QUICK_WARM_UP = WarmUpLimits(group=2, tolerance=0.5, least_s=0.0)
@@ -36,9 +38,9 @@ def play(kind, ratio, seed, rule=RULE):
         machine = FakeMachine(kind, [1.0, 1.0, ratio], random)
         entrants = list(zip(("c/baseline", "c/baseline", "c/rival"), machine.calls))
         launch = len(lines) + 1
-        payload = run_time_pass(entrants, machine.timer(), rule, seed, "confirm" if first else "first", first,
+        figures = run_time_pass(entrants, machine.timer(), rule, seed, Role.CONFIRM if first else Role.FIRST, first,
                                 launch=launch, warm_up_limits=QUICK_WARM_UP)
-        lines.append(dict(payload, launch=launch))
+        lines.append(LaunchLine("c", launch, Status.OK, series=figures.series, timer=figures.timer))
         first = to_confirm(lines, launch + 1)
     return lines
 

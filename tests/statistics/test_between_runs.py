@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from harness.reasons import Code, Reason
+from harness.record import LaunchLine, Round, Series
+from harness.rule import Rule
 from harness.statistics.between_runs import compare_levels, compare_runs, launch_levels, student_t_quantile
-from harness.statistics.rule import Rule
+from harness.statistics.codes import StepCode, WhyCode, step
+from harness.words import Role, Status
 
 RULE = Rule()
 
@@ -29,19 +33,19 @@ def test_exchanging_the_runs_mirrors_the_interval():
     random = np.random.RandomState(1)
     old, new = random.normal(0, 0.01, 4), random.normal(0.1, 0.02, 4)
     there, back = compare_levels(old, new, RULE), compare_levels(new, old, RULE)
-    assert back.ratio == pytest.approx(1.0 / there.ratio)
+    assert back.speed == pytest.approx(1.0 / there.speed)
     assert (back.low, back.high) == (pytest.approx(1.0 / there.high), pytest.approx(1.0 / there.low))
 
 
 def test_one_launch_a_side_is_never_enough():
     change = compare_levels([0.0], [1.0], RULE)
-    assert (change.state, change.low, change.ratio) == ("cannot tell", None, pytest.approx(math.e))
-    assert "4 launches" in change.next_step
+    assert (change.state, change.low, change.speed) == ("cannot tell", None, pytest.approx(1 / math.e))
+    assert change.next_step == step(StepCode.LAUNCHES_IN_BOTH, launches=4)
 
 
 def test_a_case_missing_from_one_run_is_said_to_be_missing():
     change = compare_levels([], [1.0], RULE)
-    assert (change.state, change.ratio, change.why) == ("cannot tell", None, "not timed in both runs")
+    assert (change.state, change.speed, change.why) == ("cannot tell", None, WhyCode.NOT_IN_BOTH)
 
 
 def test_spread_launches_cannot_tell_and_say_what_to_do():
@@ -60,9 +64,10 @@ def test_false_alarms_between_unchanged_runs_stay_under_one_percent(effect):
 
 
 def test_levels_are_the_launches_medians_per_call():
-    series = {"cache": "hot", "entrants": ["b", "b", "r"], "calls_per_sample": [1, 1, 2],
-              "rounds": [{"order": [0, 2, 1], "sample_s": [1.0, 4.0, 9.0, 9.0, 8.0, 3.0]}]}
-    lines = [{"series": [series]}, {"status": "failed"}, {"series": [dict(series, cache="cold")]}]
+    series = Series("hot", ("b", "b", "r"), (1, 1, 2), (Round((0, 2, 1), (1.0, 4.0, 9.0, 9.0, 8.0, 3.0)),), (12,),
+                    Role.FIRST, Reason(Code.MOST_ROUNDS))
+    lines = [LaunchLine("c", 1, Status.OK, series=(series,)), LaunchLine("c", 2, Status.FAILED),
+             LaunchLine("c", 3, Status.OK, series=(series._replace(cache="cold"),))]
     assert launch_levels(lines, "hot", "r") == [pytest.approx(math.log(3.0))]
     assert launch_levels(lines, "hot", "b") == [pytest.approx(math.log(2.0))]
     assert compare_runs(lines, lines, "hot", "r", RULE).launches == (1, 1)

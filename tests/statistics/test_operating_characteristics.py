@@ -8,12 +8,13 @@ from fake_machine import KINDS, FakeMachine, ThrottleInStep
 from recorded_noise import STREAMS, line, processes, recorded, stream
 from simulation import RULE, outcomes, play, rule_for, share
 
-from harness.passes.time import NO_CLOCK
+from harness.statistics.decide import first_launch
 from harness.statistics.ratios import round_ratios
-from harness.statistics.rule import first_launch
 from harness.statistics.verdict import verdicts
+from harness.timing.engine import NO_CLOCK
 from harness.timing.rounds import Entrant
 from harness.timing.series import Limits, plan_series, play_series
+from harness.words import Role
 
 # The design's own figure for this kind is 1.4 %: five launches would be needed for 1 %. All others promise 1 %.
 ALLOWED = {"launch effect, sd 10 %": 0.014}
@@ -96,10 +97,10 @@ def in_step_alarms(coin_type, runs):
     for run in range(runs):
         machine = FakeMachine(ThrottleInStep, [1.0, 1.0, 1.0], np.random.RandomState(run))
         entrants = [Entrant(call, 1, False) for call in machine.calls]
-        plan = plan_series(["b", "b", "r"], entrants, [0.012] * 3, RULE, "first", {}, 1e9)
+        plan = plan_series(["b", "b", "r"], entrants, [0.012] * 3, RULE, Role.FIRST, {}, 1e9)
         sampler = machine.timer().samplers[0]
         series = play_series(sampler, plan, RULE, coin_type(run), Limits(1e9, machine.now), NO_CLOCK)
-        alarms += series["decisions"]["r"]["state"] in ("faster", "slower")
+        alarms += series.decisions["r"].state in ("faster", "slower")
     return alarms
 
 
@@ -135,7 +136,7 @@ def test_recorded_noise_raises_no_alarm_over_many_windows(name):
 def test_real_separate_instances_fool_one_launch_but_not_four():
     recorded_processes = processes()
     draws = np.random.RandomState(1)
-    one = [first_launch(round_ratios(line(1, rounds)["series"][0])[2], (12, 18), RULE).state
+    one = [first_launch(round_ratios(line(1, rounds).series[0])[2], (12, 18), RULE).state
            for rounds in recorded_processes]
     assert sum(state in ("faster", "slower") for state in one) >= 2
     alarms = 0
@@ -150,6 +151,6 @@ def test_the_recorded_decisions_of_the_engine_are_those_the_verdict_recomputes()
     for seed in range(4):
         lines = play(KINDS["white, 3 %"], 1.03, seed)
         verdict, = verdicts(lines, RULE)
-        recorded_states = [one["series"][0]["decisions"]["c/rival"] for one in lines]
+        recorded_states = [one.series[0].decisions["c/rival"] for one in lines]
         assert [(launch.decision.state, launch.decision.round) for launch in verdict.launches] == [
-            (decision["state"], decision["round"]) for decision in recorded_states]
+            (decision.state, decision.round) for decision in recorded_states]

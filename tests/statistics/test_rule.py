@@ -7,20 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.statistics.rule import (
-    STANDARD_LOOKS,
-    Rule,
-    confirm_from,
-    confirming_launch,
-    decide_confirm,
-    decide_first,
-    first_launch,
-    joint_state,
-    level_per_look,
-    plan_looks,
-    rule_from_dict,
-    rule_to_dict,
-)
+from harness.rule import STANDARD_LOOKS, Rule, confirm_from, level_per_look, plan_looks, rule_from_dict, rule_to_dict
+from harness.statistics.decide import confirming_launch, decide_confirm, decide_first, first_launch, joint_state
 from harness.statistics.signed_rank import Interval, signed_rank_interval
 
 RULE = Rule()
@@ -122,13 +110,13 @@ def test_looks_beyond_the_rounds_played_are_not_taken():
 
 @pytest.mark.parametrize("verdict, estimates, aa, state, why", [
     ("slower", [0.03, 0.03, 0.03, 0.03], [0.001] * 4, "slower", None),
-    ("slower", [0.03, 0.01, 0.02, 0.015], [0.001] * 4, "cannot tell", "mean within the factor"),
-    ("slower", [0.03] * 4, [0.0, -0.04, 0.0, 0.0], "cannot tell", "mean within the A/A floor"),
+    ("slower", [0.03, 0.01, 0.02, 0.015], [0.001] * 4, "cannot tell", "within-factor"),
+    ("slower", [0.03] * 4, [0.0, -0.04, 0.0, 0.0], "cannot tell", "within-floor"),
     ("faster", [-0.03] * 4, [0.001] * 4, "faster", None),
-    ("faster", [0.03] * 4, [0.001] * 4, "cannot tell", "mean within the factor"),
+    ("faster", [0.03] * 4, [0.001] * 4, "cannot tell", "within-factor"),
     ("same", [0.005, -0.005, 0.02, 0.0], [0.1] * 4, "same", None),
-    ("same", [0.012] * 4, [0.0] * 4, "cannot tell", "mean beyond half the factor"),
-    ("same", [-0.02, 0.031, 0.0, 0.0], [0.0] * 4, "cannot tell", "a launch beyond one and a half factors"),
+    ("same", [0.012] * 4, [0.0] * 4, "cannot tell", "beyond-half-factor"),
+    ("same", [-0.02, 0.031, 0.0, 0.0], [0.0] * 4, "cannot tell", "launch-beyond-factor"),
 ])
 def test_the_verdict_stands_only_beyond_the_factor_and_the_floor(verdict, estimates, aa, state, why):
     assert joint_state(verdict, estimates, aa, RULE) == (state, why)

@@ -7,6 +7,7 @@ from scipy.linalg import hadamard
 
 from harness.plan import Case
 from suites.builders import convolutions, dense, multiplication_free, transforms
+from suites.kernels import depthwise as depthwise_kernel
 from suites.layers.counts import transform_macs, wht1d_macs, wht2d_macs
 
 BUILDERS = {
@@ -125,7 +126,7 @@ def test_unknown_ways_to_run_are_refused():
 
 
 def test_parameters_and_macs_follow_the_rules():
-    built = {name: subject(name, implementation="matrix")[0] for name in BUILDERS}
+    built = {name: subject(name, implementation="stock" if "mf" in name else "matrix")[0] for name in BUILDERS}
     macs = {name: (one.parameters, one.macs) for name, one in built.items()}
     pixels = 3 * 49
     assert macs["conv1x1"] == (12 * 12 + 12, pixels * 144)
@@ -165,3 +166,17 @@ def test_the_dense_references_agree_with_torchs_own_operations():
                           F.conv2d(x, single, bias.new_ones(6), padding=1, groups=6))
     for size in (1, 2, 64, 1024):
         assert torch.allclose(dense.hadamard(size) * size ** 0.5, torch.from_numpy(hadamard(size)).double())
+
+
+@pytest.mark.parametrize("relu", [False, True])
+def test_the_own_depthwise_convolution_agrees_with_its_reference_or_says_why_there_is_none(relu):
+    case = Case("Depthwise 3x3", "own kernel", "", (3, 12, 7, 7), options=(("relu", relu),))
+    x = torch.randn(case.shape, generator=torch.Generator().manual_seed(3))
+    if depthwise_kernel.reason(x) is not None:
+        pytest.skip("no depthwise kernels here: {}".format(depthwise_kernel.reason(x)))
+    built = convolutions.own_depthwise(case, x)
+    assert (built.implementation, built.parameters, built.macs) == ("own kernel", 120, 3 * 49 * 12 * 9)
+    assert torch.allclose(built.call().double(), built.reference(x.double()), atol=1e-5)
+    assert bool((built.call() < 0).any()) != relu
+    with pytest.raises(RuntimeError, match="not float64"):
+        convolutions.own_depthwise(case, x.double())

@@ -16,15 +16,15 @@ pytestmark = pytest.mark.skipif(not set(quantised.ENGINES) & set(torch.backends.
 @pytest.mark.parametrize("chosen", [{"kernel": 1}, {"kernel": 3}, {"kernel": 3, "out_channels": 48}])
 def test_it_is_right_within_eight_bits_and_states_its_error(chosen):
     result = verify_case(with_options(CASE, chosen), Inputs(1))
-    assert result["ok"] is True and result["implementation"].startswith("int8 (")
-    assert 1e-3 < result["error"] <= result["allowed"] == quantised.TOLERANCE
-    assert "another precision" in result["implementation_reason"]
+    assert result.ok is True and result.implementation.startswith("int8 (")
+    assert 1e-3 < result.error <= result.allowed == quantised.TOLERANCE
+    assert "another precision" in result.implementation_reason
 
 
 def test_steps_of_five_bits_do_not_pass(monkeypatch):
     right = quantised._scale
     monkeypatch.setattr(quantised, "_scale", lambda values: right(values)._replace(step=right(values).step * 8))
-    assert verify_case(CASE, Inputs(1))["ok"] is False
+    assert verify_case(CASE, Inputs(1)).ok is False
 
 
 def test_input_and_output_stay_in_eight_bits():

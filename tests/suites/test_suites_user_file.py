@@ -74,3 +74,28 @@ def test_the_controllers_process_never_imports_the_users_file(tmp_path):
     (tmp_path / "loud.py").write_text("import sys\nsys.modules['was_here'] = sys\n" + readme_example())
     load_suite_file(str(tmp_path / "loud.py")).comparisons(Target())
     assert "was_here" not in sys.modules
+
+
+def test_tf32_is_off_but_for_the_entries_that_ask_for_it_as_in_the_suites_here(tmp_path):
+    import torch
+
+    (tmp_path / "precise.py").write_text(
+        "import torch\nfrom suites import modules\n"
+        "class Tell(torch.nn.Module):\n"
+        "    def forward(self, x):\n"
+        "        return (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32)\n"
+        "SUITE = modules.suite('precise', input_shape=(1, 2), baseline=('a', Tell),\n"
+        "                      rivals={'b': Tell, 'b tf32': Tell}, tf32=('b tf32',))\n")
+    comparison, = load_suite_file(str(tmp_path / "precise.py")).comparisons(Target("cuda"))
+    subjects = [resolve(case.builder)(case, torch.zeros(1, 2)) for case in comparison.cases]
+    try:
+        for _ in range(2):  # one process calls them in turns
+            assert [subject.call() for subject in subjects] == [(False, False), (False, False), (True, True)]
+        assert [subject.tolerance for subject in subjects] == [None, None, 1e-2]
+    finally:
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+
+
+def test_tf32_for_an_entry_that_is_not_there_is_refused():
+    with pytest.raises(ValueError, match="'c', which is none of its entries: a, b"):
+        suite("mine", (1, 2), ("a", int), {"b": int}, tf32=("c",))

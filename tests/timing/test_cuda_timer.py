@@ -5,11 +5,14 @@ import random
 import pytest
 from fake_cuda import FakeCuda, ramp
 
-from harness.passes.time import run_time_pass
-from harness.statistics.rule import Rule
+from harness.record import LaunchLine
+from harness.rule import Rule
+from harness.statistics.codes import FlagCode
 from harness.statistics.verdict import verdicts
 from harness.timing.cuda_timer import CudaTimer
+from harness.timing.engine import run_time_pass
 from harness.timing.l2_cache import FALLBACK_L2_BYTES, FlushSize, flush_size, l2_bytes_from_driver
+from harness.words import Status
 
 MIB = 2 ** 20
 
@@ -252,13 +255,13 @@ def test_a_whole_pass_yields_hot_and_cold_series_with_enqueue_times():
     entrants = [("c/b", base), ("c/b", machine.kernel("b2", 1e-4, 2e-4)), ("c/r", rival)]
     rule = Rule(launches=1, budget_s=1.0)
     payload = run_time_pass(entrants, timer, rule, 1)
-    assert [series["cache"] for series in payload["series"]] == ["hot", "cold"]
-    assert payload["timer"]["name"] == "cuda_event"
-    hot, cold = verdicts([payload], rule)
+    assert [series.cache for series in payload.series] == ["hot", "cold"]
+    assert payload.timer.name == "cuda_event"
+    hot, cold = verdicts([LaunchLine("c", 1, Status.OK, series=payload.series, timer=payload.timer)], rule)
     assert (hot.state, cold.state) == ("slower", "same")
-    assert hot.ratio == pytest.approx(2.0)
-    rounds = [record for series in payload["series"] for record in series["rounds"]]
-    assert all(len(record["enqueue_s"]) == 6 and record["hidden"] == [True] * 6 for record in rounds)
+    assert hot.speed == pytest.approx(0.5)
+    rounds = [played for series in payload.series for played in series.rounds]
+    assert all(len(played.enqueue_s) == 6 and played.hidden == (True,) * 6 for played in rounds)
     assert hot.flags == ()
 
 
@@ -268,8 +271,8 @@ def test_the_budget_counts_flushes_and_waiting_not_only_the_timed_part():
     wobble = iter([1e-4 * (1.02 + 0.05 * (-1) ** (i // 7 + i)) for i in range(10 ** 6)])
     entrants[2] = ("c/r", lambda: machine.kernel("r", next(wobble))())
     before = machine.now()
-    series = run_time_pass(entrants, timer, Rule(), 1, budget_s=4.0)["series"]
-    assert series[1]["planned_round_s"] > 5 * sum(series[1]["rounds"][0]["sample_s"])
+    series = run_time_pass(entrants, timer, Rule(), 1, budget_s=4.0).series
+    assert series[1].planned_round_s > 5 * sum(series[1].rounds[0].sample_s)
     assert machine.now() - before < 4.0 + 4.0
 
 
@@ -279,7 +282,7 @@ def test_a_launch_bound_rival_is_flagged_though_its_device_time_is_measured():
     rule = Rule(launches=1, budget_s=1.0)
     payload = run_time_pass([("c/b", base), ("c/b", machine.kernel("b2", 1e-4)), ("c/r", launch_bound(machine))],
                             timer, rule, 1)
-    verdict = verdicts([payload], rule)[0]
+    verdict = verdicts([LaunchLine("c", 1, Status.OK, series=payload.series, timer=payload.timer)], rule)[0]
     assert verdict.times.median_s == pytest.approx(8e-6, rel=0.01)
-    assert [flag.word for flag in verdict.flags] == ["launch-bound"]
-    assert "the rival (500 %" in verdict.flags[0].sentence
+    assert [flag.code for flag in verdict.flags] == [FlagCode.LAUNCH_BOUND]
+    assert verdict.flags[0].numbers["rival_share"] == pytest.approx(5.0, rel=0.01)

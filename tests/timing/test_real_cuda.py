@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from harness.passes.time import run_time_pass
-from harness.statistics.rule import Rule
+from harness.rule import Rule
 from harness.timing.clock_readers import gpu_clock
+from harness.timing.engine import run_time_pass
 
 torch = pytest.importorskip("torch")
 pytestmark = [pytest.mark.cuda, pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")]
@@ -96,5 +96,5 @@ def test_a_pass_on_the_device_has_hot_and_cold_series(timer):
     entrants = [("c/b", copy_call(2 ** 22)), ("c/b", copy_call(2 ** 22)), ("c/r", copy_call(2 ** 23))]
     rule = Rule(launches=1, max_rounds=27)
     payload = run_time_pass(entrants, timer, rule, 1, budget_s=10.0, clock=gpu_clock(torch))
-    assert [series["cache"] for series in payload["series"]] == ["hot", "cold"]
-    assert all(series["decisions"]["c/r"]["state"] == "slower" for series in payload["series"])
+    assert [series.cache for series in payload.series] == ["hot", "cold"]
+    assert all(series.decisions["c/r"]["state"] == "slower" for series in payload.series)

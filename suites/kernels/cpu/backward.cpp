@@ -76,16 +76,16 @@ static void inner_backward(int level, float *x, float *g, const Levels &levels, 
     int radix = levels.radix[level];
     if (level == levels.count - 1) {
         if (call.plan->g.nonlinearity == SMOOTH)
-            run_core_backward<SMOOTH>(radix, x, g, call.plan->tile, columns, call, row, sums, fetch);
-        else run_core_backward<SOFT>(radix, x, g, call.plan->tile, columns, call, row, sums, fetch);
+            run_core_backward<SMOOTH>(radix, x, g, call.plan->backward_cut.tile, columns, call, row, sums, fetch);
+        else run_core_backward<SOFT>(radix, x, g, call.plan->backward_cut.tile, columns, call, row, sums, fetch);
         return;
     }
     int64_t groups = levels.rows[level + 1], stride = levels.stride[level + 1];
-    run_middle(levels, level, x, call.plan->tile, columns, fetch ? &fetch->x : 0);
-    run_middle(levels, level, g, call.plan->tile, columns, fetch ? &fetch->g : 0);
+    run_middle(levels, level, x, call.plan->backward_cut.tile, columns, fetch ? &fetch->x : 0);
+    run_middle(levels, level, g, call.plan->backward_cut.tile, columns, fetch ? &fetch->g : 0);
     for (int j = 0; j < radix; j++)
         inner_backward(level + 1, x + j * stride, g + j * stride, levels, columns, call, row + j * groups, sums, fetch);
-    run_middle(levels, level, g, call.plan->tile, columns, 0);
+    run_middle(levels, level, g, call.plan->backward_cut.tile, columns, 0);
 }
 
 template <class T>
@@ -94,12 +94,12 @@ static void strided_units(Call &call, int64_t begin, int64_t end, float *x_scrat
     const Levels &levels = plan.backward;
     const T *x = (const T *)call.x, *g = (const T *)call.g;
     const int64_t groups = levels.rows[0] / levels.radix[0];
-    const int64_t cost = (BACKWARD_WEIGHT + levels.count - 2) * (plan.tile / VL);
+    const int64_t cost = (BACKWARD_WEIGHT + levels.count - 2) * (plan.backward_cut.tile / VL);
     FetchBoth fetch;
-    fetch.x.begin(plan.x_rows, groups, sizeof(T), plan.tile * sizeof(T), cost);
-    fetch.g.begin(plan.y_rows, groups, sizeof(T), plan.tile * sizeof(T), cost);
+    fetch.x.begin(plan.x_rows, groups, sizeof(T), plan.backward_cut.tile * sizeof(T), cost);
+    fetch.g.begin(plan.y_rows, groups, sizeof(T), plan.backward_cut.tile * sizeof(T), cost);
     for (int64_t unit = begin; unit < end; unit++) {
-        Place here = place(plan, unit);
+        Place here = place(plan, plan.backward_cut, unit);
         Tile &t = here.tile;
         RowPointers<T> x_rows = {x + here.x, x + plan.x_extent, t.x_rows};
         RowPointers<T> g_rows = {g + here.y, g + plan.y_extent, t.y_rows};
@@ -116,7 +116,7 @@ static void strided_units(Call &call, int64_t begin, int64_t end, float *x_scrat
             }
         }
         const bool more = unit + 1 < end;
-        const Place next = place(plan, more ? unit + 1 : unit);
+        const Place next = place(plan, plan.backward_cut, more ? unit + 1 : unit);
         fetch.x.aim(more ? x + next.x : 0);
         fetch.g.aim(more ? g + next.y : 0);
         for (int j = 0; j < levels.radix[0]; j++) {
@@ -279,7 +279,7 @@ template <class T> static void chunks_backward(void *context, int64_t begin, int
     Sums sums = {g_scratch + plan.scratch_floats + VL, g_scratch + plan.scratch_floats + VL + sums_floats};
     for (int64_t chunk = begin; chunk < end; chunk++) {
         memset(sums.threshold, 0, (call.need_scale ? 2 : 1) * sums_floats * sizeof(float));
-        int64_t from = plan.units * chunk / call.chunks, to = plan.units * (chunk + 1) / call.chunks;
+        int64_t from = plan.backward_cut.units * chunk / call.chunks, to = plan.backward_cut.units * (chunk + 1) / call.chunks;
         if (plan.g.kind == STRIDED) strided_units<T>(call, from, to, x_scratch, g_scratch, sums);
         else rows_units<T>(call, from, to, x_scratch, g_scratch, sums);
         double *partial = call.partial + chunk * 2 * plan.length;
@@ -303,14 +303,14 @@ int wht_backward(const void *plan_pointer, const void *x, const void *gy, void *
         g_threshold[k] = 0;
         if (g_scale) g_scale[k] = 0;
     }
-    if (plan.units == 0) return 0;
+    if (plan.backward_cut.units == 0) return 0;
     Call call = {};
     call.plan = &plan;
     call.x = x;
     call.g = gy;
     call.y = gx;
     call.need_scale = g_scale != 0;
-    call.chunks = plan.units < MOST_CHUNKS ? plan.units : MOST_CHUNKS;
+    call.chunks = plan.backward_cut.units < MOST_CHUNKS ? plan.backward_cut.units : MOST_CHUNKS;
     // Padded to whole cache lines after the tables, then 2 * length sums in double for each chunk.
     float *tables = arena(TABLES, 2 * count * sizeof(float) + call.chunks * 2 * length * sizeof(double));
     if (!tables) return 1;
@@ -320,8 +320,7 @@ int wht_backward(const void *plan_pointer, const void *x, const void *gy, void *
     call.scale = tables + count;
     call.partial = (double *)(tables + 2 * count);
     for (int l = 0; l < VL; l++) call.first_lanes[l] = l % length == 0 ? -1 : 0;
-    call.past_cache = plan.g.dtype == FLOAT32 && plan.x_extent * 4 > plan.g.past_cache_bytes &&
-                      (plan.x_aligned || plan.g.kind == ROWS);
+    call.past_cache = plan.past_cache_backward;
     const Work work = plan.g.dtype == FLOAT32 ? chunks_backward<float>
                       : plan.g.dtype == BFLOAT16 ? chunks_backward<bf16> : chunks_backward<fp16>;
     parallel_for(&pool, threads, call.chunks, 1, work, &call);

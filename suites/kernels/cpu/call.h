@@ -4,7 +4,7 @@
 #include "plan.h"
 #include "threads.h"
 
-struct Call {
+struct alignas(128) Call {
     const Plan *plan;
     const void *x, *g;       // input; gradient of the output (backward)
     void *y;                 // output; gradient of the input (backward)
@@ -97,10 +97,10 @@ template <int R, class T> struct Walk {
 };
 
 // Radix-R butterflies over `columns` vectors; element strides between the R rows on both sides.
-template <int R, bool PAST_CACHE>
-static INLINE void stage(const float *in, int64_t in_stride, float *out, int64_t out_stride, int64_t columns) {
-    Walk<R, const float> from(in, in_stride);
-    Walk<R, float> to(out, out_stride);
+template <int R, bool PAST_CACHE, class In, class Out>
+static INLINE void stage(const In *in, int64_t in_stride, Out *out, int64_t out_stride, int64_t columns) {
+    Walk<R, const In> from(in, in_stride);
+    Walk<R, Out> to(out, out_stride);
     for (int64_t c = 0; c < columns; c++, from.next(), to.next()) {
         vf v[R];
         Each<R>::run([&](int j) UNROLLED { v[j] = load(from.row(j)); });

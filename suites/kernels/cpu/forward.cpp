@@ -12,19 +12,22 @@ extern "C" {
 // Bumped with every change of the C interface.
 int wht_interface() { return 1; }
 int wht_vector_bytes() { return VL * 4; }
+// For the caller to compare with its own.
+int wht_geometry_bytes() { return (int)sizeof(Geometry); }
+int wht_tuning_bytes() { return (int)sizeof(Tuning); }
 
 // GOMP_parallel of the OpenMP library in this process, or null for own threads.
 void wht_set_pool(void *parallel) { pool.parallel = (OmpParallel)parallel; }
 
-void *wht_plan(const int64_t *geometry, const double *factors, const int32_t *order) {
-    return plan_make(geometry, factors, order);
+void *wht_plan(const Geometry *geometry, const Tuning *tuning, const double *factors, const int32_t *order) {
+    return plan_make(*geometry, *tuning, factors, order);
 }
 void wht_free(void *plan) { plan_free((Plan *)plan); }
 
 // Returns 0, or 1 if memory ran out. threshold and scale: float32, one per coefficient; scale may be null.
 int wht_forward(const void *plan_pointer, const void *x, void *y, const float *threshold, const float *scale, int threads) {
     const Plan &plan = *(const Plan *)plan_pointer;
-    if (plan.units == 0) return 0;
+    if (plan.cut.units == 0) return 0;
     Call call = {};
     call.plan = &plan;
     call.x = x;
@@ -40,11 +43,10 @@ int wht_forward(const void *plan_pointer, const void *x, void *y, const float *t
     call.threshold = tables;
     call.scale = fold ? 0 : tables + count;
     for (int l = 0; l < VL; l++) call.first_lanes[l] = l % plan.length == 0 ? -1 : 0;
-    call.past_cache = plan.g.dtype == FLOAT32 && plan.y_extent * 4 > plan.g.past_cache_bytes &&
-                      (plan.y_aligned || plan.g.kind == ROWS);
+    call.past_cache = plan.past_cache;
     // Several chunks for each thread, to share the load; fewer where each has to fill a pipeline of tiles first.
-    const int64_t grain = plan.units / (threads * (plan.in_flight ? 2 : 8));
-    parallel_for(&pool, threads, plan.units, grain,
+    const int64_t grain = plan.cut.units / (threads * (plan.in_flight ? 2 : 8));
+    parallel_for(&pool, threads, plan.cut.units, grain,
                  plan.g.kind == STRIDED ? strided_forward_of(plan.g.dtype) : rows_forward_of(plan.g.dtype), &call);
     return call.failed;
 }

@@ -8,7 +8,7 @@
 enum Kind { STRIDED = 0, ROWS = 1 };
 enum Dtype { FLOAT32 = 0, BFLOAT16 = 1, FLOAT16 = 2 };
 
-// What the caller fills in (one int64 each, in this order). Strides count elements.
+// What the caller fills in, the same structure on both sides (suites/kernels/geometry.py). Strides count elements.
 struct Geometry {
     int64_t kind;                  // STRIDED: "inner" is contiguous; ROWS: the transformed axis is
     int64_t dtype, nonlinearity;
@@ -21,8 +21,14 @@ struct Geometry {
     int64_t x1, x2, y1, y2;        // strides of the two axes
     int64_t keep_first, residual;
     int64_t threshold_mode;        // raw, absolute or clamped at zero
-    int64_t past_cache_bytes;      // outputs beyond this many bytes are stored past the caches
-    int64_t tile;                  // STRIDED: floats of one tile, a multiple of VL; 0: chosen here
+};
+
+// What was found out about this machine by trying (suites/kernels/tuning.py).
+struct Tuning {
+    int64_t past_cache_bytes;  // outputs larger than this are stored past the caches
+    int64_t prefetch_bytes;    // inputs larger than this are fetched ahead of their use
+    int64_t in_flight;         // STRIDED: of these, tiles of long axes are read and written while another is computed
+    int64_t far_tile;          // STRIDED: most floats of a tile of inputs fetched ahead, a multiple of 16
 };
 
 enum ThresholdMode { RAW = 0, ABSOLUTE = 1, CLAMPED = 2 };
@@ -56,9 +62,16 @@ static inline Rows rows_of(const int64_t *offsets, int64_t length) {
     return rows;
 }
 
+// How the inner elements of a strided plan are cut: floats of a tile, tiles of a row of them, tiles in all.
+struct Cut {
+    int64_t tile, tiles, units;
+};
+
 struct Plan {
     Geometry g;
-    int64_t length, units, tiles, tile;
+    Tuning tuning;
+    int64_t length;
+    Cut cut, backward_cut;          // ROWS: only units, each a batch of rows
     int64_t x_extent, y_extent;     // elements from the first to one past the last
     Levels levels, backward;
     int64_t tile_floats;            // STRIDED: of one tile's scratch
@@ -67,8 +80,11 @@ struct Plan {
     int64_t *offsets;               // the tables behind these
     Rows x_rows, y_rows, x_rows_last, y_rows_last;
     bool x_aligned, y_aligned;      // STRIDED: every row begins a whole number of vectors after the first
-    bool plain;                     // ROWS: rows are whole, contiguous and float32 on both sides
-    bool prefetch;                  // the input is larger than the caches
+    bool whole;                     // ROWS: rows are whole and contiguous on both sides
+    bool plain;                     // and float32
+    bool prefetch;                  // the input is fetched ahead of its use
+    bool past_cache;                // the output, and of the backward the gradient of x, is stored past the caches
+    bool past_cache_backward;
     double forward_factor, inverse_factor;  // of the two transforms: their product is 1 / length
     int32_t *order;                 // coefficient of the tables -> place in the caller's; null: the same
     int64_t batch;                  // ROWS: rows of one unit
@@ -143,70 +159,76 @@ static inline int64_t largest(const int64_t *values, int64_t count) {
     return most;
 }
 
+// Tiles of at most `floats` in scratch and `widest` floats wide; `whole`: none wider than that to save one.
+static inline Cut cut_inner(const Geometry &g, int64_t length, int64_t floats, int64_t widest_floats, bool whole) {
+    const int64_t columns = (g.inner + VL - 1) / VL, widest = WIDEST_TILE / VL;
+    int64_t per = floats / length / VL;
+    if (per > widest_floats / VL) per = widest_floats / VL;
+    if (per < 16 / VL) per = 16 / VL;
+    int64_t tiles = whole ? (columns + per - 1) / per : (columns + per / 2) / per;
+    // A single image in some tiles of one width, for a second thread to share.
+    if (tiles < 4 && g.outer * g.blocks == 1 && columns > 1) tiles = columns < 8 ? 2 : 4;
+    if (tiles < 1) tiles = 1;
+    per = (columns + tiles - 1) / tiles;
+    if (per < 1) per = 1;
+    if (per > widest) per = widest;
+    // A last tile of less than one vector is slow.
+    if (g.inner % VL && per > 1 && columns % per == 1) per += per < widest ? 1 : -1;
+    Cut cut;
+    cut.tile = per * VL;
+    cut.tiles = (g.inner + cut.tile - 1) / cut.tile;
+    cut.units = g.outer * g.blocks * cut.tiles;
+    return cut;
+}
+
 static inline bool plan_strided(Plan *plan) {
     const Geometry &g = plan->g;
+    const int64_t length = plan->length;
+    // Shorter axes fit the second cache beside the next tile; two tiles of longer ones do not fit it at all.
+    plan->in_flight = plan->prefetch && plan->tuning.in_flight && length >= 256 && length <= 2048;
     // Wide tiles, for finding each row's place costs about as much as a vector of work on it, whole pages are touched
     // once and the memory's own prefetcher follows; but the first cache should hold a tile, or else the second.
-    int64_t tile = g.tile;
-    // Shorter axes fit the second cache beside the next tile; two tiles of longer ones do not fit it at all.
-    plan->in_flight = plan->prefetch && plan->length >= 256 && plan->length <= 2048;
-    if (!tile) {
-        const int64_t floats = plan->length > 256 ? 65536 : plan->length > 128 || plan->prefetch ? 32768 : 8192;
-        const int64_t columns = (g.inner + VL - 1) / VL, widest = WIDEST_TILE / VL;
-        int64_t per = floats / plan->length / VL;
-        if (per > widest) per = widest;
-        if (per < 16 / VL) per = 16 / VL;
-        if (plan->in_flight && per > 64 / VL) per = 64 / VL;
-        int64_t tiles = plan->in_flight ? (columns + per - 1) / per : (columns + per / 2) / per;
-        // A single image in at least two tiles of one width, for a second thread.
-        if (tiles < 2 && g.outer * g.blocks == 1 && columns > 1) tiles = 2;
-        if (tiles < 1) tiles = 1;
-        per = (columns + tiles - 1) / tiles;
-        if (per < 1) per = 1;
-        if (per > widest) per = widest;
-        // A last tile of less than one vector is slow.
-        if (g.inner % VL && per > 1 && columns % per == 1) per += per < widest ? 1 : -1;
-        tile = per * VL;
-    }
-    if (tile > WIDEST_TILE) tile = WIDEST_TILE;
-    plan->tile = tile;
-    plan->tiles = (g.inner + tile - 1) / tile;
-    plan->units = g.outer * g.blocks * plan->tiles;
+    plan->cut = cut_inner(g, length, length > 256 ? 65536 : length > 128 || plan->prefetch ? 32768 : 8192,
+                          plan->prefetch ? plan->tuning.far_tile : WIDEST_TILE, plan->in_flight);
+    // The backward adds up its sums tile by tile: its cut depends on nothing that was tuned, so that the same bits
+    // come out on every number of threads.
+    plan->backward_cut = cut_inner(g, length, length > 256 ? 65536 : length > 128 ? 32768 : 8192, WIDEST_TILE, false);
     // A radix of 16 holds 16 vectors at once; in flight on 16 registers it would be slower than one pass more.
     const int widest = VL == 4 || (VL == 8 && plan->in_flight) ? 8 : 16;
-    plan->tile_floats = lay_out(&plan->levels, plan->length, 8, widest, true, plan->in_flight, tile, 16);
-    int64_t backward = lay_out(&plan->backward, plan->length, 8, widest, true, false, tile, 16);
+    const int64_t tile = plan->cut.tile, backward_tile = plan->backward_cut.tile;
+    plan->tile_floats = lay_out(&plan->levels, length, 8, widest, true, plan->in_flight, tile, 16);
+    int64_t backward = lay_out(&plan->backward, length, 8, VL == 4 ? 8 : 16, true, false, backward_tile, 16);
     if (plan->in_flight) plan->tile_floats += 1024 + 16;  // the second half begins elsewhere in a page
     plan->scratch_floats = plan->in_flight ? 2 * plan->tile_floats : plan->tile_floats;
     if (backward > plan->scratch_floats) plan->scratch_floats = backward;
-    return place_rows(&plan->levels, tile) && place_rows(&plan->backward, tile);
+    return place_rows(&plan->levels, tile) && place_rows(&plan->backward, backward_tile);
 }
 
 static inline bool plan_rows(Plan *plan) {
     const Geometry &g = plan->g;
     int64_t rows = g.outer * g.blocks, vectors = plan->length > VL ? plan->length / VL : 1;
-    plan->tile = plan->length;
-    plan->tiles = 1;
     lay_out(&plan->levels, vectors, 8, 16, false, false, VL, 0);
     lay_out(&plan->backward, vectors, VL == 16 ? 8 : 4, 16, false, false, VL, 0);
     // Several rows at a time only where each is done in registers.
     plan->batch = 16 * VL / plan->length;
     if (plan->batch < 1 || plan->levels.count > 1 || plan->backward.count > 1) plan->batch = 1;
-    plan->units = (rows + plan->batch - 1) / plan->batch;
+    plan->cut.units = plan->backward_cut.units = (rows + plan->batch - 1) / plan->batch;
     plan->scratch_floats = (plan->length * plan->batch + VL - 1) / VL * VL + VL;
-    plan->plain = g.dtype == FLOAT32 && g.n1 == g.p1 && g.n2 == g.p2 && g.n2_last == g.p2 && g.m1 == g.p1 &&
+    plan->whole = g.n1 == g.p1 && g.n2 == g.p2 && g.n2_last == g.p2 && g.m1 == g.p1 &&
                   g.m2 == g.p2 && g.m2_last == g.p2 && !g.residual && (g.p1 == 1 || (g.x1 == g.p2 && g.y1 == g.p2)) &&
                   (g.blocks == 1 || (g.x_block == plan->length && g.y_block == plan->length)) &&
                   (g.outer == 1 || (g.x_outer == g.blocks * plan->length && g.y_outer == g.blocks * plan->length));
+    plan->plain = plan->whole && g.dtype == FLOAT32;
     return true;
 }
 
 // Returns null if memory ran out. factors: of the forward and of the inverse transform.
-static inline Plan *plan_make(const int64_t *geometry, const double *factors, const int32_t *order) {
+static inline Plan *plan_make(const Geometry &geometry, const Tuning &tuning, const double *factors,
+                              const int32_t *order) {
     Plan *plan = (Plan *)calloc(1, sizeof(Plan));
     if (!plan) return 0;
-    memcpy(&plan->g, geometry, sizeof(Geometry));
-    const Geometry &g = plan->g;
+    const Geometry &g = plan->g = geometry;
+    plan->tuning = tuning;
     int64_t length = plan->length = g.p1 * g.p2;
     plan->forward_factor = factors[0];
     plan->inverse_factor = factors[1];
@@ -242,7 +264,13 @@ static inline Plan *plan_make(const int64_t *geometry, const double *factors, co
     }
     plan->x_extent = (g.outer - 1) * g.x_outer + x_most + inner;
     plan->y_extent = (g.outer - 1) * g.y_outer + y_most + inner;
-    plan->prefetch = plan->x_extent * (g.dtype == FLOAT32 ? 4 : 2) > g.past_cache_bytes;  // else it only costs
+    const int64_t element = g.dtype == FLOAT32 ? 4 : 2;
+    plan->prefetch = plan->x_extent * element > tuning.prefetch_bytes;
+    // Only float32 comes in whole lines.
+    plan->past_cache = g.dtype == FLOAT32 && plan->y_extent * element > tuning.past_cache_bytes &&
+                       (plan->y_aligned || g.kind == ROWS);
+    plan->past_cache_backward = g.dtype == FLOAT32 && plan->x_extent * element > tuning.past_cache_bytes &&
+                                (plan->x_aligned || g.kind == ROWS);
     if (!(g.kind == STRIDED ? plan_strided(plan) : plan_rows(plan))) {
         plan_free(plan);
         return 0;

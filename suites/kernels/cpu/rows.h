@@ -1,4 +1,8 @@
 // Work along contiguous rows: stages over whole vectors first, then inside the vector by swapping lanes.
+//
+// A plane is a row too. In natural order the matrix of the 2-D transform of a p1 x p2 plane is H(p1) (x) H(p2), and by
+// Sylvester's construction that is H(p1 p2): the plane, read row after row, is one row of p1 * p2 values. So there is no
+// second pass along the other axis, and nothing is ever transposed. Planes with gaps are gathered into such a row first.
 #pragma once
 #include "call.h"
 
@@ -214,10 +218,19 @@ template <class T> static void rows_forward(void *context, int64_t begin, int64_
             else run_row_core<SOFT>(levels.radix[0], length, in, out, vectors, task, call.constants);
             continue;
         }
-        for (int64_t r = 0; r < rows; r++) {
-            RowPlace p = row_place(g, row + r);
-            gather(x + p.x, x + plan.x_extent, g.n1, p.n2, g.x1, g.p1, g.p2, scratch + r * length);
-        }
+        // Whole rows of a two-byte type: one run, converted on the way in and out.
+        const bool run = plan.whole && rows * length % VL == 0;
+        const int64_t ahead = plan.prefetch && row + 2 * rows <= all ? rows * length : 0;
+        if (run)
+            for (int64_t c = 0; c < rows * length; c += VL) {
+                __builtin_prefetch(x + row * length + c + ahead, 0, 3);
+                store(scratch + c, load(x + row * length + c));
+            }
+        else
+            for (int64_t r = 0; r < rows; r++) {
+                RowPlace p = row_place(g, row + r);
+                gather(x + p.x, x + plan.x_extent, g.n1, p.n2, g.x1, g.p1, g.p2, scratch + r * length);
+            }
         task.past_cache = false;
         if (!single) row_levels(0, scratch, scratch, scratch, levels, call, 0, false, 0);
         else if (g.nonlinearity == SMOOTH)
@@ -226,6 +239,10 @@ template <class T> static void rows_forward(void *context, int64_t begin, int64_
         else
             run_row_core<SOFT>(levels.radix[0], length, scratch, scratch, length >= VL ? rows : (rows * length + VL - 1) / VL,
                                task, call.constants);
+        if (run) {
+            for (int64_t c = 0; c < rows * length; c += VL) store(y + row * length + c, load(scratch + c));
+            continue;
+        }
         for (int64_t r = 0; r < rows; r++) {
             RowPlace p = row_place(g, row + r);
             scatter(scratch + r * length, g.p2, g.m1, p.m2, g.y1, y + p.y, g.residual ? x + p.x : (const T *)0, g.x1, g.n1,

@@ -9,6 +9,7 @@
 struct Tile {
     Rows x_rows, y_rows;
     int64_t whole, tail;  // whole vectors; elements after them
+    bool backwards;       // rows are written last to first
 
     INLINE bool narrow() const { return whole == 0; }  // less than one vector: lanes have to be left empty
     INLINE int64_t columns() const { return whole + (tail > 0); }
@@ -34,12 +35,11 @@ template <int R, class T>
 static NOINLINE void first_pass(const RowPointers<T> &rows, const Tile &t, float *scratch, const Levels &levels,
                                 int64_t begin, int64_t end, Fetch *fetch) {
     const int64_t groups = levels.rows[0] / R, stride = R == 1 ? 0 : levels.stride[1];
-    // A faster way for float32 alone: there is little to win beside the conversion, and code takes time to build.
-    const bool in_steps = is_float<T>() && !t.narrow() && rows.rows.in_steps(end - 1 + (R - 1) * groups);
+    const bool in_steps = !t.narrow() && rows.rows.in_steps(end - 1 + (R - 1) * groups);
     for (int64_t g = begin; g < end; g++) {
         float *q = scratch + levels.position[g];
-        if (is_float<T>() && in_steps) {
-            const float *from = (const float *)rows.base + g * rows.rows.step;
+        if (in_steps) {
+            const T *from = rows.base + g * rows.rows.step;
             int64_t c = 0, count = t.whole;
             do {
                 stage<R, false>(from + t.at(c), groups * rows.rows.step, q + c * VL, stride, count);
@@ -68,14 +68,15 @@ template <int R, class T>
 static NOINLINE void last_pass(const float *scratch, const Levels &levels, const Tile &t, T *y,
                                const RowPointers<T> *residual, bool past_cache, int64_t begin, int64_t end, Fetch *fetch) {
     const int64_t groups = levels.rows[0] / R, stride = R == 1 ? 0 : levels.stride[1];
-    const bool in_steps = is_float<T>() && !residual && !t.narrow() && t.y_rows.in_steps(end - 1 + (R - 1) * groups);
-    for (int64_t g = begin; g < end; g++) {
+    const bool in_steps = !residual && !t.narrow() && t.y_rows.in_steps(end - 1 + (R - 1) * groups);
+    for (int64_t i = begin; i < end; i++) {
+        const int64_t g = t.backwards ? begin + end - 1 - i : i;
         const float *q = scratch + levels.position[g];
-        if (is_float<T>() && in_steps) {
-            float *to = (float *)y + g * t.y_rows.step;
+        if (in_steps) {
+            T *to = y + g * t.y_rows.step;
             const int64_t to_stride = groups * t.y_rows.step;
             for (int64_t c = t.tail ? t.whole : 0;; c = 0) {  // the tail's column, then all before it
-                if (c == 0 && past_cache) stage<R, true>(q, stride, to, to_stride, t.whole);
+                if (is_float<T>() && c == 0 && past_cache) stage<R, true>(q, stride, to, to_stride, t.whole);
                 else stage<R, false>(q + c * VL, stride, to + t.at(c), to_stride, c == 0 ? t.whole : 1);
                 if (c == 0) break;
             }
@@ -164,7 +165,7 @@ template <int R, int KIND>
 static INLINE void run_core_of(float *first, Blocks blocks, int64_t columns, const Call &call, int64_t row, Fetch *fetch) {
     const float *threshold = call.threshold + row, *scale = call.scale ? call.scale + row : 0;
     const bool keep = call.plan->g.keep_first && row == 0;
-    const int64_t tile = call.plan->tile;
+    const int64_t tile = call.plan->cut.tile;
     const bool plain = R == 8 && KIND == SMOOTH;  // the usual case alone: code takes time to build
     if (plain && !scale && !keep)
         core_pass<R, KIND, plain>(first, blocks, tile, columns, threshold, 0, false, call.constants, fetch);
@@ -193,9 +194,9 @@ static void inner_levels(int level, float *first, Blocks blocks, const Call &cal
     }
     const Blocks below = {radix, levels.stride[level + 1]};
     for (int64_t b = 0; b < blocks.count; b++, first += blocks.stride, row += levels.rows[level]) {
-        run_middle(levels, level, first, call.plan->tile, columns, fetch);
+        run_middle(levels, level, first, call.plan->cut.tile, columns, fetch);
         inner_levels(level + 1, first, below, call, columns, row, fetch);
-        run_middle(levels, level, first, call.plan->tile, columns, fetch);
+        run_middle(levels, level, first, call.plan->cut.tile, columns, fetch);
     }
 }
 
@@ -205,11 +206,11 @@ struct Place {
     Tile tile;
 };
 
-static INLINE Place place(const Plan &plan, int64_t unit) {
+static INLINE Place place(const Plan &plan, const Cut &cut, int64_t unit) {
     const Geometry &g = plan.g;
-    int64_t tile = unit % plan.tiles, rest = unit / plan.tiles;
-    int64_t block = rest % g.blocks, outer = rest / g.blocks, begin = tile * plan.tile;
-    int64_t width = g.inner - begin < plan.tile ? g.inner - begin : plan.tile;
+    int64_t tile = unit % cut.tiles, rest = unit / cut.tiles;
+    int64_t block = rest % g.blocks, outer = rest / g.blocks, begin = tile * cut.tile;
+    int64_t width = g.inner - begin < cut.tile ? g.inner - begin : cut.tile;
     bool last = block == g.blocks - 1;
     Place p;
     p.x = outer * g.x_outer + block * g.x_block + begin;
@@ -218,6 +219,9 @@ static INLINE Place place(const Plan &plan, int64_t unit) {
     p.tile.y_rows = last ? plan.y_rows_last : plan.y_rows;
     p.tile.whole = width / VL;
     p.tile.tail = width % VL;
+    // Neighbours share cache lines where rows are no whole lines: two threads that start together should meet once
+    // on their way, not walk side by side.
+    p.tile.backwards = unit % 2;
     return p;
 }
 
@@ -256,7 +260,7 @@ template <class T> struct ForwardTile {
     Place here;
     RowPointers<T> rows;
 
-    ForwardTile(const Call &c, int64_t unit) : call(&c), here(place(*c.plan, unit)) {
+    ForwardTile(const Call &c, int64_t unit) : call(&c), here(place(*c.plan, c.plan->cut, unit)) {
         const T *x = (const T *)c.x;
         rows = RowPointers<T>{x + here.x, x + c.plan->x_extent, here.tile.x_rows};
     }
@@ -281,8 +285,8 @@ template <class T> static void tiles_in_turn(const Call &call, int64_t begin, in
     const Levels &levels = plan.levels;
     const Groups all = {0, levels.rows[0] / levels.radix[0]};
     Fetch fetch;
-    fetch.begin(plan.x_rows, all.end, sizeof(T), plan.tile * sizeof(T),
-                (CORE_WEIGHT + 2 * (levels.count - 2)) * (plan.tile / VL));
+    fetch.begin(plan.x_rows, all.end, sizeof(T), plan.cut.tile * sizeof(T),
+                (CORE_WEIGHT + 2 * (levels.count - 2)) * (plan.cut.tile / VL));
     for (int64_t unit = begin; unit < end; unit++) {
         ForwardTile<T> tile(call, unit);
         tile.first(scratch, all, 0);
@@ -302,8 +306,8 @@ template <class T> static void tiles_in_flight(const Call &call, int64_t begin, 
     float *work = scratch, *other = scratch + plan.tile_floats;
     ForwardTile<T> before(call, begin), now(call, begin);
     Fetch fetch;
-    fetch.begin(plan.x_rows, groups, sizeof(T), plan.tile * sizeof(T),
-                (CORE_WEIGHT + 2 * (levels.count - 1)) * (plan.tile / VL));
+    fetch.begin(plan.x_rows, groups, sizeof(T), plan.cut.tile * sizeof(T),
+                (CORE_WEIGHT + 2 * (levels.count - 1)) * (plan.cut.tile / VL));
     fetch.aim(begin + 1 < end ? ForwardTile<T>(call, begin + 1).rows.base : 0);
     now.first(work, all, 0);
     for (int i = 0; i < ROWS_AHEAD; i++) fetch.one();

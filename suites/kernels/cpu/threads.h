@@ -12,22 +12,36 @@ struct Pool {
 
 typedef void (*Work)(void *context, int64_t begin, int64_t end);
 
+enum { MOST_SHARES = 64 };
+
+// The work of one call in as many shares as threads, each in chunks.
 struct Share {
     Work work;
     void *context;
-    int64_t units, grain;
-    int64_t next;
+    int64_t units, grain, chunks;
+    int shares;
+    int64_t next[MOST_SHARES];  // of each share, the chunk to do next
 };
 
-// Threads take chunks as they come: a core that a neighbour slows down takes fewer. No result depends on
-// who does which chunk.
+// The share a thread begins with, the same in every call: it finds in its own cache what it wrote there before,
+// instead of taking it out of a neighbour's.
+static int64_t threads_seen;
+static __thread int64_t thread_number = -1;
+
+// A thread that is done with its share helps with the others': a core that a neighbour slows down does less. No
+// result depends on who does which chunk.
 static inline void take_chunks(void *argument) {
     Share *share = (Share *)argument;
-    for (;;) {
-        int64_t begin = __atomic_fetch_add(&share->next, share->grain, __ATOMIC_RELAXED);
-        if (begin >= share->units) return;
-        int64_t end = begin + share->grain;
-        share->work(share->context, begin, end < share->units ? end : share->units);
+    if (thread_number < 0) thread_number = __atomic_fetch_add(&threads_seen, 1, __ATOMIC_RELAXED);
+    for (int i = 0; i < share->shares; i++) {
+        const int64_t mine = (thread_number + i) % share->shares;
+        const int64_t last = share->chunks * (mine + 1) / share->shares;
+        for (;;) {
+            const int64_t begin = __atomic_fetch_add(&share->next[mine], 1, __ATOMIC_RELAXED) * share->grain;
+            if (begin >= last * share->grain) break;
+            const int64_t end = begin + share->grain;
+            share->work(share->context, begin, end < share->units ? end : share->units);
+        }
     }
 }
 
@@ -41,10 +55,16 @@ static inline void parallel_for(const Pool *pool, int threads, int64_t units, in
     if (grain < 1) grain = 1;
     int64_t chunks = (units + grain - 1) / grain;
     if (threads > chunks) threads = (int)chunks;
-    Share share = {work, context, units, grain, 0};
-    if (threads <= 1) {
-        work(context, 0, units);
-    } else if (pool->parallel) {
+    if (threads <= 1) return work(context, 0, units);
+    Share share;
+    share.work = work;
+    share.context = context;
+    share.units = units;
+    share.grain = grain;
+    share.chunks = chunks;
+    share.shares = threads < MOST_SHARES ? threads : MOST_SHARES;
+    for (int i = 0; i < share.shares; i++) share.next[i] = chunks * i / share.shares;
+    if (pool->parallel) {
         pool->parallel(take_chunks, &share, (unsigned)threads, 0);
     } else {
         enum { MOST = 64 };

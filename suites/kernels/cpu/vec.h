@@ -160,6 +160,17 @@ static INLINE void store(bf16 *p, vf v) {
     vu quiet = (u >> 16) | 0x40;  // a NaN must not be rounded up into an infinity
     narrow(&p->bits, v == v ? rounded : quiet);
 }
+#if defined(__AVX512F__) || (defined(__AVX__) && defined(__F16C__))
+// The processor's own conversion, to nearest even as well.
+static INLINE vf load(const fp16 *p) {
+    vf v;
+    __asm__("vcvtph2ps %1, %0" : "=" VECTOR_REGISTER(v) : "m"(*(const vh_any *)p));
+    return v;
+}
+static INLINE void store(fp16 *p, vf v) {
+    __asm__("vcvtps2ph $0, %1, %0" : "=m"(*(vh_any *)p) : VECTOR_REGISTER(v));
+}
+#else
 static INLINE vf load(const fp16 *p) {
     vu h = widen(&p->bits);
     vu magnitude = (h & 0x7fff) << 13;
@@ -179,6 +190,11 @@ static INLINE void store(fp16 *p, vf v) {
     h = v == v ? h : (vu)splat_int(0x7e00);
     narrow(&p->bits, h | sign);
 }
+#endif
+
+// A line of these takes two stores: they are left to the caches.
+static INLINE void store_past_cache(bf16 *p, vf v) { store(p, v); }
+static INLINE void store_past_cache(fp16 *p, vf v) { store(p, v); }
 
 // Calls f(0) .. f(N-1), unrolled by the compiler whatever its version (no unroll pragma before GCC 8).
 template <int N> struct Each {

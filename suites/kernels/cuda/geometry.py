@@ -83,8 +83,8 @@ def choose(work: Work, backward: bool, arch: int, multiprocessors: int, fixed: b
         return (_ROWS_BACKWARD if backward else _ROWS_FORWARD).get(n, Geometry(32, 32, 1, 4, 1, 1))
     if n <= 5:
         form = Geometry(1 << n, 1, 128, 1, 1, 4)
-    elif n == 10 and not backward and (WIDE_ARCH <= arch < 80 or (arch < WIDE_ARCH and not fixed)):
-        # With every option on, 64 registers do not do there; nor do they with loose strides and CUDA 10.2's PTX.
+    elif n == 10 and not backward and (WIDE_ARCH <= arch < 80 or (arch < 90 and not fixed)):
+        # With every option on, 64 registers do not do there; before 9.0 they do not with loose strides either.
         form = Geometry(32, 32, 8, 1, 1, 2)
     elif n == 12 and not backward and arch >= WIDE_ARCH:
         form = Geometry(64, 64, 8, 1, 4, 1)

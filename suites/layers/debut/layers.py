@@ -9,6 +9,7 @@ from torch import nn
 
 from suites.kernels import debut as kernel
 from suites.kernels.debut import Spec, output_shape
+from suites.kernels.operator import graph_problem
 from suites.layers.choices import check_choice, check_floating
 from suites.layers.debut import operator
 from suites.layers.debut.als import fit_chain
@@ -17,7 +18,7 @@ from suites.layers.debut.factors import apply_blocks, apply_grouped, new_weight,
 from suites.layers.debut.generate import generate_chain
 from suites.layers.debut.plain import plain_layer
 from suites.layers.implementations import Choice, choose
-from suites.torch_modes import exporting_onnx, recording, stock_only
+from suites.torch_modes import stock_only
 
 IMPLEMENTATIONS = ("auto", "blocks", "grouped", "product", "fused")
 ORDERS = ("channel", "tap")
@@ -97,11 +98,11 @@ class _Debut(nn.Module):
     def _run_followed(self, x: torch.Tensor, weights: Tuple[torch.Tensor, ...]) -> torch.Tensor:
         """Run where torch records or transforms the call: the operator if a graph can hold it, else stock ones."""
         form = self.implementation
-        if form in ("auto", "fused") and recording() and operator.LAYER is not None and not exporting_onnx():
-            return operator.apply(x, weights, self.bias, self.spec, True)
-        if form == "fused":
-            raise RuntimeError("the fused kernel cannot run: torch.func and forward-mode derivatives, ONNX, graphs "
-                               "of torch before 2.4 hold stock operations only; use implementation='auto'")
+        if form in ("auto", "fused"):
+            problem = graph_problem()
+            if problem is None:
+                return operator.apply(x, weights, self.bias, self.spec, True)
+            form = choose(form, "blocks", lambda: problem).form
         return plain_layer(x, weights, self.bias, self.spec, apply_grouped if form == "grouped" else apply_blocks)
 
     def _describe(self) -> str:

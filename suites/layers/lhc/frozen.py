@@ -1,14 +1,14 @@
 """The learnable heterogeneous convolution at inference: only the blocks that the mask keeps.
 
 With a constant mask the kernel of one tap is a matrix of dense blocks (16 outputs x 32 inputs), most of them
-empty. Two ways to skip those, both plain torch:
+empty. ``fused`` is a CPU kernel, a direct convolution over the kept blocks. Two ways in plain torch:
 
 - ``shifted``: the padded image is seen as one long row per channel; a tap is then the same rows read from
   another offset, a view. Each kept block is one small matrix product added to its outputs: no im2col, no gather.
 - ``gathered``: per group of outputs, the rows of the im2col matrix that it needs are gathered and multiplied at
   once; few, larger products, which wins on small planes.
 
-On one x86 core the layer is 1.4 to 4.5 times as fast as the dense convolution at density 0.1 (3x3, 64 to 512
+On one x86 core the plain forms are 1.4 to 4.5 times as fast as the dense convolution at density 0.1 (3x3, 64 to 512
 channels, planes 2x2 to 56x56) and 0.7 to 2.6 times at 0.25; at 0.5 it wins on planes up to 8x8 only. The matrix
 products are 16 rows high, which leaves much of the processor's speed unused: fewer operations are not time alone.
 """
@@ -20,10 +20,15 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from suites.kernels import lhc as kernel
+from suites.kernels.lhc import Spec
+from suites.kernels.operator import graph_problem
 from suites.layers.choices import check_choice, check_floating
+from suites.layers.implementations import Choice, choose
+from suites.layers.lhc import operator
 from suites.torch_modes import autocast_is_on, autocast_off, stock_only
 
-IMPLEMENTATIONS = ("auto", "shifted", "gathered")
+IMPLEMENTATIONS = ("auto", "shifted", "gathered", "fused")
 # From this many output positions on, products on views beat gathering (measured on x86, 64 to 512 channels).
 SMALLEST_SHIFTED = 256
 
@@ -43,7 +48,8 @@ class FrozenLhcConv2d(nn.Module):
 
     ``weight`` is (out, in, kh, kw), ``kept`` a boolean (output groups, input groups, kh, kw). The weights of
     output group g become one matrix (its outputs, kept inputs); all are held in one flat parameter without gradient.
-    ``implementation`` is ``auto`` (by plane size; strided layers gather), ``shifted`` or ``gathered``.
+    ``implementation`` is ``fused``, ``shifted``, ``gathered`` or ``auto``: fused where there is a kernel, else by
+    plane size (strided layers gather); after a call ``implementation_used`` and ``implementation_reason`` tell.
     """
 
     def __init__(self, weight: torch.Tensor, bias: Optional[torch.Tensor], kept: torch.Tensor, group_in: int,
@@ -58,6 +64,8 @@ class FrozenLhcConv2d(nn.Module):
         self.kernel_size = tuple(weight.shape[2:])
         self.group_out, self.implementation = group_out, implementation
         self.implementation_used = None  # type: Optional[str]
+        self.implementation_reason = None  # type: Optional[str]
+        self._seen = None  # type: Optional[tuple]
         self.blocks = []  # type: List[List[Block]]
         matrices, rows = [], []
         taps = self.kernel_size[0] * self.kernel_size[1]
@@ -77,6 +85,12 @@ class FrozenLhcConv2d(nn.Module):
         # Where each kept input stands in the im2col matrix, all groups in a row.
         self.register_buffer("rows", torch.cat(rows) if rows else torch.zeros(0, dtype=torch.long))
         self._sizes = [tuple(matrix.shape) for matrix in matrices]
+        self.spec = Spec(self.in_channels, self.out_channels, group_out, kept.shape[0],
+                         self.kernel_size, self.stride, self.padding)  # type: ignore[arg-type]
+        # (group, first input, inputs, row, column) of each kept block.
+        places = [[group, b.first, b.last - b.first, b.row, b.column] for group, found in enumerate(self.blocks)
+                  for b in found]
+        self.register_buffer("places", torch.tensor(places, dtype=torch.long).reshape(-1, 5), persistent=False)
 
     @property
     def density(self) -> float:
@@ -86,13 +100,7 @@ class FrozenLhcConv2d(nn.Module):
 
     def dense_weight(self) -> torch.Tensor:
         """Return the kernel (out, in, kh, kw) that this layer equals."""
-        full = self.weight.new_zeros((self.out_channels, self.in_channels) + self.kernel_size)
-        for group, matrix in enumerate(self._matrices()):
-            outputs = full[group * self.group_out:(group + 1) * self.group_out]
-            for block in self.blocks[group]:
-                outputs[:, block.first:block.last, block.row, block.column] = matrix[
-                    :, block.start:block.start + block.last - block.first]
-        return full
+        return operator.dense_weight(self.weight, self.places, self.spec)  # type: ignore[arg-type]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the layer's output for ``x`` (N, in, H, W)."""
@@ -103,21 +111,49 @@ class FrozenLhcConv2d(nn.Module):
         if autocast_is_on(x.device):  # the products write into float32 buffers, which autocast knows nothing of
             with autocast_off(x.device):
                 return self.forward(x.to(self.weight.dtype))
-        height, width = [(size + 2 * pad - kernel) // step + 1 for size, pad, kernel, step in zip(
-            x.shape[2:], self.padding, self.kernel_size, self.stride)]
-        self.implementation_used = self.form(height, width)
         with torch.no_grad():
-            run = self._shifted if self.implementation_used == "shifted" else self._gathered
-            y = run(x, height, width)
-            if self.bias is None:
-                return y
-            bias = self.bias.reshape(-1, 1, 1)
-            return y + bias if stock_only() else y.add_(bias)
+            if stock_only():
+                return self._run_followed(x)
+            seen = (self.implementation, x.shape, x.stride(), x.dtype, x.device)
+            if seen != self._seen:
+                self.implementation_used, self.implementation_reason = self.choose(x)
+                self._seen = seen
+            if self.implementation_used == "fused":
+                return kernel.run(x, self.weight, self.bias, self.places, self.spec)  # type: ignore[arg-type]
+            return self._run_plain(x, str(self.implementation_used))
 
-    def form(self, height: int, width: int) -> str:
-        """Return the form that runs for an output of this size."""
-        if self.implementation != "auto":
-            return self.implementation
+    def _run_followed(self, x: torch.Tensor) -> torch.Tensor:
+        """Run where torch records or transforms the call: the operator if a graph can hold it, else stock ones."""
+        form = self.implementation
+        if form in ("auto", "fused"):
+            problem = graph_problem()
+            if problem is None:
+                y: torch.Tensor = operator.LAYER(x, self.weight, self.bias, self.places, operator.pack(self.spec))
+                return y
+            form = choose(form, "gathered", lambda: problem).form
+        return self._run_plain(x, form)
+
+    def _run_plain(self, x: torch.Tensor, form: str) -> torch.Tensor:
+        _, _, height, width = kernel.output_shape(x.shape, self.spec)
+        y = (self._shifted if form == "shifted" else self._gathered)(x, height, width)
+        if self.bias is None:
+            return y
+        bias = self.bias.reshape(-1, 1, 1)
+        return y + bias if stock_only() else y.add_(bias)
+
+    def choose(self, x: torch.Tensor) -> Choice:
+        """Return the form that runs on ``x`` and why, without running it."""
+        _, _, height, width = kernel.output_shape(x.shape, self.spec)
+        return choose(self.implementation, self.plain_form(height, width), lambda: self._fused_problem(x))
+
+    def _fused_problem(self, x: torch.Tensor) -> Optional[str]:
+        if self.weight.dtype != x.dtype or self.weight.device != x.device:
+            return "the input is {} on {}, the weights are {} on {}".format(x.dtype, x.device, self.weight.dtype,
+                                                                            self.weight.device)
+        return kernel.reason(x, self.spec)
+
+    def plain_form(self, height: int, width: int) -> str:
+        """Return the best form of stock torch operations for an output of this size."""
         return "shifted" if self.stride == (1, 1) and height * width >= SMALLEST_SHIFTED else "gathered"
 
     def _matrices(self) -> List[torch.Tensor]:

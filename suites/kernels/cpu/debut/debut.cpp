@@ -3,31 +3,6 @@
 
 static Pool pool;
 
-// Which lanes of each tap lie inside the plane (DIRECT), and whether any does not.
-template <int V> static void set_lanes(Tile &tile) {
-    const Plan &plan = *tile.call->plan;
-    const Geometry &g = plan.g;
-    tile.masked = false;
-#if MASKED_LANES
-    if (plan.source != DIRECT) return;
-    for (int v = 0; v < V; v++) {
-        Lanes rows[MOST_TAPS] = {}, columns[MOST_TAPS] = {};
-        int64_t p = tile.first + v * VL, y = p / g.out_w, x = p % g.out_w;
-        for (int l = 0; l < VL && p + l < plan.plane; l++) {
-            for (int64_t i = 0; i < g.kernel_h; i++)
-                if (y + i >= g.pad_h && y + i - g.pad_h < g.height) rows[i] |= (Lanes)(1u << l);
-            for (int64_t i = 0; i < g.kernel_w; i++)
-                if (x + i >= g.pad_w && x + i - g.pad_w < g.width) columns[i] |= (Lanes)(1u << l);
-            if (++x == g.out_w) x = 0, y++;
-        }
-        for (int64_t i = 0; i < plan.taps; i++) {
-            tile.lanes[i][v] = rows[i / g.kernel_w] & columns[i % g.kernel_w];
-            tile.masked = tile.masked || tile.lanes[i][v] != first_lanes(VL);
-        }
-    }
-#endif
-}
-
 // Where the last group writes: the output itself if its lanes allow, else rows.
 template <int V> static void set_sink(Tile &tile) {
     const Plan &plan = *tile.call->plan;
@@ -42,53 +17,54 @@ template <int V> static void set_sink(Tile &tile) {
     tile.kind = PLANE;
     sink.y = (float *)tile.call->y + tile.image * g.out_features * plan.plane;
     sink.y_row = plan.plane;
-    sink.squeezed = plan.row != g.out_w;
-    for (int v = 0; v < V; v++) {
-        const int64_t p = tile.first + v * VL;
-        if (!sink.squeezed) {
-            sink.at[v] = p;
-            sink.count[v] = plan.positions - p < VL ? larger(plan.positions - p, 0) : VL;
-            continue;
-        }
-        int64_t y = p / plan.row, x = p % plan.row;
-        sink.at[v] = y * g.out_w + (x < g.out_w ? x : g.out_w);
-        sink.count[v] = 0;
-        sink.lanes[v] = 0;
-        for (int l = 0; l < VL && y < g.out_h; l++) {
-            if (x < g.out_w) {
-                sink.lanes[v] |= (Lanes)(1u << l);
-                sink.count[v]++;
-            }
-            if (++x == plan.row) x = 0, y++;
-        }
-        if (sink.count[v] == 0) sink.at[v] = 0;
-    }
+    tile_places<V>(tile.first, plan.row, g.out_w, g.out_h, plan.positions, &sink.places);
 }
 
-template <class T> static void copy_image(const Plan &plan, const T *x, float *copy) {
+template <class T> static void copy_image(const Plan &plan, const void *x, int64_t image, float *copy) {
+    const T *from = (const T *)x + image * plan.g.x_image;
     for (int64_t c = 0; c < plan.g.features; c++)
-        copy_channel(plan.planes, x + c * plan.g.x_channel, copy + c * plan.planes.channel);
+        copy_channel(plan.planes, from + c * plan.g.x_channel, copy + c * plan.planes.channel);
     float *end = copy + plan.g.features * plan.planes.channel;
     memset(end, 0, (plan.copy_floats - plan.g.features * plan.planes.channel) * sizeof(float));
 }
 
-template <int V, class T> static void run_tile(Tile &tile) {
+// The tensors' type matters at the edges only.
+static void copy_any(const Plan &plan, const void *x, int64_t image, float *copy) {
+    if (plan.g.dtype == FLOAT32) copy_image<float>(plan, x, image, copy);
+    else if (plan.g.dtype == BFLOAT16) copy_image<bf16>(plan, x, image, copy);
+    else copy_image<fp16>(plan, x, image, copy);
+}
+template <int V> static void gather_any(const Tile &tile, float *rows) {
+    const Geometry &g = tile.call->plan->g;
+    if (tile.call->plan->source != TRANSPOSED) gather_table<V>(tile, rows);
+    else if (g.dtype == FLOAT32) gather_rows<V, float>(tile, rows);
+    else if (g.dtype == BFLOAT16) gather_rows<V, bf16>(tile, rows);
+    else gather_rows<V, fp16>(tile, rows);
+}
+template <int V> static void scatter_any(const Tile &tile, const float *rows) {
+    const Geometry &g = tile.call->plan->g;
+    if (g.dtype == FLOAT32) scatter<V, float>(tile, rows);
+    else if (g.dtype == BFLOAT16) scatter<V, bf16>(tile, rows);
+    else scatter<V, fp16>(tile, rows);
+}
+
+template <int V> static void run_tile(Tile &tile) {
     const Call &call = *tile.call;
     const Plan &plan = *call.plan;
     const Chain &chain = *plan.chain;
     const Geometry &g = plan.g;
-    set_lanes<V>(tile);
+    tile.masked = MASKED_LANES && plan.source == DIRECT && tile_taps<V>(plan.planes, tile.first, tile.lanes);
     set_sink<V>(tile);
     if (plan.source == DIRECT) tile.base = (const float *)call.x + tile.image * g.x_image + tile.first;
     else tile.base = tile.copy + tile.first;
     const bool short_tile = !MASKED_LANES && plan.source == DIRECT && tile.first + V * VL > plan.positions;
     tile.gathered = chain.depth_first && (plan.source == TRANSPOSED || short_tile);
-    if (tile.gathered) gather<V, T>(tile, tile.rows_in);
+    if (tile.gathered) gather_any<V>(tile, tile.rows_in);
     if (chain.depth_first) {
         walk<V>(tile, chain.group_count - 1, 0, tile.sink, true);
     } else {
         float *rows = tile.buffers + chain.groups[0].buffer * V * VL;
-        gather<V, T>(tile, rows);
+        gather_any<V>(tile, rows);
         for (int64_t i = 0; i < chain.group_count; i++) {
             const Group &group = chain.groups[i];
             const bool last = i + 1 == chain.group_count;
@@ -106,11 +82,11 @@ template <int V, class T> static void run_tile(Tile &tile) {
             }
         }
     }
-    if (tile.kind == ROWS_OUT) scatter<V, T>(tile, tile.rows_out);
+    if (tile.kind == ROWS_OUT) scatter_any<V>(tile, tile.rows_out);
 }
 
 // Units are the tiles of all images: of two vectors each, and one of a single vector where an odd one is left.
-template <class T> static void run_units(Call &call, int64_t begin, int64_t end) {
+static void run_units(Call &call, int64_t begin, int64_t end) {
     const Plan &plan = *call.plan;
     const Chain &chain = *plan.chain;
     const int64_t width = call.vectors * VL;
@@ -131,21 +107,15 @@ template <class T> static void run_units(Call &call, int64_t begin, int64_t end)
         tile.image = unit / call.tiles;
         tile.first = unit % call.tiles * width;
         if (plan.source == COPIED && tile.image != copied) {
-            copy_image(plan, (const T *)call.x + tile.image * plan.g.x_image, tile.copy);
+            copy_any(plan, call.x, tile.image, tile.copy);
             copied = tile.image;
         }
-        if (call.vectors == 2 && plan.positions - tile.first > VL) run_tile<2, T>(tile);
-        else run_tile<1, T>(tile);
+        if (call.vectors == 2 && plan.positions - tile.first > VL) run_tile<2>(tile);
+        else run_tile<1>(tile);
     }
 }
 
-template <class T> static void work(void *context, int64_t begin, int64_t end) {
-    run_units<T>(*(Call *)context, begin, end);
-}
-
-static Work work_of(int64_t dtype) {
-    return dtype == FLOAT32 ? work<float> : dtype == BFLOAT16 ? work<bf16> : work<fp16>;
-}
+static void work(void *context, int64_t begin, int64_t end) { run_units(*(Call *)context, begin, end); }
 
 extern "C" {
 
@@ -184,7 +154,7 @@ int debut_forward(const void *plan_pointer, const void *x, void *y, const float 
     // Whole images where they are copied: a copy serves all its tiles.
     const bool whole = plan.source == COPIED && plan.g.images >= 2 * threads;
     const int64_t grain = whole ? call.tiles : plan.source == COPIED ? (units + threads - 1) / threads : 1;
-    parallel_for(&pool, threads, units, grain, work_of(plan.g.dtype), &call);
+    parallel_for(&pool, threads, units, grain, work, &call);
     return call.failed;
 }
 }

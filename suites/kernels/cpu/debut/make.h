@@ -2,6 +2,11 @@
 #pragma once
 #include "stages.h"
 
+// In two files of their own, so that compilers can share them.
+bool set_stages_one(Group *group);
+bool set_stages_two(Group *group);
+static inline bool set_both_stages(Group *group) { return set_stages_one(group) && set_stages_two(group); }
+
 static inline void chain_free(Chain *c) {
     if (!c) return;
     free(c->factors);
@@ -38,10 +43,10 @@ static inline Chain *chain_make(const int64_t *numbers) {
         bool paired = false;
         if (c->depth_first && i > 0 && i + 1 < n) {
             g.r2 = f[i + 1].r, g.s2 = f[i + 1].s, g.blocks = f[i + 1].blocks;
-            paired = set_stages(&g);
+            paired = set_both_stages(&g);
             if (!paired) g.r2 = g.s2 = 0, g.blocks = f[i].blocks;
         }
-        if (!paired) set_stages(&g);
+        if (!paired) set_both_stages(&g);
         i += paired ? 2 : 1;
         g.weights = c->floats;
         g.block_weights = g.t * (g.r2 ? g.s2 * (g.s1 * g.r1 + g.r1 * g.r2) : g.s1 * g.r1);

@@ -1,7 +1,7 @@
 // The arithmetic of a group on one tile: rows of V vectors of positions, weights broadcast.
 #pragma once
 #include "chain.h"
-#include "lanes.h"
+#include "tiles.h"
 
 enum SinkKind { MIDDLE = 0, ROWS_OUT = 1, PLANE = 2 };
 enum { MOST_VECTORS = 2 };
@@ -12,9 +12,7 @@ struct Sink {
     const float *bias;   // for each output row; null in MIDDLE
     float *y;            // PLANE: the plane of output row 0
     int64_t y_row;       // elements between output rows
-    int64_t at[MOST_VECTORS], count[MOST_VECTORS];  // first element and number of elements of each vector
-    bool squeezed;                                  // some lanes hold junk: only `lanes` are written, side by side
-    Lanes lanes[MOST_VECTORS];
+    Places<MOST_VECTORS> places;
 };
 
 template <int V, int KIND> struct Out {
@@ -24,9 +22,10 @@ template <int V, int KIND> struct Out {
             store(sink.rows + (m * V + v) * VL, value);
         } else {
 #if MASKED_LANES
-            if (sink.squeezed) value = squeeze_lanes(value, sink.lanes[v]);
+            put_lanes(sink.y + m * sink.y_row, sink.places, v, value);
+#else
+            store(sink.y + m * sink.y_row + sink.places.at[v], value);
 #endif
-            store_first(sink.y + m * sink.y_row + sink.at[v], value, sink.count[v]);
         }
     }
 };
@@ -137,42 +136,33 @@ static void any_stage(const Group &g, const float *w, const float *in, const Sin
     for (; from < g.r1; from++) single_rows<V, KIND, 1, 0>(g, w, in, sink, from);
 }
 
-template <int R1, int S1, int R2, int S2> static INLINE bool set_pair(Group *g) {
+template <int V, int R1, int S1, int R2, int S2> static INLINE bool set_pair(Group *g) {
     if (R1 * R2 > MOST_SUMS || g->r1 != R1 || g->s1 != S1 || g->r2 != R2 || g->s2 != S2) return false;
-    g->middle[0] = pair_stage<1, MIDDLE, R1, S1, R2, S2>;
-    g->middle[1] = pair_stage<2, MIDDLE, R1, S1, R2, S2>;
-    g->last[0][0] = pair_stage<1, ROWS_OUT, R1, S1, R2, S2>;
-    g->last[1][0] = pair_stage<2, ROWS_OUT, R1, S1, R2, S2>;
-    g->last[0][1] = pair_stage<1, PLANE, R1, S1, R2, S2>;
-    g->last[1][1] = pair_stage<2, PLANE, R1, S1, R2, S2>;
+    g->middle[V - 1] = pair_stage<V, MIDDLE, R1, S1, R2, S2>;
+    g->last[V - 1][ROWS_OUT - 1] = pair_stage<V, ROWS_OUT, R1, S1, R2, S2>;
+    g->last[V - 1][PLANE - 1] = pair_stage<V, PLANE, R1, S1, R2, S2>;
     return true;
 }
 
-template <int R, int S> static INLINE bool set_single(Group *g) {
+template <int V, int R, int S> static INLINE bool set_single(Group *g) {
     if (g->r1 != R || g->s1 != S) return false;
-    g->middle[0] = single_stage<1, MIDDLE, R, S>;
-    g->middle[1] = single_stage<2, MIDDLE, R, S>;
-    g->last[0][0] = single_stage<1, ROWS_OUT, R, S>;
-    g->last[1][0] = single_stage<2, ROWS_OUT, R, S>;
-    g->last[0][1] = single_stage<1, PLANE, R, S>;
-    g->last[1][1] = single_stage<2, PLANE, R, S>;
+    g->middle[V - 1] = single_stage<V, MIDDLE, R, S>;
+    g->last[V - 1][ROWS_OUT - 1] = single_stage<V, ROWS_OUT, R, S>;
+    g->last[V - 1][PLANE - 1] = single_stage<V, PLANE, R, S>;
     return true;
 }
 
-// Chooses the code of a group; false for a pair that there is no code for.
-static inline bool set_stages(Group *g) {
+// Chooses the code of a group for tiles of V vectors; false for a pair that there is no code for.
+template <int V> static inline bool set_stages(Group *g) {
     if (g->r2)
-        return set_pair<2, 2, 2, 2>(g) || set_pair<2, 2, 2, 4>(g) || set_pair<2, 4, 2, 2>(g) ||
-               set_pair<2, 4, 2, 4>(g) || set_pair<2, 2, 1, 2>(g) || set_pair<1, 2, 2, 2>(g) ||
-               set_pair<2, 2, 4, 2>(g) || set_pair<4, 2, 2, 2>(g) || set_pair<4, 4, 2, 4>(g);
-    if (set_single<2, 2>(g) || set_single<2, 4>(g) || set_single<4, 2>(g) || set_single<4, 4>(g) ||
-        set_single<1, 2>(g) || set_single<2, 8>(g))
+        return set_pair<V, 2, 2, 2, 2>(g) || set_pair<V, 2, 2, 2, 4>(g) || set_pair<V, 2, 4, 2, 2>(g) ||
+               set_pair<V, 2, 4, 2, 4>(g) || set_pair<V, 2, 2, 1, 2>(g) || set_pair<V, 1, 2, 2, 2>(g) ||
+               set_pair<V, 2, 2, 4, 2>(g) || set_pair<V, 4, 2, 2, 2>(g) || set_pair<V, 4, 4, 2, 4>(g);
+    if (set_single<V, 2, 2>(g) || set_single<V, 2, 4>(g) || set_single<V, 4, 2>(g) || set_single<V, 4, 4>(g) ||
+        set_single<V, 1, 2>(g) || set_single<V, 2, 8>(g))
         return true;
-    g->middle[0] = any_stage<1, MIDDLE>;
-    g->middle[1] = any_stage<2, MIDDLE>;
-    g->last[0][0] = any_stage<1, ROWS_OUT>;
-    g->last[1][0] = any_stage<2, ROWS_OUT>;
-    g->last[0][1] = any_stage<1, PLANE>;
-    g->last[1][1] = any_stage<2, PLANE>;
+    g->middle[V - 1] = any_stage<V, MIDDLE>;
+    g->last[V - 1][ROWS_OUT - 1] = any_stage<V, ROWS_OUT>;
+    g->last[V - 1][PLANE - 1] = any_stage<V, PLANE>;
     return true;
 }

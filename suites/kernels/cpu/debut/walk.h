@@ -3,8 +3,6 @@
 #include "plan.h"
 #include "threads.h"
 
-enum { MOST_TAPS = 64 };
-
 struct Call {
     const Plan *plan;
     const void *x;
@@ -106,27 +104,29 @@ template <int V> static void walk(const Tile &tile, int64_t i, int64_t block, co
     else g.middle[V - 1](g, w, in, sink);
 }
 
-// All features of the tile as rows: for chains that break the rule, and for rows of features.
-template <int V, class T> static void gather(Tile &tile, float *rows) {
+// All features of the tile as rows, by the table: for chains that break the rule.
+template <int V> static void gather_table(const Tile &tile, float *rows) {
+    const Plan &plan = *tile.call->plan;
+    for (int64_t f = 0; f < plan.chain->inputs; f++) {
+        const Entry e = plan.entries[f];
+        for (int v = 0; v < V; v++) {
+#if MASKED_LANES
+            vf value = tile.masked ? load_lanes(tile.base + e.offset + v * VL, tile.lanes[e.tap][v])
+                                   : load(tile.base + e.offset + v * VL);
+#else
+            vf value = plan.source == DIRECT
+                           ? load_first(tile.base + e.offset + v * VL, plan.positions - tile.first - v * VL)
+                           : load(tile.base + e.offset + v * VL);
+#endif
+            store(rows + (f * V + v) * VL, value);
+        }
+    }
+}
+
+// The same where the input holds rows of features.
+template <int V, class T> static void gather_rows(const Tile &tile, float *rows) {
     const Plan &plan = *tile.call->plan;
     const Geometry &g = plan.g;
-    if (plan.source != TRANSPOSED) {
-        for (int64_t f = 0; f < plan.chain->inputs; f++) {
-            const Entry e = plan.entries[f];
-            for (int v = 0; v < V; v++) {
-#if MASKED_LANES
-                vf value = tile.masked ? load_lanes(tile.base + e.offset + v * VL, tile.lanes[e.tap][v])
-                                       : load(tile.base + e.offset + v * VL);
-#else
-                vf value = plan.source == DIRECT
-                               ? load_first(tile.base + e.offset + v * VL, plan.positions - tile.first - v * VL)
-                               : load(tile.base + e.offset + v * VL);
-#endif
-                store(rows + (f * V + v) * VL, value);
-            }
-        }
-        return;
-    }
     for (int64_t f = 0; f < plan.chain->inputs; f += VL) {
         for (int v = 0; v < V; v++) {
             vf square[VL];
@@ -148,20 +148,7 @@ template <int V, class T> static void scatter(const Tile &tile, const float *row
     T *y = (T *)tile.call->y;
     if (plan.source != TRANSPOSED) {
         y += tile.image * g.out_features * plan.plane;
-        for (int64_t p = tile.first, lane; p < tile.first + V * VL && p < plan.positions; p += lane) {
-            const int64_t row = p / plan.row, column = p % plan.row;
-            const int64_t left = tile.first + V * VL - p;  // lanes from here to the end of the tile
-            int64_t run = column < g.out_w ? g.out_w - column : 0;
-            lane = plan.row - column < left ? plan.row - column : left;
-            run = run < lane ? run : lane;
-            if (row >= g.out_h) break;
-            const float *from = rows + (p - tile.first);
-            for (int64_t m = 0; m < g.out_features && run > 0; m++) {
-                T *to = y + m * plan.plane + row * g.out_w + column;
-                for (int64_t c = 0; c < run; c += VL)
-                    store_first(to + c, load_first(from + m * V * VL + c, run - c), run - c);
-            }
-        }
+        scatter_rows(rows, V * VL, g.out_features, tile.first, V * VL, plan.row, g.out_w, g.out_h, y);
         return;
     }
     for (int64_t m = 0; m < g.out_features; m += VL) {

@@ -1,0 +1,74 @@
+"""Watches memory from a thread while a layer runs, and keeps the peaks."""
+
+import threading
+import time
+from typing import Any, List, Optional, Tuple
+
+from harness.record.lines import Stage
+from harness.system import memory as procfs
+
+#: Seconds between two looks at the whole system; the process has an exact peak of its own.
+PERIOD_S = 0.005
+
+#: A look at every mapping may cost this share of the period at most; else only the thorough looks take it.
+CHEAP_SHARE = 0.5
+
+
+def stage() -> Stage:
+    """Return this process's and the system's memory now."""
+    meminfo = procfs.read_meminfo()
+    own = procfs.process_memory("self")
+    return Stage(own.rss_bytes, own.uss_bytes, procfs.ram_used_bytes(meminfo), procfs.swap_used_bytes(meminfo),
+                 procfs.nvmap_used_bytes(meminfo))
+
+
+class Watcher:
+    """Looks at the memory of the system and of this process until it is left; ``peak`` holds the largest of each."""
+
+    def __init__(self, period_s: float = PERIOD_S) -> None:
+        self.period_s = period_s
+        self.peak = Stage()
+        self.least_shared_bytes: Optional[int] = None
+        self.samples = 0
+        self.trace: List[Tuple[float, int]] = []
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._cheap = True
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> "Watcher":
+        started = time.monotonic()
+        self.look(thorough=True)
+        self._cheap = time.monotonic() - started < CHEAP_SHARE * self.period_s
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(self.period_s):
+            self.look(thorough=self._cheap)
+
+    def look(self, thorough: bool) -> None:
+        """Take one reading; a ``thorough`` one goes through every mapping of the process."""
+        if thorough:
+            now = stage()
+        else:
+            meminfo = procfs.read_meminfo()
+            now = Stage(procfs.current_rss_bytes(), None, procfs.ram_used_bytes(meminfo), None,
+                        procfs.nvmap_used_bytes(meminfo))
+        with self._lock:
+            self.peak = Stage(*[_larger(*pair) for pair in zip(self.peak, now)])
+            self.samples += 1
+            if now.rss_bytes is not None and now.uss_bytes is not None:
+                shared = now.rss_bytes - now.uss_bytes
+                known = self.least_shared_bytes
+                self.least_shared_bytes = shared if known is None else min(known, shared)
+            if now.rss_bytes is not None:
+                self.trace.append((time.monotonic(), now.rss_bytes))
+
+
+def _larger(one: Optional[int], other: Optional[int]) -> Optional[int]:
+    return other if one is None else one if other is None else max(one, other)

@@ -1,0 +1,41 @@
+"""The recorded run: one folder with one append-only text file, ``record.jsonl``.
+
+Every line is one JSON object: the plan first, then a session for each start or resume, one line for each finished
+unit of work, flushed and synced before the next begins, and an end. ``results/record.schema.json`` describes them.
+"""
+
+from harness.record.index import Place, Run, load_run
+from harness.record.lines import (
+    CheckLine,
+    CheckResult,
+    End,
+    EnergyLine,
+    Environment,
+    Header,
+    LaunchLine,
+    MemoryLine,
+    MemoryTrace,
+    MeterStatus,
+    Phase,
+    Round,
+    SamplingCost,
+    Series,
+    SeriesDecision,
+    Session,
+    Stage,
+    TimerFacts,
+    Traces,
+    Unit,
+    UnitLine,
+    WarmUpFacts,
+    unit_of,
+)
+from harness.record.reader import FILE_NAME, FORMAT, RecordError
+from harness.record.wire import unit_line
+from harness.record.writer import RecordWriter
+
+__all__ = ["FILE_NAME", "FORMAT", "CheckLine", "CheckResult", "End", "EnergyLine", "Environment", "Header",
+           "LaunchLine", "MemoryLine", "MemoryTrace", "MeterStatus", "Phase", "Place", "RecordError", "RecordWriter",
+           "Round", "Run", "SamplingCost", "Series", "SeriesDecision", "Session", "Stage", "TimerFacts", "Traces",
+           "Unit", "UnitLine",
+           "WarmUpFacts", "load_run", "unit_line", "unit_of"]

@@ -1,0 +1,207 @@
+"""A recorded run as one tidy pandas table: a row per case and pass.
+
+Time has one per launch and cache state, memory one per repeat.
+"""
+
+from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Sequence, Union
+
+from harness.plan import Case, Comparison
+from harness.reasons import Reason, sentence
+from harness.record.lines import BASELINE, COPY, EnergyLine, MemoryLine, Series
+from harness.words import Pass, Status
+
+if TYPE_CHECKING:
+    import pandas
+
+    from harness.record.index import Run
+
+
+class Column(NamedTuple):
+    """A column of the table: its name (unit included), the passes that fill it, and what it holds."""
+
+    name: str
+    passes: str
+    meaning: str
+
+
+COLUMNS = (
+    Column("run", "all", "identifier of the run"),
+    Column("suite", "all", "name of the suite"),
+    Column("comparison", "all", "identifier of the comparison"),
+    Column("case", "all", "identifier of the case, comparison/case"),
+    Column("name", "all", "layer and form as the reports print them"),
+    Column("baseline", "all", "whether the case is the comparison's baseline"),
+    Column("layer", "all", "layer"),
+    Column("implementation", "all", "form asked for"),
+    Column("ran_as", "all", "form that ran, None if the check did not say"),
+    Column("shape", "all", "input as torch sees it, 10x1024x32x32"),
+    Column("dtype", "all", "element type"),
+    Column("memory_format", "all", "contiguous or channels_last"),
+    Column("device", "all", "cpu or cuda"),
+    Column("threads", "all", "torch's threads"),
+    Column("mode", "all", "inference or training"),
+    Column("protocol", "all", "steady or published"),
+    Column("pass", "all", "verify, time, memory or energy"),
+    Column("launch", "time", "number of the launch"),
+    Column("cache", "time", "hot or cold"),
+    Column("repeat", "memory", "number of the fresh process, the baseline's later half being its second copy"),
+    Column("status", "all", "ok, failed, skipped, or absent: planned, but the record holds no line of it"),
+    Column("reason", "all", "why there is no result, in words"),
+    Column("missing", "all", "columns of this pass without a value, each with its reason"),
+    Column("seconds", "all", "wall time of the worker that did this unit, in s"),
+    Column("ok", "verify", "True right, False wrong, None could not be checked"),
+    Column("error", "verify", "largest error relative to the reference's root mean square"),
+    Column("error_allowed", "verify", "largest error that counts as right"),
+    Column("parameters", "verify", "number of trainable parameters"),
+    Column("macs", "verify", "multiply-accumulates per call"),
+    Column("median_s", "time", "median time per call"),
+    Column("mean_s", "time", "mean time per call"),
+    Column("p5_s", "time", "5th percentile of the time per call"),
+    Column("p95_s", "time", "95th percentile of the time per call"),
+    Column("min_s", "time", "shortest time per call"),
+    Column("max_s", "time", "longest time per call"),
+    Column("samples", "time", "number of samples"),
+    Column("calls_per_sample", "time", "calls in one sample"),
+    Column("copy_median_s", "time", "median time per call of the baseline's second copy (A/A check), baseline only"),
+    Column("stopped", "time", "why the launch stopped"),
+    Column("torch_peak_allocated_bytes", "memory", "torch's count of live tensors at the peak"),
+    Column("torch_peak_reserved_bytes", "memory", "what torch's allocator held at the peak"),
+    Column("rss_peak_bytes", "memory", "resident memory of the process at the peak"),
+    Column("rss_delta_peak_bytes", "memory", "the same above the level with the input alone"),
+    Column("uss_delta_peak_bytes", "memory", "memory no other process shares, above that level"),
+    Column("ram_delta_peak_bytes", "memory", "used memory of the system (tegrastats formula), above that level"),
+    Column("nvmap_delta_bytes", "memory", "memory handed out by the Jetson's GPU driver, above that level"),
+    Column("swap_delta_bytes", "memory", "growth of used swap"),
+    Column("energy_per_call_j", "energy", "energy per call, idle power included"),
+    Column("energy_above_idle_per_call_j", "energy", "energy per call above the idle power"),
+    Column("uncertainty_j", "energy", "stated uncertainty of energy_per_call_j"),
+    Column("mean_w", "energy", "mean power under load"),
+    Column("peak_w", "energy", "highest power read under load"),
+    Column("idle_before_w", "energy", "idle power before"),
+    Column("idle_after_w", "energy", "idle power after"),
+    Column("window_s", "energy", "length of the load"),
+    Column("calls", "energy", "calls in the load"),
+    Column("readings_fresh", "energy", "readings of the sensor that were new"),
+    Column("sensor_period_s", "energy", "refresh period of the sensor, found from the readings"),
+    Column("meter", "energy", "meter that was read"),
+    Column("rail", "energy", "rail that was read"),
+)
+
+PASSES = tuple(name.value for name in Pass)
+ABSENT = "absent"
+Cells = Dict[str, Union[str, int, float, bool, None]]
+
+
+def run_to_frame(run: "Run") -> "pandas.DataFrame":
+    """Return ``run`` as a pandas DataFrame with the columns :data:`COLUMNS`, in plan order.
+
+    Every planned case has a row for every pass, also where the record holds none (status ``absent``).
+    """
+    import pandas
+
+    return pandas.DataFrame(rows(run), columns=[column.name for column in COLUMNS])
+
+
+def rows(run: "Run") -> List[Cells]:
+    """Return the rows as plain dicts, without pandas; columns a row has no value for are left out."""
+    found: List[Cells] = []
+    for comparison in run.comparisons:
+        times = _times(run, comparison)
+        for case in comparison.cases:
+            ident = comparison.case_id(case)
+            base = _identity(run, comparison, case, ident)
+            found.append(_verify_row(run, comparison, base, ident))
+            found.extend(dict(base, **cells) for cells in times.get(ident) or [_untimed(run, comparison, ident)])
+            repeats: Sequence[Optional[MemoryLine]] = run.memory_repeats(ident) or (None,)
+            found.extend(_case_row(run, base, Pass.MEMORY, line) for line in repeats)
+            found.append(_case_row(run, base, Pass.ENERGY, run.energy(ident)))
+    return found
+
+
+def _identity(run: "Run", comparison: Comparison, case: Case, ident: str) -> Cells:
+    check = run.check(ident)
+    return {"run": run.id, "suite": run.suite, "comparison": comparison.id, "case": ident, "name": case.name,
+            "baseline": case == comparison.baseline, "layer": case.layer, "implementation": case.implementation,
+            "ran_as": check.implementation if check is not None else None, "shape": "x".join(map(str, case.shape)),
+            "dtype": case.dtype, "memory_format": case.memory_format, "device": case.device,
+            "threads": case.threads, "mode": case.mode, "protocol": case.protocol}
+
+
+def _row(name: Pass, status: str, reason: Optional[Reason], seconds: Optional[float] = None) -> Cells:
+    return {"pass": name.value, "status": status, "reason": sentence(reason), "seconds": seconds}
+
+
+def _verify_row(run: "Run", comparison: Comparison, base: Cells, ident: str) -> Cells:
+    check = run.check(ident)
+    lines = [line for line in run.checks(comparison.id) if line.case in (None, ident)]
+    if check is None:
+        failed = [line for line in lines if line.status is not Status.OK]
+        row = dict(base, **_row(Pass.VERIFY, ABSENT, run.why_absent(Pass.VERIFY)))
+        if failed:
+            row.update(_row(Pass.VERIFY, failed[-1].status.value, failed[-1].reason, failed[-1].seconds))
+        return row
+    return dict(base, ok=check.ok, error=check.error, error_allowed=check.allowed, parameters=check.parameters,
+                macs=check.macs, **_row(Pass.VERIFY, Status.OK.value, check.reason, lines[-1].seconds))
+
+
+def _times(run: "Run", comparison: Comparison) -> Dict[str, List[Cells]]:
+    """Return the cells of every launch by case id; a failed launch stands with every case."""
+    found: Dict[str, List[Cells]] = {}
+    for line in run.launches(comparison.id):
+        launch = dict(_row(Pass.TIME, line.status.value, line.reason, line.seconds), launch=line.launch)
+        if line.status is not Status.OK:
+            for case in comparison.cases:
+                found.setdefault(comparison.case_id(case), []).append(launch)
+        for series in line.series:
+            for entrant, ident in enumerate(series.entrants):
+                if entrant != COPY:
+                    found.setdefault(ident, []).append(dict(launch, **_statistics(series, entrant)))
+    return found
+
+
+def _untimed(run: "Run", comparison: Comparison, ident: str) -> Cells:
+    """Return the cells of a case without a time: left out of every launch, or no launch was made."""
+    status = Status.SKIPPED.value if run.launches(comparison.id) else ABSENT
+    return _row(Pass.TIME, status, run.why_not_timed(comparison.id, ident))
+
+
+def _statistics(series: Series, entrant: int) -> Cells:
+    values = sorted(series.samples_per_call_s(entrant))
+    found: Cells = {"cache": series.cache, "samples": len(values), "stopped": sentence(series.stopped),
+                    "calls_per_sample": series.calls_per_sample[entrant]}
+    if not values:
+        found["reason"] = found["stopped"]
+        return found
+    found.update(median_s=_quantile(values, 0.5), mean_s=sum(values) / len(values), p5_s=_quantile(values, 0.05),
+                 p95_s=_quantile(values, 0.95), min_s=values[0], max_s=values[-1])
+    if entrant == BASELINE:
+        copy = sorted(series.samples_per_call_s(COPY))
+        found["copy_median_s"] = _quantile(copy, 0.5) if copy else None
+    return found
+
+
+def _quantile(ordered: List[float], share: float) -> float:
+    """Return a quantile by linear interpolation between the order statistics."""
+    place = share * (len(ordered) - 1)
+    below = int(place)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (place - below) * (ordered[above] - ordered[below])
+
+
+def _case_row(run: "Run", base: Cells, name: Pass, line: Union[MemoryLine, EnergyLine, None]) -> Cells:
+    if line is None:
+        return dict(base, **_row(name, ABSENT, run.why_absent(name)))
+    row = dict(base, **_row(name, line.status.value, line.reason, line.seconds))
+    if isinstance(line, MemoryLine):
+        row["repeat"] = line.repeat
+    if line.status is not Status.OK:
+        return row
+    missing: List[str] = []
+    for column in COLUMNS:
+        if column.passes == name.value:  # these columns are named after the fields of the line
+            row[column.name] = getattr(line, column.name)
+            if row[column.name] is None:
+                said = getattr(line, column.name + "_reason", None) or sentence(line.reason)
+                missing.append("{}: {}".format(column.name, said or "the record gives no reason"))
+    row["missing"] = "; ".join(missing) or None
+    return row

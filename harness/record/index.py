@@ -1,0 +1,203 @@
+"""A recorded run, indexed once on reading. Nobody outside this folder goes through lines."""
+
+import os
+from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+from harness.plan import Case, Comparison
+from harness.reasons import Code, Reason
+from harness.record.lines import (
+    CheckLine,
+    CheckResult,
+    End,
+    EnergyLine,
+    Environment,
+    Header,
+    LaunchLine,
+    Line,
+    MemoryLine,
+    Session,
+    Unit,
+    UnitLine,
+    unit_of,
+)
+from harness.record.reader import read_record
+from harness.words import Pass, RunStatus, Status
+
+if TYPE_CHECKING:
+    import pandas
+
+
+class Place(NamedTuple):
+    """A planned case, the comparison it stands in, and its id in the run."""
+
+    comparison: Comparison
+    case: Case
+    id: str
+
+
+class Run:
+    """A recorded run. Built from its lines in one pass; every question is answered from the index."""
+
+    def __init__(self, folder: str, lines: Sequence[Line]) -> None:
+        header = lines[0]
+        assert isinstance(header, Header)
+        self.folder = folder
+        self.header = header
+        self.sessions: Tuple[Session, ...] = tuple(line for line in lines if isinstance(line, Session))
+        self.end: Optional[End] = None
+        self.units: Dict[Unit, UnitLine] = {}       # the last line of each unit, in recorded order
+        self.retried = 0                            # lines that a later one of the same unit replaced
+        self._checks: Dict[str, CheckResult] = {}
+        self._check_lines: Dict[str, List[CheckLine]] = {}
+        self._launches: Dict[str, Dict[int, LaunchLine]] = {}
+        self._memory: Dict[str, Dict[int, MemoryLine]] = {}
+        self._seen: Dict[Pass, int] = dict.fromkeys(Pass, 0)
+        for line in lines[1:]:
+            self.add(line)
+
+    def add(self, line: Line) -> None:
+        """Take one more line into the index: a run that goes on does so with what it records."""
+        if isinstance(line, Session):
+            if line not in self.sessions:
+                self.sessions += (line,)
+            self.end = None
+        elif isinstance(line, End):
+            self.end = line
+        elif not isinstance(line, Header):
+            unit = unit_of(line)
+            self.retried += unit in self.units
+            self.units[unit] = line
+            self._seen[unit.name] += 1
+            if isinstance(line, CheckLine):
+                self._check_lines.setdefault(line.comparison, []).append(line)
+                self._checks.update((result.case, result) for result in line.results)
+            elif isinstance(line, LaunchLine):
+                self._launches.setdefault(line.comparison, {})[line.launch] = line
+            elif isinstance(line, MemoryLine):
+                self._memory.setdefault(line.case, {})[line.repeat] = line
+
+    # The run ------------------------------------------------------------------------------------------
+
+    @property
+    def id(self) -> str:
+        """The run's identifier, also its folder's usual name."""
+        return self.header.id
+
+    @property
+    def suite(self) -> str:
+        """Name of the suite that was run."""
+        return self.header.suite
+
+    @property
+    def comparisons(self) -> Tuple[Comparison, ...]:
+        """The plan, in order."""
+        return self.header.comparisons
+
+    @property
+    def environment(self) -> Environment:
+        """The environment of the first session, an empty one if the run stopped before it."""
+        return self.sessions[0].environment if self.sessions else Environment()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run reached its end (a stopped run can be resumed)."""
+        return self.end is not None and self.end.status is RunStatus.COMPLETE
+
+    def places(self) -> List[Place]:
+        """Return every planned case with its comparison and its id."""
+        return [Place(comparison, case, comparison.case_id(case))
+                for comparison in self.comparisons for case in comparison.cases]
+
+    # The units ----------------------------------------------------------------------------------------
+
+    def check(self, case: str) -> Optional[CheckResult]:
+        """Return the last answer of the verify pass on ``case``, ``None`` if there is none."""
+        return self._checks.get(case)
+
+    def checks(self, comparison: str) -> Sequence[CheckLine]:
+        """Return the verify lines of a comparison in recorded order, case by case ones included."""
+        return self._check_lines.get(comparison, ())
+
+    def launches(self, comparison: str) -> List[LaunchLine]:
+        """Return the last line of each launch of a comparison, in order, whatever its status."""
+        found = self._launches.get(comparison, {})
+        return [found[number] for number in sorted(found)]
+
+    def timed(self, comparison: str) -> List[LaunchLine]:
+        """Return the launches of a comparison that hold samples, in order."""
+        return [line for line in self.launches(comparison) if line.status is Status.OK]
+
+    def memory_repeats(self, case: str) -> List[MemoryLine]:
+        """Return the last line of each repeat of the memory pass of ``case``, in order, whatever its status."""
+        found = self._memory.get(case, {})
+        return [found[number] for number in sorted(found)]
+
+    def memory(self, case: str) -> Optional[MemoryLine]:
+        """Return the first memory line of ``case`` that holds figures, else the last; ``None`` if there is none."""
+        lines = self.memory_repeats(case)
+        return next((line for line in lines if line.status is Status.OK), lines[-1] if lines else None)
+
+    def energy(self, case: str) -> Optional[EnergyLine]:
+        """Return the last energy line of ``case``, ``None`` if the run never got there."""
+        line = self.units.get(Unit(Pass.ENERGY, case.rsplit("/", 1)[0], case))
+        return line if isinstance(line, EnergyLine) else None
+
+    def failed(self) -> List[UnitLine]:
+        """Return the units that failed and were not done over, in recorded order."""
+        return [line for line in self.units.values() if line.status is Status.FAILED]
+
+    # Why something is missing -------------------------------------------------------------------------
+
+    def why_absent(self, name: Pass) -> Reason:
+        """Return why the run has no line of pass ``name`` for something that it planned."""
+        if name.value not in self.header.settings.passes:
+            return Reason(Code.NOT_ASKED)
+        if self.ended and not self._seen[name]:
+            return Reason(Code.NO_SUCH_PASS)
+        return Reason(Code.NOT_REACHED)
+
+    def why_unchecked(self, comparison: str, case: str) -> Reason:
+        """Return why ``case`` has no answer of the verify pass."""
+        for line in reversed(self.checks(comparison)):
+            if line.case in (None, case) and line.reason is not None:
+                return line.reason
+        return self.why_absent(Pass.VERIFY)
+
+    def why_not_timed(self, comparison: str, case: str) -> Reason:
+        """Return why ``case`` has no time."""
+        check = self.check(case)
+        if check is not None and check.ok is False:
+            return check.reason or Reason(Code.CHECK_FAILED)
+        if check is None and Pass.VERIFY.value in self.header.settings.passes:
+            failed = [line for line in self.checks(comparison) if line.status is Status.FAILED
+                      and line.case in (None, case) and line.reason is not None]
+            if failed:
+                return failed[-1].reason or Reason(Code.CHECK_UNFINISHED)
+        launches = self.launches(comparison)
+        failed_launches = [line for line in launches if line.status is not Status.OK and line.reason is not None]
+        if failed_launches:
+            return failed_launches[-1].reason or Reason(Code.NOT_REACHED)
+        return Reason(Code.LEFT_OUT) if launches else self.why_absent(Pass.TIME)
+
+    # Tables -------------------------------------------------------------------------------------------
+
+    def to_frame(self) -> "pandas.DataFrame":
+        """Return the tidy pandas DataFrame: one row per case and pass (columns: ``results/README.md``)."""
+        from harness.record.frame import run_to_frame
+
+        return run_to_frame(self)
+
+    def __repr__(self) -> str:
+        return "<Run {}: {} of {}, {}>".format(self.id, self.suite, self.header.created,
+                                               "complete" if self.ended else "not complete")
+
+
+def load_run(path: str) -> Run:
+    """Read the run in folder ``path`` (or the record file itself).
+
+    Raises :class:`harness.record.RecordError` if there is none or it cannot be read.
+    """
+    folder = (os.path.dirname(path) or ".") if os.path.isfile(path) else path
+    return Run(folder, read_record(path))
+
+

@@ -1,0 +1,61 @@
+"""Reads a record line by line; whatever is wrong is one sentence with file, line number and field."""
+
+import io
+import os
+from typing import Iterator, List
+
+from harness.record.format1 import Upgrade
+from harness.record.lines import Header, Line
+from harness.record.schema import SchemaError
+from harness.record.wire import decode, line_decoder, parse
+
+FORMAT = 2
+FILE_NAME = "record.jsonl"
+
+
+class RecordError(Exception):
+    """A record that cannot be read or written; the message is one sentence with the remedy."""
+
+
+def read_lines(path: str) -> Iterator[Line]:
+    """Yield the lines of the record at ``path``, typed; a torn last line is left out.
+
+    Records of earlier formats are brought to the present one on the way. Raises :class:`RecordError`.
+    """
+    decoder, upgrade = line_decoder(), None
+    with io.open(path, "rb") as file:
+        for number, raw in enumerate(file, 1):
+            if not raw.endswith(b"\n"):
+                return
+            try:
+                data = parse(raw.decode("utf-8", "replace"))
+                if number == 1:
+                    _check_format(path, data.get("format"))
+                    upgrade = Upgrade() if data["format"] == 1 else None
+                yield decode(upgrade(data) if upgrade is not None else data, decoder)
+            except SchemaError as error:
+                raise RecordError("{} line {}: {}. Restore the file from a copy, or delete that line to lose only "
+                                  "that unit".format(path, number, error)) from None
+
+
+def _check_format(path: str, number: object) -> None:
+    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+        raise RecordError("{} line 1: field 'format' must be a number from 1 to {}: this is no record, or its first "
+                          "line is lost".format(path, FORMAT))
+    if number > FORMAT:
+        raise RecordError("{} was written in record format {}, this version reads up to {}: update the project to "
+                          "read it".format(path, number, FORMAT))
+
+
+def read_record(path: str) -> List[Line]:
+    """Return every line of the record in folder or file ``path``, the header first."""
+    file = path if os.path.isfile(path) else os.path.join(path, FILE_NAME)
+    if not os.path.isfile(file):
+        raise RecordError("{} holds no {}: name the folder of a run, such as results/<run id>".format(
+            path, FILE_NAME))
+    lines = list(read_lines(file))
+    if not lines or not isinstance(lines[0], Header):
+        raise RecordError("{} holds no run: its record does not begin with a 'run' line".format(path))
+    if any(isinstance(line, Header) for line in lines[1:]):
+        raise RecordError("{} holds two runs: its record has more than one 'run' line".format(path))
+    return lines

@@ -1,0 +1,96 @@
+"""The format's JSON Schema: the check of every line on reading, and the text of ``results/README.md``."""
+
+import functools
+import io
+import json
+import os
+from typing import Any, Callable, Dict, List
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+NAME = "record.schema.json"
+
+#: In a checkout the schema lies with the results it describes, in an installed package beside this module.
+PLACES = (os.path.join(os.path.dirname(os.path.dirname(HERE)), "results", NAME), os.path.join(HERE, NAME))
+
+#: The order in which the documentation walks the format.
+CHAPTERS = (("run", ("settings", "rule", "comparison", "case")), ("session", ("environment", "meter")),
+            ("verify", ("check_result",)), ("time", ("series", "round", "decision", "timer", "warm_up")),
+            ("memory", ("stage", "memory_trace")), ("energy", ("phase", "traces", "sampling_cost")), ("end", ()),
+            ("reason", ()))
+
+
+class SchemaError(ValueError):
+    """A value that breaks the format; ``field`` is its place in the line, ``problem`` what is wrong with it."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super(SchemaError, self).__init__("{} {}".format(field, problem))
+        self.field = field
+        self.problem = problem
+
+
+@functools.lru_cache(maxsize=1)
+def schema() -> Dict[str, Any]:
+    """Return the whole schema as data."""
+    path = next((place for place in PLACES if os.path.isfile(place)), PLACES[0])
+    with io.open(path, encoding="utf-8") as file:
+        found: Dict[str, Any] = json.load(file)
+    return found
+
+
+@functools.lru_cache(maxsize=None)
+def checker(definition: str) -> Callable[[Any], None]:
+    """Return a function that raises :class:`SchemaError` on data that is no ``definition`` of the schema."""
+    import fastjsonschema
+
+    check = fastjsonschema.compile({"$ref": "#/definitions/" + definition, "definitions": schema()["definitions"]},
+                                   use_default=False)
+
+    def checked(data: Any) -> None:
+        try:
+            check(data)
+        except fastjsonschema.JsonSchemaValueException as error:
+            field = str(error.name)[len("data"):].lstrip(".")
+            problem = str(error.message)
+            if error.name and problem.startswith(error.name):
+                problem = problem[len(error.name):].strip()
+            raise SchemaError("field '{}'".format(field) if field else "the line", problem) from None
+
+    return checked
+
+
+def markdown() -> str:
+    """Return the format as the tables of ``results/README.md``."""
+    definitions = schema()["definitions"]
+    found: List[str] = []
+    for name, parts in CHAPTERS:
+        found += ["### `{}`".format(name), "", definitions[name]["description"], ""] + _table(definitions[name])
+        for part in parts:
+            found += ["**{}**: {}".format(part.replace("_", " "), definitions[part]["description"]), ""]
+            found += _table(definitions[part])
+    return "\n".join(found)
+
+
+def _table(definition: Dict[str, Any]) -> List[str]:
+    needed = definition.get("required", ())
+    rows = ["| `{}`{} | {} | {} |".format(name, "" if name in needed else " (optional)", _kind(one),
+                                          one.get("description", "")) for name, one in
+            definition["properties"].items()]
+    return ["| field | type | meaning |", "|---|---|---|"] + rows + [""]
+
+
+def _kind(one: Dict[str, Any]) -> str:
+    if "const" in one:
+        return "`{}`".format(one["const"])
+    if "enum" in one:
+        return " or ".join("`{}`".format(value) for value in one["enum"])
+    if "$ref" in one:
+        return str(one["$ref"]).rsplit("/", 1)[1].replace("_", " ")
+    if "then" in one:
+        return _kind(one["then"]) + " or null"
+    if "allOf" in one:
+        return _kind(one["allOf"][0])
+    kinds = one["type"] if isinstance(one["type"], list) else [one["type"]]
+    told = " or ".join(kinds)
+    if "items" in one:
+        told = told.replace("array", "list of {}".format(_kind(one["items"])))
+    return told

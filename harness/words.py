@@ -1,0 +1,58 @@
+"""Words with a fixed vocabulary: what code decides on. Sentences are made from them at the edge."""
+
+from enum import Enum
+
+
+class Word(str, Enum):
+    """A member is its text everywhere: in JSON, in a format string, as a key."""
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self.value), spec)
+
+
+class Pass(Word):
+    """One kind of measuring, in the order they run inside a comparison."""
+
+    VERIFY = "verify"
+    TIME = "time"
+    MEMORY = "memory"
+    ENERGY = "energy"
+
+
+class Status(Word):
+    """How a unit of work ended."""
+
+    OK = "ok"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class RunStatus(Word):
+    """How a session of a run ended."""
+
+    COMPLETE = "complete"
+    INTERRUPTED = "interrupted"
+
+
+class State(Word):
+    """A verdict, or one launch's part in it."""
+
+    FASTER = "faster"
+    SLOWER = "slower"
+    SAME = "same"
+    CANNOT_TELL = "cannot tell"
+    SMALLER = "smaller"         # of memory
+    LARGER = "larger"
+    UNDECIDED = "undecided"
+    AGREES = "agrees"
+    CONTRADICTS = "contradicts"
+
+
+class Role(Word):
+    """What a launch is for: the first decides, the later ones confirm."""
+
+    FIRST = "first"
+    CONFIRM = "confirm"

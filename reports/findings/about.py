@@ -1,0 +1,67 @@
+"""What a report is about: the run, the device it was made on, and the command that makes it again."""
+
+from typing import List, NamedTuple, Optional
+
+from harness.record import Run
+
+
+class Device(NamedTuple):
+    """The device that was measured; ``name`` is ``None`` where nothing named it."""
+
+    name: Optional[str]
+    cuda: bool
+    threads: int
+
+
+class About(NamedTuple):
+    """The run: ``complete`` tells whether it reached its end, ``factor`` is the smallest difference that counts."""
+
+    run: str
+    suite: str
+    created: str
+    seed: int
+    complete: bool
+    factor: float
+    launches: int
+    quick: bool
+    device: Device
+    command: str
+
+
+def about(run: Run) -> About:
+    """Return what ``run`` is."""
+    header = run.header
+    return About(run.id, run.suite, header.created, header.seed, run.ended, header.rule.factor,
+                 header.settings.launches, header.settings.quick, device(run), command(run))
+
+
+def device(run: Run) -> Device:
+    """Return the device of ``run`` under the short name that people use."""
+    environment, settings = run.environment, run.header.settings
+    cuda = settings.device == "cuda"
+    board = str(environment.board.get("model") or "").replace("NVIDIA ", "").replace(" Developer Kit", "")
+    gpu, cpu = environment.gpu.get("name"), environment.cpu.get("model")
+    if "Jetson" in board:
+        name: Optional[str] = board
+    elif cuda and gpu:
+        name = str(gpu).replace("NVIDIA ", "")
+    else:
+        name = str(cpu or board).replace("(R)", "").replace("(TM)", "").split(" @")[0].replace(" CPU", "").strip()
+    return Device(name or None, cuda, settings.threads)
+
+
+def command(run: Run) -> str:
+    """Return the command that made the run, for the reader to run it again."""
+    argv = run.sessions[0].argv if run.sessions else ()
+    words: List[str] = []
+    skip = False
+    for word in argv or ("run", run.suite):
+        # where the files went and what was made of them is no part of the measurement
+        if not skip and word != "--no-report" and not word.startswith("--out=") and word != "--out":
+            words.append(word)
+        skip = word == "--out"
+    quoted = [word if word and all(c.isalnum() or c in "-_./=:,+@%" for c in word) else
+              "'" + word.replace("'", "'\\''") + "'" for word in words]
+    text = "./run_bench.sh " + " ".join(quoted)
+    seeded = any(word == "--seed" or word.startswith("--seed=") for word in words)
+    return text if seeded else "{} --seed {}".format(text, run.header.seed)

@@ -1,0 +1,64 @@
+"""The same rivals in several runs, side by side: rivals down, runs across."""
+
+from typing import List, NamedTuple, Optional, Sequence, Tuple
+
+from harness.record import Run
+from reports.findings.about import Device, device
+from reports.findings.environment import Difference, differences, run_facts
+from reports.findings.rows import Row, Table
+
+
+class Column(NamedTuple):
+    """A run."""
+
+    run: str
+    device: Device
+
+
+class DeviceRow(NamedTuple):
+    """A rival in every run, ``None`` where a run has no such rival."""
+
+    name: str
+    cells: Tuple[Optional[Row], ...]
+
+
+class DeviceTable(NamedTuple):
+    """One comparison in every run; ``baselines_s`` are the medians of its baseline."""
+
+    key: str
+    title: str
+    baseline: str
+    baselines_s: Tuple[Optional[float], ...]
+    rows: Tuple[DeviceRow, ...]
+
+
+class Devices(NamedTuple):
+    """All runs side by side, the one that the report is about first."""
+
+    columns: Tuple[Column, ...]
+    tables: Tuple[DeviceTable, ...]
+    differences: Tuple[Difference, ...]
+
+
+def side_by_side(runs: Sequence[Run], tables: Sequence[Sequence[Table]]) -> Devices:
+    """Return the comparison of ``runs``; ``tables`` holds the tables of each run, in the same order."""
+    main = [{table.key: table for table in some if table.main} for some in tables]
+    keys: List[str] = []
+    for some in main:
+        keys.extend(key for key in some if key not in keys)
+    return Devices(tuple(Column(run.id, device(run)) for run in runs),
+                   tuple(_table(key, [some.get(key) for some in main]) for key in keys),
+                   differences([run_facts(run) for run in runs]))
+
+
+def _table(key: str, mine: Sequence[Optional[Table]]) -> DeviceTable:
+    first = next(table for table in mine if table is not None)
+    names: List[str] = []
+    for table in mine:
+        if table is not None:
+            names.extend(row.name for row in table.rows if not row.baseline and row.name not in names)
+    rows = tuple(DeviceRow(name, tuple(
+        None if table is None else next((row for row in table.rows if row.name == name), None)
+        for table in mine)) for name in names)
+    return DeviceTable(key, first.title, first.baseline,
+                       tuple(None if table is None else table.rows[0].median_s for table in mine), rows)

@@ -1,0 +1,136 @@
+"""Everything a report says, as typed values: made once from the index of a run, read by every format."""
+
+from enum import Enum
+from typing import Any, NamedTuple, Optional, Sequence, Tuple
+
+from harness.reasons import Reason
+from harness.record import LaunchLine, Run
+from reports.findings.about import About, about
+from reports.findings.amounts import Gap
+from reports.findings.close_calls import CloseCall, close_calls
+from reports.findings.devices import Devices, side_by_side
+from reports.findings.energy import EnergyTable, case_energies, energy_table, why_no_energy
+from reports.findings.environment import (
+    FailedUnit,
+    Meter,
+    SectionFacts,
+    failed_units,
+    launches_of,
+    refused_meters,
+    section_facts,
+)
+from reports.findings.headline import Headline, Summary, headline, summary
+from reports.findings.memory import CaseMemory, MemoryTable, case_memories, main_kind, memory_table
+from reports.findings.published import Published, PublishedRow, published_rows, read_published
+from reports.findings.rows import Measured, Table, common_gaps, comparison_tables
+from reports.findings.samples import StripTable, shown_tables, strip_tables
+from reports.findings.sweeps import Roofline, Sweep, rooflines, sweeps
+from reports.findings.traces import Trace, traces
+from reports.findings.validity import ValidityWarning, warnings
+
+FORMAT = 2
+
+
+class Findings(NamedTuple):
+    """What a report says of one run, and beside it of others (``devices``).
+
+    ``gaps`` are what every table lacks; ``memory`` holds every planned case; ``no_energy`` tells why there is no
+    energy at all; ``strips_left_out`` counts the main tables whose samples are not drawn. ``launches`` are the raw
+    samples as recorded: the one field that :func:`as_data` leaves out.
+    """
+
+    format: int
+    about: About
+    headline: Headline
+    summary: Summary
+    warnings: Tuple[ValidityWarning, ...]
+    tables: Tuple[Table, ...]
+    gaps: Tuple[Gap, ...]
+    close_calls: Tuple[CloseCall, ...]
+    strips: Tuple[StripTable, ...]
+    strips_left_out: int
+    memory: Tuple[CaseMemory, ...]
+    memory_tables: Tuple[MemoryTable, ...]
+    energy_tables: Tuple[EnergyTable, ...]
+    no_energy: Tuple[Reason, ...]
+    traces: Tuple[Trace, ...]
+    sweeps: Tuple[Sweep, ...]
+    rooflines: Tuple[Roofline, ...]
+    published: Tuple[PublishedRow, ...]
+    environment: Tuple[SectionFacts, ...]
+    refused: Tuple[Meter, ...]
+    failed: Tuple[FailedUnit, ...]
+    devices: Optional[Devices]
+    launches: Tuple[LaunchLine, ...]
+
+
+def findings(run: Run, published: Optional[Sequence[Published]] = None, others: Sequence[Run] = ()) -> Findings:
+    """Return what ``run`` found, the same for the same record.
+
+    ``published`` are the printed numbers to stand beside the measured ones (default: those in
+    ``results/published``); ``others`` are further runs to stand beside this one.
+    """
+    memory = case_memories(run)
+    energy = case_energies(run)
+    tables, behind = comparison_tables(run, _measured(run, memory, energy))
+    gaps = common_gaps(tables)
+    # the strips of the main tables only: a second cache state would double the page
+    main = [table for table in tables if table.main]
+    shown = shown_tables(main)
+    every = [tables] + [_tables(other) for other in others]
+    factor = run.header.rule.factor
+    return cleaned(Findings(
+        FORMAT, about(run), headline(tables), summary(tables, factor), warnings(run, tables, memory),
+        tuple(table._replace(gaps=tuple(gap for gap in table.gaps if gap not in gaps)) for table in tables), gaps,
+        close_calls(tables, factor), strip_tables(shown, behind), len(main) - len(shown), tuple(memory.values()),
+        tuple(one for one in (memory_table(each, memory) for each in run.comparisons) if one is not None),
+        tuple(one for one in (energy_table(each, energy) for each in run.comparisons) if one is not None),
+        why_no_energy(run, energy), traces(run, tables), sweeps(run, tables), rooflines(run, tables),
+        published_rows(tables, memory, read_published() if published is None else published),
+        section_facts(run.environment), refused_meters(run.environment), failed_units(run),
+        side_by_side([run] + list(others), every) if others else None, ()))._replace(launches=tuple(launches_of(run)))
+
+
+def _measured(run: Run, memory: Any, energy: Any) -> Measured:
+    return Measured(memory, energy, main_kind(memory, run.header.settings.device == "cuda"))
+
+
+def _tables(run: Run) -> Sequence[Table]:
+    return comparison_tables(run, _measured(run, case_memories(run), case_energies(run)))[0]
+
+
+def cleaned(value: Any) -> Any:
+    """Return ``value`` with every control character in its texts replaced: XML and terminals take none."""
+    if isinstance(value, Enum):
+        return value
+    if isinstance(value, str):
+        return value if value.isprintable() else "".join("\ufffd" if _is_control(char) else char for char in value)
+    if isinstance(value, dict):
+        return {key: cleaned(one) for key, one in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_make"):
+        return value._make([cleaned(one) for one in value])
+    if isinstance(value, (tuple, list)):
+        return value if value and isinstance(value[0], float) else type(value)(cleaned(one) for one in value)
+    return value
+
+
+def _is_control(char: str) -> bool:
+    return (char < " " and char != "\n" or "\x7f" <= char <= "\x9f" or "\ud800" <= char <= "\udfff"
+            or char in "\ufffe\uffff")
+
+
+def as_data(found: Findings) -> Any:
+    """Return ``found`` as JSON-ready data, without the raw samples (they stand in the record and in samples.csv)."""
+    return _plain(found._replace(launches=()), ("launches",))
+
+
+def _plain(value: Any, without: Sequence[str] = ()) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return {name: _plain(one) for name, one in zip(value._fields, value) if name not in without}
+    if isinstance(value, dict):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [_plain(one) for one in value]
+    return value

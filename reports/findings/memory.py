@@ -1,0 +1,160 @@
+"""Memory: six kinds kept apart, and the one that stands in the comparison tables."""
+
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+from harness.plan import Comparison
+from harness.reasons import Code, Reason
+from harness.record import MemoryLine, Run
+from harness.statistics.memory import MemoryVerdict, compare_memory, level
+from harness.words import Pass, Status, Word
+from reports.findings.amounts import Gap, absent, distinct
+
+
+class Kind(Word):
+    """A kind of memory under its name in the record."""
+
+    TORCH_ALLOCATED = "torch_peak_allocated_bytes"
+    TORCH_RESERVED = "torch_peak_reserved_bytes"
+    RSS = "rss_delta_peak_bytes"
+    USS = "uss_delta_peak_bytes"
+    RAM = "ram_delta_peak_bytes"
+    NVMAP = "nvmap_delta_bytes"
+
+
+KINDS = tuple(Kind)
+#: What may stand beside the times, the first that was measured: torch's count on CUDA, the process on a CPU.
+ON_CUDA = (Kind.TORCH_ALLOCATED, Kind.RSS, Kind.USS, Kind.RAM)
+ON_CPU = (Kind.RSS, Kind.USS, Kind.RAM, Kind.TORCH_ALLOCATED)
+
+
+class Figure(NamedTuple):
+    """One kind of memory of one case in bytes: the median over its repeats, with the least and the most.
+
+    ``repeats`` counts those with a number, ``of`` all of them; ``reasons`` are why some, or all, have none.
+    ``verdict`` compares with the baseline's, ``None`` for the baseline and where one of the two was measured in one
+    process only or has no number.
+    """
+
+    value: Optional[float] = None
+    low: Optional[float] = None
+    high: Optional[float] = None
+    repeats: int = 0
+    of: int = 0
+    reasons: Tuple[Reason, ...] = ()
+    verdict: Optional[MemoryVerdict] = None
+
+    @property
+    def reason(self) -> Optional[Reason]:
+        """Why there is no number, the first of several; ``None`` if there is one."""
+        return self.reasons[0] if self.value is None and self.reasons else None
+
+
+class CaseMemory(NamedTuple):
+    """Memory of one case in bytes, one figure for each of :data:`KINDS`.
+
+    ``peak`` is the whole process at the peak, ``runtime`` what it held once Python and torch were loaded and nothing
+    else was done.
+    """
+
+    case: str
+    name: str
+    baseline: bool
+    reached: bool
+    figures: Tuple[Figure, ...]
+    swap: Figure
+    peak: Figure
+    runtime: Figure
+
+    def of(self, kind: Kind) -> Figure:
+        """Return the figure of ``kind``."""
+        return self.figures[KINDS.index(kind)]
+
+    @property
+    def reason(self) -> Optional[Reason]:
+        """The one reason why no kind was measured, ``None`` if there is a number or there are several reasons."""
+        first = self.figures[0]
+        alike = all(figure.value is None and figure.reasons == first.reasons for figure in self.figures)
+        return first.reason if alike and len(first.reasons) == 1 else None
+
+
+class MemoryTable(NamedTuple):
+    """The memory of one comparison: ``columns`` are the kinds that any case has, ``gaps`` those that none has."""
+
+    id: str
+    title: str
+    columns: Tuple[Kind, ...]
+    rows: Tuple[CaseMemory, ...]
+    gaps: Tuple[Gap, ...]
+
+
+def case_memories(run: Run) -> Dict[str, CaseMemory]:
+    """Return the memory of every planned case by its id."""
+    found: Dict[str, CaseMemory] = {}
+    for comparison in run.comparisons:
+        base = comparison.case_id(comparison.baseline)
+        for case in comparison.cases:
+            ident = comparison.case_id(case)
+            found[ident] = _case(run, ident, case.name, base)
+    return found
+
+
+def values_of(lines: Sequence[MemoryLine], kind: str) -> List[Optional[float]]:
+    """Return what each repeat says of the field ``kind``, ``None`` where it failed or has no number."""
+    return [getattr(line, kind) if line.status is Status.OK else None for line in lines]
+
+
+def _case(run: Run, ident: str, name: str, base: str) -> CaseMemory:
+    lines = run.memory_repeats(ident)
+    if not any(line.status is Status.OK for line in lines):
+        nothing = Figure(of=len(lines), reasons=distinct(tuple(
+            absent(None, line.reason).reason or Reason(Code.NO_NUMBER) for line in lines)) or (
+                run.why_absent(Pass.MEMORY),))
+        return CaseMemory(ident, name, ident == base, bool(lines), (nothing,) * len(KINDS), *(nothing,) * 3)
+    against = [] if ident == base else run.memory_repeats(base)
+    figures = tuple(_figure(lines, kind.value, against) for kind in KINDS)
+    runtime = [line.stages["torch"].rss_bytes if "torch" in line.stages else None for line in lines]
+    return CaseMemory(ident, name, ident == base, True, figures, _figure(lines, "swap_delta_bytes", []),
+                      _figure(lines, "rss_peak_bytes", []), _of_values(runtime, (Reason(Code.NO_NUMBER),)))
+
+
+def _figure(lines: Sequence[MemoryLine], field: str, against: Sequence[MemoryLine]) -> Figure:
+    values = values_of(lines, field)
+    # the fields that say why are named after the kind
+    reasons = tuple(reason for line, value in zip(lines, values) if value is None for reason in [
+        absent(getattr(line, field + "_reason", None) if line.status is Status.OK else None, line.reason).reason]
+        if reason is not None)
+    figure = _of_values(values, distinct(reasons))
+    theirs = values_of(against, field)
+    if level(theirs) is None or figure.value is None or len(lines) < 2 or len(against) < 2:
+        return figure
+    return figure._replace(verdict=compare_memory(theirs, values))
+
+
+def _of_values(values: Sequence[Optional[float]], reasons: Tuple[Reason, ...]) -> Figure:
+    found = level(values)
+    if found is None:
+        return Figure(of=len(values), reasons=reasons)
+    return Figure(found.median, found.low, found.high, found.repeats, len(values),
+                  reasons if found.repeats < len(values) else ())
+
+
+def main_kind(cases: Dict[str, CaseMemory], cuda: bool) -> Optional[Kind]:
+    """Return the kind shown beside the times: one for the whole run, so that no table mixes two."""
+    return next((kind for kind in (ON_CUDA if cuda else ON_CPU)
+                 if any(case.of(kind).value is not None for case in cases.values())), None)
+
+
+def memory_table(comparison: Comparison, cases: Dict[str, CaseMemory]) -> Optional[MemoryTable]:
+    """Return the memory table of one comparison, ``None`` if the run reached the memory of no case."""
+    rows = [case for case in (cases[comparison.case_id(one)] for one in comparison.cases) if case.reached]
+    if not rows:
+        return None
+    columns: List[Kind] = []
+    gaps: List[Gap] = []
+    told = [row for row in rows if row.reason is None]
+    for kind in KINDS:
+        if told and all(row.of(kind).value is None for row in rows):
+            gaps.append(Gap(kind.value, told[0].of(kind).reason or Reason(Code.NO_NUMBER)))
+        else:
+            columns.append(kind)
+    return MemoryTable(comparison.id, comparison.title, tuple(columns), tuple(rows), tuple(gaps))

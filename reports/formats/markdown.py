@@ -1,0 +1,180 @@
+"""The report as Markdown: the same words and numbers as the page, for mail, issues and notebooks."""
+
+from typing import Any, List, Sequence
+
+from harness.words import Word
+from reports.findings import Findings
+from reports.findings.rows import Table
+from reports.formats import texts as t
+from reports.formats.files import Made, Options
+from reports.formats.sentence import headline_text
+from reports.wording import QUANTITIES, Told, value_text
+
+
+def cell(text: Any) -> str:
+    """Return ``text`` safe inside a Markdown table: no pipes, no line ends, no markup of its own."""
+    words = " ".join(str(text).split("\n"))
+    for char in "\\`*_[]<>|#":
+        words = words.replace(char, "\\" + char)
+    return words
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[Any]], right: Sequence[int] = ()) -> List[str]:
+    """Return the lines of a table; the columns in ``right`` are numbers."""
+    lines = ["| {} |".format(" | ".join(heads)),
+             "|{}|".format("|".join("--:" if i in right else "---" for i in range(len(heads))))]
+    return lines + ["| {} |".format(" | ".join(cell(value) for value in row)) for row in rows]
+
+
+def markdown(found: Findings) -> str:
+    """Return the whole report as Markdown text."""
+    about = found.about
+    lines = ["# " + cell(headline_text(found)), "",
+             "{} | {} | {} | run {}".format(cell(about.suite), cell(t.device_text(about.device)), t.date(about),
+                                            about.run), "",
+             cell(t.subline(found.summary)), ""]
+    if found.summary.tally:
+        lines += [", ".join("{} {} {}".format(cell(t.sign(one.state)), one.number, one.state)
+                            for one in found.summary.tally), ""]
+    if found.warnings:
+        lines += ["## Validity warnings", ""]
+        lines += ["- " + warning(one) for one in t.warning_texts(found)] + [""]
+    lines += ["## Speed, memory, energy", ""]
+    for gap in found.gaps:
+        lines += [cell(t.gap_text(gap)) + ".", ""]
+    for one in found.tables:
+        lines += _comparison(found, one)
+    lines += _close_calls(found) + _devices(found) + _published(found) + _memory(found) + _energy(found)
+    return "\n".join(lines + _rest(found)).rstrip("\n") + "\n"
+
+
+def warning(one: Told) -> str:
+    """Return one validity warning in one line, its command as code."""
+    text = cell(one.text)
+    if one.next_step:
+        text += " Next step: {}".format(cell(one.next_step))
+        text += ", `{}`.".format(one.command) if one.command else "."
+    return text
+
+
+def verdict(state: Word, sign: str) -> str:
+    """Return sign and word of a state."""
+    return "{} {}".format(sign, state)
+
+
+def _comparison(found: Findings, one: Table) -> List[str]:
+    median = t.median_text(one.rows[0])
+    lines = ["### {} (against {}{})".format(cell(t.table_title(one)), cell(one.baseline),
+                                            ", " + median if median else ""), ""]
+    if one.note:
+        lines += [cell(one.note), ""]
+    heads = ["case", "verdict", "speed", "interval", "median"]
+    heads += ["memory, {}".format(t.memory_title(one.memory_kind))] if one.has_memory else []
+    heads += ["energy per call"] if one.has_energy else []
+    rows: List[List[Any]] = []
+    for row in one.rows:
+        word = verdict(row.state, t.sign(row.state))
+        if row.reason is not None:
+            rows.append([row.name, "{}: {}".format(word, t.row_reason(row))] + [""] * (len(heads) - 2))
+            continue
+        values = [row.name, word, t.speed_text(row) or "no ratio", t.interval_text(row) or "", t.median_text(row)]
+        values += [t.memory_text(row.memory, row.baseline)] if one.has_memory else []
+        values += [t.joules_text(row.energy) or t.amount_reason(row.energy)] if one.has_energy else []
+        rows.append(values)
+    lines += table(heads, rows, range(2, len(heads))) + [""]
+    for gap in one.gaps:
+        lines += [cell(t.gap_text(gap)) + ".", ""]
+    lines += ["- {}: {}.".format(cell(", ".join(names)), cell(step)) for step, names in
+              t.next_steps(one, found.about)]
+    return lines + ([""] if lines[-1] else [])
+
+
+def _close_calls(found: Findings) -> List[str]:
+    if not found.close_calls:
+        return []
+    rows = [[call.row.name, t.title_of(call.title, call.cache, call.alone),
+             verdict(call.row.state, t.sign(call.row.state)), t.speed_text(call.row), t.interval_text(call.row),
+             t.next_step_text(call.row, found.about) or ""] for call in found.close_calls]
+    return ["## Close calls", ""] + table(
+        ["rival", "comparison", "verdict", "speed", "interval", "next step"], rows, (3, 4)) + [""]
+
+
+def _devices(found: Findings) -> List[str]:
+    if found.devices is None:
+        return []
+    labels = [cell(label) for label in t.column_labels(found.devices)]
+    lines = ["All other parts of this report are from run {} alone.".format(found.about.run), "",
+             "## The same rivals in every run", ""]
+    for one in found.devices.tables:
+        lines += ["### {} (against {})".format(cell(one.title), cell(one.baseline)), ""]
+        rows = []
+        for row in one.rows:
+            cells = ["\u2013 this run has no such case" if c is None else "{} {}".format(
+                t.sign(c.state), " ".join(filter(None, [t.speed_text(c) or c.state.value,
+                                                       t.interval_text(c) or t.row_reason(c)]))) for c in row.cells]
+            rows.append([row.name] + cells)
+        lines += table(["rival"] + labels, rows) + [""]
+    if found.devices.differences:
+        lines += ["What differs:", ""] + table(
+            [""] + labels, [[one.name] + [value_text(value, one.name) for value in one.values]
+                            for one in found.devices.differences]) + [""]
+    return lines
+
+
+def _published(found: Findings) -> List[str]:
+    if not found.published:
+        return []
+    rows = [[one.name, one.title, QUANTITIES[one.printed.quantity], t.printed_text(one.printed) or "not given",
+             t.measured_text(one) or t.why_not_measured(one), t.where_text(one.printed)] for one in found.published]
+    return ["## Beside the published numbers", "", t.PUBLISHED_CAUTION, ""] + table(
+        ["case", "comparison", "quantity", "published", "measured here", "where and how"], rows, (3, 4)) + [""]
+
+
+def _memory(found: Findings) -> List[str]:
+    lines = ["## Memory", ""] if found.memory_tables else []
+    for one in found.memory_tables:
+        rows: List[List[Any]] = [[row.name] + [t.memory_text(row.of(kind), row.baseline) for kind in one.columns]
+                                for row in one.rows]
+        lines += ["### " + cell(one.title), ""]
+        lines += table(["case"] + [str(t.memory_title(kind)) for kind in one.columns], rows,
+                       range(1, 1 + len(one.columns))) + [""]
+        for gap in one.gaps:
+            lines += [cell(t.gap_text(gap)) + ".", ""]
+    return lines
+
+
+def _energy(found: Findings) -> List[str]:
+    lines = ["## Energy", ""]
+    if found.no_energy:
+        return lines + ["Not measured: {}.".format(cell(t.reasons_text(found.no_energy))), ""]
+    for one in found.energy_tables:
+        lines += ["### " + cell(one.title), ""]
+        rows = [[row.name, t.joules_text(row.per_call), t.uncertainty_text(row) or "",
+                 t.energy_text(row.above_idle_j) or "", t.energy_text(row.per_image_j),
+                 t.watts_text(row.mean_w) or "", t.watts_text(row.peak_w) or "",
+                 "" if row.saving is None else t.saving_text(row.saving)] if row.per_call.value is not None else
+                [row.name, t.amount_reason(row.per_call)] + [""] * 6 for row in one.rows]
+        lines += table(["case", "per call", "uncertainty", "above idle", "per image", "mean power", "peak power",
+                        "against the baseline"], rows, range(1, 8)) + [""]
+        lines += ["Read from {}.".format(cell(", ".join(one.sources))), ""] if one.sources else []
+    return lines
+
+
+def _rest(found: Findings) -> List[str]:
+    lines = ["## How this was measured", ""]
+    for section in found.environment:
+        facts = ["{}: {}{}".format(fact.name, value_text(fact.value, fact.name),
+                                   " ({})".format(fact.reason) if fact.reason else "") for fact in section.facts]
+        lines += ["- **{}**: {}".format(cell(section.name), cell("; ".join(facts)))]
+    lines += [""] if found.environment else []
+    missing = t.unmeasured(found)
+    if missing:
+        lines += ["Not measured:", ""]
+        lines += ["- {}: {}{}".format(cell(one.what), cell(one.reason), ". Remedy: " + cell(one.remedy)
+                                      if one.remedy else "") for one in missing] + [""]
+    return lines + ["Again: `{}`".format(found.about.command), ""]
+
+
+def make(found: Findings, options: Options) -> Made:
+    """Return the Markdown file."""
+    return Made([("report.md", markdown(found))])

@@ -1,0 +1,105 @@
+"""The headline in words: who, how much, against what, and where it does not hold."""
+
+from typing import List, NamedTuple, Optional, Sequence, Tuple
+
+from reports.findings import Findings
+from reports.findings.headline import Claim, Outcome
+from reports.findings.rows import Row, RowState
+from reports.formats.texts import device_name
+from reports.numbers import NARROW, count, listing, percent, speed
+
+MOST_CLAUSES = 3    # more sizes than this are counted, not named
+DECIDED = (RowState.FASTER, RowState.SLOWER)
+WORDS = {RowState.FASTER: "faster", RowState.SLOWER: "slower", RowState.SAME: "as fast",
+         RowState.CANNOT_TELL: "cannot be told apart", RowState.WRONG: "wrong",
+         RowState.NOT_MEASURED: "not measured"}
+
+
+class Part(NamedTuple):
+    """A piece of the headline; ``tone`` is the verdict that colours it, or ``None``."""
+
+    text: str
+    tone: Optional[RowState] = None
+
+
+def headline_parts(found: Findings) -> List[Part]:
+    """Return the headline in parts."""
+    device, said = device_name(found.about.device), found.headline
+    if said.outcome is Outcome.NOTHING_TIMED:
+        return [Part("Nothing was timed on this {}: no verdict.".format(device))]
+    if said.outcome is Outcome.LAYER_NOT_TIMED:
+        return [Part("On this {} the layer in question was not timed: no verdict on it.".format(device))]
+    parts = [Part("On this {} ".format(device))]
+    for index, claim in enumerate(said.claims):
+        if index:
+            parts.append(Part("; "))
+        parts.extend(_claim(claim))
+    parts.append(Part("; {} below.".format(count(said.left, "more comparison")) if said.left else "."))
+    return parts
+
+
+def headline_text(found: Findings) -> str:
+    """Return the headline as one text."""
+    return "".join(part.text for part in headline_parts(found))
+
+
+def _claim(claim: Claim) -> List[Part]:
+    """Return what is said of one layer: its first place, then how it fares in the others."""
+    first, others = claim.places[0], claim.places[1:]
+    assert first.row is not None                         # the hero was picked from this place
+    where = [first.title]
+    if len(others) > MOST_CLAUSES:
+        return _first(claim, first.row, where) + [Part(_summed([place.row for place in others]))]
+    clauses: List[Tuple[str, List[str]]] = []            # what is said, and where
+    lost = []
+    for title, row in others:
+        if row is None or row.speed is None and row.state is not RowState.WRONG:
+            lost.append(title)
+            continue
+        title += "" if row.name == claim.hero else " (as {})".format(row.name)
+        if row.state is first.row.state and row.state not in DECIDED:
+            where.append(title)
+            continue
+        said = _said(row)
+        same = next((places for text, places in clauses if text == said), None)
+        if same is None:
+            clauses.append((said, [title]))
+        else:
+            same.append(title)
+    parts = _first(claim, first.row, where)
+    if clauses:
+        joined = listing(["{} at {}".format(said, listing(places)) for said, places in clauses])
+        parts.append(Part((", " if len(clauses) > 1 else " and ") + joined))
+    if lost:
+        parts.append(Part(" (not timed at {})".format(listing(lost))))
+    return parts
+
+
+def _summed(rows: Sequence[Optional[Row]]) -> str:
+    """Return how the hero fares elsewhere when there are too many places to name."""
+    states = [RowState.NOT_MEASURED if row is None else row.state for row in rows]
+    if len(set(states)) == 1 and states[0] in DECIDED:
+        return " and {} in all {} more comparisons".format(states[0], len(rows))
+    told = ["{} {}".format(states.count(state), state) for state in RowState if state in states]
+    return "; of {} more comparisons {}".format(len(rows), listing(told))
+
+
+def _first(claim: Claim, row: Row, where: Sequence[str]) -> List[Part]:
+    places = listing(where, "or" if row.state is RowState.CANNOT_TELL else "and")
+    if row.state in DECIDED:
+        return [Part("{} is {}".format(claim.hero, _said(row)), row.state),
+                Part(" than {} at {}".format(claim.baseline, places))]
+    if row.state is RowState.SAME:
+        return [Part("{} is as fast as {}".format(claim.hero, claim.baseline), row.state),
+                Part(" at {}".format(places))]
+    return [Part("{} cannot be told apart".format(claim.hero), RowState.CANNOT_TELL),
+            Part(" from {} at {}".format(claim.baseline, places))]
+
+
+def _said(row: Row) -> str:
+    if row.state not in DECIDED or row.speed is None:
+        return WORDS[row.state]
+    factor = max(row.speed, 1 / row.speed)
+    if factor < 1.1:                                     # within 10 % the number is a percentage
+        return "{}{}% {}".format(percent(factor, sign=False), NARROW, row.state)
+    return speed(row.speed)

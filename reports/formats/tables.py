@@ -1,0 +1,116 @@
+"""The report's tables as CSV for spreadsheets: full numbers, units in the column names, reasons in words."""
+
+import csv
+import io
+from typing import Any, List, Sequence, Tuple
+
+from reports.findings import Findings
+from reports.findings.memory import KINDS
+from reports.formats import texts as t
+from reports.formats.files import Made, Options
+
+SPEED = ("comparison", "case", "name", "cache", "baseline", "verdict", "speed_ratio", "speed_ratio_low",
+         "speed_ratio_high", "median_s", "p5_s", "p95_s", "samples", "parameters", "multiply_accumulates", "form",
+         "reason", "next_step")
+ENERGY = ("case", "name", "energy_per_call_j", "energy_above_idle_per_call_j", "energy_ratio", "reason", "source")
+#: What each kind of memory has columns for, by the endings of their names.
+MEMORY = ("", "_low", "_high", "_repeats", "_verdict", "_difference", "_reason")
+SAMPLES = ("case", "copy", "cache", "launch", "round", "half", "calls", "sample_s", "per_call_s", "settle_s",
+           "enqueue_s")
+PUBLISHED = ("case", "name", "quantity", "published", "unit", "measured", "measured_reason", "where", "protocol",
+             "source", "note")
+
+
+def csv_text(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Return CSV text with LF line ends; ``None`` is an empty cell.
+
+    Floats have 12 digits: more than any clock gives, fewer than two versions of numpy may disagree on.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(heads)
+    for row in rows:
+        writer.writerow(["" if value is None else "{:.12g}".format(value) if isinstance(value, float)
+                         else guarded(value) for value in row])
+    return out.getvalue()
+
+
+def guarded(value: Any) -> Any:
+    """Return text that a spreadsheet will not run as a formula."""
+    return "'" + value if isinstance(value, str) and value[:1] in ("=", "+", "-", "@") else value
+
+
+def speed_csv(found: Findings) -> str:
+    """Return one row per case and cache state."""
+    rows: List[List[Any]] = []
+    for table in found.tables:
+        for row in table.rows:
+            times = row.times or (None, None, None, 0)
+            rows.append([table.id, row.case, row.name, table.cache, row.baseline, row.state.value, row.speed, row.low,
+                         row.high, times[0], times[1], times[2], times[3], row.parameters, row.macs, row.form,
+                         t.row_reason(row), t.next_step_text(row, found.about)])
+    return csv_text(SPEED, rows)
+
+
+def memory_csv(found: Findings) -> str:
+    """Return one row per case: of every kind the median, the spread, the repeats, the verdict and the reason.
+
+    The verdict and its difference are against the comparison's baseline.
+    """
+    keys = [kind.value for kind in KINDS] + ["swap_delta_bytes", "rss_peak_bytes", "runtime_rss_bytes"]
+    heads = ["case", "name"] + [key + ending for key in keys for ending in MEMORY]
+    rows: List[List[Any]] = []
+    for case in found.memory:
+        figures = case.figures + (case.swap, case.peak, case.runtime)
+        rows.append([case.case, case.name] + [cell for figure in figures for cell in (
+            figure.value, figure.low, figure.high, figure.repeats, t.memory_verdict_text(figure, case.baseline),
+            None if figure.verdict is None else figure.verdict.difference, t.figure_reason(figure))])
+    return csv_text(heads, rows)
+
+
+def energy_csv(found: Findings) -> str:
+    """Return one row per case that has an energy pass, the reason where there is no number."""
+    rows: List[List[Any]] = [
+        [row.case, row.name, row.per_call.value, row.above_idle_j, None if row.saving is None else row.saving.ratio,
+         t.amount_reason(row.per_call), row.source] for table in found.energy_tables for row in table.rows]
+    known = {row[0] for row in rows}
+    rows += [[row.case, row.name, None, None, None, t.amount_reason(row.energy), None] for table in found.tables
+             if table.main for row in table.rows if row.case not in known]
+    return csv_text(ENERGY, rows)
+
+
+def published_csv(found: Findings) -> str:
+    """Return the published numbers with the measured ones beside them, both in the published unit."""
+    return csv_text(PUBLISHED, [
+        [one.case, one.name, one.printed.quantity.value, one.printed.value, one.printed.unit, one.measured,
+         None if one.measured is not None else t.why_not_measured(one),
+         ", ".join(part for part in (one.printed.device, one.printed.runtime) if part), one.printed.protocol,
+         one.printed.source, one.printed.note] for one in found.published])
+
+
+def samples_csv(found: Findings) -> str:
+    """Return every sample: whole stretch and seconds per call, with launch, round and half of the round."""
+    rows: List[List[Any]] = []
+    for line in found.launches:
+        for series in line.series:
+            for number, played in enumerate(series.rounds, 1):
+                order = tuple(played.order)
+                for place, entrant in enumerate(order + order[::-1]):
+                    calls, sample = series.calls_per_sample[entrant], played.sample_s[place]
+                    rows.append([series.entrants[entrant], entrant == 1, series.cache, line.launch, number,
+                                 1 if place < len(order) else 2, calls, sample, sample / calls,
+                                 played.settle_s[place] if played.settle_s else None,
+                                 played.enqueue_s[place] if played.enqueue_s else None])
+    return csv_text(SAMPLES, rows)
+
+
+def all_tables(found: Findings) -> List[Tuple[str, str]]:
+    """Return ``(file name, text)`` of every table."""
+    return [("energy.csv", energy_csv(found)), ("memory.csv", memory_csv(found)),
+            ("published.csv", published_csv(found)), ("samples.csv", samples_csv(found)),
+            ("speed.csv", speed_csv(found))]
+
+
+def make(found: Findings, options: Options) -> Made:
+    """Return the tables as files."""
+    return Made([("tables/" + name, text) for name, text in all_tables(found)])

@@ -1,0 +1,250 @@
+"""The report on the terminal: sentence, validity warnings, a table per comparison, next steps, where the page is."""
+
+import io
+import os
+import sys
+import textwrap
+from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple
+
+from reports.findings import Findings
+from reports.findings.memory import CaseMemory, Kind
+from reports.findings.rows import RowState, Table
+from reports.formats import texts as t
+from reports.formats.sentence import headline_text
+from reports.numbers import PLAIN_SIGNS, SIGNS, plain
+from reports.wording import QUANTITIES, value_text
+
+COLOURS = {RowState.FASTER: "blue", RowState.SLOWER: "red", RowState.WRONG: "magenta"}
+MEMORY_HEADS = {Kind.TORCH_ALLOCATED: "torch", Kind.TORCH_RESERVED: "reserved", Kind.RSS: "RSS", Kind.USS: "USS",
+                Kind.RAM: "RAM", Kind.NVMAP: "NvMap"}
+LEAST_WIDTH = 60
+
+Show = Callable[[str], str]
+
+
+def width_of(environment: Mapping[str, str], columns: Optional[int]) -> int:
+    """Return the width to write for: COLUMNS, else the terminal's own ``columns``, else 80; never under 60."""
+    if environment.get("COLUMNS", "").isdigit():
+        return max(LEAST_WIDTH, int(environment["COLUMNS"]))
+    return max(LEAST_WIDTH, columns) if columns else 80
+
+
+def coloured(environment: Mapping[str, str], is_terminal: bool) -> bool:
+    """Return whether to use colour: on a terminal that is not dumb, unless NO_COLOR holds something.
+
+    rich takes an empty NO_COLOR for set, so this is decided here.
+    """
+    return is_terminal and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
+
+
+def terminal_of(stream: Any) -> Tuple[int, bool, bool]:
+    """Return width, whether ``stream`` takes Unicode, and whether it takes colour."""
+    is_terminal = bool(getattr(stream, "isatty", lambda: False)())
+    columns = None
+    if is_terminal:
+        try:
+            columns = os.get_terminal_size(stream.fileno()).columns
+        except OSError:
+            columns = None
+    unicode_ = (getattr(stream, "encoding", None) or "ascii").lower().replace("-", "").startswith("utf")
+    return width_of(os.environ, columns), unicode_, coloured(os.environ, is_terminal)
+
+
+def print_report(found: Findings, page: Optional[str], stream: Any = None) -> None:
+    """Write the report to ``stream`` (standard output) as its encoding, width and colours allow."""
+    stream = stream or sys.stdout
+    width, unicode_, colour = terminal_of(stream)
+    stream.write(terminal_text(found, page, width, unicode_, colour))
+
+
+def terminal_text(found: Findings, page: Optional[str], width: int = 80, unicode_: bool = True,
+                  colour: bool = False) -> str:
+    """Return the report for a terminal of ``width`` columns; without ``unicode_`` in ASCII alone."""
+    out = io.StringIO()
+    console = console_for(out, width, colour)
+    show: Show = str if unicode_ else plain
+    console.print(show(headline_text(found)), style="bold")
+    console.print(show(t.subline(found.summary)))
+    if found.summary.tally:
+        console.print(show("  ".join("{} {} {}".format(t.sign(one.state), one.number, one.state)
+                                     for one in found.summary.tally)))
+    if found.warnings:
+        console.print("\nValidity warnings:", style="bold")
+        for one in t.warning_texts(found):
+            text = one.text + (" Next step: {}".format(one.next_step) if one.next_step else "")
+            text += ": {}".format(one.command) if one.command else "." if one.next_step else ""
+            console.print(fold(show("- " + text), width))
+    for table in found.tables:
+        _print_speed(console, table, show, unicode_)
+    _print_devices(console, found, show, unicode_)
+    _print_memory(console, found, show, unicode_)
+    _print_published(console, found, show, unicode_)
+    _print_steps(console, found, show)
+    if page:
+        console.print()
+        console.print(show("Report: {}".format(page)), soft_wrap=True)
+    return "\n".join(line.rstrip() for line in out.getvalue().split("\n"))
+
+
+def console_for(out: Any, width: int, colour: bool) -> Any:
+    """Return a rich console that writes to ``out`` and interprets nothing in the text."""
+    from rich.console import Console  # 0.2 s to import: only when a table is wanted
+
+    return Console(file=out, width=width, force_terminal=colour, no_color=not colour, highlight=False,
+                   color_system="standard" if colour else None, emoji=False, markup=False, legacy_windows=False)
+
+
+def fold(text: str, width: int) -> str:
+    """Return ``text`` folded at ``width``, later lines set in by two."""
+    return "\n".join(textwrap.wrap(text, width, subsequent_indent="  ", break_on_hyphens=False,
+                                   break_long_words=False))
+
+
+def new_table(unicode_: bool) -> Any:
+    """Return an empty table in the report's style; its title is printed apart, for rich folds titles."""
+    from rich import box
+    from rich.table import Table
+
+    return Table(box=box.SIMPLE_HEAD if unicode_ else box.ASCII2, pad_edge=False, padding=(0, 1, 0, 0),
+                 show_edge=False, expand=False)
+
+
+def add_columns(table: Any, heads: Sequence[str], rows: Sequence[Sequence[str]], words: int = 2) -> None:
+    """Add the columns: a name that may fold, then words, then numbers.
+
+    rich cuts numbers when left alone, so all but the name get their content's width for a minimum; the
+    second of ``words`` columns is the verdict.
+    """
+    table.add_column(heads[0], overflow="fold", min_width=10)
+    for index, head in enumerate(heads[1:], 1):
+        least = max([len(part) for row in rows for part in row[index].split("\n")] + [len(head)])
+        table.add_column(head, justify="left" if index < words else "right", no_wrap=True, min_width=least)
+
+
+def print_table(console: Any, title: str, table: Any) -> None:
+    """Print ``table`` under its title; one that cannot fit without cutting numbers runs past the width instead."""
+    from rich.measure import Measurement
+
+    console.print()
+    console.print(title, style="bold")
+    # console.measure would never say more than the console's own width
+    least = Measurement.get(console, console.options.update(width=10000), table).minimum
+    if least > console.width:
+        console = console_for(console.file, least, console.is_terminal and not console.no_color)
+    console.print(table)
+
+
+def _print_speed(console: Any, one: Table, show: Show, unicode_: bool) -> None:
+    from rich.text import Text
+
+    table = new_table(unicode_)
+    signs = SIGNS if unicode_ else PLAIN_SIGNS
+    rows = []
+    for row in one.rows:
+        cells = [t.speed_text(row), t.interval_text(row), t.median_text(row)]
+        cells += [t.joules_text(row.energy)] if one.has_energy else []
+        rows.append([show(row.name), "{} {}".format(signs[row.state], row.state)] +
+                    [show(text or "") for text in cells])
+    add_columns(table, ["rival", "verdict", "speed", "interval", "median", "J/call"][:5 + one.has_energy], rows)
+    for row, words in zip(one.rows, rows):
+        table.add_row(Text(words[0]), Text(words[1], style=COLOURS.get(row.state, "")), *map(Text, words[2:]))
+    median = t.median_text(one.rows[0])
+    print_table(console, show("{} (against {}{})".format(
+        t.table_title(one), one.baseline, ", " + median if median else "")), table)
+    said = [(row.name, "; ".join(filter(None, [t.row_reason(row)] + [str(remark) for remark in t.remarks(row)])))
+            for row in one.rows]
+    _print_reasons(console, said, show)
+
+
+def _print_reasons(console: Any, said: Sequence[Tuple[str, str]], show: Show) -> None:
+    """Print who lacks what and why, those of one reason together."""
+    reasons = [reason for _, reason in said if reason]
+    for reason in sorted(set(reasons), key=reasons.index):
+        names = ", ".join(name for name, own in said if own == reason)
+        console.print(fold(show("{}: {}".format(names, reason)), console.width))
+
+
+def _print_devices(console: Any, found: Findings, show: Show, unicode_: bool) -> None:
+    from rich.text import Text
+
+    if found.devices is None:
+        return
+    labels = t.column_labels(found.devices)
+    heads = ["rival"] + ["run {}".format(number) for number in range(1, len(labels) + 1)]
+    signs = SIGNS if unicode_ else PLAIN_SIGNS
+    for one in found.devices.tables:
+        table = new_table(unicode_)
+        rows = [[show(row.name)] + [
+            "{} not measured".format(signs[RowState.NOT_MEASURED]) if c is None else
+            "{} {}".format(signs[c.state], show(t.speed_text(c) or c.state.value)) for c in row.cells]
+            for row in one.rows]
+        add_columns(table, heads, rows, len(heads))
+        for cells in rows:
+            table.add_row(*map(Text, cells))
+        print_table(console, show("In every run: {} (against {})".format(one.title, one.baseline)), table)
+    for number, label in enumerate(labels, 1):
+        console.print(fold(show("run {}: {}{}".format(number, label, "" if number > 1 else
+                                                     "; all other tables are of this run")), console.width))
+    for difference in found.devices.differences:
+        console.print(fold(show("- {}: {}".format(difference.name, " | ".join(
+            value_text(value, difference.name) for value in difference.values))), console.width))
+
+
+def _print_memory(console: Any, found: Findings, show: Show, unicode_: bool) -> None:
+    from rich.text import Text
+
+    for one in found.memory_tables:
+        if not one.columns:
+            continue
+        table = new_table(unicode_)
+        # two lines a cell: the figure, then its spread or its verdict
+        rows = [[show(row.name)] + [show("\n".join(_memory_cell(row, kind))) for kind in one.columns]
+                for row in one.rows]
+        add_columns(table, ["case"] + [MEMORY_HEADS[kind] for kind in one.columns], rows, 1)
+        for cells in rows:
+            table.add_row(*map(Text, cells))
+        print_table(console, show("Peak memory: {}".format(one.title)), table)
+        _print_reasons(console, [(row.name, t.reason_text(row.reason)) for row in one.rows
+                                 if row.reason is not None], show)
+        _print_reasons(console, [(t.GAPS[gap.what], "not measured, " + t.reason_text(gap.reason))
+                                 for gap in one.gaps], show)
+        bare = [(kind, row) for kind in one.columns for row in one.rows
+                if row.of(kind).verdict is None and t.memory_verdict_text(row.of(kind), row.baseline)]
+        if bare:
+            console.print(fold(show("no verdict: {}".format(t.memory_verdict_text(
+                bare[0][1].of(bare[0][0]), False))), console.width))
+    if found.no_energy:
+        console.print()
+        console.print(fold(show("Energy not measured: {}".format(t.reasons_text(found.no_energy))), console.width))
+
+
+def _memory_cell(row: CaseMemory, kind: Kind) -> List[str]:
+    """Return the lines of a cell: the figure, how far the repeats lie from it, the verdict."""
+    figure = row.of(kind)
+    state = None if figure.verdict is None else figure.verdict.state.value
+    return [t.bytes_text(figure) or "none"] + [told for told in (t.memory_width_text(figure), state) if told]
+
+
+def _print_published(console: Any, found: Findings, show: Show, unicode_: bool) -> None:
+    from rich.text import Text
+
+    given = [one for one in found.published if one.printed.value is not None and one.measured is not None]
+    if not given:
+        return
+    rows = [[show(one.name), show(QUANTITIES[one.printed.quantity]), show(t.printed_text(one.printed) or ""),
+             show(t.measured_text(one) or "")] for one in given]
+    table = new_table(unicode_)
+    add_columns(table, ("case", "quantity", "published", "measured here"), rows)
+    for cells in rows:
+        table.add_row(*map(Text, cells))
+    print_table(console, "Beside the published numbers", table)
+    console.print(fold(show(t.PUBLISHED_CAUTION), console.width))
+
+
+def _print_steps(console: Any, found: Findings, show: Show) -> None:
+    steps = [(step, names, t.table_title(table)) for table in found.tables
+             for step, names in t.next_steps(table, found.about)]
+    if steps:
+        console.print("\nNext steps:", style="bold")
+    for step, names, title in steps:
+        console.print(fold(show("- {} ({}): {}".format(", ".join(names), title, step)), console.width))

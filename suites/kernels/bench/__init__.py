@@ -1,1 +1,0 @@
-"""The CPU kernels' benchmark: ``python -m suites.kernels.bench``."""

@@ -1,0 +1,101 @@
+// The Walsh-Hadamard transform of one plane: over (rows, columns) in natural order it is the one over all positions.
+#pragma once
+#include "lanes.h"
+
+// One stage between the lanes l and l ^ H of a vector.
+template <int H> static INLINE vf lane_stage(vf v) {
+    vf sign = {};
+    for (int l = 0; l < VL; l++) sign[l] = l & H ? -1.0f : 1.0f;
+    return Swap<H>::of(v) + v * sign;
+}
+
+// The stages within a vector, of a plane of at least VL positions, and of a smaller one.
+static INLINE vf all_lane_stages(vf v) {
+    v = lane_stage<1>(v);
+    v = lane_stage<2>(v);
+#if VL > 4
+    v = lane_stage<4>(v);
+#endif
+#if VL > 8
+    v = lane_stage<8>(v);
+#endif
+    return v;
+}
+static INLINE vf first_lane_stages(vf v, int64_t positions) {
+    if (positions > 1) v = lane_stage<1>(v);
+    if (positions > 2) v = lane_stage<2>(v);
+#if VL > 4
+    if (positions > 4) v = lane_stage<4>(v);
+#endif
+#if VL > 8
+    if (positions > 8) v = lane_stage<8>(v);
+#endif
+    return v;
+}
+
+// log2(R) stages between vectors `step` apart; LANES: those within the vectors before them.
+template <int R, bool LANES> static NOINLINE void stages(float *p, int64_t vectors, int64_t step) {
+    for (int64_t block = 0; block < vectors; block += R * step)
+        for (int64_t i = block; i < block + step; i++) {
+            vf v[R];
+            Each<R>::run([&](int k) UNROLLED {
+                v[k] = load(p + (i + k * step) * VL);
+                if (LANES) v[k] = all_lane_stages(v[k]);
+            });
+            Butterfly<R>::run(v);
+            Each<R>::run([&](int k) UNROLLED { store(p + (i + k * step) * VL, v[k]); });
+        }
+}
+
+template <bool LANES> static INLINE void stages_of(int64_t radix, float *p, int64_t vectors, int64_t step) {
+    if (radix == 8) stages<8, LANES>(p, vectors, step);
+    else if (radix == 4) stages<4, LANES>(p, vectors, step);
+    else if (radix == 2) stages<2, LANES>(p, vectors, step);
+    else stages<1, LANES>(p, vectors, step);
+}
+
+// Transforms `positions` (a power of two) floats in place, without a norm. Fewer than VL have zeros behind them.
+static inline void transform_plane(float *p, int64_t positions) {
+    if (positions < VL) {
+        store(p, first_lane_stages(load(p), positions));
+        return;
+    }
+    const int64_t vectors = positions / VL;
+    int64_t step = vectors < 8 ? vectors : 8;
+    stages_of<true>(step, p, vectors, 1);
+    while (step < vectors) {
+        const int64_t radix = vectors / step < 8 ? vectors / step : 8;
+        stages_of<false>(radix, p, vectors, step);
+        step *= radix;
+    }
+}
+
+// A plane of (height, width) elements into (padded height, padded width) floats, zeros around it.
+template <class T>
+static inline void pad_plane(const T *x, int64_t height, int64_t width, int64_t padded_width, int64_t floats, float *to) {
+    if (width == padded_width) {  // rows follow each other in both
+        const int64_t count = height * width;
+        for (int64_t k = 0; k < floats; k += VL)
+            store(to + k, k < count ? load_first(x + k, count - k) : splat(0));
+        return;
+    }
+    for (int64_t k = 0; k < floats; k += VL) store(to + k, splat(0));
+    for (int64_t i = 0; i < height; i++, x += width, to += padded_width)
+        for (int64_t j = 0; j < width; j += VL) store_first(to + j, load_first(x + j, width - j), width - j);
+}
+
+// The way back: crops, and adds `plus` (the input) where there is one.
+template <class T>
+static inline void crop_plane(const float *from, int64_t height, int64_t width, int64_t padded_width, const T *plus, T *y) {
+    int64_t rows = height, columns = width;
+    if (width == padded_width) {
+        rows = 1;
+        columns = height * width;
+    }
+    for (int64_t i = 0; i < rows; i++, from += padded_width, y += columns)
+        for (int64_t j = 0; j < columns; j += VL) {
+            vf v = load_first(from + j, columns - j);
+            if (plus) v += load_first(plus + i * columns + j, columns - j);
+            store_first(y + j, v, columns - j);
+        }
+}

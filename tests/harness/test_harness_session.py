@@ -1,0 +1,89 @@
+"""A session: new folders of its own, and a resume on the machine that the run was made on or not at all."""
+
+import pytest
+
+from harness import Case, Comparison, Suite, session
+from harness.process import Outcome
+from harness.progress import PlainProgress
+from harness.reasons import Code
+from harness.record import RecordError, load_run
+from harness.rule import Rule, rule_to_dict
+from harness.words import RunStatus
+
+CONV = Case("conv1x1", "", "m:f", (1, 8, 4, 4))
+SUITE = Suite("mine", "", lambda target: [Comparison("1d", "one", CONV, (CONV._replace(layer="wht"),))])
+RAPL = {"name": "rapl", "quantity": "power", "available": True, "chosen": True, "reason": None, "remedy": None}
+
+
+def probed(gpu=None, meters=()):
+    return {"torch": {"version": "2.0", "threads": 2}, "rule": rule_to_dict(Rule()), "meters": list(meters),
+            "status": {}, "gpu": {"name": gpu, "name_reason": None if gpu else "torch sees no CUDA device"}}
+
+
+class Stopped:
+    """Workers of a run that the user stops at once."""
+
+    def __call__(self, *arguments, **more):
+        raise KeyboardInterrupt
+
+
+def begun(tmp_path, monkeypatch, found, **choices):
+    """Record a session that was stopped before its first unit; return the run's folder."""
+    monkeypatch.setattr(session, "measure_roof", lambda *_: {})
+    work = session.start(SUITE, session.Choices(**choices), found, str(tmp_path))
+    monkeypatch.setattr("harness.controller.Controller.run", Stopped())
+    end = session.carry_on(work, ["run"], found, PlainProgress(lambda text: None))
+    assert (end.status, end.reason.code) == (RunStatus.INTERRUPTED, Code.STOPPED)
+    return work.run.folder
+
+
+def test_new_runs_never_share_a_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(session.time, "gmtime", lambda now=None: (2026, 1, 1, 0, 0, 0, 0, 1, 0))
+    folders = [session.new_folder(str(tmp_path), "paper", session.settle(session.Choices(), probed()))
+               for _ in range(40)]
+    assert len(set(folders)) == 40
+
+
+def test_a_suite_with_a_wild_name_stays_inside_the_results(tmp_path):
+    settings = session.settle(session.Choices(), probed())
+    assert session.new_folder(str(tmp_path), "../../etc/x y", settings).startswith(str(tmp_path) + "/")
+
+
+def test_a_resume_takes_device_and_meter_from_the_run(tmp_path, monkeypatch):
+    folder = begun(tmp_path, monkeypatch, probed("Orin", [RAPL]))
+    work = session.take_up(folder)
+    work.writer.close()
+    assert work.run.header.settings.device == "cuda" and work.plan.power == "rapl"
+
+
+@pytest.mark.parametrize("now, words", [
+    (probed(None, [RAPL]), "there is none now"),
+    (probed("Nano", [RAPL]), "this is Nano"),
+    (probed("Orin", [dict(RAPL, chosen=False, reason="may only be read by root")]), "rapl.*only be read by root"),
+    (probed("Orin", [dict(RAPL, name="nvml")]), "rapl, which does not answer now"),
+])
+def test_a_resume_without_the_runs_device_or_meter_stops_and_records_nothing(tmp_path, monkeypatch, now, words):
+    folder = begun(tmp_path, monkeypatch, probed("Orin", [RAPL]))
+    before = (tmp_path / folder / "record.jsonl").read_bytes()
+    work = session.take_up(folder)
+    with pytest.raises(session.SessionError, match=words):
+        session.ready(work, now)
+    work.writer.close()
+    assert (tmp_path / folder / "record.jsonl").read_bytes() == before
+
+
+def test_a_complete_run_is_taken_up_only_for_its_failed_units(tmp_path, monkeypatch):
+    monkeypatch.setattr(session, "measure_roof", lambda *_: {})
+    monkeypatch.setattr("harness.controller.run_worker", None)
+    work = session.start(SUITE, session.Choices(), probed(), str(tmp_path))
+    broken = Outcome(None, None, 1.0)._replace(reason=session.because(Code.KILLED))
+    monkeypatch.setattr("harness.controller.Controller.__init__.__defaults__", (lambda *a, **k: broken, lambda: 0.0))
+    session.carry_on(work, ["run"], probed(), PlainProgress(lambda text: None))
+    assert load_run(work.run.folder).ended
+    with pytest.raises(session.SessionError, match="--retry-failed"):
+        session.take_up(work.run.folder)
+    again = session.take_up(work.run.folder, retry_failed=True)
+    assert again.plan.retry_failed
+    with pytest.raises(RecordError, match="another process"):
+        session.take_up(work.run.folder, retry_failed=True)
+    again.writer.close()

@@ -1,0 +1,130 @@
+import itertools
+
+import pytest
+from report_fixtures import RecordBuilder, comparison
+
+from harness.reasons import Code, Reason, because
+from harness.statistics.codes import Flag, FlagCode, StepCode, Why, WhyCode, step
+from harness.words import RunStatus
+from reports.findings import findings
+from reports.findings.about import About, Device
+from reports.findings.published import Lack, Quantity
+from reports.findings.validity import WarningCode
+from reports.formats.texts import next_step_text, warning_texts
+from reports.wording import (
+    CHANGE_STEPS,
+    FLAG_WORDS,
+    LACKS,
+    QUANTITIES,
+    STEPS,
+    WARNINGS,
+    WHY,
+    change_step_text,
+    flag_text,
+    reason_text,
+    step_text,
+    value_text,
+    why_text,
+)
+
+RUN = About("the-run", "paper", "2026-03-14T10:15:00Z", 1, True, 0.02, 4, False, Device("Nano", False, 2), "x")
+STOPPED = RUN._replace(complete=False)
+
+
+def test_every_code_has_words():
+    assert set(WHY) | {WhyCode.LAUNCH_FAILED} == set(WhyCode)
+    assert set(STEPS) | set(CHANGE_STEPS) == set(StepCode)
+    assert (set(FLAG_WORDS), set(WARNINGS), set(QUANTITIES), set(LACKS)) == (
+        set(FlagCode), set(WarningCode), set(Quantity), set(Lack))
+
+
+def test_after_a_failed_launch_the_advice_is_to_remove_the_cause_and_try_the_failed_again():
+    cause = because(Code.KILLED)
+    text = step_text(step(StepCode.RUN_AGAIN, cause, launch=3), RUN)
+    assert text == ("launch 3 failed: {}; remove the cause and run it again with --resume the-run "
+                    "--retry-failed").format(reason_text(cause))
+    assert why_text(Why(WhyCode.LAUNCH_FAILED, 3, cause=cause)) == "launch 3 failed: " + reason_text(cause)
+
+
+def test_only_a_run_that_is_not_complete_is_told_to_resume():
+    missing = step(StepCode.RESUME, recorded=2, wanted=4)
+    assert step_text(missing, STOPPED) == "only 2 of 4 launches recorded: resume the run with --resume the-run"
+    assert step_text(missing, RUN) == "only 2 of 4 launches recorded: run it again"
+
+
+@pytest.mark.parametrize("code", list(Code))
+def test_the_time_budget_is_named_only_where_a_series_stopped_for_it(code):
+    text = step_text(step(StepCode.RESUME, recorded=2, wanted=4), RUN, [Reason(code, {}, "the time budget ended")])
+    assert ("budget" in text) is (code in (Code.BUDGET_ENDED, Code.BUDGET_OVERRUN, Code.BUDGET_TOO_SHORT))
+
+
+def launches_of(tmp_path, name, status, failed=(), recorded=2):
+    build = RecordBuilder(tmp_path / name, [comparison("a", "A", "conv", ("wht fused",))], ident=name)
+    build.verify("a")
+    build.time("a", {"conv": 2e-3, "wht-fused": 1e-3}, launches=recorded, rounds=12)
+    for launch in failed:
+        build.failed_launch("a", launch, because(Code.HUNG, limit_s=900.0))
+    build.end(status, None if status is RunStatus.COMPLETE else because(Code.STOPPED))
+    found = findings(build.load(), published=())
+    return found, next_step_text(found.tables[0].rows[1], found.about)
+
+
+def test_a_recorded_run_gets_the_advice_that_fits_it(tmp_path):
+    _, stopped = launches_of(tmp_path, "stopped", RunStatus.INTERRUPTED)
+    _, complete = launches_of(tmp_path, "complete", RunStatus.COMPLETE)
+    found, failed = launches_of(tmp_path, "failed", RunStatus.COMPLETE, failed=[3], recorded=2)
+    assert stopped.endswith("resume the run with --resume stopped") and complete.endswith("run it again")
+    assert "launch 3 failed: hung" in failed and failed.endswith("--resume failed --retry-failed")
+    assert [one.command for one in warning_texts(found)] == ["./run_bench.sh run --resume failed --retry-failed"]
+
+
+@pytest.mark.parametrize("flag, words", [
+    (Flag(FlagCode.COARSE_CLOCK, {"who": "rival", "steps": 40.2, "least": 100}),
+     "half of the samples of the rival last under 41 timer steps, fewer than 100"),
+    (Flag(FlagCode.LAUNCH_BOUND, {"baseline_share": 0.9, "rival_share": 0.85, "limit": 0.8}),
+     "for the baseline (90 % of its device time) and the rival (85 % of its device time)"),
+    (Flag(FlagCode.CLOCK_MOVED, {"low_hz": 768e6, "high_hz": 921.6e6}), "between 768 and 922 MHz"),
+    (Flag(FlagCode.UNSTEADY, {"who": "baseline", "difference": 0.1, "share": 0.35}),
+     "two samples of the baseline in a round differ by more than 10 % in 35 % of the rounds")])
+def test_flags_say_who_and_how_much(flag, words):
+    assert words in flag_text(flag)
+
+
+@pytest.mark.parametrize("one, words", [
+    (step(StepCode.MORE_CALLS, who="rival", steps=40.2, least=100), "raise the calls per sample"),
+    (step(StepCode.MORE_LIMIT, rounds=0, least=12), "no round was played: raise the time limit"),
+    (step(StepCode.MORE_LIMIT, rounds=5, least=12), "only 5 rounds were played: raise the time limit to hold 12"),
+    (step(StepCode.QUOTE_INTERVAL, low=0.011, high=0.024), "differs by +1.1 to +2.4 %: right at the factor"),
+    (step(StepCode.MORE_LAUNCHES_FLOOR, floor=0.031, launches=8, align=True),
+     "two copies of the baseline differ by 3.1 % here: the time depends on the launch (memory addresses, chosen "
+     "algorithm): use --launches 8 or pin the algorithm; align CPU arrays to 64 bytes"),
+    (step(StepCode.STEADY_CLOCK, low_hz=768e6, high_hz=921.6e6), "922 MHz; lock the clocks"),
+    (step(StepCode.STEADY_MACHINE, who="rival", difference=0.1, share=0.35), "close other programs"),
+    (step(StepCode.QUIET_MACHINE, times=10.0, rounds=450), "more than 10 times the 450 rounds would be needed"),
+    (step(StepCode.MORE_BUDGET, rounds=9, seconds=1.234),
+     "about 9 rounds (1.2 s) more would decide: raise the budget"),
+    (step(StepCode.MORE_BUDGET, rounds=9, seconds=None), "about 9 rounds more would decide"),
+    (step(StepCode.MORE_ROUNDS, rounds=90, seconds=12.3, wanted=540, most=450),
+     "about 90 rounds (12 s) more would decide: use --rounds 540 instead of 450, and a --budget for them"),
+    (step(StepCode.MORE_LAUNCHES, speeds=[1.01, 1.05], launches=8), "the launches disagree (speeds 1.010, 1.050)")])
+def test_next_steps_carry_their_numbers(one, words):
+    assert words in step_text(one, RUN)
+
+
+def test_next_steps_between_runs():
+    assert change_step_text(step(StepCode.LAUNCHES_IN_BOTH, launches=4)) == "make both runs with 4 launches"
+    assert change_step_text(step(StepCode.QUIET_MACHINE, launches=40)).startswith("the launches of a run differ")
+    assert change_step_text(step(StepCode.QUOTE_INTERVAL, low=0.0, high=0.1)).endswith("quote the interval")
+
+
+@pytest.mark.parametrize("value, name, expected", [
+    (59288885310.98, "roof.bytes_per_s", "59.3\u202fGB/s"), (25276510208, "memory.total_bytes", "25.3\u202fGB"),
+    (921600000, "clocks.gpu_hz", "922\u202fMHz"), (4, "cpu.cores", "4"), (True, "x", "yes"), (None, "x", "not known"),
+    ([], "x", "none"), (["a", 1], "x", "a, 1"), ({"a": None}, "x", "a not known")])
+def test_facts_of_the_environment_have_units_that_can_be_read(value, name, expected):
+    assert value_text(value, name) == expected
+
+
+def test_a_missing_reason_is_said_to_be_missing():
+    assert {reason_text(one) for one in (None, Reason(Code.NO_NUMBER))} == {"the record gives no reason"}
+    assert all(reason_text(because(code, said)) for code, said in itertools.product(Code, (None, "words")))
