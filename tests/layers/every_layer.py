@@ -1,5 +1,8 @@
 """Every layer in every form, small: what the tests of torch's own machinery go over."""
 
+from typing import Any, Iterable, List
+
+import pytest
 import torch
 from torch import nn
 
@@ -83,9 +86,15 @@ NAMES = sorted(MAKERS)
 FAMILIES = [name for name in (
     "1-D, two-stage", "2-D, butterfly", "block, matrix", "1-D, fused", "2-D, fused", "block, fused",
     "HT-perceptron, auto", "HT-perceptron, fused", "DeBut convolution, blocks", "DeBut convolution, fused",
-    "DeBut linear, grouped", "LHC, free", "LHC, warming up", "LHC, frozen, shifted", "LHC, frozen, fused", "multiplication-free linear, min, stock",
-    "multiplication-free linear, min, fused", "multiplication-free depthwise, sum, stock",
-    "multiplication-free depthwise, sum, fused", "squeeze-excite") if name in MAKERS]
+    "DeBut linear, grouped", "LHC, free", "LHC, warming up", "LHC, frozen, gathered", "LHC, frozen, fused",
+    "multiplication-free linear, min, stock", "multiplication-free linear, min, fused",
+    "multiplication-free depthwise, sum, stock", "multiplication-free depthwise, sum, fused",
+    "squeeze-excite") if name in MAKERS]
+
+
+def breadth(names: Iterable[str]) -> List[Any]:
+    """Return ``names`` to run a test over: one of each family always, the others where time is asked for."""
+    return [pytest.param(name, marks=() if name in FAMILIES else pytest.mark.slow) for name in names]
 
 
 def make(name: str, seed: int = 0) -> nn.Module:

@@ -5,7 +5,7 @@ import pickle
 
 import pytest
 import torch
-from every_layer import NAMES, SHAPE, make, noise
+from every_layer import NAMES, SHAPE, breadth, make, noise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +17,7 @@ FUSED = [name for name in NAMES if "fused" in name]
 
 
 @needs_func
-@pytest.mark.parametrize("name", STOCK)
+@pytest.mark.parametrize("name", breadth(STOCK))
 def test_vmap_and_grad_are_the_loop_and_the_backward(name):
     layer, x = make(name), noise(3, *SHAPE)
     parameters = dict(layer.named_parameters())
@@ -36,7 +36,7 @@ def test_vmap_and_grad_are_the_loop_and_the_backward(name):
 
 
 @needs_func
-@pytest.mark.parametrize("name", STOCK)
+@pytest.mark.parametrize("name", breadth(STOCK))
 def test_jvp_is_the_product_with_the_gradients(name):
     layer, x, direction = make(name).double(), noise().double(), noise(seed=1).double()
     y, along = torch.func.jvp(layer, (x,), (direction,))
@@ -57,14 +57,18 @@ def test_a_fused_form_asked_for_by_name_says_that_it_is_not_transformed(name):
 
 
 @pytest.mark.skipif(not hasattr(torch, "autocast"), reason="this torch has no autocast")
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", breadth(NAMES))
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 def test_autocast_gives_the_layer_near_enough_and_its_gradients(name, dtype):
     layer, x = make(name), noise()
     want = layer(x)
     leaf = x.to(dtype).requires_grad_()
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        y = layer(leaf)
+        try:
+            y = layer(leaf)
+        except RuntimeError as error:  # asked for by name, the kernels that want one type for all say so
+            assert "fused" in name and dtype is not torch.float32 and "the fused kernel cannot run" in str(error)
+            return
     assert (y.float() - want).abs().max() < 0.15 * want.abs().max()
     if y.requires_grad:
         y.float().sum().backward()
@@ -72,7 +76,7 @@ def test_autocast_gives_the_layer_near_enough_and_its_gradients(name, dtype):
 
 
 @pytest.mark.skipif(not hasattr(torch, "func"), reason="before torch 2 many operators do not run on meta")
-@pytest.mark.parametrize("name", STOCK)
+@pytest.mark.parametrize("name", breadth(STOCK))
 def test_on_the_meta_device_a_layer_has_its_shape_and_leaves_nothing_behind(name):
     want = make(name)(noise())
     y = make(name).to("meta")(torch.empty(SHAPE, device="meta", requires_grad=True))
@@ -89,11 +93,12 @@ def test_copies_and_pickles_are_the_layer(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("dtype", [torch.int64, torch.bool, torch.complex64], ids=str)
-def test_types_without_a_meaning_are_refused_in_one_sentence(name, dtype):
-    with pytest.raises(TypeError, match="needs a real floating-point tensor, got {}: convert it".format(
-            str(dtype).replace("torch.", ""))):
-        make(name)(torch.zeros(SHAPE, dtype=dtype))
+def test_types_without_a_meaning_are_refused_in_one_sentence(name):
+    layer = make(name)
+    for dtype in (torch.int64, torch.bool, torch.complex64):
+        with pytest.raises(TypeError, match="needs a real floating-point tensor, got {}: convert it".format(
+                str(dtype).replace("torch.", ""))):
+            layer(torch.zeros(SHAPE, dtype=dtype))
 
 
 def test_functions_refuse_them_too():
@@ -115,7 +120,7 @@ def test_an_empty_batch_gives_an_empty_output_and_gradients_of_zero(name):
         assert all(p.grad is None or not p.grad.any() for p in layer.parameters())
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if n.startswith(("1-D", "block, ", "squeeze"))])
+@pytest.mark.parametrize("name", breadth(n for n in NAMES if n.startswith(("1-D", "block, ", "squeeze"))))
 @given(shape=st.lists(st.integers(0, 3), min_size=3, max_size=3), last=st.booleans())
 @settings(max_examples=15, deadline=None)
 def test_empty_planes_go_forwards_and_backwards(name, shape, last):

@@ -5,7 +5,7 @@ import warnings
 
 import pytest
 import torch
-from every_layer import FAMILIES, NAMES, NO_KERNEL, SHAPE, make, noise
+from every_layer import FAMILIES, NAMES, NO_KERNEL, SHAPE, breadth, make, noise
 
 from suites.layers import WalshHadamard1d, walsh_hadamard
 from suites.layers.matrices import shared_matrix
@@ -16,8 +16,7 @@ needs_export = pytest.mark.skipif(not HAS_EXPORT, reason="this torch has no expo
 needs_operators = pytest.mark.skipif(not hasattr(torch, "library") or not hasattr(torch.library, "custom_op"),
                                      reason="custom operators came with torch 2.4")
 needs_kernel = pytest.mark.skipif(NO_KERNEL is not None, reason="no fused kernel here: {}".format(NO_KERNEL))
-#: Every layer where time is asked for, one of each family otherwise.
-EVERY = [pytest.param(name, marks=() if name in FAMILIES else pytest.mark.slow) for name in NAMES]
+EVERY = breadth(NAMES)
 
 
 @pytest.fixture(autouse=True)
@@ -80,7 +79,7 @@ def test_torchs_own_compiler_takes_every_family(name):
 
 
 @needs_export
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EVERY)
 def test_an_exported_layer_takes_every_batch_size_and_leaves_nothing_behind(name):
     layer, x = make(name), noise(4, *SHAPE[1:])
     program = torch.export.export(layer, (x,), dynamic_shapes=({0: torch.export.Dim("batch")},))
@@ -107,7 +106,7 @@ def test_a_matrix_first_asked_for_while_exporting_is_a_real_one_afterwards():
     assert type(walsh_hadamard(torch.ones(2048), implementation="matrix")) is torch.Tensor
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EVERY)
 def test_a_trace_is_the_layer_on_other_numbers_and_survives_a_file(name):
     layer, other = make(name), noise(2, *SHAPE[1:], seed=1)
     with warnings.catch_warnings():
