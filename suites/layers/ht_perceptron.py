@@ -81,7 +81,7 @@ class HTPerceptron(TransformLayer):
         graded = torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad)
         if graded and self.implementation == "auto":
             return "a gradient is asked for, and the kernel keeps nothing of its work: doing it again would cost more"
-        return fused_problem(x, self.weight)
+        return fused_problem(x, self.weight, self.implementation)
 
     def extra_repr(self) -> str:
         """Return the settings for ``print(layer)``."""

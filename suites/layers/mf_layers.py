@@ -54,7 +54,7 @@ class MultiplicationFreeLinear(TransformLayer):
 
     def choose(self, x: torch.Tensor) -> Choice:
         """Return the form that runs on ``x`` and why, without running it."""
-        return fused_or_stock(self.implementation, lambda: dense_problem(x, self.weight))
+        return fused_or_stock(self.implementation, lambda: dense_problem(x, self.weight, self.implementation))
 
     def extra_repr(self) -> str:
         """Return the settings for ``print(layer)``."""
@@ -108,7 +108,7 @@ class MultiplicationFreeDepthwise2d(TransformLayer):
 
     def choose(self, x: torch.Tensor) -> Choice:
         """Return the form that runs on ``x`` and why, without running it."""
-        return fused_or_stock(self.implementation, lambda: depthwise_problem(x, self.weight))
+        return fused_or_stock(self.implementation, lambda: depthwise_problem(x, self.weight, self.implementation))
 
     def extra_repr(self) -> str:
         """Return the settings for ``print(layer)``."""

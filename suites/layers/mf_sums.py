@@ -62,6 +62,8 @@ def dense_gradient(gradient: torch.Tensor, needed: Sequence[bool], x: torch.Tens
 def depthwise_gradient(gradient: torch.Tensor, needed: Sequence[bool], x: torch.Tensor, weight: torch.Tensor,
                        stride: int, member: str) -> Gradients:
     """Return the gradients of :func:`depthwise_sum`, those of ``x`` and of ``weight``, where ``needed``."""
+    if x.numel() == 0:  # of which torch 1.10 dies
+        return torch.zeros_like(x), torch.zeros_like(weight)
     if member != "sum":
         return _min_depthwise_gradient(gradient, x, weight, stride, member)
     x_by_sign, weight_by_x = _convolution_gradient(gradient, needed, x, torch.sign(weight), stride)

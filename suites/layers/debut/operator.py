@@ -47,6 +47,8 @@ def backward(gradient: Tensor, x: Tensor, factors: Sequence[Tensor], bias: Optio
 
     Written out, since torch runs no autograd inside an operator.
     """
+    if x.numel() == 0:
+        return [torch.zeros_like(t) for t in [x] + list(factors) + ([] if bias is None else [bias])]
     images = gradient.shape[0] if spec.kernel else 1
     rows = gradient.flatten(2) if spec.kernel else gradient.reshape(
         -1, spec.out_features).t().unsqueeze(0)
