@@ -8,17 +8,23 @@ import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set
 
 from harness.allocator import heap_environment
+from harness.fit_search import bracket, next_batch
 from harness.plan import Comparison, comparison_to_dict
 from harness.process import Outcome, run_worker
 from harness.progress import PlainProgress
 from harness.reasons import Code, Reason, because, owing_to, sentence
-from harness.record import RecordWriter, Run, Unit, UnitLine, unit_line
-from harness.record.codec import to_json
-from harness.record.schema import SchemaError
+from harness.record import FitProbe, RecordWriter, Run, Unit, UnitLine, unit_line
+from harness.record.codec import Decoder, to_json
+from harness.record.schema import SchemaError, checker
+from harness.system.load import load_1min
 from harness.words import Pass, Role, Status
 from harness.work_units import all_units, charged_s, runnable, time_shares, to_confirm, work_of
 
 Runner = Callable[..., Outcome]
+
+
+#: How a worker ends that was given too little memory: by us, by its allocator, or by the kernel.
+FOR_MEMORY = (Code.NO_MEMORY, Code.KILLED)
 
 
 class RunPlan(NamedTuple):
@@ -67,6 +73,10 @@ class Controller:
             self._verify(comparison)
         elif name is Pass.TIME:
             self._time(comparison, comparisons_left)
+        elif name is Pass.FIT:
+            self._fit(comparison)
+        elif name is Pass.SOAK:
+            self._soak(comparison)
         elif name is Pass.ENERGY and self.plan.no_energy is not None:
             for unit in all_units(comparison, (name.value,)):
                 self._skip(unit, self.plan.no_energy)
@@ -116,6 +126,58 @@ class Controller:
                 self._skip(unit, self._why_unfit(comparison, unit.case or ""))
             else:
                 self.progress.skip(work_of([unit]))
+
+    def _fit(self, comparison: Comparison) -> None:
+        fit, limit = set(self._runnable(comparison)), int(self.settings.fit_bytes or 0)
+        for case, unit in zip(comparison.cases, all_units(comparison, (Pass.FIT.value,))):
+            if self._is_done(unit):
+                continue
+            if unit.case not in fit:
+                self._skip(unit, self._why_unfit(comparison, unit.case or ""))
+                continue
+            self._begin(unit)
+            self._finish(unit, self._largest_batch(self._job(Pass.FIT, comparison, [unit.case], limit_bytes=limit),
+                                                   case.shape[0], limit if case.device == "cpu" else None))
+
+    def _largest_batch(self, job: Dict[str, Any], start: int, most_bytes: Optional[int]) -> Outcome:
+        """Try batches in fresh workers until the largest is known; one killed for memory is an answer."""
+        tried: List[FitProbe] = []
+        started, limit = self._clock(), job["limit_bytes"]
+        batch = next_batch(tried, start, limit)
+        while batch is not None:
+            self.progress.within(len(tried), len(tried) + 4, "a batch of {}".format(batch), None)
+            outcome = self._runner(dict(job, batch=batch), self.settings.limit_s, most_bytes=most_bytes,
+                                   extra_environment=heap_environment("default"), progress=lambda message: None)
+            try:
+                tried.append(self._probe(outcome, batch))
+            except SchemaError as error:
+                return Outcome(None, because(Code.FOREIGN, str(error)), self._clock() - started)
+            batch = next_batch(tried, start, limit)
+        known, seconds = bracket(tried), self._clock() - started
+        smallest = next((probe for probe in tried if probe.batch == known.refused), None)
+        why = None if smallest is None else smallest.reason
+        if known.largest == 0 and why is not None and why.code not in FOR_MEMORY:
+            return Outcome(None, why, seconds)
+        return Outcome({"limit_bytes": limit, "largest": known.largest, "refused": known.refused,
+                        "tried": to_json(tried)}, None, seconds)
+
+    @staticmethod
+    def _probe(outcome: Outcome, batch: int) -> FitProbe:
+        if outcome.payload is None:
+            return FitProbe(batch, False, reason=outcome.reason)
+        checker("fit_probe")(outcome.payload)
+        return Decoder().decode(FitProbe, outcome.payload)
+
+    def _soak(self, comparison: Comparison) -> None:
+        fit, baseline = self._runnable(comparison), comparison.case_id(comparison.baseline)
+        for unit in all_units(comparison, (Pass.SOAK.value,)):
+            reason = self._not_timed(comparison, fit, baseline)
+            if unit.case in fit and reason is None:
+                self._unit(unit, self._job(
+                    Pass.SOAK, comparison, [baseline, unit.case], rival=unit.case, soak_s=self.settings.soak_s,
+                    block_s=self.settings.soak_block_s, power=self.plan.power))
+            else:
+                self._skip(unit, reason or self._why_unfit(comparison, unit.case or ""))
 
     def _timed_call_s(self, comparison: Comparison, case: str) -> Optional[float]:
         """Return the median seconds per call of ``case`` by the time pass, ``None`` where it was not timed."""
@@ -168,13 +230,21 @@ class Controller:
         """Run ``job`` and record it, unless the record has it."""
         if self._is_done(unit):
             return
-        self._retried.add(unit)
-        self.progress.unit(str(unit))
+        self._begin(unit)
+        load = load_1min() if unit.name is Pass.TIME else None
         heap = "default" if unit.name is Pass.MEMORY else "warm"
         outcome = self._runner(
             job, self.settings.limit_s, extra_environment=heap_environment(heap),
             progress=lambda m: self.progress.within(m["done"], m["total"], m["what"], m.get("left_s")))
-        line = self._write(unit, Status.OK if outcome.ok else Status.FAILED, outcome)
+        self._finish(unit, outcome, planned, load)
+
+    def _begin(self, unit: Unit) -> None:
+        self._retried.add(unit)
+        self.progress.unit(str(unit))
+
+    def _finish(self, unit: Unit, outcome: Outcome, planned: bool = True,
+                load: Optional[float] = None) -> None:
+        line = self._write(unit, Status.OK if outcome.ok else Status.FAILED, outcome, load)
         if outcome.ok and line.status is Status.OK:
             text = "{}: done in {:.1f} s".format(unit, outcome.seconds)
         else:
@@ -196,12 +266,14 @@ class Controller:
             self._said.add(text)
             self.progress.note(text)
 
-    def _write(self, unit: Unit, status: Status, outcome: Outcome) -> UnitLine:
+    def _write(self, unit: Unit, status: Status, outcome: Outcome, load: Optional[float] = None) -> UnitLine:
         envelope = {"comparison": unit.comparison, "case": unit.case, "status": status.value,
                     "reason": to_json(outcome.reason), "seconds": round(outcome.seconds, 3),
                     "started_s": round(self._clock() - outcome.seconds, 3)}
         if unit.launch is not None:
             envelope["repeat" if unit.name is Pass.MEMORY else "launch"] = unit.launch
+        if load is not None:
+            envelope["load_1min"] = load
         payload = outcome.payload or {}
         if outcome.reason is None and payload.get("reason") is not None:
             # A pass that ended well may still say why it has no number, as the energy pass does.

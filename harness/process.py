@@ -5,6 +5,7 @@ that nothing a library prints can be taken for a result. Whatever happens to it,
 :class:`Outcome`, never an exception.
 """
 
+import contextlib
 import io
 import json
 import os
@@ -17,6 +18,7 @@ import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 from harness.reasons import Code, Reason, because
+from harness.system.guard import MemoryGuard
 
 PROJECT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -48,8 +50,12 @@ def worker_environment(extra: Dict[str, str]) -> Dict[str, str]:
 
 
 def run_worker(job: Dict[str, Any], limit_s: float, progress: Progress = lambda message: None,
-               extra_environment: Optional[Dict[str, str]] = None, module: str = "harness.worker") -> Outcome:
-    """Run ``job`` in a fresh process and return how it ended, after ``limit_s`` seconds at the latest."""
+               extra_environment: Optional[Dict[str, str]] = None, module: str = "harness.worker",
+               most_bytes: Optional[int] = None) -> Outcome:
+    """Run ``job`` in a fresh process and return how it ended, after ``limit_s`` seconds at the latest.
+
+    One whose resident memory is above ``most_bytes`` is ended for it, which the outcome's reason says.
+    """
     started = time.monotonic()
     reader, writer = os.pipe()
     with tempfile.TemporaryFile() as log:
@@ -57,17 +63,23 @@ def run_worker(job: Dict[str, Any], limit_s: float, progress: Progress = lambda 
             [sys.executable, "-m", module, str(writer), str(os.getpid())], stdin=subprocess.PIPE, stdout=log,
             stderr=log, pass_fds=[writer], start_new_session=True, env=worker_environment(extra_environment or {}))
         os.close(writer)
+        guard = None if most_bytes is None else MemoryGuard(process.pid, most_bytes)
         try:
-            _send_job(process, job)
-            final, timed_out = _follow(reader, started + limit_s, progress)
-            if not timed_out:
-                timed_out = not _wait(process, started + limit_s)
+            with contextlib.ExitStack() as stack:
+                if guard is not None:
+                    stack.enter_context(guard)
+                _send_job(process, job)
+                final, timed_out = _follow(reader, started + limit_s, progress)
+                if not timed_out:
+                    timed_out = not _wait(process, started + limit_s)
         finally:
             os.close(reader)
             _end(process)
         seconds = time.monotonic() - started
         if final.get("event") == "result" and not timed_out:
             return Outcome(final["payload"], None, seconds)
+        if guard is not None and guard.tripped:
+            return Outcome(None, because(Code.NO_MEMORY, limit_bytes=int(most_bytes or 0)), seconds)
         if final.get("event") == "error":
             return Outcome(None, because(Code.RAISED, str(final["reason"])), seconds)
         if timed_out:

@@ -21,6 +21,7 @@ class Code(Word):
     EXITED = "exited"                           # status: it ended without a result
     RAISED = "raised"                           # said: the exception
     FOREIGN = "foreign"                         # said: what its result lacks
+    NO_MEMORY = "no-memory"                     # limit_bytes: it was given this much and took more
     # why a unit was not tried, by the controller
     CHECK_FAILED = "check-failed"               # said or cause: the case's own check
     CHECK_UNFINISHED = "check-unfinished"
@@ -93,6 +94,7 @@ TEMPLATES: Dict[Code, str] = {
     Code.EXITED: "ended with status {status} and no result",
     Code.RAISED: "{said}",
     Code.FOREIGN: "its result could not be recorded: {said}",
+    Code.NO_MEMORY: "it took more than the {limit_bytes} bytes that it was given",
     Code.CHECK_FAILED: "it did not pass the check",
     Code.CHECK_UNFINISHED: "its check did not end",
     Code.BASELINE_UNFIT: "the baseline did not pass the check",

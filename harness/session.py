@@ -2,7 +2,7 @@
 
 import os
 import time
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from harness.allocator import heap_environment
 from harness.clocks import LockResult, locked_clocks, read_clocks
@@ -16,8 +16,10 @@ from harness.reasons import Code, Reason, because, sentence
 from harness.record import FORMAT, End, Environment, Header, RecordError, RecordWriter, Run, Session, load_run
 from harness.record.wire import line_decoder
 from harness.rule import rule_from_dict
-from harness.settings import Settings
+from harness.settings import PASSES, Settings
 from harness.signals import Ended, ending_signals_raise, undisturbed
+from harness.soak_blocks import block_length_s
+from harness.system.memory import read_meminfo
 from harness.words import Pass, RunStatus
 
 #: Time enough to import torch from an SD card for the first time.
@@ -45,6 +47,9 @@ class Choices(NamedTuple):
     only: Optional[str] = None
     power: Optional[str] = None
     lock_clocks: bool = False
+    fit_bytes: Optional[int] = None
+    soak_s: Optional[float] = None
+    soak_block_s: Optional[float] = None
 
 
 def probe(device: Optional[str] = None, power: Optional[str] = None,
@@ -74,7 +79,24 @@ def settle(choices: Choices, probed: Dict[str, Any]) -> Settings:
         # Who asks for more time wants it spent where it is needed.
         launch_cap_s=max(Settings._field_defaults["launch_cap_s"], choices.budget_s or 0.0),
         memory_repeats=1 if choices.quick else Settings._field_defaults["memory_repeats"],
-        limit_s=choices.limit_s, only=choices.only, power=choices.power, lock_clocks=choices.lock_clocks)
+        limit_s=choices.limit_s, only=choices.only, power=choices.power, lock_clocks=choices.lock_clocks,
+        passes=passes_for(choices), fit_bytes=choices.fit_bytes, soak_s=choices.soak_s,
+        soak_block_s=None if choices.soak_s is None else choices.soak_block_s or block_length_s(choices.soak_s))
+
+
+def passes_for(choices: Choices) -> Tuple[str, ...]:
+    """Return the passes of the run: what was asked for alone, after the check of every layer, else the usual four."""
+    asked = [(Pass.FIT, choices.fit_bytes), (Pass.SOAK, choices.soak_s)]
+    extra = tuple(name.value for name, value in asked if value is not None)
+    return (Pass.VERIFY.value,) + extra if extra else PASSES
+
+
+def check_fit(fit_bytes: Optional[int], device: str, meminfo: Dict[str, int]) -> None:
+    """Raise :class:`SessionError` if this machine could not give a worker ``fit_bytes`` without swapping."""
+    available = meminfo.get("MemAvailable")
+    if fit_bytes is not None and device == "cpu" and available is not None and fit_bytes > available:
+        raise SessionError("--fit: {:.2f} GB were asked for, but only {:.2f} GB are free on this machine now: ask "
+                          "for less, or close programs.".format(fit_bytes / 1e9, available / 1e9))
 
 
 def why_no_energy(meters: List[Dict[str, Any]], settings: Settings) -> Optional[Reason]:
@@ -130,6 +152,7 @@ class Work(NamedTuple):
 def start(suite: Suite, choices: Choices, probed: Dict[str, Any], out: str) -> Work:
     """Make the folder and the header of a new run. Raises ``ValueError`` or :class:`SessionError`."""
     settings = settle(choices, probed)
+    check_fit(settings.fit_bytes, settings.device, read_meminfo())
     target = Target(settings.device, settings.threads)
     comparisons = plan_comparisons(suite, target, settings.quick, settings.only)
     rule = rule_from_dict(dict(probed["rule"], launches=settings.launches))

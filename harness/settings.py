@@ -5,7 +5,10 @@ from typing import Any, Dict, NamedTuple, Optional, Tuple
 
 UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
 
-#: Passes of a run; ``energy`` records a reason where no power meter answers.
+UNITS_BYTES = {"": 1, "B": 1, "KB": 10 ** 3, "MB": 10 ** 6, "GB": 10 ** 9, "KIB": 2 ** 10, "MIB": 2 ** 20,
+               "GIB": 2 ** 30}
+
+#: Passes of a run that nothing else was asked of; ``energy`` records a reason where no power meter answers.
 PASSES = ("verify", "time", "memory", "energy")
 
 
@@ -14,7 +17,8 @@ class Settings(NamedTuple):
 
     ``budget_s`` is the sampling time of the whole run, ``launch_cap_s`` the most that one launch of one
     comparison may take of it, ``limit_s`` the longest life of a worker, ``memory_repeats`` the processes that
-    each case's memory is measured in.
+    each case's memory is measured in. ``fit_bytes`` is the memory of the pass ``fit``; ``soak_s`` is how long the
+    pass ``soak`` keeps each rival and its baseline busy by turns of ``soak_block_s``.
     """
 
     device: str
@@ -29,6 +33,9 @@ class Settings(NamedTuple):
     power: Optional[str] = None
     lock_clocks: bool = False
     memory_repeats: int = 3
+    fit_bytes: Optional[int] = None
+    soak_s: Optional[float] = None
+    soak_block_s: Optional[float] = None
     passes: Tuple[str, ...] = PASSES
 
 
@@ -53,6 +60,17 @@ def parse_duration(text: str) -> float:
     if seconds <= 0:
         raise ValueError("a duration must be longer than nothing, not '{}'".format(text))
     return seconds
+
+
+def parse_size(text: str) -> int:
+    """Return bytes from ``500MB``, ``4GB`` (powers of 1000) or ``3.5GiB`` (of 1024); raises ``ValueError``."""
+    match = re.match(r"^(\d+(?:\.\d+)?)\s*([KMG]I?B|B?)$", text.strip().upper())
+    if match is None:
+        raise ValueError("'{}' is no amount of memory: write 500MB, 4GB or 3.5GiB".format(text))
+    size = int(float(match.group(1)) * UNITS_BYTES[match.group(2)])
+    if size <= 0:
+        raise ValueError("an amount of memory must be more than nothing, not '{}'".format(text))
+    return size
 
 
 def format_duration(seconds: float) -> str:

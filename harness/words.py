@@ -20,6 +20,8 @@ class Pass(Word):
     TIME = "time"
     MEMORY = "memory"
     ENERGY = "energy"
+    FIT = "fit"
+    SOAK = "soak"
 
 
 class Status(Word):

@@ -15,7 +15,8 @@ from harness.words import Pass, State, Status
 LEAST_SHARE_S = 2.0
 
 #: Rough seconds of one unit of each pass: only the time left shown to the user rests on them.
-TYPICAL_S = {Pass.VERIFY: 6.0, Pass.TIME: 15.0, Pass.MEMORY: 2.5, Pass.ENERGY: 20.0}
+TYPICAL_S = {Pass.VERIFY: 6.0, Pass.TIME: 15.0, Pass.MEMORY: 2.5, Pass.ENERGY: 20.0, Pass.FIT: 20.0,
+             Pass.SOAK: 600.0}
 
 
 def work_of(units: Iterable[Unit]) -> float:
@@ -42,7 +43,9 @@ def all_units(comparison: Comparison, passes: Sequence[str], launches: int = 1, 
                 units.extend(Unit(name, comparison.id, comparison.case_id(case), repeat) for case in comparison.cases)
                 units.append(Unit(name, comparison.id, base, repeats + repeat))
         else:
-            units.extend(Unit(name, comparison.id, comparison.case_id(case)) for case in comparison.cases)
+            # a rival is soaked with its baseline in turns
+            cases = comparison.rivals if name is Pass.SOAK else comparison.cases
+            units.extend(Unit(name, comparison.id, comparison.case_id(case)) for case in cases)
     return units
 
 

@@ -19,6 +19,8 @@ PASSES = {
     "time": "harness.passes.time:run",
     "memory": "harness.passes.memory:run",
     "energy": "harness.passes.energy:run",
+    "fit": "harness.passes.fit:run",
+    "soak": "harness.passes.soak:run",
 }
 
 

@@ -243,6 +243,36 @@ def _unlocked(one: ValidityWarning, run: About) -> Told:
     return Told("Clocks were not locked: {}.".format(listing(told)), "lock them", _lock_command(run))
 
 
+def _loaded(one: ValidityWarning, run: About) -> Told:
+    numbers = one.numbers
+    return Told("Other programs ran meanwhile: the load was up to {:.1f} with {} of this run, when {} of {} began."
+                .format(numbers["load"], count(numbers["threads"], "thread"), numbers["launches"],
+                        count(numbers["of"], "launch", "launches")), "close other programs and run it again")
+
+
+def _changes_input(one: ValidityWarning, run: About) -> Told:
+    return Told("{} left the shared input other than it was, and got one of its own.".format(
+        _several(one.numbers["cases"], "case")), "let the layer write to a copy")
+
+
+def _disturbs(one: ValidityWarning, run: About) -> Told:
+    return Told("{} changed settings of the whole process ({}), which were put back after each call.".format(
+        _several(one.numbers["cases"], "case"), listing(one.numbers["settings"])), "let the layer leave them alone")
+
+
+def _governor(one: ValidityWarning, run: About) -> Told:
+    return Told("The governor '{}' changes the CPU's clock as it likes; nothing tells whether it is locked.".format(
+        one.numbers["governor"]), "lock the clocks", _lock_command(run))
+
+
+def _pace(one: ValidityWarning, run: About) -> Told:
+    numbers = one.numbers
+    return Told("The energy of {} was read at another pace than the timed one: {} made {:.4g} calls per second "
+                "instead of {:.4g}.".format(_several(numbers["cases"], "case"), numbers["case"],
+                                            numbers["energy_per_s"], numbers["timed_per_s"]),
+                "lock the clocks, close other programs")
+
+
 def _swapped(one: ValidityWarning, run: About) -> Told:
     return Told("Swap grew by up to {} while {} ran, so memory and times hold a slow disk.".format(
         size(one.numbers["bytes"]), count(one.numbers["cases"], "case")),
@@ -290,8 +320,9 @@ def _uncommitted(one: ValidityWarning, run: About) -> Told:
 WARNINGS: Dict[WarningCode, Callable[[ValidityWarning, About], Told]] = {
     WarningCode.UNFINISHED: _unfinished, WarningCode.UNIT_FAILED: _failed, WarningCode.THROTTLED: _throttled,
     WarningCode.UNSTEADY: _unsteady, WarningCode.UNLOCKED: _unlocked, WarningCode.SWAPPED: _swapped,
-    WarningCode.NOISY: _noisy, WarningCode.QUICK: _quick, WarningCode.FEW_LAUNCHES: _few_launches,
-    WarningCode.UNSETTLED: _unsettled, WarningCode.UNCHECKED: _unchecked,
+    WarningCode.LOADED: _loaded, WarningCode.CHANGES_INPUT: _changes_input, WarningCode.DISTURBS: _disturbs,
+    WarningCode.GOVERNOR: _governor, WarningCode.PACE: _pace, WarningCode.NOISY: _noisy, WarningCode.QUICK: _quick,
+    WarningCode.FEW_LAUNCHES: _few_launches, WarningCode.UNSETTLED: _unsettled, WarningCode.UNCHECKED: _unchecked,
     WarningCode.SESSIONS_DIFFER: _sessions_differ, WarningCode.UNCOMMITTED: _uncommitted}
 
 

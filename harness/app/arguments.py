@@ -8,7 +8,7 @@ import click
 from harness.nearest import unknown
 from harness.plan import Suite, Target
 from harness.planning import plan_comparisons
-from harness.settings import parse_duration
+from harness.settings import parse_duration, parse_size
 
 
 class DurationType(click.ParamType):
@@ -20,6 +20,19 @@ class DurationType(click.ParamType):
         """Return seconds, or fail with one sentence."""
         try:
             return value if isinstance(value, float) else parse_duration(str(value))
+        except ValueError as error:
+            return self.fail(str(error), param, ctx)
+
+
+class SizeType(click.ParamType):
+    """An amount of memory such as ``500MB`` or ``4GB``, as bytes."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        """Return bytes, or fail with one sentence."""
+        try:
+            return value if isinstance(value, int) else parse_size(str(value))
         except ValueError as error:
             return self.fail(str(error), param, ctx)
 

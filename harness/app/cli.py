@@ -12,18 +12,22 @@ from typing import Any, List, Optional, Sequence, Tuple
 import click
 
 from harness import __version__
-from harness.app.arguments import DurationType, NearestGroup, check_selection
+from harness.app.arguments import DurationType, NearestGroup, SizeType, check_selection
 from harness.nearest import unknown
 
 RESULTS = "results"
 
 DEFAULT_SUITE = "paper"
 
+#: The suite of known loads.
+CALIBRATION = "calibration"
+
 #: What measures the device's own limits, run in a worker.
 ROOF = "suites.roof:measure"
 
 
 DURATION = DurationType()
+SIZE = SizeType()
 
 
 @click.group(cls=NearestGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -47,6 +51,12 @@ def cli() -> None:
 @click.option("--rounds", type=click.IntRange(12), help="Most rounds of one launch. Default: 450.")
 @click.option("--limit", type=DURATION, default="15m", show_default=True, help="Longest time for one worker.")
 @click.option("--power", metavar="METER", help="Power meter to use. Default: the best one that answers.")
+@click.option("--fit", "fit_bytes", type=SIZE, metavar="MEMORY",
+              help="Instead of timing: the largest batch of each case that runs in so much memory, such as 4GB.")
+@click.option("--soak", "soak_s", type=DURATION,
+              help="Instead of timing: keep each rival and its baseline busy by turns for so long, such as 10m.")
+@click.option("--soak-block", "soak_block_s", type=DURATION,
+              help="Length of one turn. Default: a minute, less where the soak would hold too few.")
 @click.option("--lock-clocks", is_flag=True, help="Lock CPU and GPU clocks for this run and put them back after it.")
 @click.option("--out", type=click.Path(file_okay=False), default=RESULTS, show_default=True,
               help="Folder that gets the run's folder.")
@@ -103,6 +113,35 @@ def status_of(suite: str) -> List[str]:
     from harness.app.doctor import STATUS
 
     return list(STATUS) if suite in suites.SUITES else []
+
+
+@cli.command()
+@click.option("--quick", is_flag=True, help="Fewer loads, one launch, one process per memory figure.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), help="Default: cuda if torch sees one, else cpu.")
+@click.option("--threads", type=click.IntRange(1), help="CPU threads. Default: torch's own choice.")
+@click.option("--out", type=click.Path(file_okay=False), default=RESULTS, show_default=True,
+              help="Folder that gets the run's folder.")
+def calibrate(quick: bool, device: Optional[str], threads: Optional[int], out: str) -> None:
+    """Say what this machine can tell, as it is now, from loads whose answer is known.
+
+    Exit status: 0 every number given was right and no identical layers were called different, 1 otherwise.
+    """
+    from harness import session
+    from harness.progress import make_progress
+    from harness.record import RecordError
+    from harness.words import RunStatus
+
+    try:
+        work, probed = begin(CALIBRATION, session.Choices(device=device, threads=threads, quick=quick), out)
+        click.echo("Run {} in {}".format(work.run.id, work.run.folder), err=True)
+        end = session.carry_on(work, sys.argv[1:], probed, make_progress(), None)
+    except (session.SessionError, RecordError, ValueError, OSError) as error:
+        raise click.ClickException(str(error)) from None
+    if end.status is not RunStatus.COMPLETE:
+        click.echo("Stopped. Go on with './run_bench.sh run --resume {0}', then 'python -m reports.calibration "
+                   "{0}'.".format(work.run.folder), err=True)
+        sys.exit(130)
+    sys.exit(report_process([work.run.folder], module="reports.calibration"))
 
 
 def nothing_timed(run: Any) -> bool:
@@ -201,8 +240,10 @@ def list_(suite: Optional[str], quick: bool, device: str) -> None:
     from harness.planning import plan_comparisons
 
     if suite is None:
-        for known in all_suites():
-            click.echo("{:10} {}".format(known.name, known.suite.summary if known.suite else known.reason))
+        every = all_suites()
+        width = max(len(known.name) for known in every)
+        for known in every:
+            click.echo("{:{}} {}".format(known.name, width, known.suite.summary if known.suite else known.reason))
         click.echo("\n'./run_bench.sh list SUITE' shows its cases, './run_bench.sh run SUITE' measures them.")
         return
     try:

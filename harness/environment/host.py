@@ -6,6 +6,7 @@ import re
 import sys
 from typing import Any, Dict, List
 
+from harness.system.load import load_1min
 from harness.system.memory import read_meminfo, swap_used_bytes
 from harness.system.tree import Tree
 
@@ -16,7 +17,6 @@ def os_section(root: str = "/") -> Dict[str, Any]:
     release = read("/etc/os-release") or ""
     name = re.search(r'^PRETTY_NAME="?([^"\n]*)', release, re.MULTILINE)
     uptime = read("/proc/uptime")
-    load = read("/proc/loadavg")
     return {
         "kernel": platform.release(),
         "system": platform.system(),
@@ -24,7 +24,7 @@ def os_section(root: str = "/") -> Dict[str, Any]:
         "distribution": name.group(1) if name else None,
         "aslr": read("/proc/sys/kernel/randomize_va_space"),
         "uptime_s": float(uptime.split()[0]) if uptime else None,
-        "load_1min": float(load.split()[0]) if load else None,
+        "load_1min": load_1min(root),
         "container": Tree(root).exists("/.dockerenv"),
     }
 

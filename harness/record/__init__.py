@@ -11,6 +11,8 @@ from harness.record.lines import (
     End,
     EnergyLine,
     Environment,
+    FitLine,
+    FitProbe,
     Header,
     LaunchLine,
     MemoryLine,
@@ -22,6 +24,9 @@ from harness.record.lines import (
     Series,
     SeriesDecision,
     Session,
+    SoakBlock,
+    SoakLine,
+    SoakTrace,
     Stage,
     TimerFacts,
     Traces,
@@ -34,8 +39,8 @@ from harness.record.reader import FILE_NAME, FORMAT, RecordError
 from harness.record.wire import unit_line
 from harness.record.writer import RecordWriter
 
-__all__ = ["FILE_NAME", "FORMAT", "CheckLine", "CheckResult", "End", "EnergyLine", "Environment", "Header",
-           "LaunchLine", "MemoryLine", "MemoryTrace", "MeterStatus", "Phase", "Place", "RecordError", "RecordWriter",
-           "Round", "Run", "SamplingCost", "Series", "SeriesDecision", "Session", "Stage", "TimerFacts", "Traces",
-           "Unit", "UnitLine",
+__all__ = ["CheckLine", "CheckResult", "End", "EnergyLine", "Environment", "FILE_NAME", "FORMAT", "FitLine",
+           "FitProbe", "Header", "LaunchLine", "MemoryLine", "MemoryTrace", "MeterStatus", "Phase", "Place",
+           "RecordError", "RecordWriter", "Round", "Run", "SamplingCost", "Series", "SeriesDecision", "Session",
+           "SoakBlock", "SoakLine", "SoakTrace", "Stage", "TimerFacts", "Traces", "Unit", "UnitLine",
            "WarmUpFacts", "load_run", "unit_line", "unit_of"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Sequence, Un
 
 from harness.plan import Case, Comparison
 from harness.reasons import Reason, sentence
-from harness.record.lines import BASELINE, COPY, EnergyLine, MemoryLine, Series
+from harness.record.lines import BASELINE, COPY, EnergyLine, FitLine, MemoryLine, Series
 from harness.words import Pass, Status
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ COLUMNS = (
     Column("threads", "all", "torch's threads"),
     Column("mode", "all", "inference or training"),
     Column("protocol", "all", "steady or published"),
-    Column("pass", "all", "verify, time, memory or energy"),
+    Column("pass", "all", "verify, time, memory or energy; fit where it was asked for"),
     Column("launch", "time", "number of the launch"),
     Column("cache", "time", "hot or cold"),
     Column("repeat", "memory", "number of the fresh process, the baseline's later half being its second copy"),
@@ -85,9 +85,11 @@ COLUMNS = (
     Column("sensor_period_s", "energy", "refresh period of the sensor, found from the readings"),
     Column("meter", "energy", "meter that was read"),
     Column("rail", "energy", "rail that was read"),
+    Column("limit_bytes", "fit", "memory that was given"),
+    Column("largest", "fit", "largest batch that ran in it"),
+    Column("refused", "fit", "smallest batch that did not"),
 )
 
-PASSES = tuple(name.value for name in Pass)
 ABSENT = "absent"
 Cells = Dict[str, Union[str, int, float, bool, None]]
 
@@ -115,6 +117,8 @@ def rows(run: "Run") -> List[Cells]:
             repeats: Sequence[Optional[MemoryLine]] = run.memory_repeats(ident) or (None,)
             found.extend(_case_row(run, base, Pass.MEMORY, line) for line in repeats)
             found.append(_case_row(run, base, Pass.ENERGY, run.energy(ident)))
+            if Pass.FIT.value in run.header.settings.passes:
+                found.append(_case_row(run, base, Pass.FIT, run.fit(ident)))
     return found
 
 
@@ -188,7 +192,7 @@ def _quantile(ordered: List[float], share: float) -> float:
     return ordered[below] + (place - below) * (ordered[above] - ordered[below])
 
 
-def _case_row(run: "Run", base: Cells, name: Pass, line: Union[MemoryLine, EnergyLine, None]) -> Cells:
+def _case_row(run: "Run", base: Cells, name: Pass, line: Union[MemoryLine, EnergyLine, FitLine, None]) -> Cells:
     if line is None:
         return dict(base, **_row(name, ABSENT, run.why_absent(name)))
     row = dict(base, **_row(name, line.status.value, line.reason, line.seconds))

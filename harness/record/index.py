@@ -11,11 +11,13 @@ from harness.record.lines import (
     End,
     EnergyLine,
     Environment,
+    FitLine,
     Header,
     LaunchLine,
     Line,
     MemoryLine,
     Session,
+    SoakLine,
     Unit,
     UnitLine,
     unit_of,
@@ -141,6 +143,16 @@ class Run:
         """Return the last energy line of ``case``, ``None`` if the run never got there."""
         line = self.units.get(Unit(Pass.ENERGY, case.rsplit("/", 1)[0], case))
         return line if isinstance(line, EnergyLine) else None
+
+    def fit(self, case: str) -> Optional[FitLine]:
+        """Return the last line of the pass ``fit`` of ``case``, ``None`` if there is none."""
+        line = self.units.get(Unit(Pass.FIT, case.rsplit("/", 1)[0], case))
+        return line if isinstance(line, FitLine) else None
+
+    def soak(self, case: str) -> Optional[SoakLine]:
+        """Return the last line of the pass ``soak`` of the rival ``case``, ``None`` if there is none."""
+        line = self.units.get(Unit(Pass.SOAK, case.rsplit("/", 1)[0], case))
+        return line if isinstance(line, SoakLine) else None
 
     def failed(self) -> List[UnitLine]:
         """Return the units that failed and were not done over, in recorded order."""

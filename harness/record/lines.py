@@ -202,7 +202,10 @@ class Series(NamedTuple):
 
 
 class LaunchLine(NamedTuple):
-    """One launch of the time pass. ``charged_s`` is what it took of the budget: warm-up and sampling."""
+    """One launch of the time pass. ``charged_s`` is what it took of the budget: warm-up and sampling.
+
+    ``load_1min`` is the machine's load average when the launch began, this run's own work before it included.
+    """
 
     comparison: str
     launch: int
@@ -216,6 +219,7 @@ class LaunchLine(NamedTuple):
     implementations: Dict[str, Optional[str]] = {}
     allocator: Optional[str] = None
     charged_s: Optional[float] = None
+    load_1min: Optional[float] = None
 
 
 class Stage(NamedTuple):
@@ -341,6 +345,78 @@ class EnergyLine(NamedTuple):
     sampling_cost: Optional[SamplingCost] = None
 
 
+class FitProbe(NamedTuple):
+    """One batch size tried in a fresh process: whether its calls ran in the memory given, else the ``reason``.
+
+    ``peak_bytes`` is the process's highest resident memory (CUDA: what torch's allocator held at most),
+    ``own_bytes`` what it held before the input was made.
+    """
+
+    batch: int
+    fits: bool
+    peak_bytes: Optional[int] = None
+    own_bytes: Optional[int] = None
+    reason: Optional[Reason] = None
+
+
+class FitLine(NamedTuple):
+    """The largest batch of one case whose calls run in ``limit_bytes``; the batch is the input's first dimension.
+
+    ``largest`` is 0 where not even one image fits, ``refused`` the smallest batch that did not run.
+    """
+
+    comparison: str
+    case: str
+    status: Status
+    reason: Optional[Reason] = None
+    seconds: float = 0.0
+    started_s: Optional[float] = None
+    limit_bytes: Optional[int] = None
+    largest: Optional[int] = None
+    refused: Optional[int] = None
+    tried: Tuple[FitProbe, ...] = ()
+
+
+class SoakBlock(NamedTuple):
+    """A stretch in which one entrant alone was busy; seconds from the start of the soak."""
+
+    case: str
+    start_s: float
+    end_s: float
+    calls: int
+
+
+class SoakTrace(NamedTuple):
+    """What was read while blocks ran: lists of one length; ``calls_per_s`` is that of the stretch that ends there."""
+
+    time_s: Tuple[float, ...] = ()
+    block: Tuple[int, ...] = ()
+    calls_per_s: Tuple[float, ...] = ()
+    clock_hz: Tuple[Optional[float], ...] = ()
+    temperature_c: Tuple[Optional[float], ...] = ()
+    power_w: Tuple[Optional[float], ...] = ()
+
+
+class SoakLine(NamedTuple):
+    """A rival (``case``) and its baseline kept busy by turns for minutes: baseline, rival, rival, baseline."""
+
+    comparison: str
+    case: str
+    status: Status
+    reason: Optional[Reason] = None
+    seconds: float = 0.0
+    started_s: Optional[float] = None
+    soak_s: Optional[float] = None
+    block_s: Optional[float] = None
+    blocks: Tuple[SoakBlock, ...] = ()
+    trace: Optional[SoakTrace] = None
+    clock: Optional[str] = None
+    clock_reason: Optional[str] = None
+    temperature_reason: Optional[str] = None
+    meter: Optional[str] = None
+    power_reason: Optional[str] = None
+
+
 class End(NamedTuple):
     """The last line of a session that ended."""
 
@@ -349,11 +425,12 @@ class End(NamedTuple):
     reason: Optional[Reason] = None
 
 
-UnitLine = Union[CheckLine, LaunchLine, MemoryLine, EnergyLine]
-Line = Union[Header, Session, CheckLine, LaunchLine, MemoryLine, EnergyLine, End]
+UnitLine = Union[CheckLine, LaunchLine, MemoryLine, EnergyLine, FitLine, SoakLine]
+Line = Union[Header, Session, CheckLine, LaunchLine, MemoryLine, EnergyLine, FitLine, SoakLine, End]
 
 #: The type of a unit's line by its pass.
-UNIT_TYPES = {Pass.VERIFY: CheckLine, Pass.TIME: LaunchLine, Pass.MEMORY: MemoryLine, Pass.ENERGY: EnergyLine}
+UNIT_TYPES = {Pass.VERIFY: CheckLine, Pass.TIME: LaunchLine, Pass.MEMORY: MemoryLine, Pass.ENERGY: EnergyLine,
+              Pass.FIT: FitLine, Pass.SOAK: SoakLine}
 PASS_OF = {kind: name for name, kind in UNIT_TYPES.items()}
 
 

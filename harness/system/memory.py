@@ -98,6 +98,11 @@ def current_rss_bytes(pid: Pid = "self", root: str = "/") -> Optional[int]:
     return _status_bytes("VmRSS", pid, root)
 
 
+def peak_rss_bytes(pid: Pid = "self", root: str = "/") -> Optional[int]:
+    """Return VmHWM of ``pid``, the kernel's own peak of its resident memory. Raises ``OSError``."""
+    return _status_bytes("VmHWM", pid, root)
+
+
 def _status_bytes(field: str, pid: Pid, root: str) -> Optional[int]:
     match = re.search(r"^{}:\s+([0-9]+) kB".format(field), Tree(root).read("/proc/{}/status".format(pid)),
                       re.MULTILINE)

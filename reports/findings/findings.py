@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, Optional, Sequence, Tuple
 
 from harness.reasons import Reason
 from harness.record import LaunchLine, Run
+from harness.words import Pass
 from reports.findings.about import About, about
 from reports.findings.amounts import Gap
 from reports.findings.close_calls import CloseCall, close_calls
@@ -19,11 +20,13 @@ from reports.findings.environment import (
     refused_meters,
     section_facts,
 )
+from reports.findings.fit import FitTable, fit_tables
 from reports.findings.headline import Headline, Summary, headline, summary
 from reports.findings.memory import CaseMemory, MemoryTable, case_memories, main_kind, memory_table
 from reports.findings.published import Published, PublishedRow, published_rows, read_published
 from reports.findings.rows import Measured, Table, common_gaps, comparison_tables
 from reports.findings.samples import StripTable, shown_tables, strip_tables
+from reports.findings.soak import SoakTable, soak_tables
 from reports.findings.sweeps import Roofline, Sweep, rooflines, sweeps
 from reports.findings.traces import Trace, traces
 from reports.findings.validity import ValidityWarning, warnings
@@ -53,6 +56,8 @@ class Findings(NamedTuple):
     memory_tables: Tuple[MemoryTable, ...]
     energy_tables: Tuple[EnergyTable, ...]
     no_energy: Tuple[Reason, ...]
+    fit_tables: Tuple[FitTable, ...]
+    soak_tables: Tuple[SoakTable, ...]
     traces: Tuple[Trace, ...]
     sweeps: Tuple[Sweep, ...]
     rooflines: Tuple[Roofline, ...]
@@ -73,6 +78,8 @@ def findings(run: Run, published: Optional[Sequence[Published]] = None, others: 
     memory = case_memories(run)
     energy = case_energies(run)
     tables, behind = comparison_tables(run, _measured(run, memory, energy))
+    if Pass.TIME.value not in run.header.settings.passes:
+        tables = tables[:0]  # it was asked something else: tables of nothing would only hide the answer
     gaps = common_gaps(tables)
     # the strips of the main tables only: a second cache state would double the page
     main = [table for table in tables if table.main]
@@ -85,7 +92,8 @@ def findings(run: Run, published: Optional[Sequence[Published]] = None, others: 
         close_calls(tables, factor), strip_tables(shown, behind), len(main) - len(shown), tuple(memory.values()),
         tuple(one for one in (memory_table(each, memory) for each in run.comparisons) if one is not None),
         tuple(one for one in (energy_table(each, energy) for each in run.comparisons) if one is not None),
-        why_no_energy(run, energy), traces(run, tables), sweeps(run, tables), rooflines(run, tables),
+        why_no_energy(run, energy), fit_tables(run), soak_tables(run), traces(run, tables),
+        sweeps(run, tables), rooflines(run, tables),
         published_rows(tables, memory, read_published() if published is None else published),
         section_facts(run.environment), refused_meters(run.environment), failed_units(run),
         side_by_side([run] + list(others), every) if others else None, ()))._replace(launches=tuple(launches_of(run)))

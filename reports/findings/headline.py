@@ -1,5 +1,6 @@
 """What the run says in one sentence, as parts: who, against what, and how it fares from place to place."""
 
+import math
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from harness.words import Word
@@ -24,11 +25,18 @@ class ClaimPlace(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """One layer against one baseline; the first place is the one it was picked from."""
+    """One layer in one type against one baseline; the first place is its best win, else the one it was picked from.
+
+    ``device`` and ``threads`` are those of the first place.
+    """
 
     hero: str
     baseline: str
     places: Tuple[ClaimPlace, ...]
+    dtype: str
+    baseline_dtype: str
+    device: str
+    threads: int
 
 
 class Headline(NamedTuple):
@@ -47,7 +55,11 @@ class Count(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """What was compared; ``least`` is the smallest relative difference that the run could tell."""
+    """What was compared; ``least`` is the smallest relative difference that the run could tell.
+
+    It is the largest of the practical factor, the A/A noise and half of what the launches of the middle rival differ
+    by. ``None`` where one launch was made: how much launches differ is then unknown.
+    """
 
     rivals: int
     comparisons: int
@@ -66,27 +78,27 @@ def headline(tables: Sequence[Table]) -> Headline:
     if not groups:
         return Headline(Outcome.LAYER_NOT_TIMED)
     titles = short_titles(spoken)
-    claims = tuple(Claim(hero, members[0].baseline, tuple(
-        ClaimPlace(titles[table.key], _row(table, hero)) for table in members)) for hero, members in groups[:GROUPS])
+    claims = tuple(Claim(hero.name, members[0].baseline, tuple(
+        ClaimPlace(titles[table.key], _row(table, hero)) for table in members), hero.dtype, members[0].rows[0].dtype,
+        members[0].device, members[0].threads) for hero, members in groups[:GROUPS])
     return Headline(Outcome.CLAIMS, claims, sum(len(members) for _, members in groups[GROUPS:]))
 
 
-def _row(table: Table, name: str) -> Optional[Row]:
-    """Return the row of the hero, or where a table lacks that form the fastest form of the same layer."""
-    rivals = [row for row in table.rows if not row.baseline]
-    same = [row for row in rivals if row.layer == table.about]
-    return next((row for row in rivals if row.name == name), same[0] if same else None)
+def _row(table: Table, hero: Row) -> Optional[Row]:
+    """Return the row of the hero, or where a table lacks that form the fastest of the same layer and type."""
+    same = [row for row in table.rows if not row.baseline and row.layer == table.about and row.dtype == hero.dtype]
+    return next((row for row in same if row.name == hero.name), same[0] if same else None)
 
 
-def _groups(tables: Sequence[Table]) -> List[Tuple[str, List[Table]]]:
-    """Group tables by baseline and by the layer they are about, each with its hero.
+def _groups(tables: Sequence[Table]) -> List[Tuple[Row, List[Table]]]:
+    """Group tables by baseline, its type and the layer they are about, each with its hero.
 
     A comparison is about the layer its suite names first among the rivals; the hero is the fastest form of
-    that layer in the first table of the group that timed it.
+    that layer in the first table of the group that timed it. The table of its best win comes first.
     """
-    groups: List[Tuple[Tuple[str, str], List[Table]]] = []
+    groups: List[Tuple[Tuple[str, str, str], List[Table]]] = []
     for table in tables:
-        key = (table.baseline, str(table.about))
+        key = (table.baseline, table.rows[0].dtype, str(table.about))
         same = next((members for known, members in groups if known == key), None)
         if same is None:
             groups.append((key, [table]))
@@ -95,11 +107,19 @@ def _groups(tables: Sequence[Table]) -> List[Tuple[str, List[Table]]]:
     found = []
     for _, members in groups:
         for table in members:
-            hero = next((row.name for row in table.rows if row.speed is not None and row.layer == table.about), None)
+            hero = next((row for row in table.rows if row.speed is not None and row.layer == table.about), None)
             if hero is not None:
-                found.append((hero, [table] + [other for other in members if other is not table]))
+                first = _best_win(members, hero) or table
+                found.append((hero, [first] + [other for other in members if other is not first]))
                 break
     return found
+
+
+def _best_win(tables: Sequence[Table], hero: Row) -> Optional[Table]:
+    """Return the table in which the hero itself is faster by most, ``None`` if it is in none."""
+    wins = [(row.speed or 0.0, -number) for number, table in enumerate(tables) for row in [_row(table, hero)]
+            if row is not None and row.name == hero.name and row.state is RowState.FASTER]
+    return tables[-max(wins)[1]] if wins else None
 
 
 def short_titles(tables: Sequence[Table]) -> Dict[str, str]:
@@ -136,7 +156,16 @@ def summary(tables: Sequence[Table], factor: float) -> Summary:
     """Return the counts of the main tables, words in a fixed order and zeros left out."""
     main = [table for table in tables if table.main]
     states = [row.state for table in main for row in table.rows if not row.baseline]
-    floors = [table.floor for table in tables if table.floor is not None]
-    return Summary(len(states), len(main), max([table.launches for table in tables] or [0]),
-                   max([factor] + floors) if floors else None,
+    launches = max([table.launches for table in tables] or [0])
+    return Summary(len(states), len(main), launches, least_difference(tables, factor) if launches > 1 else None,
                    tuple(Count(state, states.count(state)) for state in RowState if state in states))
+
+
+def least_difference(tables: Sequence[Table], factor: float) -> Optional[float]:
+    """Return the smallest relative difference that the samples of ``tables`` support, ``None`` without any."""
+    floors = [table.floor for table in tables if table.floor is not None]
+    # not the intervals: a clear case stops early, with a wide one
+    spreads = sorted(math.sqrt(max(row.verdict.launch_speeds) / min(row.verdict.launch_speeds)) - 1.0
+                     for table in tables for row in table.rows
+                     if row.verdict is not None and len(row.verdict.launch_speeds) > 1)
+    return max([factor] + floors + spreads[len(spreads) // 2:][:1]) if floors else None

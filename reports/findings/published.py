@@ -9,7 +9,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 from harness.nearest import nearest
 from harness.reasons import Reason
 from harness.words import Word
-from reports.findings.memory import CaseMemory
+from reports.findings.memory import CaseMemory, Kind
 from reports.findings.rows import Row, Table
 
 FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "results",
@@ -66,8 +66,22 @@ class Published(NamedTuple):
     note: str
 
 
+class Shares(NamedTuple):
+    """What a memory of the whole process is made of: ``runtime_bytes`` is Python and torch before anything is done.
+
+    ``own`` is the layer alone, of kind ``kind``, in the published unit; ``None`` where it was not measured.
+    """
+
+    runtime_bytes: Optional[float]
+    own: Optional[float]
+    kind: Kind
+
+
 class PublishedRow(NamedTuple):
-    """A printed number of a case of this run; ``measured`` is in the published unit, or ``reason`` or ``lack``."""
+    """A printed number of a case of this run; ``measured`` is in the published unit, or ``reason`` or ``lack``.
+
+    A printed memory is that of a whole process, so that is what stands beside it; ``shares`` parts it.
+    """
 
     case: str
     name: str
@@ -76,6 +90,7 @@ class PublishedRow(NamedTuple):
     measured: Optional[float]
     reason: Optional[Reason] = None
     lack: Optional[Lack] = None
+    shares: Optional[Shares] = None
 
 
 class PublishedError(Exception):
@@ -134,8 +149,18 @@ def published_rows(tables: Sequence[Table], memory: Dict[str, CaseMemory],
             value, reason, lack = _measured(one, row, table.rows[0], memory)
             if value is not None:
                 value /= UNITS[one.quantity][one.unit]
-            found.append(PublishedRow(ident, row.name, table.title, one, value, reason, lack))
+            found.append(PublishedRow(ident, row.name, table.title, one, value, reason, lack,
+                                      _shares(one, table, memory[ident], memory[table.rows[0].case])))
     return tuple(found)
+
+
+def _shares(one: Published, table: Table, own: CaseMemory, base: CaseMemory) -> Optional[Shares]:
+    if one.quantity not in (Quantity.MEMORY, Quantity.MEMORY_SAVING):
+        return None
+    kind = table.memory_kind or Kind.RSS
+    mine, theirs = own.of(kind).value, base.of(kind).value
+    value = mine if one.quantity is Quantity.MEMORY else _saved(mine, theirs)
+    return Shares(own.runtime.value, None if value is None else value / UNITS[one.quantity][one.unit], kind)
 
 
 Answer = Tuple[Optional[float], Optional[Reason], Optional[Lack]]

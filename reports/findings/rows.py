@@ -51,6 +51,7 @@ class Row(NamedTuple):
     parameters: Optional[int] = None
     macs: Optional[int] = None
     bytes: Optional[int] = None
+    dtype: str = "float32"
 
     @property
     def speed(self) -> Optional[float]:
@@ -162,7 +163,7 @@ def _row(run: Run, comparison: Comparison, case: Case, view: Optional[View], mea
     row = Row(ident + suffix, ident, case.name, case.layer, baseline, case.shape[0],
               _state(wrong, baseline, verdict), run.why_not_timed(comparison.id, ident) if wrong or times is None
               else None, verdict, times, measured.memory[ident].of(measured.kind or Kind.RSS),
-              measured.energy[ident].per_call)
+              measured.energy[ident].per_call, dtype=case.dtype)
     if check is None:
         return row
     return row._replace(form=check.implementation, form_reason=check.implementation_reason,

@@ -14,6 +14,8 @@ from reports.findings.rows import Table
 OF_THE_MACHINE = (FlagCode.CLOCK_MOVED, FlagCode.UNSTEADY)
 SWAP_BYTES = 1e6    # a few pages come and go on any machine
 THROTTLED = 0.95    # a clock below this share of the run's highest marks its round as throttled
+PACE = 0.05         # the energy pass at another pace than the timed one measured another load
+GOVERNORS = ("ondemand", "schedutil", "powersave", "conservative", "interactive")
 LAUNCHES = 4        # fewer may not see a difference that is tied to one process
 
 
@@ -24,7 +26,12 @@ class WarningCode(Word):
     UNIT_FAILED = "unit-failed"                 # pass, units; reason
     THROTTLED = "throttled"                     # high_hz, low_hz, slow, rounds
     UNSTEADY = "unsteady"                       # rivals, of, name, title; flag: the first one's
+    LOADED = "loaded"                           # load, threads, launches, of: launches begun on a busy machine
+    CHANGES_INPUT = "changes-input"             # cases
+    DISTURBS = "disturbs"                       # cases, settings
     UNLOCKED = "unlocked"                       # parts: (cpu or gpu, governor or None)
+    GOVERNOR = "governor"                       # governor: one that changes the clock as it likes
+    PACE = "pace"                               # cases, case, energy_per_s, timed_per_s: the one furthest apart
     SWAPPED = "swapped"                         # bytes, cases
     NOISY = "noisy"                             # floor (relative), title, more
     QUICK = "quick"
@@ -49,9 +56,9 @@ def warnings(run: Run, tables: Sequence[Table], memory: Dict[str, CaseMemory]) -
     found: List[Optional[ValidityWarning]] = [_unfinished(run)]
     found.extend(_failed(run))
     found.append(_throttled(run) or _unsteady(tables))
-    found.extend((_unlocked(run), _swapped(memory), _noisy(tables, run.header.rule.factor),
-                  _few_launches(run, tables), _unsettled(run), _unchecked(run), _sessions_differ(run),
-                  _uncommitted(run)))
+    found.extend((_loaded(run), _changes_input(run), _disturbs(run), _unlocked(run), _governor(run), _pace(run),
+                  _swapped(memory), _noisy(tables, run.header.rule.factor), _few_launches(run, tables),
+                  _unsettled(run), _unchecked(run), _sessions_differ(run), _uncommitted(run)))
     return tuple(one for one in found if one is not None)
 
 
@@ -99,6 +106,55 @@ def _unsteady(tables: Sequence[Table]) -> Optional[ValidityWarning]:
     table, row, flag = said[0]
     return _warn(WarningCode.UNSTEADY, None, flag, rivals=len(said), of=sum(len(one.rows) - 1 for one in tables),
                  name=row.name, title=table.title)
+
+
+def _loaded(run: Run) -> Optional[ValidityWarning]:
+    """Return that launches began while more wanted to run than this run's own threads and one more."""
+    threads = {one.id: one.baseline.threads for one in run.comparisons}
+    known = [(line.load_1min, threads[line.comparison]) for line in launches_of(run) if line.load_1min is not None]
+    over = [(load, own) for load, own in known if load > own + 1]
+    if not over:
+        return None
+    load, own = max(over)
+    return _warn(WarningCode.LOADED, load=load, threads=own, launches=len(over), of=len(known))
+
+
+def _changes_input(run: Run) -> Optional[ValidityWarning]:
+    cases = [place.id for place in run.places() for check in [run.check(place.id)]
+             if check is not None and check.changes_input]
+    return _warn(WarningCode.CHANGES_INPUT, cases=cases) if cases else None
+
+
+def _disturbs(run: Run) -> Optional[ValidityWarning]:
+    checks = [(place.id, check.disturbs) for place in run.places() for check in [run.check(place.id)]
+              if check is not None and check.disturbs]
+    if not checks:
+        return None
+    return _warn(WarningCode.DISTURBS, cases=[case for case, _ in checks],
+                 settings=sorted({name for _, names in checks for name in names}))
+
+
+def _governor(run: Run) -> Optional[ValidityWarning]:
+    """Return a governor that was left as it is, where no warning of unlocked clocks names it."""
+    clocks = run.environment.clocks
+    governor = clocks.get("cpu_governor")
+    if governor not in GOVERNORS or clocks.get("cpu_locked") is not None or clocks.get("locked_for_run") is True:
+        return None
+    return _warn(WarningCode.GOVERNOR, governor=governor)
+
+
+def _pace(run: Run) -> Optional[ValidityWarning]:
+    found = []
+    for place in run.places():
+        line = run.energy(place.id)
+        if line is not None and line.calls_per_s and line.timed_calls_per_s:
+            apart = abs(line.calls_per_s / line.timed_calls_per_s - 1.0)
+            if apart > PACE:
+                found.append((apart, place.id, line.calls_per_s, line.timed_calls_per_s))
+    if not found:
+        return None
+    _, case, energy, timed = max(found)
+    return _warn(WarningCode.PACE, cases=[one[1] for one in found], case=case, energy_per_s=energy, timed_per_s=timed)
 
 
 def _unlocked(run: Run) -> Optional[ValidityWarning]:

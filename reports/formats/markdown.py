@@ -8,6 +8,7 @@ from reports.findings.rows import Table
 from reports.formats import texts as t
 from reports.formats.files import Made, Options
 from reports.formats.sentence import headline_text
+from reports.formats.sheets import sheets
 from reports.wording import QUANTITIES, Told, value_text
 
 
@@ -39,12 +40,13 @@ def markdown(found: Findings) -> str:
     if found.warnings:
         lines += ["## Validity warnings", ""]
         lines += ["- " + warning(one) for one in t.warning_texts(found)] + [""]
-    lines += ["## Speed, memory, energy", ""]
+    lines += ["## Speed, memory, energy", ""] if found.tables else []
     for gap in found.gaps:
         lines += [cell(t.gap_text(gap)) + ".", ""]
     for one in found.tables:
         lines += _comparison(found, one)
-    lines += _close_calls(found) + _devices(found) + _published(found) + _memory(found) + _energy(found)
+    lines += _close_calls(found) + _sheets(found) + _devices(found) + _published(found)
+    lines += _memory(found) + _energy(found)
     return "\n".join(lines + _rest(found)).rstrip("\n") + "\n"
 
 
@@ -118,6 +120,14 @@ def _devices(found: Findings) -> List[str]:
         lines += ["What differs:", ""] + table(
             [""] + labels, [[one.name] + [value_text(value, one.name) for value in one.values]
                             for one in found.devices.differences]) + [""]
+    return lines
+
+
+def _sheets(found: Findings) -> List[str]:
+    lines: List[str] = []
+    for one in sheets(found):
+        lines += ["## " + cell(one.title), ""] + table(one.heads, one.rows, one.numbers) + [""]
+        lines += ["- " + cell(note) for note in one.notes] + [""]
     return lines
 
 

@@ -15,6 +15,7 @@ from reports.formats.drawing import CHANNELS, Charts, shown_values
 from reports.formats.files import Made, Options
 from reports.formats.markdown import markdown
 from reports.formats.sentence import headline_parts, headline_text
+from reports.formats.sheets import sheets
 from reports.formats.style import TEMPLATES, read_template, style
 from reports.numbers import NARROW, percent
 from reports.wording import QUANTITIES, value_text
@@ -30,7 +31,8 @@ def render_page(found: Findings, refresh_s: Optional[int] = None) -> str:
     script, tables = read_template("page.js"), found.tables
     kinds = [table.memory_kind for table in tables if table.memory_kind is not None]
     text = environment().get_template("page.html.j2").render(
-        f=found, t=texts, charts=_Safe(Charts(found)), markdown=markdown(found), script=Markup(script),
+        f=found, t=texts, sheets=sheets(found),
+        charts=_Safe(Charts(found)), markdown=markdown(found), script=Markup(script),
         refresh_s=refresh_s, script_hash=script_hash(script), style=Markup(style()), page_json=page_json(found),
         nn=NARROW, question=question(found), number_word=number_word, short_reason=short_reason,
         headline=headline_parts(found), headline_text=headline_text(found), told=texts.warning_texts(found),

@@ -81,7 +81,8 @@ class Figure(NamedTuple):
 def figures_of(found: Findings, table: Table) -> List[Figure]:
     """Return the figures of one table."""
     made = []
-    where = "{} on {}, {}".format(t.table_title(table), t.device_text(found.about.device), t.date(found.about))
+    device = found.about.device._replace(threads=table.threads)  # a comparison may have threads of its own
+    where = "{} on {}, {}".format(t.table_title(table), t.device_text(device), t.date(found.about))
     times = time_bars(found, table)
     if times:
         made.append(Figure("time", times, "Time per call", "s", (

@@ -5,7 +5,8 @@ from typing import List, NamedTuple, Optional, Sequence, Tuple
 from reports.findings import Findings
 from reports.findings.headline import Claim, Outcome
 from reports.findings.rows import Row, RowState
-from reports.formats.texts import device_name
+from reports.formats.sheets import answer
+from reports.formats.texts import device_name, interval_text
 from reports.numbers import NARROW, count, listing, percent, speed
 
 MOST_CLAUSES = 3    # more sizes than this are counted, not named
@@ -26,6 +27,9 @@ def headline_parts(found: Findings) -> List[Part]:
     """Return the headline in parts."""
     device, said = device_name(found.about.device), found.headline
     if said.outcome is Outcome.NOTHING_TIMED:
+        asked = answer(found)
+        if asked is not None:
+            return [Part("On this {}: {}".format(device, asked))]
         return [Part("Nothing was timed on this {}: no verdict.".format(device))]
     if said.outcome is Outcome.LAYER_NOT_TIMED:
         return [Part("On this {} the layer in question was not timed: no verdict on it.".format(device))]
@@ -34,8 +38,10 @@ def headline_parts(found: Findings) -> List[Part]:
         if index:
             parts.append(Part("; "))
         parts.extend(_claim(claim))
-    parts.append(Part("; {} below.".format(count(said.left, "more comparison")) if said.left else "."))
-    return parts
+    if said.left:
+        parts.append(Part("; {} below".format(count(said.left, "more comparison"))))
+    # one launch says nothing of the next: the same case has given disjoint intervals in five of them
+    return parts + [Part(" (one launch, not confirmed)." if found.summary.launches == 1 else ".")]
 
 
 def headline_text(found: Findings) -> str:
@@ -49,7 +55,7 @@ def _claim(claim: Claim) -> List[Part]:
     assert first.row is not None                         # the hero was picked from this place
     where = [first.title]
     if len(others) > MOST_CLAUSES:
-        return _first(claim, first.row, where) + [Part(_summed([place.row for place in others]))]
+        return _first(claim, first.row, where) + [Part(_summed([place.row for place in others]) + _conditions(claim))]
     clauses: List[Tuple[str, List[str]]] = []            # what is said, and where
     lost = []
     for title, row in others:
@@ -72,7 +78,14 @@ def _claim(claim: Claim) -> List[Part]:
         parts.append(Part((", " if len(clauses) > 1 else " and ") + joined))
     if lost:
         parts.append(Part(" (not timed at {})".format(listing(lost))))
-    return parts
+    return parts + [Part(_conditions(claim))]
+
+
+def _conditions(claim: Claim) -> str:
+    """Return the type, against the baseline's where that is another, and what it ran on."""
+    types = claim.dtype if claim.dtype == claim.baseline_dtype else "{} against {}".format(
+        claim.dtype, claim.baseline_dtype)
+    return " ({}, {})".format(types, "CUDA" if claim.device == "cuda" else count(claim.threads, "thread"))
 
 
 def _summed(rows: Sequence[Optional[Row]]) -> str:
@@ -87,8 +100,9 @@ def _summed(rows: Sequence[Optional[Row]]) -> str:
 def _first(claim: Claim, row: Row, where: Sequence[str]) -> List[Part]:
     places = listing(where, "or" if row.state is RowState.CANNOT_TELL else "and")
     if row.state in DECIDED:
+        spread = interval_text(row)
         return [Part("{} is {}".format(claim.hero, _said(row)), row.state),
-                Part(" than {} at {}".format(claim.baseline, places))]
+                Part("{} than {} at {}".format(" " + spread if spread else "", claim.baseline, places))]
     if row.state is RowState.SAME:
         return [Part("{} is as fast as {}".format(claim.hero, claim.baseline), row.state),
                 Part(" at {}".format(places))]

@@ -4,6 +4,7 @@ import csv
 import io
 from typing import Any, List, Sequence, Tuple
 
+from harness.reasons import sentence
 from reports.findings import Findings
 from reports.findings.memory import KINDS
 from reports.formats import texts as t
@@ -17,7 +18,11 @@ ENERGY = ("case", "name", "energy_per_call_j", "energy_above_idle_per_call_j", "
 MEMORY = ("", "_low", "_high", "_repeats", "_verdict", "_difference", "_reason")
 SAMPLES = ("case", "copy", "cache", "launch", "round", "half", "calls", "sample_s", "per_call_s", "settle_s",
            "enqueue_s")
-PUBLISHED = ("case", "name", "quantity", "published", "unit", "measured", "measured_reason", "where", "protocol",
+FIT = ("comparison", "case", "name", "baseline", "limit_bytes", "largest_batch", "refused_batch", "ratio",
+       "per_image_bytes", "own_bytes", "reason")
+SOAK = ("case", "busy", "time_s", "block", "calls_per_s", "clock_hz", "temperature_c", "power_w")
+PUBLISHED = ("case", "name", "quantity", "published", "unit", "measured", "measured_reason", "runtime_bytes",
+             "own_share", "where", "protocol",
              "source", "note")
 
 
@@ -84,6 +89,7 @@ def published_csv(found: Findings) -> str:
     return csv_text(PUBLISHED, [
         [one.case, one.name, one.printed.quantity.value, one.printed.value, one.printed.unit, one.measured,
          None if one.measured is not None else t.why_not_measured(one),
+         None if one.shares is None else one.shares.runtime_bytes, None if one.shares is None else one.shares.own,
          ", ".join(part for part in (one.printed.device, one.printed.runtime) if part), one.printed.protocol,
          one.printed.source, one.printed.note] for one in found.published])
 
@@ -104,11 +110,30 @@ def samples_csv(found: Findings) -> str:
     return csv_text(SAMPLES, rows)
 
 
+def fit_csv(found: Findings) -> str:
+    """Return one row per case of a run that asked what fits."""
+    return csv_text(FIT, [
+        [table.id, row.case, row.name, row.baseline, table.limit_bytes, row.largest, row.refused, row.ratio,
+         row.per_image_bytes, row.own_bytes, sentence(row.reason or row.refused_for)]
+        for table in found.fit_tables for row in table.rows])
+
+
+def soak_csv(found: Findings) -> str:
+    """Return one row per reading of every soak: who was busy, speed, clock, temperature and power over time."""
+    rows: List[List[Any]] = []
+    for row in (row for table in found.soak_tables for row in table.rows):
+        if row.line is not None and row.line.trace is not None:
+            rows += [[row.case, row.line.blocks[reading[1]].case] + list(reading) for reading in zip(*row.line.trace)]
+    return csv_text(SOAK, rows)
+
+
 def all_tables(found: Findings) -> List[Tuple[str, str]]:
     """Return ``(file name, text)`` of every table."""
     return [("energy.csv", energy_csv(found)), ("memory.csv", memory_csv(found)),
             ("published.csv", published_csv(found)), ("samples.csv", samples_csv(found)),
-            ("speed.csv", speed_csv(found))]
+            ("speed.csv", speed_csv(found))] + (
+                [("fit.csv", fit_csv(found))] if found.fit_tables else []) + (
+                [("soak.csv", soak_csv(found))] if found.soak_tables else [])
 
 
 def make(found: Findings, options: Options) -> Made:

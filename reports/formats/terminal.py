@@ -11,6 +11,7 @@ from reports.findings.memory import CaseMemory, Kind
 from reports.findings.rows import RowState, Table
 from reports.formats import texts as t
 from reports.formats.sentence import headline_text
+from reports.formats.sheets import sheets
 from reports.numbers import PLAIN_SIGNS, SIGNS, plain
 from reports.wording import QUANTITIES, value_text
 
@@ -76,6 +77,7 @@ def terminal_text(found: Findings, page: Optional[str], width: int = 80, unicode
             console.print(fold(show("- " + text), width))
     for table in found.tables:
         _print_speed(console, table, show, unicode_)
+    _print_sheets(console, found, show, unicode_)
     _print_devices(console, found, show, unicode_)
     _print_memory(console, found, show, unicode_)
     _print_published(console, found, show, unicode_)
@@ -162,6 +164,21 @@ def _print_reasons(console: Any, said: Sequence[Tuple[str, str]], show: Show) ->
     for reason in sorted(set(reasons), key=reasons.index):
         names = ", ".join(name for name, own in said if own == reason)
         console.print(fold(show("{}: {}".format(names, reason)), console.width))
+
+
+def _print_sheets(console: Any, found: Findings, show: Show, unicode_: bool) -> None:
+    from rich.text import Text
+
+    for one in sheets(found):
+        table = new_table(unicode_)
+        rows = [[show(text) for text in row] for row in one.rows if any(row[2:])]
+        add_columns(table, one.heads, rows, one.numbers[0])
+        for cells in rows:
+            table.add_row(*map(Text, cells))
+        print_table(console, show(one.title), table)
+        _print_reasons(console, [(row[0], row[1]) for row in one.rows if not any(row[2:])], show)
+        for note in one.notes:
+            console.print(fold(show(note), console.width))
 
 
 def _print_devices(console: Any, found: Findings, show: Show, unicode_: bool) -> None:

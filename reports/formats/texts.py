@@ -282,10 +282,13 @@ def gap_text(gap: Gap) -> str:
 def subline(summary: Summary) -> str:
     """Return the line under the headline: how much was compared and what this run could tell."""
     text = "{} in {}.".format(count(summary.rivals, "rival"), count(summary.comparisons, "comparison"))
-    if summary.least is not None:
-        text += " 99{n}% intervals over rounds{l}; the smallest difference this run could tell is {p}{n}%.".format(
+    if summary.launches == 1:
+        text += (" One launch, not confirmed: 99{n}% intervals over its rounds hold for this process alone, and the "
+                 "smallest difference this run could tell is not known.".format(n=NARROW))
+    elif summary.least is not None:
+        text += " 99{n}% intervals over rounds, {l}; the smallest difference this run could tell is {p}{n}%.".format(
             n=NARROW, p=percent(1 + summary.least, sign=False).replace(".0", ""),
-            l=", " + count(summary.launches, "launch", "launches") if summary.launches else "")
+            l=count(summary.launches, "launch", "launches"))
     return text
 
 
@@ -392,10 +395,20 @@ def printed_text(one: Published) -> Optional[str]:
 
 
 def measured_text(row: PublishedRow) -> Optional[str]:
-    """Return what was measured beside a published number."""
-    if row.measured is not None and row.printed.quantity is Quantity.MEMORY_SAVING:
-        return "{}{}%".format(percent(1 + row.measured / 100, sign=False), NARROW)
-    return value_with_unit(row.measured, row.printed.unit)
+    """Return what was measured beside a published number; a memory in its parts, each labelled."""
+    text = _in_unit(row, row.measured)
+    if text is None or row.shares is None:
+        return text
+    runtime, own = row.shares.runtime_bytes, _in_unit(row, row.shares.own)
+    return "{} of the whole process{}; the layer's own share {}".format(
+        text, " ({} of it the runtime: Python and torch)".format(size(runtime)) if runtime is not None else "",
+        "not measured" if own is None else "{} ({})".format(own, MEMORY[row.shares.kind][0]))
+
+
+def _in_unit(row: PublishedRow, value: Optional[float]) -> Optional[str]:
+    if value is not None and row.printed.quantity is Quantity.MEMORY_SAVING:
+        return "{}{}%".format(percent(1 + value / 100, sign=False), NARROW)
+    return value_with_unit(value, row.printed.unit)
 
 
 def why_not_measured(row: PublishedRow) -> str:

@@ -21,14 +21,15 @@ class Rule(NamedTuple):
     """What a bound kernel is made of; all take the arguments in the schema's order, tensors first.
 
     ``schema`` is the operator's arguments, ``tensors`` the number of those that are tensors or ``None``.
-    ``forward(*arguments)`` runs the kernel, or stock operations where it does not take them. ``fake(*arguments)``
-    returns an empty output. ``gradient(of_output, needed, *arguments)`` returns one gradient for each tensor, or
+    ``kernel(*arguments)`` runs the kernel on a call it takes, ``forward`` also stock operations where it does not.
+    ``fake`` returns an empty output, ``gradient(of_output, needed, *arguments)`` one gradient for each tensor, or
     ``None`` where ``needed`` says that nobody asks for it.
     """
 
     name: str
     schema: str
     tensors: int
+    kernel: Callable[..., Tensor]
     forward: Callable[..., Tensor]
     fake: Callable[..., Tensor]
     gradient: Callable[..., Gradients]
@@ -39,7 +40,7 @@ class _Function(torch.autograd.Function):
     def forward(ctx: Any, rule: Rule, *arguments: Any) -> Tensor:
         ctx.rule, ctx.options = rule, arguments[rule.tensors:]
         ctx.save_for_backward(*arguments[:rule.tensors])
-        return rule.forward(*arguments)
+        return rule.kernel(*arguments)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -50,7 +51,7 @@ class _Function(torch.autograd.Function):
 
 
 class Bound:
-    """A kernel with its gradient: call it with the rule's arguments."""
+    """A kernel with its gradient: call it with the rule's arguments, where the kernel takes them."""
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
@@ -68,10 +69,11 @@ class Bound:
         """
         if self.operator is not None and stock_only():
             return self.operator(*arguments)
-        tensors = arguments[:self.rule.tensors]
-        if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors):
-            return _Function.apply(self.rule, *arguments)
-        return self.rule.forward(*arguments)
+        if torch.is_grad_enabled():
+            for tensor in arguments[:self.rule.tensors]:
+                if tensor is not None and tensor.requires_grad:
+                    return _Function.apply(self.rule, *arguments)
+        return self.rule.kernel(*arguments)
 
 
 def _register(rule: Rule) -> Any:
@@ -128,12 +130,9 @@ def library_problem(family: str) -> Optional[str]:
 
 def float_table(table: Optional[Tensor]) -> Optional[Tensor]:
     """Return ``table`` as the kernels read it: contiguous float32 without a gradient."""
-    if table is None:
-        return None
-    table = table.detach()
-    if table.dtype is not torch.float32:
-        table = table.float()
-    return table if table.is_contiguous() else table.contiguous()
+    if table is None or (table.dtype is torch.float32 and table.is_contiguous()):
+        return table  # nothing is recorded of what a kernel reads through its address
+    return table.detach().float().contiguous()
 
 
 def pointers(*tables: Optional[Tensor]) -> List[Optional[int]]:

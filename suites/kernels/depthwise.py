@@ -59,12 +59,12 @@ def run(x: Tensor, weight: Tensor, bias: Optional[Tensor], stride: int, member: 
     ``weight`` is (C, 1, k, k) with k odd, ``bias`` (C,) or ``None``, the padding k // 2 zeros; sums are float32,
     rounded once to x's type. The same bits for every number of threads.
     """
-    order = memory_format(x)
-    x = x.detach()
-    if not x.is_contiguous(memory_format=order):
-        x = x.contiguous()
-    y = torch.empty(output_shape(x.shape, stride), dtype=x.dtype, memory_format=order)
-    numbers = _geometry(x.shape, weight.shape[-1], stride, member, x.dtype, order is torch.channels_last)
+    last = not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
+    if not last and not x.is_contiguous():
+        x = x.detach().contiguous()
+    y = torch.empty(output_shape(x.shape, stride), dtype=x.dtype,
+                    memory_format=torch.channels_last if last else torch.contiguous_format)
+    numbers = _geometry(x.shape, weight.shape[-1], stride, member, x.dtype, last)
     tables = float_table(weight), float_table(bias)
     if library().handle.depthwise_forward(numbers, x.data_ptr(), y.data_ptr(), *pointers(*tables), scale,
                                           torch.get_num_threads()):

@@ -75,7 +75,8 @@ def run(x: Tensor, weight: Tensor, scale: Tensor, threshold: Tensor, spec: Spec)
     ``weight`` is (paths, out, in), ``scale`` and ``threshold`` (paths,) + sizes. The same bits for every number of
     threads.
     """
-    x = x.detach().contiguous()
+    if not x.is_contiguous():
+        x = x.detach().contiguous()
     y = torch.empty((x.shape[0], weight.shape[1]) + spec.plane, dtype=x.dtype)
     packed = PACKED.get((weight, scale, threshold), spec)
     if library().handle.ht_forward(_geometry(x.shape[0], tuple(weight.shape), spec, x.dtype), x.data_ptr(),

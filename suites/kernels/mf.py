@@ -63,7 +63,8 @@ def run(x: Tensor, weight: Tensor, bias: Optional[Tensor], member: str, scale: f
     ``x`` is (..., in), ``weight`` (out, in), ``bias`` (out,) or ``None``; sums are float32, rounded once to x's type.
     The same bits for every number of threads.
     """
-    x = x.detach().contiguous()
+    if not x.is_contiguous():
+        x = x.detach().contiguous()
     outputs, inputs = weight.shape
     y = torch.empty(tuple(x.shape[:-1]) + (outputs,), dtype=x.dtype)
     packed = PACKED.get((weight, bias), (member, scale))

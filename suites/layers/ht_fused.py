@@ -21,6 +21,11 @@ def _spec(plane: Sequence[int], sizes: Sequence[int], norm: str, residual: bool)
     return kernel.Spec((plane[0], plane[1]), (sizes[0], sizes[1]), norm, residual)
 
 
+def _kernel(x: torch.Tensor, weight: torch.Tensor, scale: torch.Tensor, threshold: torch.Tensor, plane: Sequence[int],
+            sizes: Sequence[int], norm: str, residual: bool) -> torch.Tensor:
+    return kernel.run(x, weight, scale, threshold, _spec(plane, sizes, norm, residual))
+
+
 def _run(x: torch.Tensor, weight: torch.Tensor, scale: torch.Tensor, threshold: torch.Tensor, plane: Sequence[int],
          sizes: Sequence[int], norm: str, residual: bool) -> torch.Tensor:
     if kernel.reason(x) is None:
@@ -45,7 +50,7 @@ def _gradient(gradient: torch.Tensor, needed: Sequence[bool], x: torch.Tensor, w
 
 #: The whole layer, residual included.
 FUSED = Bound(Rule("ht_perceptron", "Tensor x, Tensor weight, Tensor scale, Tensor threshold, int[] plane, "
-                   "int[] sizes, str norm, bool residual", 4, _run, _fake, _gradient))
+                   "int[] sizes, str norm, bool residual", 4, _kernel, _run, _fake, _gradient))
 
 
 def fused_problem(x: torch.Tensor, weight: torch.Tensor, asked: str) -> Optional[str]:

@@ -35,7 +35,7 @@ def _depthwise_gradient(gradient: torch.Tensor, needed: Sequence[bool], x: torch
 
 #: ``scale`` times the depthwise sum, plus the bias.
 DEPTHWISE = Bound(Rule("mf_depthwise", "Tensor x, Tensor weight, Tensor? bias, int stride, str member, float scale",
-                       3, _depthwise, _depthwise_fake, _depthwise_gradient))
+                       3, kernel.run, _depthwise, _depthwise_fake, _depthwise_gradient))
 
 
 def depthwise_problem(x: torch.Tensor, weight: torch.Tensor, asked: str) -> Optional[str]:
@@ -68,8 +68,8 @@ def _dense_gradient(gradient: torch.Tensor, needed: Sequence[bool], x: torch.Ten
 
 
 #: ``scale`` times the dense sum, plus the bias.
-DENSE = Bound(Rule("mf_dense", "Tensor x, Tensor weight, Tensor? bias, str member, float scale", 3, _dense,
-                   _dense_fake, _dense_gradient))
+DENSE = Bound(Rule("mf_dense", "Tensor x, Tensor weight, Tensor? bias, str member, float scale", 3,
+                   dense_kernel.run, _dense, _dense_fake, _dense_gradient))
 
 
 def dense_problem(x: torch.Tensor, weight: torch.Tensor, asked: str) -> Optional[str]:

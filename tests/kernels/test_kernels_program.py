@@ -18,15 +18,16 @@ def has(flag):
         return flag in file.read().split()
 
 
-def run(folder, compiler, flags, arguments, emulator=()):
+def run(folder, compiler, flags, arguments, emulator=(), program="kernel"):
     if shutil.which(compiler) is None:
         pytest.skip("{} is not installed".format(compiler))
-    for program in emulator:
-        if shutil.which(program) is None:
-            pytest.skip("{} is not installed".format(program))
+    for name in emulator:
+        if shutil.which(name) is None:
+            pytest.skip("{} is not installed".format(name))
     path = os.path.join(str(folder), "program")
     subprocess.check_call([compiler, "-std=c++14", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas", "-pthread"]
-                          + flags + ["-I", build.SOURCE_FOLDER, os.path.join(HERE, "kernel_program.cpp"), "-o", path])
+                          + flags + ["-I", build.SOURCE_FOLDER, "-I", os.path.join(build.SOURCE_FOLDER, "common"),
+                             os.path.join(HERE, program + "_program.cpp"), "-o", path])
     process = subprocess.Popen(list(emulator) + [path] + arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                universal_newlines=True)
     output = process.communicate()[0]
@@ -64,3 +65,36 @@ def test_clang_builds_the_same_kernels(tmp_path):
 def test_aarch64_gives_the_same_sums_under_emulation(tmp_path):
     run(tmp_path, "aarch64-linux-gnu-g++", ["-O2", "-mcpu=cortex-a57", "-static"], ["250", "3", "1024"],
         ["qemu-aarch64-static"])
+
+
+FAMILIES = pytest.mark.parametrize("family", ["debut", "lhc"])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not X86, reason="x86 only")
+@FAMILIES
+@pytest.mark.parametrize("flags,needs,vector", [
+    ([], None, 16), (["-mavx2", "-mfma"], "avx2", 32), (["-march=native"], None, None)],
+    ids=["baseline", "avx2", "native"])
+def test_every_instruction_set_gives_the_sums_of_a_familys_program(tmp_path, family, flags, needs, vector):
+    if needs and not has(needs):
+        pytest.skip("this CPU has no {}".format(needs))
+    output = run(tmp_path, "g++", ["-O1"] + flags, ["300", "3"], program=family)
+    assert vector is None or "{}-byte vectors".format(vector) in output
+
+
+@pytest.mark.slow
+@FAMILIES
+@pytest.mark.parametrize("sanitizer,flags", [  # undefined with AVX-512 takes the compiler minutes
+    ("address", ["-march=native"]), ("thread", ["-march=native"]), ("address,undefined", [])],
+    ids=["address", "thread", "undefined"])
+def test_sanitizers_find_nothing_in_a_family(tmp_path, family, sanitizer, flags):
+    run(tmp_path, "g++", ["-O1", "-g", "-fsanitize=" + sanitizer, "-fno-sanitize-recover=all"] + flags, ["100", "3"],
+        program=family)
+
+
+@pytest.mark.slow
+@FAMILIES
+def test_aarch64_gives_the_sums_of_a_familys_program_under_emulation(tmp_path, family):
+    run(tmp_path, "aarch64-linux-gnu-g++", ["-O2", "-mcpu=cortex-a57", "-static"], ["100", "3"],
+        ["qemu-aarch64-static"], family)

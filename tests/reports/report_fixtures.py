@@ -161,17 +161,17 @@ class RecordBuilder:
                 self.memory_repeat(one, case, sizes[case.slug] + spread * ((repeat - 1) % 3 - 1) * (repeats > 1),
                                    repeat, swap, torch_peak, repeat in missing)
 
-    def memory_repeat(self, one, case, peak, repeat, swap, torch_peak, no_ram):
+    def memory_repeat(self, one, case, peak, repeat, swap, torch_peak, no_ram, offsets=(2, 1, 3)):
         stages = {name: Stage(60000000 + i * 40000000, 50000000 + i * 40000000, 900000000 + i * 40000000, 0)
                   for i, name in enumerate(["start", "torch", "context", "input", "layer", "peak"])}
+        rss, uss, ram = (peak + 1000000 * offset for offset in offsets)
         reason = None if torch_peak else "torch has no allocator counters for the CPU"
         self.append(MemoryLine(
             one.id, one.case_id(case), Status.OK, seconds=3.5, stages=stages, repeat=repeat,
             torch_peak_allocated_bytes=peak if torch_peak else None, torch_peak_allocated_bytes_reason=reason,
             torch_peak_reserved_bytes=int(peak * 1.25) if torch_peak else None,
             torch_peak_reserved_bytes_reason=reason, rss_peak_bytes=peak + 220000000,
-            rss_delta_peak_bytes=peak + 2000000, uss_delta_peak_bytes=peak + 1000000,
-            ram_delta_peak_bytes=None if no_ram else peak + 3000000,
+            rss_delta_peak_bytes=rss, uss_delta_peak_bytes=uss, ram_delta_peak_bytes=None if no_ram else ram,
             ram_delta_peak_bytes_reason="other programs moved 9.0 MB meanwhile" if no_ram else None,
             ram_baseline_bytes=1020000000, nvmap_delta_bytes_reason="the NvMap statistics need root",
             swap_delta_bytes=swap, sampling_period_s=0.005, ram_resolution_bytes=4096))

@@ -44,14 +44,14 @@ def codes(found):
 
 def test_the_headline_says_who_how_much_against_what_and_where_it_does_not_hold(found):
     assert headline_text(found["nano"]) == (
-        "On this Jetson Nano fwht fused is 1.83\u00d7 faster than conv3x3 at 64 channels, 1.46\u00d7 faster at 128 "
-        "channels and cannot be told apart at 256 channels.")
+        "On this Jetson Nano fwht fused is 1.83\u00d7 faster [1.80, 1.94] than conv3x3 at 64 channels, 1.46\u00d7 "
+        "faster at 128 channels and cannot be told apart at 256 channels (float32, 1 thread).")
     assert [part.tone for part in headline_parts(found["nano"]) if part.tone] == [RowState.FASTER]
 
 
 def test_many_sizes_are_counted_in_the_headline(found):
-    assert "3.01\u00d7 slower than Conv 3x3 at 8 channels; of 7 more comparisons 4 faster and 3 slower" in \
-        headline_text(found["sweep"])
+    assert ("2.57\u00d7 faster [2.50, 2.84] than Conv 3x3 at 1024 channels; of 7 more comparisons 3 faster and 4 "
+            "slower (float32, CUDA)") in headline_text(found["sweep"])
 
 
 def test_comparisons_about_other_layers_are_not_lumped_together(tmp_path):
@@ -65,8 +65,8 @@ def test_comparisons_about_other_layers_are_not_lumped_together(tmp_path):
     build.end()
     text = headline_text(findings(build.load(), published=()))
     assert re.sub(r"[12]\.\d\d", "2", text) == (
-        "On this Jetson Nano wht last is 2\u00d7 faster than dense at Net A and 2\u00d7 faster at Net C (as wht "
-        "first); debut all is 2\u00d7 faster than dense at Net B.")
+        "On this Jetson Nano wht last is 2\u00d7 faster [2, 2] than dense at Net A and 2\u00d7 faster at Net C (as "
+        "wht first) (float32, 1 thread); debut all is 2\u00d7 faster [2, 2] than dense at Net B (float32, 1 thread).")
 
 
 def test_places_of_one_verdict_are_named_together(tmp_path):
@@ -77,8 +77,7 @@ def test_places_of_one_verdict_are_named_together(tmp_path):
         build.time(one.id, {"dense": 2e-3, "wht": 2e-3 / ratio}, noise=1e-4)
     build.end()
     text = headline_text(findings(build.load(), published=()))
-    assert "wht cannot be told apart from dense at Net A or Net B and 2.0" in text
-    assert text.endswith("faster at Net C.")
+    assert "than dense at Net C and cannot be told apart at Net A and Net B (float32, 1 thread)." in text
 
 
 def test_a_run_without_a_time_says_that_nothing_was_timed(found):

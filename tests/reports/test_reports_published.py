@@ -5,6 +5,7 @@ import pytest
 from report_fixtures import RecordBuilder, comparison
 
 from reports.findings import findings
+from reports.findings.memory import Kind
 from reports.findings.published import FOLDER, UNITS, Published, PublishedError, Quantity, read_published
 from reports.formats.page import render_page
 from reports.formats.texts import PUBLISHED_CAUTION, measured_text, printed_text, value_with_unit
@@ -59,7 +60,18 @@ def test_ratios_parameters_and_multiply_adds_stand_beside_what_this_run_says(row
 def test_saved_memory_is_that_of_the_whole_process(rows):
     one = rows["p/wht-fast", "memory_saving"]
     assert one.measured == pytest.approx(100 * (1 - 230.0 / 270.0))
-    assert measured_text(one) == "14.8\u202f%"
+    assert measured_text(one).startswith("14.8\u202f% of the whole process")
+
+
+def test_a_memory_stands_in_its_parts_each_labelled(rows):
+    saving, plain = rows["p/wht-fast", "memory_saving"], rows["p/conv", "memory_bytes"]
+    # the stage "torch" is 100 MB in the record; RSS is 2 MB above what the record's builder was told
+    assert saving.shares == (100000000, pytest.approx(100 * (1 - 12.0 / 52.0)), Kind.RSS)
+    assert measured_text(saving) == (
+        "14.8\u202f% of the whole process (100\u202fMB of it the runtime: Python and torch); the layer's own share "
+        "76.9\u202f% (process RSS)")
+    assert plain.shares.own == 52000000 and "the layer's own share 52.0\u202fMB" in measured_text(plain)
+    assert rows["p/conv", "time_s"].shares is None
 
 
 def test_what_a_source_does_not_give_is_blank_and_says_why(rows):

@@ -166,8 +166,10 @@ static inline Cut cut_inner(const Geometry &g, int64_t length, int64_t floats, i
     if (per > widest_floats / VL) per = widest_floats / VL;
     if (per < 16 / VL) per = 16 / VL;
     int64_t tiles = whole ? (columns + per - 1) / per : (columns + per / 2) / per;
-    // A single image in some tiles of one width, for a second thread to share.
-    if (tiles < 4 && g.outer * g.blocks == 1 && columns > 1) tiles = columns < 8 ? 2 : 4;
+    // A single image in some tiles of one width, for a second thread to share. Where rows are no whole cache lines, two
+    // neighbours write the lines between them both: few tiles, then.
+    const int64_t least = columns < 8 || g.inner % 16 ? 2 : 4;
+    if (tiles < least && g.outer * g.blocks == 1 && columns > 1) tiles = least;
     if (tiles < 1) tiles = 1;
     per = (columns + tiles - 1) / tiles;
     if (per < 1) per = 1;

@@ -46,11 +46,12 @@ static INLINE void first_rows(const Tile &tile, const Group &g, int64_t block, i
 #if MASKED_LANES
                 if (READ == MASKED) value[v] = load_lanes(x + v * VL, tile.lanes[e[j].tap][v]);
                 else value[v] = load(x + v * VL);
-                if (READ != BY_ROW && from == 0) __builtin_prefetch(base + e[j + ahead].offset + v * VL);
 #else
                 value[v] = load(x + v * VL);
 #endif
             });
+            if (READ != BY_ROW && from == 0)
+                Each<V>::run([&](int v) UNROLLED { __builtin_prefetch(base + e[j + ahead].offset + v * VL); });
             Each<R>::run([&](int i) UNROLLED {
                 vf weight = splat(weights[i]);
                 Each<V>::run([&](int v) UNROLLED { sum[i][v] += weight * value[v]; });

@@ -1,0 +1,114 @@
+"""Tables of words that every format prints the same way: what fits, and what is sustained."""
+
+from typing import List, NamedTuple, Optional, Sequence, Tuple
+
+from harness.reasons import Code, sentence
+from harness.statistics.soak import Measure
+from harness.words import State
+from reports.findings.findings import Findings
+from reports.findings.fit import FitRow, FitTable
+from reports.findings.soak import SoakRow, SoakTable
+from reports.numbers import NARROW, SIGNS, interval, si, size, speed, times, watts
+from reports.wording import NO_REASON
+
+
+class Sheet(NamedTuple):
+    """One table: ``heads`` and ``rows`` in words, ``numbers`` the columns that are numbers, ``notes`` below it."""
+
+    key: str
+    section: str
+    title: str
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    numbers: Sequence[int]
+    notes: Sequence[str]
+
+
+def sheets(found: Findings) -> List[Sheet]:
+    """Return the tables of what fits and of what is sustained; empty for a run that asked for neither."""
+    return [fit_sheet(one) for one in found.fit_tables] + [soak_sheet(one) for one in found.soak_tables]
+
+
+def answer(found: Findings) -> Optional[str]:
+    """Return the headline of a run that timed nothing but was asked what fits or what is sustained, else ``None``."""
+    fitted = [(row, table) for table in found.fit_tables for row in table.rows
+              if not row.baseline and row.ratio is not None]
+    if fitted:
+        row, table = max(fitted, key=lambda pair: pair[0].ratio or 0.0)
+        base = next(one for one in table.rows if one.baseline)
+        return "in {} {} runs a batch of {} at {}, {} one of {}.".format(
+            size(table.limit_bytes), row.name, row.largest, table.title, base.name, base.largest)
+    soaked = [row for table in found.soak_tables for row in table.rows if row.verdict is not None]
+    if soaked:
+        decided = [row for row in soaked if row.verdict is not None and row.verdict.state is not State.CANNOT_TELL]
+        best = max(decided or soaked, key=lambda row: (row.verdict.speed or 0.0) if row.verdict else 0.0)
+        return "sustained, {} is {} at {}.".format(best.name, _said(best), best.title)
+    return None
+
+
+def fit_sheet(table: FitTable) -> Sheet:
+    """Return what fits in one comparison, in words."""
+    whose = "the whole process, Python and torch included" if table.whole_process else "torch's allocator alone"
+    notes = ["The limit is that of {}; a batch is the input's first dimension, and the largest that ran and the "
+             "smallest that did not lie within 1{}% or one image.".format(whose, NARROW)]
+    notes += ["{}: a batch of {} did not run for another reason than memory: {}.".format(
+        row.name, row.refused, sentence(row.refused_for)) for row in table.rows
+        if row.refused_for is not None and row.refused_for.code not in (Code.NO_MEMORY, Code.KILLED)]
+    title = "Largest batch in {}: {}".format(size(table.limit_bytes), table.title)
+    heads = ("case", "largest batch", "did not run", "against the baseline", "one more image", "before the input")
+    return Sheet("fit-" + table.id, "Does it fit", title, heads,
+                 [_fit_cells(row) for row in table.rows], (1, 2, 3, 4, 5), notes)
+
+
+def _fit_cells(row: FitRow) -> Tuple[str, ...]:
+    if row.largest is None:
+        return (row.name, "not measured: {}".format(sentence(row.reason) or NO_REASON), "", "", "", "")
+    against = "1" if row.baseline else "" if row.ratio is None else times(row.ratio)
+    return (row.name, str(row.largest), "none tried" if row.refused is None else str(row.refused), against,
+            size(row.per_image_bytes) or "", size(row.own_bytes) or "")
+
+
+def soak_sheet(table: SoakTable) -> Sheet:
+    """Return what is sustained in one comparison, in words."""
+    notes = ["Burst is the first block, sustained the last third; the verdict is that of the sustained part, each "
+             "pair of blocks one ratio."]
+    for row in table.rows:
+        verdict, line = row.verdict, row.line
+        if verdict is None or line is None:
+            continue
+        if verdict.pairs < verdict.pairs_needed:
+            notes.append("{}: {} pairs of blocks lie in the sustained part and the interval needs {}: soak longer, "
+                         "or make the blocks shorter with --soak-block.".format(row.name, verdict.pairs,
+                                                                             verdict.pairs_needed))
+        if verdict.measure is Measure.SPEED and verdict.throttled_s is not None:
+            notes.append("{}: no clock could be read, and its speed falls for other programs' sake too: close them "
+                         "before you blame the heat.".format(row.name))
+        lacks = [("clock", line.clock_reason), ("temperature", line.temperature_reason), ("power", line.power_reason)]
+        notes += ["{}: {} not read: {}.".format(row.name, what, why) for what, why in lacks if why]
+    return Sheet("soak-" + table.id, "Sustained", "Sustained: {} (against {})".format(table.title, table.baseline),
+                 ("rival", "verdict", "sustained speed", "interval", "rival kept", "baseline kept", "throttled",
+                  "hottest", "power"),
+                 [_soak_cells(row) for row in table.rows], (2, 3, 4, 5, 6, 7, 8), notes)
+
+
+def _soak_cells(row: SoakRow) -> Tuple[str, ...]:
+    verdict = row.verdict
+    if verdict is None:
+        return (row.name, "{} not measured: {}".format(SIGNS["not measured"], sentence(row.reason) or NO_REASON)) + (
+            "",) * 7
+    ends = ("" if verdict.speed is None or verdict.low is None or verdict.high is None
+            else interval(verdict.speed, verdict.low, verdict.high))
+    kept = ["" if pace.kept is None else "{:.1f}{}%".format(100 * pace.kept, NARROW)
+            for pace in (verdict.rival, verdict.baseline)]
+    when = "never" if verdict.throttled_s is None else "after {}".format(si(verdict.throttled_s, "s"))
+    heat = "" if row.hottest_c is None else "{:.1f}{}\u00b0C".format(row.hottest_c, NARROW)
+    return (row.name, "{} {}".format(SIGNS[verdict.state.value], verdict.state),
+            "" if verdict.speed is None else speed(verdict.speed), ends, kept[0], kept[1],
+            "{} (by {})".format(when, verdict.measure), heat, watts(row.sustained_w) or "")
+
+
+def _said(row: SoakRow) -> str:
+    verdict = row.verdict
+    if verdict is None or verdict.speed is None or verdict.state is State.CANNOT_TELL:
+        return "not told apart from its baseline"
+    return "as fast as its baseline" if verdict.state is State.SAME else speed(verdict.speed) + " than its baseline"
