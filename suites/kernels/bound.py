@@ -34,13 +34,17 @@ class Rule(NamedTuple):
     fake: Callable[..., Tensor]
     gradient: Callable[..., Gradients]
 
+    def run(self, *arguments: Any) -> Tensor:
+        """Run the kernel on a call it takes, or on an empty tensor, which it must not see, stock operations."""
+        return (self.kernel if arguments[0].numel() else self.forward)(*arguments)
+
 
 class _Function(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, rule: Rule, *arguments: Any) -> Tensor:
         ctx.rule, ctx.options = rule, arguments[rule.tensors:]
         ctx.save_for_backward(*arguments[:rule.tensors])
-        return rule.kernel(*arguments)
+        return rule.run(*arguments)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -73,7 +77,7 @@ class Bound:
             for tensor in arguments[:self.rule.tensors]:
                 if tensor is not None and tensor.requires_grad:
                     return _Function.apply(self.rule, *arguments)
-        return self.rule.kernel(*arguments)
+        return self.rule.run(*arguments)
 
 
 def _register(rule: Rule) -> Any:
