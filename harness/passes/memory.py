@@ -164,10 +164,11 @@ def deltas(stages: Dict[str, Stage], rss_peak: Optional[int], watcher: Watcher) 
     reasons = {"nvmap_delta_bytes": "this kernel reports no NvMapMemUsed",
                "uss_delta_peak_bytes": "the kernel shows no smaps of this process"}
     turned = _minus(_minus(before.rss_bytes, before.uss_bytes), watcher.least_shared_bytes)
-    if turned is not None and turned > WANDER_BYTES:
+    if turned is not None and abs(turned) > WANDER_BYTES:
         figures["uss_delta_peak_bytes"] = None
-        reasons["uss_delta_peak_bytes"] = ("{:.1f} MB of mapped files stopped being shared meanwhile, since other "
-                                           "programs ended: close them and run again".format(turned / 1e6))
+        reasons["uss_delta_peak_bytes"] = "{:.1f} MB of mapped files {} meanwhile: close them and run again".format(
+            abs(turned) / 1e6, "stopped being shared, since other programs ended," if turned > 0 else
+            "became shared, since other programs began,")
     moved = ram_moved_bytes(before, after)
     allowed = max(WANDER_BYTES, WANDER_SHARE * (figures["rss_delta_peak_bytes"] or 0))
     ram, uss = figures["ram_delta_peak_bytes"], figures["uss_delta_peak_bytes"]

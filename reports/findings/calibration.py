@@ -164,12 +164,14 @@ def calibration(run: Run, found: Findings) -> Calibration:
     plan = {one.id: one for one in run.comparisons}
     rows = {row.case: row for table in found.tables if table.main for row in table.rows}
     floors = {table.id: table.floor for table in found.tables if table.main}
-    least = [floors[SAME] or 0.0, found.about.factor] if floors.get(SAME) is not None else []
+    twins = _time_twins(found)
+    # what two of the same showed is nothing that two others could be told by
+    least = [floors[SAME] or 0.0, found.about.factor, twins.apart or 0.0] if floors.get(SAME) is not None else []
     state = {one.code: one for one in reversed(found.warnings)}
     return Calibration(
         found.about, tuple(_load(run, comparison, case) for comparison in run.comparisons for case in comparison.cases
                            if "mb" in dict(case.options)),
-        _time_twins(found), _memory_twins(found), _work(plan.get(MORE_WORK), rows, floors.get(MORE_WORK) or 0.0),
+        twins, _memory_twins(found), _work(plan.get(MORE_WORK), rows, floors.get(MORE_WORK) or 0.0),
         _duty(run, plan.get(DUTY)), found.no_energy, max(least) if least else None,
         next((state[code] for code in OF_THE_STATE if code in state), None))
 

@@ -31,6 +31,12 @@ def test_files_that_stop_being_shared_void_the_private_figure():
     assert found["rss_delta_peak_bytes"] == 40 * MB
 
 
+def test_files_that_become_shared_void_the_private_figure():
+    found = figures(Stage(310 * MB, 208 * MB, 940 * MB, 0), rss_peak=310 * MB, least_shared_bytes=102 * MB)
+    assert found["uss_delta_peak_bytes"] is None and "2.0 MB of mapped files became shared" in (
+        found["uss_delta_peak_bytes_reason"])
+
+
 def test_a_system_figure_below_the_process_is_no_figure():
     found = figures(Stage(340 * MB, 240 * MB, 910 * MB, 0))
     assert found["ram_delta_peak_bytes"] is None and "below" in found["ram_delta_peak_bytes_reason"]

@@ -139,3 +139,8 @@ def test_what_can_be_told_in_time_is_no_less_than_the_work_that_was_missed(tmp_p
     assert blind.tells is None and "no difference of up to 15\u202f% can be told" in closing(blind)
     gap = good._replace(work=tuple(work._replace(told=work.percent != 5) for work in good.work))
     assert gap.tells == 0.15
+
+
+def test_nothing_smaller_than_what_two_of_the_same_showed_can_be_told(tmp_path):
+    one = judged(calibrated(tmp_path, other={"the-same-5": 1.08e-3}))
+    assert one.least == one.time.apart > 0.06
