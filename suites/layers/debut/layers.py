@@ -211,7 +211,7 @@ class DebutConv2d(_Debut):
                 self.in_channels, tuple(x.shape), self.in_channels))
         if self.implementation == "product":
             self.implementation_used = "product"
-            return F.conv2d(x, self.dense_weight(), self.bias, self.stride, self.padding)
+            return F.conv2d(x, self.dense_weight().contiguous(), self.bias, self.stride, self.padding)
         return self._run(x)
 
     def output_size(self, height: int, width: int) -> Tuple[int, int]:
