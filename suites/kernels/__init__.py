@@ -5,7 +5,6 @@ where there is none; :func:`why_not_fused` says in a sentence why; :func:`status
 torch is imported on first use of a function, not with this package.
 """
 
-import importlib
 import sys
 from typing import TYPE_CHECKING, Any, Dict, Optional, Sequence
 
@@ -40,7 +39,9 @@ def fused_layer(x: "Tensor", threshold: "Tensor", scale: "Optional[Tensor]" = No
     shapes without a meaning. Layer of arXiv 2104.07085 and 2201.02711.
     """
     # Not an import statement: that alone would cost a small layer a microsecond in each call.
-    layer = sys.modules.get("suites.kernels.layer") or importlib.import_module("suites.kernels.layer")
+    layer: Any = sys.modules.get("suites.kernels.layer")
+    if layer is None:  # a statement, since a compiled graph can follow no other import
+        from suites.kernels import layer
     return layer.run_layer(x, threshold, scale, dims, block, nonlinearity, threshold_mode, residual, keep_first,
                            norm, order, out_channels, out)
 

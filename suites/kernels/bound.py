@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from suites.kernels.library import loaded
-from suites.kernels.operator import NAMESPACE, is_compiling
+from suites.kernels.operator import NAMESPACE, graph_problem
+from suites.torch_modes import kept, stock_only
 
 _HAS_OPERATORS = hasattr(torch, "library") and hasattr(torch.library, "custom_op")
 Gradients = Sequence[Optional[Tensor]]
@@ -33,13 +34,17 @@ class Rule(NamedTuple):
     fake: Callable[..., Tensor]
     gradient: Callable[..., Gradients]
 
+    def run(self, *arguments: Any) -> Tensor:
+        """Run the kernel on a call it takes, or on an empty tensor, which it must not see, stock operations."""
+        return (self.kernel if arguments[0].numel() else self.forward)(*arguments)
+
 
 class _Function(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, rule: Rule, *arguments: Any) -> Tensor:
         ctx.rule, ctx.options = rule, arguments[rule.tensors:]
         ctx.save_for_backward(*arguments[:rule.tensors])
-        return rule.kernel(*arguments)
+        return rule.run(*arguments)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -56,15 +61,23 @@ class Bound:
         self.rule = rule
         self.operator = _register(rule) if _HAS_OPERATORS else None
 
+    @staticmethod
+    def problem() -> Optional[str]:
+        """Return why no bound kernel may run in a call like this one, in a sentence, or ``None`` if it may."""
+        return graph_problem() if stock_only() else None
+
     def __call__(self, *arguments: Any) -> Tensor:
-        """Run as the operator while a graph is compiled, else as the cheaper function."""
-        if self.operator is not None and is_compiling():
+        """Run as the operator while torch records a graph, else as the cheaper function.
+
+        The caller has asked :meth:`problem`.
+        """
+        if self.operator is not None and stock_only():
             return self.operator(*arguments)
         if torch.is_grad_enabled():
             for tensor in arguments[:self.rule.tensors]:
                 if tensor is not None and tensor.requires_grad:
                     return _Function.apply(self.rule, *arguments)
-        return self.rule.kernel(*arguments)
+        return self.rule.run(*arguments)
 
 
 def _register(rule: Rule) -> Any:
@@ -113,14 +126,10 @@ def plain_type_reason(x: Tensor, kernel: str, types: Sequence[torch.dtype]) -> O
     return None
 
 
+@kept  # a graph must not be traced into the building of a library
 def library_problem(family: str) -> Optional[str]:
     """Return why there is no library of ``family`` here, in a sentence, or ``None`` if there is one."""
     return loaded(family).reason
-
-
-# What torch.compiler.assume_constant_result sets: a graph must not be traced into the building of a library. Calling
-# that would import the whole compiler, most of a second.
-library_problem._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
 def float_table(table: Optional[Tensor]) -> Optional[Tensor]:

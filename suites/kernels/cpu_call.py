@@ -48,8 +48,11 @@ def _table(table: Tensor) -> Tensor:
 
 def fast(x: Tensor, threshold: Tensor, scale: Optional[Tensor], spec: Spec,
          out: Optional[Tensor]) -> Optional[Tensor]:
-    """Run the forward if a kernel takes it as it is, else return ``None`` and leave it to the long way."""
-    if type(x) is not Tensor or x.dtype not in DTYPES or x.device.type != "cpu" or x.layout is not torch.strided:
+    """Run the forward if a kernel takes it as it is, else return ``None`` and leave it to the long way.
+
+    The caller makes sure that torch neither records nor transforms the call, and that ``x`` is no subclass.
+    """
+    if x.dtype not in DTYPES or x.device.type != "cpu" or x.layout is not torch.strided:
         return None
     plans = _state.get("plans")
     if plans is None:
@@ -59,7 +62,7 @@ def fast(x: Tensor, threshold: Tensor, scale: Optional[Tensor], spec: Spec,
     if x.dim() < 2 or (len(spec.dims) == 2 and x.dim() != 4):
         return None
     plan = plans.get(x, spec)
-    if plan.reason is not None or plan.x_strides is not None:
+    if not plan.direct:
         return None
     if threshold.dtype is not torch.float32 or not threshold.is_contiguous() or threshold.numel() != plan.length:
         return None
@@ -95,6 +98,8 @@ def forward(x: Tensor, threshold: Tensor, scale: Optional[Tensor], spec: Spec) -
     plan = _state["plans"].get(x, spec)
     x = _with_strides(x, plan.x_strides)
     y = torch.empty_strided(plan.shape, plan.strides, dtype=x.dtype)
+    if plan.empty:
+        return y
     threshold, scale = _table(threshold), None if scale is None else _table(scale)
     if library.wht_forward(plan.pointer, x.data_ptr(), y.data_ptr(), threshold.data_ptr(),
                            None if scale is None else scale.data_ptr(), torch.get_num_threads()):
@@ -110,6 +115,8 @@ def backward(gradient: Tensor, x: Tensor, threshold: Tensor, scale: Optional[Ten
     plan = _state["plans"].get(x, spec)
     gradient = _with_strides(gradient.detach().to(x.dtype), plan.strides)
     g_x = torch.empty_strided(x.shape, x.stride(), dtype=x.dtype)
+    if plan.empty:
+        return g_x, torch.zeros_like(threshold), x.new_empty(0) if scale is None else torch.zeros_like(scale)
     if plan.keep_zero:
         g_x.zero_()
     g_threshold = torch.empty(threshold.shape, dtype=torch.float32)

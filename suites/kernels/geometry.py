@@ -50,6 +50,7 @@ def check_spec(spec: Spec) -> None:
 
 def power_of_two(length: int) -> int:
     """Return the smallest power of two that is at least ``length``."""
+    length = int(length)  # in a graph it may be a symbol; the graph is then for this length alone
     return 1 << max(0, length - 1).bit_length()
 
 

@@ -5,10 +5,13 @@ from typing import Any, Dict, Optional, Sequence
 import torch
 from torch import Tensor
 
+from suites import torch_modes
 from suites.kernels import cpu_call, operator
 from suites.kernels.geometry import Spec, check_spec, out_shape, padded
 from suites.kernels.plain import plain_layer
 
+#: Tensors that are what they seem; a subclass (a fake tensor, say) has a way of its own to run an operator.
+PLAIN_TYPES = (Tensor, torch.nn.Parameter)
 _SPECS = {}  # type: Dict[tuple, Spec]
 
 
@@ -27,8 +30,9 @@ def check_call(x: Tensor, threshold: Tensor, scale: Optional[Tensor], spec: Spec
     if x.dim() < least or (spec.dims == (2, 3) and x.dim() != 4):
         raise ValueError("x has {} dimensions: dims {} needs {}".format(
             x.dim(), spec.dims, "(N, C, H, W)" if least == 4 else "(N, C, ...)"))
-    if x.numel() and min(x.shape) < 1 or not x.is_floating_point():
-        raise ValueError("x is {}: use a floating-point tensor".format(x.dtype))
+    if not x.is_floating_point():
+        raise TypeError("fused_layer needs a real floating-point tensor, got {}: convert it, for instance with "
+                        "x.float()".format(str(x.dtype).replace("torch.", "")))
     p1, p2 = padded(x.shape, spec)
     for name, table in (("threshold", threshold), ("scale", scale)):
         if table is not None and table.numel() != p1 * p2:
@@ -39,6 +43,8 @@ def check_call(x: Tensor, threshold: Tensor, scale: Optional[Tensor], spec: Spec
 
 def reason_not_fused(x: Tensor, spec: Spec) -> Optional[str]:
     """Return why plain torch would run for ``x``, in one sentence, or ``None`` if a kernel will."""
+    if torch_modes.stock_only() or type(x) not in PLAIN_TYPES:
+        return _reason_in_graph(x, spec)
     if x.device.type == "cpu":
         return cpu_call.reason(x, spec)
     if x.device.type == "cuda":
@@ -46,13 +52,45 @@ def reason_not_fused(x: Tensor, spec: Spec) -> Optional[str]:
     return "there is no kernel for the device '{}'".format(x.device.type)
 
 
+def _reason_in_graph(x: Tensor, spec: Spec) -> Optional[str]:
+    """Return the same for a call that torch records or transforms: strides and batch are not known then.
+
+    The operator takes any, and runs plain torch inside itself where no kernel does.
+    """
+    problem = operator.graph_problem()
+    if problem is not None:
+        return problem
+    lengths = (1, 1, _fixed(x.shape[2]), _fixed(x.shape[3])) if spec.dims == (2, 3) else (1, _fixed(x.shape[1]))
+    return _reason_for_one(x.device, x.dtype, lengths, *spec)
+
+
+def _fixed(size: int) -> int:
+    """Return ``size`` as a plain number; where it is a graph's symbol, the comparisons make it that one."""
+    top, value = 1, 0
+    while top <= size:
+        top *= 2
+    while top:
+        if value + top <= size:
+            value += top
+        top //= 2
+    return value
+
+
+@torch_modes.kept
+def _reason_for_one(device: torch.device, dtype: torch.dtype, lengths: tuple, *options: Any) -> Optional[str]:
+    return reason_not_fused(torch.empty(lengths, dtype=dtype, device=device), Spec(*options))
+
+
 def run_layer(x: Tensor, threshold: Tensor, scale: Optional[Tensor], dims: Sequence[int], block: Optional[int],
               nonlinearity: str, threshold_mode: str, residual: bool, keep_first: bool, norm: str, order: str,
               out_channels: Optional[int], out: Optional[Tensor]) -> Tensor:
     """Run :func:`suites.kernels.fused_layer`."""
-    if operator.is_compiling():
+    if torch_modes.stock_only() or type(x) not in PLAIN_TYPES:
         spec = spec_of(dims, block, nonlinearity, threshold_mode, residual, keep_first, norm, order, out_channels)
-        return operator.apply(x, threshold, scale, spec)
+        check_call(x, threshold, scale, spec)
+        run = operator.record if _reason_in_graph(x, spec) is None else plain_layer
+        result = run(x, threshold, scale, spec)
+        return result if out is None else out.copy_(result)
     options = (dims, block, nonlinearity, threshold_mode, residual, keep_first, norm, order, out_channels)
     spec_found = _SPECS.get(options) if isinstance(dims, tuple) else None
     if spec_found is None:

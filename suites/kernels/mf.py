@@ -29,12 +29,14 @@ def library() -> Loaded:
     return found
 
 
+def reason_of_type(x: Tensor) -> Optional[str]:
+    """Return why the kernel does not take tensors like ``x`` of any size, in a sentence, or ``None`` if it does."""
+    return plain_type_reason(x, "multiplication-free dense kernel", tuple(DTYPES)) or library_problem("mf")
+
+
 def reason(x: Tensor) -> Optional[str]:
     """Return why the kernel does not take ``x`` (..., features), in a sentence, or ``None`` if it does."""
-    problem = plain_type_reason(x, "multiplication-free dense kernel", tuple(DTYPES))
-    if problem is not None:
-        return problem
-    return "an empty tensor needs no kernel" if x.numel() == 0 else library_problem("mf")
+    return reason_of_type(x) or ("an empty tensor needs no kernel" if x.numel() == 0 else None)
 
 
 @functools.lru_cache(maxsize=1024)

@@ -10,21 +10,24 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 import torch
 from torch import Tensor
 
+from suites import torch_modes
 from suites.kernels import cpu_call
 from suites.kernels.geometry import Spec, dense_like, out_shape
-from suites.kernels.plain import plain_layer
+from suites.kernels.plain import plain_gradient, plain_layer
 
 NAMESPACE = "edge_transform_bench"
 _HAS_OPERATORS = hasattr(torch, "library") and hasattr(torch.library, "custom_op")
 _OPTIONS = ("int[] dims, int block, str nonlinearity, str threshold_mode, bool residual, bool keep_first, str norm, "
             "str order, int out_channels")
 
-if hasattr(torch, "compiler") and hasattr(torch.compiler, "is_compiling"):
-    is_compiling = torch.compiler.is_compiling
-else:
-    def is_compiling() -> bool:
-        """No compiler in this torch."""
-        return False
+
+def graph_problem() -> Optional[str]:
+    """Return why no kernel may run where torch records or transforms the call, in a sentence, or ``None``."""
+    if torch_modes.transforming():
+        return "torch.func and forward-mode derivatives go through stock torch operations only"
+    if not _HAS_OPERATORS:
+        return "a graph cannot hold the kernel in torch {}: operators came with 2.4".format(torch.__version__)
+    return "ONNX has stock operations only" if torch_modes.exporting_onnx() else None
 
 
 def cuda_reason(x: Tensor, spec: Spec) -> Optional[str]:
@@ -59,11 +62,8 @@ def forward(x: Tensor, threshold: Tensor, scale: Optional[Tensor], spec: Spec) -
         return cpu_call.forward(x, threshold, scale, spec)
     if x.device.type == "cuda" and cuda_reason(x, spec) is None:
         return _cuda_launcher().forward(x, threshold, scale, spec)
-    y = x.new_empty(0)
     with torch.no_grad():
-        y = plain_layer(x, threshold, scale, spec)
-    laid_out = torch.empty_strided(y.shape, dense_like(y.shape, x.stride()), dtype=y.dtype, device=y.device)
-    return laid_out.copy_(y)
+        return _laid_out(plain_layer(x, threshold, scale, spec), x)
 
 
 def backward(gradient: Tensor, x: Tensor, threshold: Tensor, scale: Optional[Tensor],
@@ -73,14 +73,17 @@ def backward(gradient: Tensor, x: Tensor, threshold: Tensor, scale: Optional[Ten
         return cpu_call.backward(gradient, x, threshold, scale, spec)
     if x.device.type == "cuda" and cuda_reason(x, spec) is None:
         return _cuda_launcher().backward(gradient, x, threshold, scale, spec)
-    inputs = [x, threshold] + ([] if scale is None else [scale])
-    with torch.enable_grad():
-        leaves = [t.detach().requires_grad_() for t in inputs]
-        y = plain_layer(leaves[0], leaves[1], leaves[2] if len(leaves) > 2 else None, spec)
-    found = torch.autograd.grad(y, leaves, gradient, allow_unused=True)
-    grads = [torch.zeros_like(t) if g is None else g for g, t in zip(found, leaves)]
-    g_x = torch.empty_strided(x.shape, dense_like(x.shape, x.stride()), dtype=x.dtype, device=x.device)
-    return g_x.copy_(grads[0]), grads[1].clone(), grads[2].clone() if scale is not None else x.new_empty(0)
+    with torch.no_grad():
+        g_x, g_threshold, g_scale = plain_gradient(gradient, x, threshold, scale, spec)
+    return _laid_out(g_x, x), g_threshold, x.new_empty(0) if g_scale is None else g_scale
+
+
+def _laid_out(y: Tensor, x: Tensor) -> Tensor:
+    """Return ``y`` in the memory order of ``x``."""
+    strides = dense_like(y.shape, x.stride())
+    if y.stride() == strides:
+        return y
+    return torch.empty_strided(y.shape, strides, dtype=y.dtype, device=y.device).copy_(y)
 
 
 class _Function(torch.autograd.Function):
@@ -91,9 +94,10 @@ class _Function(torch.autograd.Function):
         return forward(x, threshold, scale, spec)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Tuple:
         x, threshold, scale = (tuple(ctx.saved_tensors) + (None,))[:3]
+        if torch.is_grad_enabled():  # somebody wants the gradient's gradient, which the kernels do not have
+            return plain_gradient(gradient, x, threshold, scale, ctx.spec) + (None,)
         g_x, g_threshold, g_scale = backward(gradient, x, threshold, scale, ctx.spec)
         return g_x, g_threshold, None if scale is None else g_scale, None
 
@@ -128,12 +132,27 @@ def _register() -> Callable:
 
     def gradient_rule(ctx: Any, gradient: Tensor) -> Tuple:
         x, threshold, scale = ctx.saved_tensors
+        others = (None,) * len(ctx.options)
+        if torch.is_grad_enabled():
+            return plain_gradient(gradient, x, threshold, scale, unpack(*ctx.options)) + others
         g_x, g_threshold, g_scale = layer_backward(gradient, x, threshold, scale, *ctx.options)
-        return (g_x, g_threshold, None if scale is None else g_scale) + (None,) * len(ctx.options)
+        return (g_x, g_threshold, None if scale is None else g_scale) + others
+
+    def batched(info: Any, in_dims: Tuple, x: Tensor, threshold: Tensor, scale: Optional[Tensor],
+                *options: Any) -> Tuple[Tensor, int]:
+        if in_dims[1] is None and in_dims[2] is None:
+            x = x.movedim(in_dims[0], 0)
+            y = layer(x.flatten(0, 1), threshold, scale, *options)
+            return y.reshape(tuple(x.shape[:2]) + tuple(y.shape[1:])), 0
+        tensors = zip(*[[t] * info.batch_size if t is None or dim is None else t.unbind(dim)
+                        for t, dim in zip((x, threshold, scale), in_dims)])
+        return torch.stack([layer(*each, *options) for each in tensors]), 0
 
     layer.register_fake(layer_fake)
     layer_backward.register_fake(backward_fake)
     layer.register_autograd(gradient_rule, setup_context=setup)
+    if hasattr(layer, "register_vmap"):
+        layer.register_vmap(batched)
     return layer
 
 
@@ -141,10 +160,14 @@ LAYER = _register() if _HAS_OPERATORS else None
 
 
 def apply(x: Tensor, threshold: Tensor, scale: Optional[Tensor], spec: Spec) -> Tensor:
-    """Run the layer with its gradient rule: the operator when a graph is compiled, else the cheaper function."""
-    if LAYER is not None and is_compiling():
-        return LAYER(x, threshold, scale, *pack(spec))
+    """Run the layer with its gradient rule in an eager call, by a function cheaper than the operator."""
     return _Function.apply(x, threshold, scale, spec)
+
+
+def record(x: Tensor, threshold: Tensor, scale: Optional[Tensor], spec: Spec) -> Tensor:
+    """Run the layer as the operator, which a graph can hold; call only where there is one."""
+    assert LAYER is not None
+    return LAYER(x, threshold, scale, *pack(spec))
 
 
 def describe_binding() -> str:

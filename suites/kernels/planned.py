@@ -19,10 +19,12 @@ class Planned:
     """One plan of the library. ``reason`` says in a sentence why there is none; then ``pointer`` is ``None``.
 
     ``x_strides`` is ``None`` if the plan is for x as it is; else no kernel takes x's own strides, and the plan
-    is for a copy of x with these.
+    is for a copy of x with these. ``empty``: there is nothing to compute, and no kernel may be called.
+    ``direct``: the kernel takes x as it is.
     """
 
-    __slots__ = ("pointer", "reason", "shape", "strides", "length", "x_strides", "keep_zero", "_library")
+    __slots__ = ("pointer", "reason", "shape", "strides", "length", "x_strides", "keep_zero", "empty", "direct",
+                 "_library")
 
     def __init__(self, library: Any, shape: Sequence[int], strides: Sequence[int], dtype: torch.dtype,
                  spec: Spec, tuning_of: Callable[[Geometry], Tuning]) -> None:
@@ -35,11 +37,13 @@ class Planned:
         self.keep_zero = spec.block is not None and -(-self.shape[1] // spec.block) * spec.block < shape[1]
         geometry = plan_geometry(shape, strides, self.strides, spec, DTYPES[dtype])
         self.x_strides = None  # type: Any
+        self.empty = 0 in shape
         if isinstance(geometry, str):
             self.x_strides = tuple(dense_like(shape, strides))
             geometry = plan_geometry(shape, self.x_strides, self.strides, spec, DTYPES[dtype])
-        self.reason = geometry if isinstance(geometry, str) else None
-        if not isinstance(geometry, str):
+        self.reason = geometry if isinstance(geometry, str) and not self.empty else None
+        self.direct = self.reason is None and self.x_strides is None and not self.empty
+        if not isinstance(geometry, str) and not self.empty:
             order = table_order(*padded(shape, spec), order=spec.order)
             self.pointer = library.wht_plan(
                 ctypes.byref(GeometryStruct(*geometry)), ctypes.byref(TuningStruct(*tuning_of(geometry))),

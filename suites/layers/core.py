@@ -6,6 +6,7 @@ import torch
 
 from suites.layers.lanes import transform_lanes
 from suites.layers.thresholds import smooth_threshold, smooth_threshold_inplace
+from suites.torch_modes import stock_only
 
 
 def threshold_between(lanes: torch.Tensor, size: int, rows_out: int, form: str, threshold: torch.Tensor,
@@ -27,7 +28,7 @@ def threshold_between(lanes: torch.Tensor, size: int, rows_out: int, form: str, 
 
 
 def _threshold(values: torch.Tensor, threshold: torch.Tensor, keep_first: bool) -> torch.Tensor:
-    if torch.is_grad_enabled() and (values.requires_grad or threshold.requires_grad):
+    if stock_only() or torch.is_grad_enabled() and (values.requires_grad or threshold.requires_grad):
         if keep_first:
             return torch.cat((values[:, :1], smooth_threshold(values[:, 1:], threshold[1:])), 1)
         return smooth_threshold(values, threshold)

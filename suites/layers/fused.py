@@ -1,9 +1,11 @@
 """The one door to the fused kernels: says whether they can run a layer, and runs it."""
 
-import importlib.util
 from typing import Any, Dict, Optional
 
 import torch
+
+import suites.kernels.layer  # noqa: F401 - loaded here, a graph cannot hold the import of a first call
+from suites.kernels import fused_layer, why_not_fused
 
 #: Options of :func:`suites.kernels.fused_layer`, without those left at their defaults.
 Options = Dict[str, Any]
@@ -14,16 +16,10 @@ def fused_problem(x: torch.Tensor, options: Options) -> Optional[str]:
 
     The first question on a machine may compile the kernels, which takes seconds.
     """
-    if importlib.util.find_spec("suites.kernels") is None:
-        return "the fused kernels are not installed"
-    from suites.kernels import why_not_fused
-
     return why_not_fused(x, **options)
 
 
 def run_fused(x: torch.Tensor, threshold: torch.Tensor, scale: Optional[torch.Tensor],
               options: Options) -> torch.Tensor:
     """Return the layer's output by the fused kernel; tables in natural order unless ``options`` say otherwise."""
-    from suites.kernels import fused_layer
-
     return fused_layer(x, threshold, scale, **options)

@@ -7,6 +7,7 @@ import torch
 from suites.kernels import ht as kernel
 from suites.kernels.bound import Bound, Gradients, Rule
 from suites.layers.ht_paths import paths_gradient, run_paths
+from suites.torch_modes import stock_only
 
 Options = Tuple[List[int], List[int], str, bool]
 
@@ -52,8 +53,10 @@ FUSED = Bound(Rule("ht_perceptron", "Tensor x, Tensor weight, Tensor scale, Tens
                    "int[] sizes, str norm, bool residual", 4, _kernel, _run, _fake, _gradient))
 
 
-def fused_problem(x: torch.Tensor, weight: torch.Tensor) -> Optional[str]:
-    """Return why no kernel takes ``x`` and ``weight``, in a sentence, or ``None`` if one does."""
+def fused_problem(x: torch.Tensor, weight: torch.Tensor, asked: str) -> Optional[str]:
+    """Return why no kernel takes ``x`` and ``weight`` where ``asked`` for, in a sentence, or ``None`` if one does."""
     if x.dtype != weight.dtype:
         return "input and weight are of two types"
+    if asked == "fused" or stock_only():  # it may take an empty tensor; a graph must not ask for its size
+        return FUSED.problem() or kernel.reason_of_type(x)
     return kernel.reason(x)

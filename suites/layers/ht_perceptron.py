@@ -7,13 +7,12 @@ import torch
 from torch import nn
 
 from suites.layers.base import TransformLayer
-from suites.layers.choices import check_choice
+from suites.layers.choices import check_choice, check_floating
 from suites.layers.ht_fused import FUSED, fused_problem, options_of
 from suites.layers.ht_paths import run_paths
 from suites.layers.implementations import Choice, choose
 from suites.layers.matrices import next_power_of_two
 from suites.layers.planes import plane_form
-from suites.layers.transform import check_floating
 
 
 class HTPerceptron(TransformLayer):
@@ -82,7 +81,7 @@ class HTPerceptron(TransformLayer):
         graded = torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad)
         if graded and self.implementation == "auto":
             return "a gradient is asked for, and the kernel keeps nothing of its work: doing it again would cost more"
-        return fused_problem(x, self.weight)
+        return fused_problem(x, self.weight, self.implementation)
 
     def extra_repr(self) -> str:
         """Return the settings for ``print(layer)``."""

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from suites.layers.matrices import sequency_permutation, shared_matrix
+from suites.torch_modes import autocast_is_on, autocast_off, stock_only
 
 FORMS = ("matrix", "two-stage", "butterfly")
 
@@ -43,9 +44,10 @@ def transform_lanes(x: torch.Tensor, size: int, rows_out: int, form: str, scale:
     """Return ``scale * (H x)[:rows_out]`` along the middle axis of ``x`` (outer, rows_in <= size, inner).
 
     Differentiable to any order; the matrix is symmetric, so the gradient is the same transform with
-    ``rows_in`` and ``rows_out`` exchanged and nothing has to be saved for it.
+    ``rows_in`` and ``rows_out`` exchanged and nothing has to be saved for it. The result has the type of ``x``
+    under autocast too: a two-byte type would cost the small coefficients their digits.
     """
-    if x.requires_grad and torch.is_grad_enabled():
+    if x.requires_grad and torch.is_grad_enabled() and not stock_only():
         return _Transform.apply(x, size, rows_out, form, scale, order)
     return _transform(x, size, rows_out, form, scale, order)
 
@@ -65,6 +67,9 @@ class _Transform(torch.autograd.Function):
 
 
 def _transform(x: torch.Tensor, size: int, rows_out: int, form: str, scale: float, order: str) -> torch.Tensor:
+    if autocast_is_on(x.device):
+        with autocast_off(x.device):
+            return _transform(x, size, rows_out, form, scale, order)
     if form == "matrix":
         matrix = shared_matrix(size, order, x.dtype, x.device, scale)
         return _multiply(matrix[:rows_out, :x.shape[1]], x)
@@ -115,6 +120,8 @@ def _butterfly(x: torch.Tensor, size: int, rows_out: int, scale: float) -> torch
         x = F.pad(x, (0, 0, 0, size - rows_in))
     if size == 1:
         return x * scale
+    if stock_only():
+        return _stacked_butterfly(x, scale)[:, :rows_out].contiguous()
     source, spare = x, None  # type: torch.Tensor, Optional[torch.Tensor]
     half = 1
     while half < size:
@@ -128,6 +135,16 @@ def _butterfly(x: torch.Tensor, size: int, rows_out: int, scale: float) -> torch
     if scale != 1.0:
         source.mul_(scale)
     return source if rows_out == size else source[:, :rows_out].contiguous()
+
+
+def _stacked_butterfly(x: torch.Tensor, scale: float) -> torch.Tensor:
+    """The same butterflies, each stage a tensor of its own: torch can follow no writing into buffers."""
+    shape, half = x.shape, 1
+    while half < shape[1]:
+        pairs = x.reshape(shape[0], shape[1] // (2 * half), 2, half * shape[2])
+        x = torch.stack((pairs[:, :, 0] + pairs[:, :, 1], pairs[:, :, 0] - pairs[:, :, 1]), 2)
+        half *= 2
+    return x.reshape(shape) * scale
 
 
 def _product(sizes: List[int]) -> int:

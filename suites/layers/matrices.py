@@ -1,28 +1,14 @@
 """Hadamard and Walsh matrices, built once for each size, order, dtype, device and scale."""
 
 import functools
-from typing import Any, Callable, Tuple, TypeVar, cast
+from typing import Tuple
 
 import torch
 
 from suites.layers.choices import check_choice
-
-Function = TypeVar("Function", bound=Callable[..., Any])
+from suites.torch_modes import is_compiling, kept, tensors_belong_to_a_mode
 
 ORDERS = ("natural", "sequency")
-
-
-def constant_in_graphs(cached: Function) -> Function:
-    """Let ``torch.compile`` take the result as a constant, or it would trace past the cache and build it per call."""
-    @functools.wraps(cached)
-    def call(*arguments: Any) -> Any:
-        return cached(*arguments)
-
-    del call.__wrapped__
-    # What torch.compiler.assume_constant_result sets. Calling that would import the whole compiler, most of a
-    # second in every process that uses a layer.
-    call._dynamo_marked_constant = True  # type: ignore[attr-defined]
-    return cast(Function, call)
 
 
 def is_power_of_two(value: int) -> bool:
@@ -52,8 +38,6 @@ def _sequency_rows(size: int) -> Tuple[int, ...]:
     return tuple(rows)
 
 
-@constant_in_graphs
-@functools.lru_cache(maxsize=64)
 def sequency_permutation(size: int, device: torch.device) -> torch.Tensor:
     """Return ``p`` with row ``p[k]`` of the natural-order matrix having exactly ``k`` sign changes.
 
@@ -61,34 +45,50 @@ def sequency_permutation(size: int, device: torch.device) -> torch.Tensor:
     The permutation published with the papers' code goes the other way round and is not sequency order for
     size 8 and above.
     """
-    with torch.inference_mode(False):
-        return torch.tensor(_sequency_rows(size), dtype=torch.int64, device=device)
+    return _own_name(_permutation(size, device) if tensors_belong_to_a_mode() else _kept_permutation(size, device))
 
 
-@constant_in_graphs
-@functools.lru_cache(maxsize=64)
 def natural_places(size: int, device: torch.device) -> torch.Tensor:
     """Return ``q`` so that ``table[q]`` puts a table sorted by sequency into natural order; shared, do not write."""
-    with torch.inference_mode(False):
-        return sequency_permutation(size, device).argsort()
+    return _own_name(_places(size, device) if tensors_belong_to_a_mode() else _kept_places(size, device))
 
 
-@constant_in_graphs
-@functools.lru_cache(maxsize=64)
 def shared_matrix(size: int, order: str, dtype: torch.dtype, device: torch.device,
                   scale: float = 1.0) -> torch.Tensor:
     """Return ``scale`` times the Hadamard matrix, built once for these arguments.
 
     Shape (size, size), symmetric in both orders. It is shared between callers: do not write to it.
     """
-    # Built in float64 and rounded once. Outside inference mode, or autograd could not use it later.
-    with torch.inference_mode(False), torch.no_grad():
+    if tensors_belong_to_a_mode():
+        return _matrix(size, order, dtype, device, scale)
+    return _own_name(_kept_matrix(size, order, dtype, device, scale))
+
+
+def _own_name(constant: torch.Tensor) -> torch.Tensor:
+    """Return ``constant``, in a graph as a view: torch names constants by function and refuses two of a name."""
+    return constant[:] if is_compiling() else constant
+
+
+def _permutation(size: int, device: torch.device) -> torch.Tensor:
+    return torch.tensor(_sequency_rows(size), dtype=torch.int64, device=device)
+
+
+def _places(size: int, device: torch.device) -> torch.Tensor:
+    return _permutation(size, device).argsort()
+
+
+def _matrix(size: int, order: str, dtype: torch.dtype, device: torch.device, scale: float) -> torch.Tensor:
+    # Built in float64 and rounded once.
+    with torch.no_grad():
         matrix = torch.ones(1, 1, dtype=torch.float64)
         while matrix.shape[0] < size:
             matrix = torch.cat((torch.cat((matrix, matrix), 1), torch.cat((matrix, -matrix), 1)), 0)
         if order == "sequency":
             matrix = matrix[list(_sequency_rows(size))]
         return (matrix * scale).to(dtype=dtype, device=device)
+
+
+_kept_permutation, _kept_places, _kept_matrix = kept(_permutation), kept(_places), kept(_matrix)
 
 
 def hadamard_matrix(size: int, order: str = "natural", dtype: torch.dtype = torch.float32,

@@ -8,6 +8,7 @@ from suites.kernels import depthwise as kernel
 from suites.kernels import mf as dense_kernel
 from suites.kernels.bound import Bound, Gradients, Rule
 from suites.layers.mf_sums import dense_gradient, dense_sum, depthwise_gradient, depthwise_sum
+from suites.torch_modes import stock_only
 
 
 def _depthwise(x: torch.Tensor, weight: torch.Tensor, bias: Optional[torch.Tensor], stride: int, member: str,
@@ -37,10 +38,12 @@ DEPTHWISE = Bound(Rule("mf_depthwise", "Tensor x, Tensor weight, Tensor? bias, i
                        3, kernel.run, _depthwise, _depthwise_fake, _depthwise_gradient))
 
 
-def depthwise_problem(x: torch.Tensor, weight: torch.Tensor) -> Optional[str]:
-    """Return why no kernel takes ``x`` and ``weight``, in a sentence, or ``None`` if one does."""
+def depthwise_problem(x: torch.Tensor, weight: torch.Tensor, asked: str) -> Optional[str]:
+    """Return why no kernel takes ``x`` and ``weight`` where ``asked`` for, in a sentence, or ``None`` if one does."""
     if x.dtype != weight.dtype:
         return "input and weight are of two types"
+    if asked == "fused" or stock_only():  # it may take an empty tensor; a graph must not ask for its size
+        return DEPTHWISE.problem() or kernel.reason_of_type(x)
     return kernel.reason(x)
 
 
@@ -69,8 +72,10 @@ DENSE = Bound(Rule("mf_dense", "Tensor x, Tensor weight, Tensor? bias, str membe
                    dense_kernel.run, _dense, _dense_fake, _dense_gradient))
 
 
-def dense_problem(x: torch.Tensor, weight: torch.Tensor) -> Optional[str]:
-    """Return why no kernel takes ``x`` and ``weight``, in a sentence, or ``None`` if one does."""
+def dense_problem(x: torch.Tensor, weight: torch.Tensor, asked: str) -> Optional[str]:
+    """Return why no kernel takes ``x`` and ``weight`` where ``asked`` for, in a sentence, or ``None`` if one does."""
     if x.dtype != weight.dtype:
         return "input and weight are of two types"
+    if asked == "fused" or stock_only():  # it may take an empty tensor; a graph must not ask for its size
+        return DENSE.problem() or dense_kernel.reason_of_type(x)
     return dense_kernel.reason(x)

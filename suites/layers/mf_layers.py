@@ -6,12 +6,12 @@ import torch
 from torch import nn
 
 from suites.layers.base import TransformLayer
+from suites.layers.choices import check_floating
 from suites.layers.implementations import STOCK_OR_FUSED, Choice, fused_or_stock
 from suites.layers.mf_fused import DENSE, DEPTHWISE, dense_problem, depthwise_problem
 from suites.layers.mf_start import output_scale, start
 from suites.layers.mf_sums import dense_sum, depthwise_sum
 from suites.layers.multiplication_free import check_member
-from suites.layers.transform import check_floating
 
 
 class MultiplicationFreeLinear(TransformLayer):
@@ -54,7 +54,7 @@ class MultiplicationFreeLinear(TransformLayer):
 
     def choose(self, x: torch.Tensor) -> Choice:
         """Return the form that runs on ``x`` and why, without running it."""
-        return fused_or_stock(self.implementation, lambda: dense_problem(x, self.weight))
+        return fused_or_stock(self.implementation, lambda: dense_problem(x, self.weight, self.implementation))
 
     def extra_repr(self) -> str:
         """Return the settings for ``print(layer)``."""
@@ -108,7 +108,7 @@ class MultiplicationFreeDepthwise2d(TransformLayer):
 
     def choose(self, x: torch.Tensor) -> Choice:
         """Return the form that runs on ``x`` and why, without running it."""
-        return fused_or_stock(self.implementation, lambda: depthwise_problem(x, self.weight))
+        return fused_or_stock(self.implementation, lambda: depthwise_problem(x, self.weight, self.implementation))
 
     def extra_repr(self) -> str:
         """Return the settings for ``print(layer)``."""

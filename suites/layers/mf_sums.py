@@ -3,13 +3,15 @@
 Each with its gradient as a function of its own, which a kernel that has only a forward takes too.
 """
 
+import functools
 from typing import Any, List, Optional, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
 from torch.nn import grad as convolution_gradient
 
-from suites.layers.multiplication_free import min_slopes, min_term, surrogate_sign
+from suites.layers.multiplication_free import followed_min, min_slopes, min_term, surrogate_sign
+from suites.torch_modes import stock_only
 
 #: Pairs of input and weight held at once by the dense sum: 1 MB of float32, which stays in a cache.
 PAIRS = 2 ** 18
@@ -26,6 +28,8 @@ def dense_sum(x: torch.Tensor, weight: torch.Tensor, member: str) -> torch.Tenso
     """Return sum_i f(x_i, weight_oi) for ``x`` (..., in) and ``weight`` (out, in), differentiable in both."""
     if member == "sum":
         return F.linear(x, surrogate_sign(weight)) + F.linear(surrogate_sign(x), weight)
+    if stock_only():
+        return followed_min(x.unsqueeze(-2), weight, member).sum(-1)
     y: torch.Tensor = _MinDense.apply(x.reshape(-1, x.shape[-1]), weight, member)
     return y.reshape(tuple(x.shape[:-1]) + (weight.shape[0],))
 
@@ -34,6 +38,8 @@ def depthwise_sum(x: torch.Tensor, weight: torch.Tensor, stride: int, member: st
     """Return the sum over the taps of ``weight`` (C, 1, k, k) for ``x`` (N, C, H, W) padded by k // 2 zeros."""
     if member == "sum":
         return (_convolve(x, surrogate_sign(weight), stride) + _convolve(surrogate_sign(x), weight, stride))
+    if stock_only():
+        return _followed_depthwise(x, weight, stride, member)
     y: torch.Tensor = _MinDepthwise.apply(x, weight, stride, member)
     return y
 
@@ -56,6 +62,8 @@ def dense_gradient(gradient: torch.Tensor, needed: Sequence[bool], x: torch.Tens
 def depthwise_gradient(gradient: torch.Tensor, needed: Sequence[bool], x: torch.Tensor, weight: torch.Tensor,
                        stride: int, member: str) -> Gradients:
     """Return the gradients of :func:`depthwise_sum`, those of ``x`` and of ``weight``, where ``needed``."""
+    if x.numel() == 0:  # of which torch 1.10 dies
+        return torch.zeros_like(x), torch.zeros_like(weight)
     if member != "sum":
         return _min_depthwise_gradient(gradient, x, weight, stride, member)
     x_by_sign, weight_by_x = _convolution_gradient(gradient, needed, x, torch.sign(weight), stride)
@@ -154,6 +162,14 @@ def _min_depthwise_gradient(gradient: torch.Tensor, x: torch.Tensor, weight: tor
             grad_weight[:, 0, row, column] = slope_w.mul_(gradient).sum((0, 2, 3))
     height, width = x.shape[2:]
     return grad_padded[:, :, pad:pad + height, pad:pad + width], grad_weight
+
+
+def _followed_depthwise(x: torch.Tensor, weight: torch.Tensor, stride: int, member: str) -> torch.Tensor:
+    kernel = weight.shape[-1]
+    padded = F.pad(x, (kernel // 2,) * 4)
+    terms = [followed_min(_tap(padded, row, column, kernel, stride), _of(weight, row, column), member)
+             for row in range(kernel) for column in range(kernel)]
+    return functools.reduce(torch.add, terms)
 
 
 def _of(weight: torch.Tensor, row: int, column: int) -> torch.Tensor:

@@ -21,7 +21,8 @@ from typing import Any, Optional, Tuple
 
 import torch
 
-from suites.layers.choices import check_choice
+from suites.layers.choices import check_choice, check_floating
+from suites.torch_modes import stock_only
 
 MEMBERS = ("sum", "min", "match-min")
 
@@ -34,14 +35,19 @@ def check_member(member: str) -> None:
 def multiplication_free(x: torch.Tensor, w: torch.Tensor, member: str) -> torch.Tensor:
     """Return f(x, w) elementwise for ``x`` and ``w`` that broadcast, with the gradients of this module."""
     check_member(member)
+    check_floating(x, "multiplication_free")
     if member == "sum":
         return x * surrogate_sign(w) + surrogate_sign(x) * w
+    if stock_only():
+        return followed_min(x, w, member)
     result: torch.Tensor = _Min.apply(x, w, member)
     return result
 
 
 def surrogate_sign(x: torch.Tensor) -> torch.Tensor:
     """Return the sign of ``x``; its derivative in the backward pass is that of tanh."""
+    if stock_only():
+        return with_slope_of(torch.sign(x), torch.tanh(x))
     if torch.is_grad_enabled() and x.requires_grad:
         sign: torch.Tensor = _Sign.apply(x)
         return sign
@@ -83,6 +89,21 @@ def min_term(x: torch.Tensor, w: torch.Tensor, member: str) -> torch.Tensor:
     term = torch.min(x, size)
     term = torch.max(term, -size, out=term).mul_(torch.sign(w))
     return term if member == "min" else term.clamp_(min=0)
+
+
+def with_slope_of(value: torch.Tensor, smooth: torch.Tensor) -> torch.Tensor:
+    """Return ``value`` with the derivatives of ``smooth``, in operators that every torch transform can follow."""
+    return value.detach() + (smooth - smooth.detach())
+
+
+def followed_min(x: torch.Tensor, w: torch.Tensor, member: str) -> torch.Tensor:
+    """Return :func:`min_term` with the gradients of this module, in operators that every transform can follow."""
+    size = w.abs()
+    term = torch.max(torch.min(x, size), -size) * torch.sign(w)
+    # Its own derivatives in w vanish at w = 0; those of the other way to write it do not.
+    other = (torch.abs(x + w) - torch.abs(x - w)) / 2
+    return with_slope_of(term, other) if member == "min" else with_slope_of(
+        torch.relu(term), other * (torch.sign(x) * torch.sign(w) > 0).to(x.dtype))
 
 
 def min_slopes(x: torch.Tensor, w: torch.Tensor, member: str) -> Tuple[torch.Tensor, torch.Tensor]:

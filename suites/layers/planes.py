@@ -27,7 +27,7 @@ def plane_inverse(x: torch.Tensor, plane: Tuple[int, int], implementation: str, 
     """Undo :func:`plane_transform` of the same ``norm`` and crop: (N, C, *sizes) to (N, C, *plane)."""
     inverse = {"ortho": "ortho", "backward": "forward", "forward": "backward"}[norm]
     for dim in (2, 3):
-        x = _along(x, dim, x.shape[dim], plane[dim - 2], implementation, inverse)
+        x = _along(x, dim, int(x.shape[dim]), plane[dim - 2], implementation, inverse)
     return x
 
 

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from suites.layers.choices import check_floating
+
 
 class SqueezeExcite(nn.Module):
     """Scale each channel by a gate made from all channels' means.
@@ -27,6 +29,7 @@ class SqueezeExcite(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return ``x`` (N, channels, H, W) with its channels scaled."""
+        check_floating(x, "SqueezeExcite")
         if x.dim() != 4 or x.shape[1] != self.channels:
             raise ValueError("SqueezeExcite made for {} channels needs an input of shape (N, {}, H, W), got {}: make "
                              "the layer with the input's dim 1".format(

@@ -4,6 +4,9 @@ from typing import Any, Callable, Optional, Tuple, Union
 
 import torch
 
+from suites.layers.choices import check_floating
+from suites.torch_modes import stock_only
+
 Threshold = Union[torch.Tensor, float]
 
 
@@ -13,16 +16,17 @@ def smooth_threshold(x: torch.Tensor, threshold: Threshold) -> torch.Tensor:
     ``threshold`` is a number or broadcasts against ``x``; one thresholds channels of (N, C, H, W) with
     shape (C, 1, 1). Negative thresholds are taken as they are.
     """
-    return _apply(_SmoothThreshold, _smooth, x, threshold)
+    return _apply(_SmoothThreshold, _smooth, torch.tanh, x, threshold)
 
 
 def soft_threshold(x: torch.Tensor, threshold: Threshold) -> torch.Tensor:
     """Return ``sign(x) * relu(|x| - threshold)``; arguments as in :func:`smooth_threshold`."""
-    return _apply(_SoftThreshold, _soft, x, threshold)
+    return _apply(_SoftThreshold, _soft, torch.sign, x, threshold)
 
 
-def _apply(function: Any, plain: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], x: torch.Tensor,
-           threshold: Threshold) -> torch.Tensor:
+def _apply(function: Any, plain: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+           factor: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor, threshold: Threshold) -> torch.Tensor:
+    check_floating(x, "a threshold")
     if not isinstance(threshold, torch.Tensor):
         threshold = torch.as_tensor(threshold, dtype=x.dtype, device=x.device)
     try:
@@ -34,6 +38,8 @@ def _apply(function: Any, plain: Callable[[torch.Tensor, torch.Tensor], torch.Te
     if wide != x.shape:
         raise ValueError("a threshold of shape {} would enlarge x of shape {}: give it at most the dimensions "
                          "of x".format(tuple(threshold.shape), tuple(x.shape)))
+    if stock_only():
+        return factor(x) * torch.relu(x.abs() - threshold)
     if torch.is_grad_enabled() and (x.requires_grad or threshold.requires_grad):
         return function.apply(x, threshold)
     return plain(x, threshold)
@@ -41,8 +47,9 @@ def _apply(function: Any, plain: Callable[[torch.Tensor, torch.Tensor], torch.Te
 
 def smooth_threshold_inplace(x: torch.Tensor, threshold: torch.Tensor) -> torch.Tensor:
     """Return the smooth threshold of ``x``, whose memory it uses up; for inference only, no gradient."""
-    excess = _excess(x, threshold)
-    return excess.mul_(x.tanh_())
+    if stock_only():
+        return smooth_threshold(x, threshold)
+    return _excess(x, threshold).mul_(x.tanh_())
 
 
 def _excess(x: torch.Tensor, threshold: torch.Tensor) -> torch.Tensor:

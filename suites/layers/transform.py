@@ -2,7 +2,7 @@
 
 import torch
 
-from suites.layers.choices import check_choice
+from suites.layers.choices import check_choice, check_floating
 from suites.layers.implementations import best_plain_form, check_implementation
 from suites.layers.lanes import split_lanes, transform_lanes
 from suites.layers.matrices import check_order, is_power_of_two, next_power_of_two
@@ -35,7 +35,7 @@ def walsh_hadamard(x: torch.Tensor, dim: int = -1, order: str = "natural", norm:
         raise ValueError("dim {} does not exist in a tensor of {} dimensions: use one from {} to {}".format(
             dim, x.dim(), -x.dim(), x.dim() - 1) if x.dim() else
             "walsh_hadamard needs at least one dimension, got a scalar: give it a vector")
-    size = x.shape[dim]
+    size = int(x.shape[dim])  # a graph is for this length alone
     if not is_power_of_two(size):
         raise ValueError(
             "walsh_hadamard needs a power of two along dim {}, got {}: pad it with zeros to {}".format(
@@ -44,10 +44,3 @@ def walsh_hadamard(x: torch.Tensor, dim: int = -1, order: str = "natural", norm:
     lanes, restore = split_lanes(x, dim % x.dim())
     form = best_plain_form(size, lanes.shape[2]) if implementation == "auto" else implementation
     return restore(transform_lanes(lanes, size, size, form, scale, order))
-
-
-def check_floating(x: torch.Tensor, who: str) -> None:
-    """Raise ``TypeError`` unless ``x`` is a real floating-point tensor."""
-    if not x.is_floating_point():
-        raise TypeError("{} needs a real floating-point tensor, got {}: convert it, for instance with "
-                        "x.float()".format(who, str(x.dtype).replace("torch.", "")))

@@ -6,12 +6,12 @@ import torch
 from torch import nn
 
 from suites.layers.base import TransformLayer
+from suites.layers.choices import check_floating
 from suites.layers.core import threshold_between
 from suites.layers.fused import Options, fused_problem, run_fused
 from suites.layers.implementations import Choice, best_plain_form, choose
 from suites.layers.lanes import split_lanes
 from suites.layers.matrices import check_order, natural_places, transform_size
-from suites.layers.transform import check_floating
 
 
 class WalshHadamard1d(TransformLayer):

@@ -7,12 +7,13 @@ import torch.nn.functional as F
 from torch import nn
 
 from suites.layers.base import TransformLayer
+from suites.layers.choices import check_floating
 from suites.layers.fused import Options, fused_problem, run_fused
 from suites.layers.implementations import Choice, choose
 from suites.layers.matrices import check_order, natural_places, transform_size
 from suites.layers.planes import plane_form, plane_inverse, plane_transform
 from suites.layers.thresholds import smooth_threshold, smooth_threshold_inplace
-from suites.layers.transform import check_floating
+from suites.torch_modes import stock_only
 
 #: The fused kernel's options: transform over the plane.
 FUSED: Options = {"dims": (2, 3)}
@@ -87,7 +88,8 @@ class WalshHadamard2d(TransformLayer):
 
     @staticmethod
     def _between(values: torch.Tensor, weight: torch.Tensor, threshold: torch.Tensor) -> torch.Tensor:
-        if torch.is_grad_enabled() and (values.requires_grad or weight.requires_grad or threshold.requires_grad):
+        wanted = values.requires_grad or weight.requires_grad or threshold.requires_grad
+        if stock_only() or wanted and torch.is_grad_enabled():
             return smooth_threshold(values * weight, threshold)
         return smooth_threshold_inplace(values.mul_(weight), threshold)
 

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from suites.layers.debut.chain import Factor
+from suites.torch_modes import stock_only
 
 # Up to this many weights r s per small matrix, adding scaled views beats batched matrix products, which must
 # first gather each group's inputs (measured on x86, planes 2x2 to 32x32).
@@ -44,10 +45,12 @@ def apply_grouped(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     """Return the same as :func:`apply_blocks`, as a grouped 1x1 convolution between two channel shuffles."""
     blocks, r, s, t = weight.shape
     count, _, positions = x.shape
-    shuffled = x.reshape(count, blocks, s, t, positions).transpose(2, 3).reshape(count, -1, positions)
+    if not stock_only() and positions == 0:  # which a convolution refuses
+        return apply_blocks(x, weight)
+    shuffled = x.reshape(count, blocks, s, t, positions).transpose(2, 3).reshape(count, blocks * s * t, positions)
     kernel = weight.permute(0, 3, 1, 2).reshape(blocks * t * r, s, 1)
     y = F.conv1d(shuffled, kernel, groups=blocks * t)
-    return y.reshape(count, blocks, t, r, positions).transpose(2, 3).reshape(count, -1, positions)
+    return y.reshape(count, blocks, t, r, positions).transpose(2, 3).reshape(count, blocks * r * t, positions)
 
 
 def transposed(weight: torch.Tensor) -> torch.Tensor:

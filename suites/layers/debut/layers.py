@@ -9,8 +9,8 @@ from torch import nn
 
 from suites.kernels import debut as kernel
 from suites.kernels.debut import Spec, output_shape
-from suites.kernels.operator import is_compiling
-from suites.layers.choices import check_choice
+from suites.kernels.operator import graph_problem
+from suites.layers.choices import check_choice, check_floating
 from suites.layers.debut import operator
 from suites.layers.debut.als import fit_chain
 from suites.layers.debut.chain import Chain, validate_chain
@@ -18,6 +18,7 @@ from suites.layers.debut.factors import apply_blocks, apply_grouped, new_weight,
 from suites.layers.debut.generate import generate_chain
 from suites.layers.debut.plain import plain_layer
 from suites.layers.implementations import Choice, choose
+from suites.torch_modes import stock_only
 
 IMPLEMENTATIONS = ("auto", "blocks", "grouped", "product", "fused")
 ORDERS = ("channel", "tap")
@@ -80,8 +81,8 @@ class _Debut(nn.Module):
     def _run(self, x: torch.Tensor) -> torch.Tensor:
         # The list itself makes a tensor's name for each weight it hands out, which would cost a small layer 10 us.
         weights = tuple(self.factors._parameters.values())
-        if is_compiling() and self.implementation in ("auto", "fused"):
-            return operator.apply(x, weights, self.bias, self.spec, True)  # type: ignore[arg-type]
+        if stock_only():
+            return self._run_followed(x, weights)  # type: ignore[arg-type]
         seen = (self.implementation, x.shape, x.stride(), x.dtype, x.device, torch.is_grad_enabled() and
                 (x.requires_grad or self._wants_gradient(x)))
         if seen != self._seen:
@@ -93,6 +94,16 @@ class _Debut(nn.Module):
             return kernel.run(x, weights, self.bias, self.spec)  # type: ignore[arg-type]
         apply = apply_grouped if self.implementation_used == "grouped" else apply_blocks
         return plain_layer(x, weights, self.bias, self.spec, apply)  # type: ignore[arg-type]
+
+    def _run_followed(self, x: torch.Tensor, weights: Tuple[torch.Tensor, ...]) -> torch.Tensor:
+        """Run where torch records or transforms the call: the operator if a graph can hold it, else stock ones."""
+        form = self.implementation
+        if form in ("auto", "fused"):
+            problem = graph_problem()
+            if problem is None:
+                return operator.apply(x, weights, self.bias, self.spec, True)
+            form = choose(form, "blocks", lambda: problem).form
+        return plain_layer(x, weights, self.bias, self.spec, apply_grouped if form == "grouped" else apply_blocks)
 
     def _describe(self) -> str:
         return "bias={}, factors={}, implementation={}".format(
@@ -126,7 +137,8 @@ class DebutLinear(_Debut):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the layer's output for ``x`` (..., in_features)."""
-        if x.shape[-1] != self.in_features:
+        check_floating(x, "DebutLinear")
+        if x.dim() < 1 or x.shape[-1] != self.in_features:
             raise ValueError("DebutLinear for {} features got an input of shape {}: its last dim must match".format(
                 self.in_features, tuple(x.shape)))
         if self.implementation == "product":
@@ -193,12 +205,13 @@ class DebutConv2d(_Debut):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the layer's output for ``x`` (N, in_channels, H, W)."""
+        check_floating(x, "DebutConv2d")
         if x.dim() != 4 or x.shape[1] != self.in_channels:
             raise ValueError("DebutConv2d for {} channels got an input of shape {}: it takes (N, {}, H, W)".format(
                 self.in_channels, tuple(x.shape), self.in_channels))
         if self.implementation == "product":
             self.implementation_used = "product"
-            return F.conv2d(x, self.dense_weight(), self.bias, self.stride, self.padding)
+            return F.conv2d(x, self.dense_weight().contiguous(), self.bias, self.stride, self.padding)
         return self._run(x)
 
     def output_size(self, height: int, width: int) -> Tuple[int, int]:

@@ -47,8 +47,10 @@ def backward(gradient: Tensor, x: Tensor, factors: Sequence[Tensor], bias: Optio
 
     Written out, since torch runs no autograd inside an operator.
     """
+    if x.numel() == 0:
+        return [torch.zeros_like(t) for t in [x] + list(factors) + ([] if bias is None else [bias])]
     images = gradient.shape[0] if spec.kernel else 1
-    rows = gradient.reshape(images, spec.out_features, -1) if spec.kernel else gradient.reshape(
+    rows = gradient.flatten(2) if spec.kernel else gradient.reshape(
         -1, spec.out_features).t().unsqueeze(0)
     grads = [] if bias is None else [rows.sum((0, 2)).to(bias.dtype)]
     acts = [columns_of(pad_features(x, spec), spec)]
@@ -58,8 +60,8 @@ def backward(gradient: Tensor, x: Tensor, factors: Sequence[Tensor], bias: Optio
     rows = F.pad(rows, (0, 0, 0, features - spec.out_features))
     for weight, inputs in zip(reversed(list(factors)), reversed(acts)):
         blocks, r, s, t = weight.shape
-        outer = rows.reshape(images, blocks, r, t, -1).permute(0, 1, 3, 2, 4)
-        inner = inputs.reshape(images, blocks, s, t, -1).permute(0, 1, 3, 4, 2)
+        outer = rows.reshape(images, blocks, r, t, rows.shape[2]).permute(0, 1, 3, 2, 4)
+        inner = inputs.reshape(images, blocks, s, t, inputs.shape[2]).permute(0, 1, 3, 4, 2)
         grads.append(torch.matmul(outer, inner).sum(0).permute(0, 2, 3, 1).contiguous())
         rows = apply_blocks(rows, transposed(weight))
     return [input_gradient(rows, x.shape, spec)] + grads[::-1] if bias is None else (

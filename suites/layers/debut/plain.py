@@ -22,7 +22,7 @@ def plain_layer(x: torch.Tensor, weights: Sequence[torch.Tensor], bias: Optional
         columns = columns_of(pad_features(x, spec), spec)
         for weight in weights:
             columns = apply(columns, weight)
-        y = columns[0, :spec.out_features].t().reshape(x.shape[:-1] + (-1,))
+        y = columns[0, :spec.out_features].t().reshape(tuple(x.shape[:-1]) + (spec.out_features,))
         return y if bias is None else y + bias
     shape = output_shape(x.shape, spec)
     x = pad_features(x, spec)
@@ -30,7 +30,7 @@ def plain_layer(x: torch.Tensor, weights: Sequence[torch.Tensor], bias: Optional
     if first_is_depthwise(spec) and shape[2] * shape[3] >= SMALLEST_DEPTHWISE:
         kernel = weights[0].reshape(-1, 1, *spec.kernel)
         columns = F.conv2d(x, kernel, None, spec.stride, spec.padding, groups=x.shape[1])
-        columns = columns.reshape(x.shape[0], -1, shape[2] * shape[3])
+        columns = columns.reshape(x.shape[0], columns.shape[1], shape[2] * shape[3])
         weights = weights[1:]
     else:
         columns = columns_of(x, spec)
@@ -62,12 +62,12 @@ def columns_of(x: torch.Tensor, spec: Spec) -> torch.Tensor:
         # Positions last, so that the inner loop runs along the batch.
         return x.reshape(-1, _inputs(spec)).t().unsqueeze(0)
     if spec.kernel == (1, 1) and spec.padding == (0, 0):
-        return x[:, :, ::spec.stride[0], ::spec.stride[1]].reshape(x.shape[0], x.shape[1], -1)
+        return x[:, :, ::spec.stride[0], ::spec.stride[1]].flatten(2)
     columns = F.unfold(x, spec.kernel, padding=spec.padding, stride=spec.stride)
     if spec.tap_order:
         taps = spec.kernel[0] * spec.kernel[1]
-        columns = columns.reshape(x.shape[0], x.shape[1], taps, -1).transpose(1, 2)
-    return columns.reshape(x.shape[0], _inputs(spec), -1)
+        columns = columns.reshape(x.shape[0], x.shape[1], taps, columns.shape[2]).transpose(1, 2)
+    return columns.reshape(x.shape[0], _inputs(spec), columns.shape[-1])
 
 
 def input_gradient(columns: torch.Tensor, shape: Sequence[int], spec: Spec) -> torch.Tensor:

@@ -13,6 +13,7 @@ channels, planes 2x2 to 56x56) and 0.7 to 2.6 times at 0.25; at 0.5 it wins on p
 products are 16 rows high, which leaves much of the processor's speed unused: fewer operations are not time alone.
 """
 
+import functools
 from typing import List, NamedTuple, Optional, Sequence
 
 import torch
@@ -21,10 +22,11 @@ from torch import nn
 
 from suites.kernels import lhc as kernel
 from suites.kernels.lhc import Spec
-from suites.kernels.operator import is_compiling
-from suites.layers.choices import check_choice
+from suites.kernels.operator import graph_problem
+from suites.layers.choices import check_choice, check_floating
 from suites.layers.implementations import Choice, choose
 from suites.layers.lhc import operator
+from suites.torch_modes import autocast_is_on, autocast_off, stock_only
 
 IMPLEMENTATIONS = ("auto", "shifted", "gathered", "fused")
 # From this many output positions on, products on views beat gathering (measured on x86, 64 to 512 channels).
@@ -102,24 +104,42 @@ class FrozenLhcConv2d(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the layer's output for ``x`` (N, in, H, W)."""
+        check_floating(x, "FrozenLhcConv2d")
         if x.dim() != 4 or x.shape[1] != self.in_channels:
             raise ValueError("FrozenLhcConv2d takes (N, {}, H, W), not an input of shape {}".format(
                 self.in_channels, tuple(x.shape)))
+        if autocast_is_on(x.device):  # the products write into float32 buffers, which autocast knows nothing of
+            with autocast_off(x.device):
+                return self.forward(x.to(self.weight.dtype))
         with torch.no_grad():
-            if is_compiling() and operator.LAYER is not None and self.implementation in ("auto", "fused"):
-                compiled: torch.Tensor = operator.LAYER(x, self.weight, self.bias, self.places,
-                                                        operator.pack(self.spec))
-                return compiled
+            if stock_only():
+                return self._run_followed(x)
             seen = (self.implementation, x.shape, x.stride(), x.dtype, x.device)
             if seen != self._seen:
                 self.implementation_used, self.implementation_reason = self.choose(x)
                 self._seen = seen
             if self.implementation_used == "fused":
                 return kernel.run(x, self.weight, self.bias, self.places, self.spec)  # type: ignore[arg-type]
-            _, _, height, width = kernel.output_shape(x.shape, self.spec)
-            run = self._shifted if self.implementation_used == "shifted" else self._gathered
-            y = run(x, height, width)
-            return y if self.bias is None else y.add_(self.bias.reshape(-1, 1, 1))
+            return self._run_plain(x, str(self.implementation_used))
+
+    def _run_followed(self, x: torch.Tensor) -> torch.Tensor:
+        """Run where torch records or transforms the call: the operator if a graph can hold it, else stock ones."""
+        form = self.implementation
+        if form in ("auto", "fused"):
+            problem = graph_problem()
+            if problem is None:
+                y: torch.Tensor = operator.LAYER(x, self.weight, self.bias, self.places, operator.pack(self.spec))
+                return y
+            form = choose(form, "gathered", lambda: problem).form
+        return self._run_plain(x, form)
+
+    def _run_plain(self, x: torch.Tensor, form: str) -> torch.Tensor:
+        _, _, height, width = kernel.output_shape(x.shape, self.spec)
+        y = (self._shifted if form == "shifted" else self._gathered)(x, height, width)
+        if self.bias is None:
+            return y
+        bias = self.bias.reshape(-1, 1, 1)
+        return y + bias if stock_only() else y.add_(bias)
 
     def choose(self, x: torch.Tensor) -> Choice:
         """Return the form that runs on ``x`` and why, without running it."""
@@ -144,9 +164,14 @@ class FrozenLhcConv2d(nn.Module):
         # One row more below, so that the last tap's view of a whole plane stays inside.
         padded = F.pad(x, (self.padding[1], self.padding[1], self.padding[0], self.padding[0] + 1))
         step = padded.shape[3]
-        flat = padded.reshape(x.shape[0], self.in_channels, -1)
-        length = height * step
-        y = x.new_zeros(x.shape[0], self.out_channels, length)
+        flat = padded.reshape(x.shape[0], self.in_channels, padded.shape[2] * step)
+        y = (self._shifted_batch if stock_only() else self._shifted_images)(flat, height * step, step)
+        # The last columns of each row mix two image rows; they are cut off.
+        return y.reshape(x.shape[0], self.out_channels, height, step)[:, :, :, :width].contiguous()
+
+    def _shifted_images(self, flat: torch.Tensor, length: int, step: int) -> torch.Tensor:
+        """Return (N, out, length) from the rows of padded images (N, in, pixels), ``step`` pixels to a row."""
+        y = flat.new_zeros(flat.shape[0], self.out_channels, length)
         matrices = self._matrices()
         for image, result in zip(flat, y):
             for group, (matrix, blocks) in enumerate(zip(matrices, self.blocks)):
@@ -154,18 +179,32 @@ class FrozenLhcConv2d(nn.Module):
                 for first, last, row, column, start in blocks:
                     offset = row * step + column
                     outputs.addmm_(matrix[:, start:start + last - first], image[first:last, offset:offset + length])
-        # The last columns of each row mix two image rows; they are cut off.
-        return y.reshape(x.shape[0], self.out_channels, height, step)[:, :, :, :width].contiguous()
+        return y
+
+    def _shifted_batch(self, flat: torch.Tensor, length: int, step: int) -> torch.Tensor:
+        """Return the same for a whole batch of any size, writing into nothing: what a graph can hold."""
+        groups = []
+        for matrix, blocks in zip(self._matrices(), self.blocks):
+            zeros = flat.new_zeros(flat.shape[0], matrix.shape[0], length)
+            groups.append(functools.reduce(torch.add, [
+                torch.matmul(matrix[:, start:start + last - first],
+                             flat[:, first:last, row * step + column:row * step + column + length])
+                for first, last, row, column, start in blocks], zeros))
+        return torch.cat(groups, 1)
 
     def _gathered(self, x: torch.Tensor, height: int, width: int) -> torch.Tensor:
         columns = F.unfold(x, self.kernel_size, padding=self.padding, stride=self.stride)
         columns = columns.transpose(0, 1).reshape(columns.shape[1], -1)
-        y = x.new_zeros(self.out_channels, columns.shape[1])
         wanted = torch.split(self.rows, [size for _, size in self._sizes])  # type: ignore[arg-type]
-        for group, (matrix, rows) in enumerate(zip(self._matrices(), wanted)):
-            if rows.numel():
-                outputs = y[group * self.group_out:(group + 1) * self.group_out]
-                torch.mm(matrix, columns.index_select(0, rows), out=outputs)
+        if stock_only():
+            y = torch.cat([torch.mm(matrix, columns.index_select(0, rows))
+                           for matrix, rows in zip(self._matrices(), wanted)])
+        else:
+            y = x.new_zeros(self.out_channels, columns.shape[1])
+            for group, (matrix, rows) in enumerate(zip(self._matrices(), wanted)):
+                if rows.numel():
+                    outputs = y[group * self.group_out:(group + 1) * self.group_out]
+                    torch.mm(matrix, columns.index_select(0, rows), out=outputs)
         return y.reshape(self.out_channels, x.shape[0], height, width).transpose(0, 1).contiguous()
 
     def extra_repr(self) -> str:

@@ -7,9 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from suites.layers.choices import check_choice
+from suites.layers.choices import check_choice, check_floating
 from suites.layers.lhc.frozen import FrozenLhcConv2d
 from suites.layers.lhc.masks import free_mask, rigid_choice, rigid_shapes, spread
+from suites.torch_modes import stock_only
 
 SHAPES = ("free", "rigid")
 
@@ -91,11 +92,15 @@ class LhcConv2d(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the layer's output for ``x`` (N, in, H, W)."""
+        check_floating(x, "LhcConv2d")
         mask = self.mask()
-        if not bool(self.masked.all()):
+        # A graph cannot ask for a tensor's values, and a meta tensor has none.
+        if stock_only() or self.masked.is_meta or not bool(self.masked.all()):
             mask = torch.where(self.masked.reshape(-1, 1, 1, 1), mask, torch.ones_like(mask))
         y = F.conv2d(x, self.weight * mask, self.bias, self.stride, self.padding)
-        self.positions = y.shape[2] * y.shape[3]
+        positions = y.shape[2] * y.shape[3]
+        # While a graph is recorded the sizes can be symbols, which mean nothing outside it.
+        self.positions = positions if isinstance(positions, int) else None
         return y
 
     def freeze(self, implementation: str = "auto") -> FrozenLhcConv2d:

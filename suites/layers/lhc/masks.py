@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from suites.torch_modes import stock_only
+
 LEAK = 0.1
 
 
@@ -32,11 +34,16 @@ def rigid_shapes() -> torch.Tensor:
 
 def free_mask(effects: torch.Tensor) -> torch.Tensor:
     """Return 1 where ``effects`` > 0, else 0; any shape."""
+    if stock_only():
+        return _straight_through((effects > 0).to(effects.dtype), effects, effects.abs())
     return _FreeMask.apply(effects)
 
 
 def rigid_choice(effects: torch.Tensor) -> torch.Tensor:
     """Return the one-hot choice of the largest of the last axis (the first one of equals), same shape."""
+    if stock_only():
+        distance = (effects - effects.mean(-1, keepdim=True)).abs()
+        return _straight_through(_one_hot(effects), effects, distance)
     return _RigidChoice.apply(effects)
 
 
@@ -45,6 +52,16 @@ def spread(groups: torch.Tensor, group_out: int, group_in: int, out_channels: in
     """Return (output groups, input groups, kh, kw) tiled and cropped to (out_channels, in_channels, kh, kw)."""
     tiled = groups.repeat_interleave(group_out, 0)[:out_channels]
     return tiled.repeat_interleave(group_in, 1)[:, :in_channels]
+
+
+def _straight_through(mask: torch.Tensor, effects: torch.Tensor, distance: torch.Tensor) -> torch.Tensor:
+    """Return ``mask`` with the gradient of this module, in operators that every torch transform can follow."""
+    passed = torch.where(distance.detach() < 1, effects, LEAK * effects)
+    return mask.detach() + (passed - passed.detach())
+
+
+def _one_hot(effects: torch.Tensor) -> torch.Tensor:
+    return torch.zeros_like(effects).scatter(-1, effects.argmax(-1, keepdim=True), 1)
 
 
 class _FreeMask(torch.autograd.Function):
@@ -63,7 +80,7 @@ class _RigidChoice(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, effects: torch.Tensor) -> torch.Tensor:
         ctx.save_for_backward(effects)
-        return torch.zeros_like(effects).scatter_(-1, effects.argmax(-1, keepdim=True), 1)
+        return _one_hot(effects)
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
