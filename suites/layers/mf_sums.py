@@ -89,7 +89,8 @@ def _slope(x: torch.Tensor) -> torch.Tensor:
 
 
 def _convolve(x: torch.Tensor, weight: torch.Tensor, stride: int) -> torch.Tensor:
-    return F.conv2d(x, weight, None, stride, weight.shape[-1] // 2, groups=weight.shape[0])
+    # torch 1.10 traces sizes as tensors, which its convolution does not take.
+    return F.conv2d(x, weight, None, stride, int(weight.shape[-1]) // 2, groups=int(weight.shape[0]))
 
 
 class _MinDense(torch.autograd.Function):
