@@ -66,6 +66,7 @@ class MemoryLine(NamedTuple):
     repeat: int = 1
     warmed_with: Optional[str] = None
     trace: Optional[MemoryTrace] = None
+    suspended_s: Optional[float] = None
 
 
 class Phase(NamedTuple):
@@ -127,6 +128,7 @@ class EnergyLine(NamedTuple):
     traces: Optional[Traces] = None
     phases: Tuple[Phase, ...] = ()
     sampling_cost: Optional[SamplingCost] = None
+    suspended_s: Optional[float] = None
 
 
 class FitProbe(NamedTuple):
@@ -159,6 +161,7 @@ class FitLine(NamedTuple):
     largest: Optional[int] = None
     refused: Optional[int] = None
     tried: Tuple[FitProbe, ...] = ()
+    suspended_s: Optional[float] = None
 
 
 class SoakBlock(NamedTuple):
@@ -199,3 +202,4 @@ class SoakLine(NamedTuple):
     temperature_reason: Optional[str] = None
     meter: Optional[str] = None
     power_reason: Optional[str] = None
+    suspended_s: Optional[float] = None

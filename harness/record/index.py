@@ -16,6 +16,7 @@ from harness.record.lines import (
     Session,
     Unit,
     UnitLine,
+    has_failed,
     unit_of,
 )
 from harness.record.reader import read_record
@@ -71,9 +72,19 @@ class Run:
                 self._check_lines.setdefault(line.comparison, []).append(line)
                 self._checks.update((result.case, result) for result in line.results)
             elif isinstance(line, LaunchLine):
-                self._launches.setdefault(line.comparison, {})[line.launch] = line
+                self._take_launch(line)
             elif isinstance(line, MemoryLine):
                 self._memory.setdefault(line.case, {})[line.repeat] = line
+
+    def _take_launch(self, line: LaunchLine) -> None:
+        launches = self._launches.setdefault(line.comparison, {})
+        if line.launch in launches:
+            # those after it confirmed the one that this line replaces
+            for number in [number for number in launches if number > line.launch]:
+                del launches[number]
+                del self.units[Unit(Pass.TIME, line.comparison, None, number)]
+                self.retried += 1
+        launches[line.launch] = line
 
     # The run ------------------------------------------------------------------------------------------
 
@@ -152,8 +163,8 @@ class Run:
         return line if isinstance(line, SoakLine) else None
 
     def failed(self) -> List[UnitLine]:
-        """Return the units that failed and were not done over, in recorded order."""
-        return [line for line in self.units.values() if line.status is Status.FAILED]
+        """Return the units that failed, or left a case out, and were not done over, in recorded order."""
+        return [line for line in self.units.values() if has_failed(line)]
 
     # Why something is missing -------------------------------------------------------------------------
 
@@ -183,6 +194,9 @@ class Run:
             if failed:
                 return failed[-1].reason or Reason(Code.CHECK_UNFINISHED)
         launches = self.launches(comparison)
+        for line in launches:
+            if case in line.left_out:
+                return line.left_out[case]
         failed_launches = [line for line in launches if line.status is not Status.OK and line.reason is not None]
         if failed_launches:
             return failed_launches[-1].reason or Reason(Code.NOT_REACHED)
