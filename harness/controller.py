@@ -136,7 +136,7 @@ class Controller:
     def _case_by_case(self, name: Pass, comparison: Comparison) -> None:
         fit = set(self._runnable(comparison))
         for unit in all_units(comparison, (name.value,), repeats=self.settings.memory_repeats):
-            extra = ({"power": self.plan.power, "timed_call_s": self._timed_call_s(comparison, unit.case or "")}
+            extra = ({"power": self.plan.power, "timed_call_s": self.record.call_s(comparison.id, unit.case or "")}
                      if name is Pass.ENERGY else {})
             if unit.case in fit:
                 self._unit(unit, self._job(name, comparison, [unit.case], **extra))
@@ -196,15 +196,6 @@ class Controller:
                     block_s=self.settings.soak_block_s, power=self.plan.power))
             else:
                 self._skip(unit, reason or self._why_unfit(comparison, unit.case or ""))
-
-    def _timed_call_s(self, comparison: Comparison, case: str) -> Optional[float]:
-        """Return the median seconds per call of ``case`` by the time pass, ``None`` where it was not timed."""
-        for line in self.record.timed(comparison.id):
-            for series in line.series:
-                if case in series.entrants:
-                    samples = sorted(series.samples_per_call_s(series.entrants.index(case)))
-                    return samples[len(samples) // 2] if samples else None
-        return None
 
     # What the record says ------------------------------------------------------------------------
 

@@ -15,8 +15,9 @@ from harness.planning import plan_comparisons
 from harness.process import run_worker
 from harness.progress import PlainProgress
 from harness.reasons import Code, Reason, because, sentence, whole_sentence
-from harness.record import FORMAT, End, Environment, Header, RecordError, RecordWriter, Run, Session, load_run
+from harness.record import FORMAT, End, Environment, Header, RecordError, RecordWriter, Run, Session
 from harness.record.wire import line_decoder
+from harness.record.working import WorkingRun, load_working_run
 from harness.rule import rule_from_dict
 from harness.settings import PASSES, Settings
 from harness.signals import Ended, ending_signals_raise, undisturbed
@@ -177,7 +178,8 @@ def start(suite: Suite, choices: Choices, probed: Dict[str, Any], out: str, file
             os.remove(writer.path)
             os.rmdir(folder)
         raise
-    return Work(Run(folder, [header]), writer, RunPlan(why_no_energy(probed["meters"], settings), settings.power))
+    return Work(WorkingRun(folder, [header]), writer,
+                RunPlan(why_no_energy(probed["meters"], settings), settings.power))
 
 
 def take_up(folder: str, retry_failed: bool = False, anyway: bool = False) -> Work:
@@ -188,7 +190,7 @@ def take_up(folder: str, retry_failed: bool = False, anyway: bool = False) -> Wo
     """
     writer = RecordWriter(folder)
     try:
-        run = load_run(folder)
+        run = load_working_run(folder)
         if run.header.format != FORMAT:
             raise SessionError("{} was recorded in format {}; its report can be made, but only runs of format {} can "
                               "be gone on with: run it anew".format(folder, run.header.format, FORMAT))

@@ -64,15 +64,22 @@ def _check_format(path: str, number: object) -> None:
                           "read it".format(path, number, FORMAT))
 
 
-def read_record(path: str) -> List[Line]:
-    """Return every line of the record in folder or file ``path``, the header first."""
+def stream_record(path: str) -> Iterator[Line]:
+    """Yield every line of the record in folder or file ``path``, the header first. Raises :class:`RecordError`."""
     file = path if os.path.isfile(path) else os.path.join(path, FILE_NAME)
     if not os.path.isfile(file):
         raise RecordError("{} holds no {}: name the folder of a run, such as results/<run id>".format(
             path, FILE_NAME))
-    lines = list(read_lines(file))
-    if not lines or not isinstance(lines[0], Header):
+    number = 0
+    for line in read_lines(file):
+        number += 1
+        if number > 1 and isinstance(line, Header):
+            raise RecordError("{} holds two runs: its record has more than one 'run' line".format(path))
+        yield line
+    if not number:
         raise RecordError("{} holds no run: its record does not begin with a 'run' line".format(path))
-    if any(isinstance(line, Header) for line in lines[1:]):
-        raise RecordError("{} holds two runs: its record has more than one 'run' line".format(path))
-    return lines
+
+
+def read_record(path: str) -> List[Line]:
+    """Return every line of the record in folder or file ``path``, the header first."""
+    return list(stream_record(path))

@@ -85,7 +85,7 @@ def refused_meters(environment: Environment) -> Tuple[Meter, ...]:
 
 def failed_units(run: Run) -> Tuple[FailedUnit, ...]:
     """Return the units that failed; those rightly left out (a wrong layer) are not among them."""
-    found = []
+    found: List[FailedUnit] = []
     for line in run.failed():
         if isinstance(line, LaunchLine):
             found.extend(FailedUnit(Pass.TIME, line.comparison, case, line.launch, reason)
