@@ -170,16 +170,21 @@ def start(suite: Suite, choices: Choices, probed: Dict[str, Any], out: str, file
     header = Header(FORMAT, os.path.basename(folder), suite.name, utc_now(), settings.seed, settings, rule,
                     tuple(comparisons), None if file is None else read_source(file))
     writer = RecordWriter(folder)
+    first_line(writer, header)
+    return Work(WorkingRun(folder, [header]), writer,
+                RunPlan(why_no_energy(probed["meters"], settings), settings.power))
+
+
+def first_line(writer: RecordWriter, header: Header) -> None:
+    """Write the plan; where that fails the folder goes too, for an empty run would only be in the way."""
     try:
         writer.append(header)
-    except RecordError:  # an empty run would only be in the way
+    except RecordError:
         writer.close()
         with contextlib.suppress(OSError):
             os.remove(writer.path)
-            os.rmdir(folder)
+            os.rmdir(writer.folder)
         raise
-    return Work(WorkingRun(folder, [header]), writer,
-                RunPlan(why_no_energy(probed["meters"], settings), settings.power))
 
 
 def take_up(folder: str, retry_failed: bool = False, anyway: bool = False) -> Work:

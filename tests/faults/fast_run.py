@@ -15,7 +15,8 @@ from harness.controller import RunPlan  # noqa: E402
 from harness.plan import Case, Comparison  # noqa: E402
 from harness.process import run_worker  # noqa: E402
 from harness.progress import PlainProgress  # noqa: E402
-from harness.record import FORMAT, Header, RecordError, RecordWriter, load_run  # noqa: E402
+from harness.record import FORMAT, Header, RecordError, RecordWriter  # noqa: E402
+from harness.record.working import WorkingRun  # noqa: E402
 from harness.rule import Rule  # noqa: E402
 from harness.settings import Settings  # noqa: E402
 
@@ -40,8 +41,8 @@ def open_run(folder):
     if os.path.exists(os.path.join(folder, "record.jsonl")) and os.path.getsize(os.path.join(folder, "record.jsonl")):
         return harness.session.take_up(folder)
     writer = RecordWriter(folder)
-    writer.append(header())
-    return harness.session.Work(load_run(folder), writer, RunPlan())
+    harness.session.first_line(writer, header())
+    return harness.session.Work(WorkingRun(folder, [header()]), writer, RunPlan())
 
 
 #: What the first worker would say of the machine.
