@@ -25,6 +25,7 @@ from harness.soak_blocks import block_length_s
 from harness.source import SourceFile, read_source, why_changed
 from harness.system.memory import read_meminfo
 from harness.system.strays import orphans
+from harness.text import printable
 from harness.words import Heap, Pass, RunStatus
 
 #: Time enough to import torch from an SD card for the first time.
@@ -36,6 +37,9 @@ QUICK_BUDGET_S = 45.0
 
 class SessionError(Exception):
     """A run that cannot start; the message is one sentence with the remedy."""
+
+    def __init__(self, message: str) -> None:
+        super(SessionError, self).__init__(printable(message))
 
 
 class Choices(NamedTuple):

@@ -14,6 +14,7 @@ import click
 from harness import __version__
 from harness.app.arguments import DurationType, NearestGroup, SizeType, check_selection
 from harness.nearest import unknown
+from harness.text import printable
 
 RESULTS = "results"
 
@@ -90,7 +91,7 @@ def run(context: click.Context, suite: Optional[str], out: str, resume: Optional
         else:
             wanted = session.Choices(budget_s=budget, limit_s=limit, **choices)
             work, probed = begin(suite or DEFAULT_SUITE, wanted, out)
-        click.echo("Run {} in {}".format(work.run.id, work.run.folder), err=True)
+        click.echo(printable("Run {} in {}".format(work.run.id, work.run.folder)), err=True)
         end = session.carry_on(work, sys.argv[1:], probed, make_progress(), ROOF)
     except (session.SessionError, RecordError, ValueError, OSError) as error:
         raise click.ClickException(str(error)) from None

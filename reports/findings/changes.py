@@ -6,6 +6,7 @@ from harness.record import Run
 from harness.statistics.between_runs import Change, compare_runs
 from harness.statistics.verdict import Times
 from reports.findings.about import device
+from reports.findings.cleaned import cleaned
 from reports.findings.devices import Column
 from reports.findings.environment import Difference, differences, run_facts
 from reports.findings.timing import CACHES, View, views
@@ -43,8 +44,8 @@ def changes(old: Run, new: Run) -> Changes:
                                       old.header.rule)
                 cases.append(ChangedCase(place.id, cache, change, timed[0][key].median_s, timed[1][key].median_s))
     alone = tuple(sorted({case for case, _ in set(timed[0]) ^ set(timed[1])}))
-    return Changes(Column(old.id, device(old)), Column(new.id, device(new)),
-                   differences([run_facts(old), run_facts(new)]), tuple(cases), alone)
+    return cleaned(Changes(Column(old.id, device(old)), Column(new.id, device(new)),
+                           differences([run_facts(old), run_facts(new)]), tuple(cases), alone))
 
 
 def _times(run: Run) -> Dict[Tuple[str, str], Times]:

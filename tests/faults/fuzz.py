@@ -99,9 +99,15 @@ def report(run, publication=False):
                     check_markdown(content)
     with contextlib.suppress(CalibrationError):
         of_loads = calibration(run, found)
-        calibration_text(of_loads, 80, True, False)
-        calibration_markdown(of_loads)
+        for text in (calibration_text(of_loads, 80, True, False), calibration_markdown(of_loads)):
+            assert command(text) is None, "a control character in the calibration"
     return found
+
+
+def compare(old, new):
+    """Compare two runs; raise ``AssertionError`` where a control character gets through."""
+    text = changes_text(changes(old, new), 80, True, False)
+    assert command(text) is None, "a control character in a comparison: {!r}".format(command(text))
 
 
 def check_markdown(text):
@@ -118,8 +124,7 @@ def steps(path, other, random, share):
     yield FRAME, lambda: run[0].to_frame()
     if random.random() < share:
         yield REPORT, lambda: report(run[0], random.random() < 0.02)
-        yield COMPARE, lambda: [changes_text(changes(*pair), 80, True, False) for pair in
-                                ((run[0], other), (other, run[0]))]
+        yield COMPARE, lambda: [compare(*pair) for pair in ((run[0], other), (other, run[0]))]
 
 
 def try_mutant(data, folder, other, random, share, tried, faults):
