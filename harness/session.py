@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import signal
 import time
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -24,7 +23,7 @@ from harness.signals import Ended, ending_signals_raise, undisturbed
 from harness.soak_blocks import block_length_s
 from harness.source import SourceFile, read_source, why_changed
 from harness.system.memory import read_meminfo
-from harness.system.strays import orphans
+from harness.system.strays import end_orphans
 from harness.text import printable
 from harness.words import Heap, Pass, RunStatus
 
@@ -255,7 +254,8 @@ def carry_on(work: Work, argv: Sequence[str], probed: Dict[str, Any], progress: 
     reason: Optional[Reason] = because(Code.STOPPED)
     try:
         with ending_signals_raise(), locked_clocks(settings.lock_clocks, settings.device, tell=progress.note) as lock:
-            end_orphans(progress)
+            for name in end_orphans():
+                progress.note("A process of an earlier run that was killed was still at work: {}".format(name))
             session = Session(tuple(argv), utc_now(), environment(settings, probed, lock, roof),
                               changed_file(work.run.header.suite_file))
             work.writer.append(session)
@@ -278,15 +278,6 @@ def carry_on(work: Work, argv: Sequence[str], probed: Dict[str, Any], progress: 
                 work.run.add(end)
             work.writer.close()
     return end
-
-
-def end_orphans(progress: PlainProgress) -> None:
-    """End what is left of runs that were killed: it would be measured beside."""
-    for stray in orphans():
-        with contextlib.suppress(OSError):
-            os.kill(stray.pid, signal.SIGKILL)
-        progress.note("A process of an earlier run that was killed was still at work and was ended: {} (process "
-                      "{})".format(stray.name, stray.pid))
 
 
 def changed_file(had: Optional[SourceFile]) -> Optional[SourceFile]:
