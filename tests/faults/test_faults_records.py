@@ -5,7 +5,7 @@ import os
 import signal
 
 import pytest
-from fuzz import corpus, fuzz
+from fuzz import corpus, fuzz, markup_of
 from mutations import HOSTILE
 
 from harness.record import RecordError, load_run
@@ -36,7 +36,7 @@ def test_every_record_of_the_corpus_is_read_as_it_is(tmp_path):
 @pytest.mark.parametrize("old, new, words", [
     ('"sample_s":[', '"sample_s":[0,', r"line \d+: field 'series\[0\]\.rounds\[0\]\.sample_s"),
     ('"launch":1', '"launch":"first"', r"line \d+: field 'launch' must be integer"),
-    ('"order":[0,', '"order":[0,0,', r"line \d+: field 'series\[0\]\.rounds\[0\]\.order' must name"),
+    ('"order":[', '"order":[0,0,', r"line \d+: field 'series\[0\]\.rounds\[\d+\]\.order' must name"),
     ('"seed":1', '"seed":1e999', r"line 1: the line holds the number 1e999"),
     ('"seed":1', '"seed":' + "9" * 400, r"line 1: the line holds the number 9+"),
     ('"look_growth":1.5', '"look_growth":1.0', r"line 1: field 'rule.look_growth' must be bigger"),
@@ -84,17 +84,16 @@ def hostile(tmp_path_factory):
 
 def test_no_control_character_of_a_record_reaches_a_terminal_or_a_file(hostile):
     for text in (terminal_text(hostile, None), markdown(hostile), render_page(hostile)):
-        assert "\ufffd" in text
+        assert "\ufffd" in text or "&#65533;" in text or "&#xfffd;" in text.lower()
         assert not [char for char in text if char < " " and char not in "\n\t" or "\x7f" <= char <= "\x9f"]
         assert "\u202e" not in text
 
 
 def test_report_md_holds_no_tag_no_link_and_no_comment_of_a_record(hostile):
-    text = markdown(hostile).replace("\\\\", "")
-    outside = "".join(text.split("`")[::2])  # what is code stays code
-    for bad in ("<img", "<script", "<!--", "](javascript", "[a]("):
-        assert bad not in outside, bad
-    assert "onerror" in outside
+    markup = markup_of(markdown(hostile))
+    for bad in ("<", "[a", "](", "javascript:alert(1))]"):
+        assert bad not in markup, bad
+    assert "onerror" in markup and "<img" in markup_of("text <img src=x>")
 
 
 def test_markdown_makes_no_link_of_an_address_and_lets_nothing_out_of_code():
