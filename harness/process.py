@@ -38,10 +38,13 @@ class Outcome(NamedTuple):
         return self.payload is not None
 
 
-def worker_environment(extra: Dict[str, str]) -> Dict[str, str]:
-    """Return this process's environment with ``extra`` and what every worker needs."""
+def worker_environment(extra: Dict[str, str], folder: Optional[str] = None) -> Dict[str, str]:
+    """Return this process's environment with ``extra`` and what every worker needs.
+
+    ``folder`` holds the code to run, this project's own by default.
+    """
     environment = dict(os.environ)
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [PROJECT, os.environ.get("PYTHONPATH")]))
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [folder or PROJECT, os.environ.get("PYTHONPATH")]))
     if os.uname().machine == "aarch64":
         # numpy 1.19's OpenBLAS picks a kernel that the Tegra cores cannot run ("Illegal instruction").
         environment.setdefault("OPENBLAS_CORETYPE", "ARMV8")
@@ -51,9 +54,10 @@ def worker_environment(extra: Dict[str, str]) -> Dict[str, str]:
 
 def run_worker(job: Dict[str, Any], limit_s: float, progress: Progress = lambda message: None,
                extra_environment: Optional[Dict[str, str]] = None, module: str = "harness.worker",
-               most_bytes: Optional[int] = None) -> Outcome:
+               most_bytes: Optional[int] = None, folder: Optional[str] = None) -> Outcome:
     """Run ``job`` in a fresh process and return how it ended, after ``limit_s`` seconds at the latest.
 
+    ``folder`` holds the code that it runs, this project's own by default.
     One whose resident memory is above ``most_bytes`` is ended for it, which the outcome's reason says.
     """
     started = time.monotonic()
@@ -61,7 +65,8 @@ def run_worker(job: Dict[str, Any], limit_s: float, progress: Progress = lambda 
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             [sys.executable, "-m", module, str(writer), str(os.getpid())], stdin=subprocess.PIPE, stdout=log,
-            stderr=log, pass_fds=[writer], start_new_session=True, env=worker_environment(extra_environment or {}))
+            stderr=log, pass_fds=[writer], start_new_session=True, cwd=folder,
+            env=worker_environment(extra_environment or {}, folder))
         os.close(writer)
         guard = None if most_bytes is None else MemoryGuard(process.pid, most_bytes)
         try:
