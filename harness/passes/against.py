@@ -26,9 +26,6 @@ from harness.timing.sampler import Call, Sample, Sampler, Timer
 from harness.versions import folder_of
 from harness.words import Role
 
-#: After each stretch, so that the threads of the version that had its turn have gone to sleep.
-PAUSE_S = 0.001
-
 CHECK_LIMIT_S = 900.0
 
 
@@ -89,18 +86,32 @@ class Peer:
         self._log.close()
 
 
+class Turns:
+    """Whose turn it is: before another peer's, the last one comes to rest."""
+
+    def __init__(self) -> None:
+        self._last: Optional[Peer] = None
+
+    def give(self, peer: Peer) -> None:
+        """Let ``peer`` have the machine to itself."""
+        if self._last is not None and self._last is not peer:
+            self._last.ask({"rest": True})
+        self._last = peer
+
+
 class PeerSampler(Sampler):
     """Lets the peer that holds a layer time it."""
 
-    def __init__(self, cache: str, index: int) -> None:
+    def __init__(self, cache: str, index: int, turns: Turns) -> None:
         self.cache = cache
         self._index = index
+        self._turns = turns
 
     def sample(self, call: Call, calls: int) -> Sample:
         """Time ``calls`` calls of the layer behind ``call`` in its own process."""
         assert isinstance(call, Turn)
+        self._turns.give(call.peer)
         found = call.peer.ask({"sampler": self._index, "calls": calls})
-        clock.sleep(PAUSE_S)
         return Sample(found["seconds"], found["enqueue_s"], found["hidden"])
 
 
@@ -108,10 +119,11 @@ class PeerTimer(Timer):
     """The peers' timers as one: the coarsest of their resolutions, and the first one's description."""
 
     def __init__(self, ready: Sequence[Dict[str, Any]]) -> None:
+        turns = Turns()
         self._described = dict(ready[0]["timer"], resolution_s=max(one["resolution_s"] for one in ready))
         super().__init__(self._described["name"], clock.perf_counter, self._described["resolution_s"],
                          self._described["overhead_s"],
-                         [PeerSampler(cache, index) for index, cache in enumerate(ready[0]["caches"])])
+                         [PeerSampler(cache, index, turns) for index, cache in enumerate(ready[0]["caches"])])
 
     def describe(self) -> Dict[str, Any]:
         """Return the timer as JSON-ready data for the record."""

@@ -9,8 +9,9 @@ import json
 import os
 import signal
 import sys
+import time
 import traceback
-from typing import Any, Dict, List
+from typing import Any, Callable, Dict, List
 
 import torch
 
@@ -19,6 +20,10 @@ from harness.passes.time import instruments
 from harness.subjects import Inputs, build, cases_of, prepare
 from harness.system.children import die_with_parent
 from harness.worker import describe
+
+#: A process is at rest after so many steps of so many seconds in which it used next to no CPU.
+QUIET_STEPS, REST_STEP_S = 3, 0.001
+MOST_REST_S = 0.25
 
 
 def serve(job: Dict[str, Any], asked: Any, send: Any) -> None:
@@ -37,7 +42,25 @@ def serve(job: Dict[str, Any], asked: Any, send: Any) -> None:
     with torch.inference_mode(case.mode == "inference"):
         for line in iter(asked.readline, ""):
             question = json.loads(line)
+            if question.get("rest"):
+                send({"rested_s": rest()})
+                continue
             send(dict(timer.samplers[question["sampler"]].sample(call, question["calls"])._asdict()))
+
+
+def rest(clock: Callable[[], float] = time.perf_counter, used: Callable[[], float] = time.process_time,
+         sleep: Callable[[float], None] = time.sleep) -> float:
+    """Wait until this process uses no CPU any more, and return the seconds that took.
+
+    The threads of OpenMP go on for some milliseconds after a layer has ended, waiting for the next one: in another
+    process's turn they would take its cores. At most :data:`MOST_REST_S`.
+    """
+    begun, quiet = clock(), 0
+    while quiet < QUIET_STEPS and clock() - begun < MOST_REST_S:
+        before = used()
+        sleep(REST_STEP_S)
+        quiet = quiet + 1 if used() - before < 0.2 * REST_STEP_S else 0
+    return clock() - begun
 
 
 def main(argv: List[str]) -> int:
