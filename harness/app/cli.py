@@ -179,7 +179,7 @@ def begin(name: str, choices: Any, out: str) -> Tuple[Any, Any]:
         check_named(choices.power, "power", choices.device)
     suite = load_suite(name)
     if choices.against is not None and name.endswith(".py"):
-        raise ValueError("--against compares versions of this project's own layers: name one of its suites, not a file")
+        raise ValueError("--against compares versions of this project's own layers: name one of its suites, no file")
     if not name.endswith(".py"):  # a file's plan may load torch itself, in a process of its own
         check_selection(suite, choices.device, choices.threads, choices.quick, choices.only)
     probed = session.probe(choices.device, choices.power, status_of(suite.name))

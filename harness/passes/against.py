@@ -36,6 +36,7 @@ class Turn:
         self.peer = peer
 
     def __call__(self) -> None:
+        """Refuse: the layer is elsewhere."""
         raise RuntimeError("a layer in another process is timed there and cannot be called here")
 
 

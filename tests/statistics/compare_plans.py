@@ -49,8 +49,8 @@ def modes(apart, sd=0.01):
 
 #: What a launch does to an advantage, as the machines at hand showed it: sd 0.4 to 1.8 % between equal work, 1 to
 #: 4.6 % else, now and then one launch far off.
-EFFECTS = {"sd 0.4 to 4.6 %": as_measured, "sd 1 %": white(0.01), "sd 2 %": white(0.02), "sd 3 %": white(0.03), "sd 4.5 %": white(0.045),
-           "sd 2 %, one in 12 far off": heavy(0.02), "two modes 4 % apart": modes(0.04)}
+EFFECTS = {"sd 0.4 to 4.6 %": as_measured, "sd 1 %": white(0.01), "sd 2 %": white(0.02), "sd 3 %": white(0.03),
+           "sd 4.5 %": white(0.045), "sd 2 %, one in 12 far off": heavy(0.02), "two modes 4 % apart": modes(0.04)}
 
 
 def launch_line(number, effect, rounds, noise, random):
