@@ -61,10 +61,13 @@ class StatusCommand(click.Command):
         try:
             return super(StatusCommand, self).parse_args(ctx, args)
         except click.UsageError as error:
-            raise _Unreadable(error.format_message(), ctx) from None
+            click.echo(ctx.get_usage(), err=True)
+            raise UnreadableError(error.format_message()) from None
 
 
-class _Unreadable(click.UsageError):
+class UnreadableError(click.ClickException):
+    """What ends a comparison that cannot be made: with a status of its own, for 1 and 2 are answers."""
+
     exit_code = UNREADABLE
 
 

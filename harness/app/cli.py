@@ -13,7 +13,7 @@ import click
 
 from harness import __version__
 from harness.app.arguments import (
-    UNREADABLE,
+    UnreadableError,
     DurationType,
     NearestGroup,
     ShareType,
@@ -80,10 +80,12 @@ def cli() -> None:
               help="Folder that gets the run's folder.")
 @click.option("--resume", metavar="RUN", help="Finish a stopped run; its own settings hold.")
 @click.option("--retry-failed", is_flag=True, help="With --resume: do failed units over.")
+@click.option("--anyway", is_flag=True, help="With --resume: also where the suite's own file has changed.")
 @click.option("--no-report", is_flag=True, help="Leave the report to './run_bench.sh report RUN'.")
 @click.pass_context
 def run(context: click.Context, suite: Optional[str], out: str, resume: Optional[str], retry_failed: bool,
-        no_report: bool, budget: Optional[float], limit: float, fail_on: Optional[float], **choices: Any) -> None:
+        anyway: bool, no_report: bool, budget: Optional[float], limit: float, fail_on: Optional[float],
+        **choices: Any) -> None:
     """Run SUITE (a name from 'list', or a .py file of your own) and write its report."""
     from harness import session
     from harness.progress import make_progress
@@ -95,20 +97,23 @@ def run(context: click.Context, suite: Optional[str], out: str, resume: Optional
         # Everything that can be told wrong without torch is told before a worker spends seconds on loading it.
         if resume is not None:
             refuse_choices(context)
-            work = session.take_up(find_run(resume, out), retry_failed)
+            work = session.take_up(find_run(resume, out), retry_failed, anyway)
             if suite not in (None, work.run.suite):
                 raise session.SessionError("--resume {}: that run is of suite '{}', not '{}'. Leave the suite "
                                            "out.".format(resume, work.run.suite, suite))
             probed = session.probe(work.run.header.settings.device, work.plan.power, status_of(work.run.suite))
             work = session.ready(work, probed)
-        elif retry_failed:
-            raise session.SessionError("--retry-failed goes with --resume RUN: a new run has no failed units.")
+        elif retry_failed or anyway:
+            raise session.SessionError("{} goes with --resume RUN: a new run has nothing to go on from.".format(
+                "--retry-failed" if retry_failed else "--anyway"))
         else:
             wanted = session.Choices(budget_s=budget, limit_s=limit, **choices)
             work, probed = begin(suite or DEFAULT_SUITE, wanted, out)
         click.echo("Run {} in {}".format(work.run.id, work.run.folder), err=True)
         end = session.carry_on(work, sys.argv[1:], probed, make_progress(), ROOF)
     except (session.SessionError, RecordError, ValueError, OSError) as error:
+        if choices["against"] is not None:  # status 1 would say that something became slower
+            raise UnreadableError(str(error)) from None
         raise click.ClickException(str(error)) from None
     if end.status is RunStatus.COMPLETE:
         code = 0 if no_report else report_process([work.run.folder])
@@ -183,11 +188,11 @@ def begin(name: str, choices: Any, out: str) -> Tuple[Any, Any]:
     if not name.endswith(".py"):  # a file's plan may load torch itself, in a process of its own
         check_selection(suite, choices.device, choices.threads, choices.quick, choices.only)
     probed = session.probe(choices.device, choices.power, status_of(suite.name))
-    return session.start(suite, choices, probed, out), probed
+    return session.start(suite, choices, probed, out, name if name.endswith(".py") else None), probed
 
 
 #: What --resume goes well with; everything else is in the run's record already.
-RESUME_TAKES = ("suite", "resume", "retry_failed", "no_report", "out", "fail_on")
+RESUME_TAKES = ("suite", "resume", "retry_failed", "anyway", "no_report", "out", "fail_on")
 
 
 def refuse_choices(context: click.Context) -> None:
@@ -256,8 +261,7 @@ def compare(runs: Sequence[str], fail_on: Optional[float], kind: str) -> None:
     try:
         folders = [name if name == PUBLISHED else find_run(name) for name in runs]
     except ValueError as error:
-        click.echo("Error: {}".format(error), err=True)
-        sys.exit(UNREADABLE)
+        raise UnreadableError(str(error)) from None
     sys.exit(report_process(folders, ["--format", kind] + fail_on_options(fail_on), module="reports.compare"))
 
 
