@@ -13,12 +13,12 @@ import click
 
 from harness import __version__
 from harness.app.arguments import (
-    UnreadableError,
     DurationType,
     NearestGroup,
     ShareType,
     SizeType,
     StatusCommand,
+    UnreadableError,
     check_selection,
 )
 from harness.nearest import unknown
