@@ -54,6 +54,14 @@ class Case(NamedTuple):
         """The name as one word."""
         return slug(self.name)
 
+    @property
+    def arithmetic(self) -> str:
+        """The type of its products: ``dtype``, unless the options say ``tf32`` or name another ``arithmetic``."""
+        options = dict(self.options)
+        if options.get("tf32") and self.device == "cuda" and self.dtype == "float32":
+            return "tf32"
+        return str(options.get("arithmetic", self.dtype))
+
     def __str__(self) -> str:
         threads = ", {} thread{}".format(self.threads, "s" * (self.threads != 1)) if self.device == "cpu" else ""
         return "{} | {} {} {} | {}{} | {}, {}".format(

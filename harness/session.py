@@ -10,7 +10,7 @@ from harness.allocator import heap_environment
 from harness.clocks import LockResult, locked_clocks, read_clocks
 from harness.controller import Controller, Runner, RunPlan
 from harness.environment import collect
-from harness.plan import Suite, Target, slug
+from harness.plan import Comparison, Suite, Target, slug
 from harness.planning import plan_comparisons
 from harness.process import run_worker
 from harness.progress import PlainProgress
@@ -123,13 +123,18 @@ def why_no_energy(meters: List[Dict[str, Any]], settings: Settings) -> Optional[
     return because(Code.NO_METER, ", ".join(entry["name"] for entry in power) or "none is known")
 
 
-def measure_roof(function: Optional[str], settings: Settings) -> Dict[str, Any]:
-    """Return the environment's ``roof``: the device's own limits as ``function`` measures them, or why not."""
+def measure_roof(function: Optional[str], settings: Settings, comparisons: Sequence[Comparison]) -> Dict[str, Any]:
+    """Return the environment's ``roof``: the device's limits as ``function`` measures them, or why not.
+
+    Of arithmetic it is measured in the types that the cases on that device multiply in.
+    """
     if function is None or settings.quick:
         reason = "left out by --quick" if settings.quick else "not asked for"
         return {"flops_per_s": None, "flops_per_s_reason": reason}
-    outcome = run_worker({"pass": "roof", "function": function, "device": settings.device,
-                          "threads": settings.threads}, PROBE_LIMIT_S, extra_environment=heap_environment(Heap.WARM))
+    types = sorted({case.arithmetic for one in comparisons for case in one.cases if case.device == settings.device})
+    job = {"pass": "roof", "function": function, "device": settings.device, "threads": settings.threads,
+           "types": types}
+    outcome = run_worker(job, PROBE_LIMIT_S, extra_environment=heap_environment(Heap.WARM))
     return outcome.payload or {"flops_per_s": None, "flops_per_s_reason": sentence(outcome.reason)}
 
 
@@ -267,7 +272,8 @@ def carry_on(work: Work, argv: Sequence[str], probed: Dict[str, Any], progress: 
         with ending_signals_raise(), versions_of(settings) as versions, locked_clocks(
                 settings.lock_clocks, settings.device, tell=progress.note) as lock:
             end_orphans(progress)
-            session = Session(tuple(argv), utc_now(), environment(settings, probed, lock, roof),
+            roofs = measure_roof(roof, settings, work.run.comparisons)
+            session = Session(tuple(argv), utc_now(), environment(settings, probed, lock, roofs),
                               changed_file(work.run.header.suite_file))
             work.writer.append(session)
             work.run.add(session)
@@ -329,9 +335,9 @@ def compiled_parts(status: Dict[str, Any]) -> Dict[str, Any]:
     return found
 
 
-def environment(settings: Settings, probed: Dict[str, Any], lock: LockResult, roof: Optional[str]) -> Environment:
+def environment(settings: Settings, probed: Dict[str, Any], lock: LockResult, roof: Dict[str, Any]) -> Environment:
     """Return everything that is known of the machine as this session finds it."""
     clocks = dict(read_clocks(), locked_for_run=lock.locked, lock_messages=list(lock.messages))
     sections = dict(collect(), torch=probed["torch"], gpu=probed["gpu"], clocks=clocks, meters=probed["meters"],
-                    kernels=compiled_parts(probed["status"]), roof=measure_roof(roof, settings))
+                    kernels=compiled_parts(probed["status"]), roof=roof)
     return line_decoder().decode(Environment, sections)

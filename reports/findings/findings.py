@@ -25,10 +25,11 @@ from reports.findings.fit import FitTable, fit_tables
 from reports.findings.headline import Headline, Summary, headline, summary
 from reports.findings.memory import CaseMemory, MemoryTable, case_memories, main_kinds, memory_tables
 from reports.findings.published import Published, PublishedRow, published_rows, read_published
+from reports.findings.rooflines import Roofline, rooflines
 from reports.findings.rows import Measured, Table, common_gaps, comparison_tables
 from reports.findings.samples import StripTable, shown_tables, strip_tables
 from reports.findings.soak import SoakTable, soak_tables
-from reports.findings.sweeps import Roofline, Sweep, rooflines, sweeps
+from reports.findings.sweeps import Sweep, sweeps
 from reports.findings.traces import Trace, traces
 from reports.findings.validity import ValidityWarning, warnings
 
