@@ -55,9 +55,8 @@ WHY = {
     WhyCode.WITHIN_FACTOR: "mean within the factor",
     WhyCode.WITHIN_FLOOR: "mean within the A/A floor",
     WhyCode.NOT_IN_BOTH: "not timed in both runs",
-    WhyCode.ONE_LAUNCH: "a run made in one launch has no spread",
-    WhyCode.LAUNCHES_OVERLAP: "the launches of the two runs overlap",
-    WhyCode.ACROSS_FACTOR: "the interval reaches across the factor",
+    WhyCode.ONE_LAUNCH: "one launch each",
+    WhyCode.WIDE_INTERVAL: "the launches of a run differ too much",
 }
 
 
@@ -166,12 +165,9 @@ STEPS: Dict[StepCode, Callable[[NextStep, About, Sequence[Reason]], str]] = {
 
 CHANGE_STEPS = {
     StepCode.TIME_BOTH: "time the case in both runs",
-    StepCode.LAUNCHES_IN_BOTH: "make both runs with {launches} launches",
-    StepCode.LAUNCHES_EACH: "about {launches} launches in each run would decide, or put both versions into one "
-                            "comparison",
-    StepCode.QUOTE_INTERVAL: "the difference is right at the factor: quote the interval",
-    StepCode.QUIET_MACHINE: "the launches of a run differ too much: lock the clocks, close other programs, run both "
-                            "again",
+    StepCode.RUN_FOR_COMPARE: "make both runs with 'run --for-compare'",
+    StepCode.QUIET_MACHINE: "about {launches} launches in each run would be needed: lock the clocks, close other "
+                            "programs, or put both versions into one run with 'run --against'",
 }
 
 

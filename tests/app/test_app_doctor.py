@@ -1,5 +1,7 @@
 """The doctor tells the truth about every source, with a remedy for each that is missing."""
 
+import pytest
+
 from harness.app.doctor import (
     clock_findings,
     environment_findings,
@@ -10,6 +12,7 @@ from harness.app.doctor import (
 )
 from harness.clocks import why_not_lock
 from harness.reasons import sentence
+from harness.rule import COMPARE_LAUNCHES
 from harness.session import Choices, SessionError, settle, why_no_energy
 from harness.settings import Settings
 from harness.system.programs import Done
@@ -97,6 +100,15 @@ def test_the_best_device_present_is_chosen_and_a_missing_one_refused():
         assert "torch sees no CUDA device" in str(error) and "doctor" in str(error)
     else:
         raise AssertionError("a CUDA run without a CUDA device must be refused")
+
+
+def test_for_compare_means_many_short_launches_that_are_all_played_and_no_other_pass():
+    settings = settle(Choices(for_compare=True), PROBED)
+    assert (settings.launches, settings.every_launch, settings.passes) == (COMPARE_LAUNCHES, True, ("verify", "time"))
+    assert settle(Choices(for_compare=True, launches=8), PROBED).launches == 8
+    assert not settle(Choices(), PROBED).every_launch
+    with pytest.raises(SessionError, match="goes without --quick"):
+        settle(Choices(for_compare=True, quick=True), PROBED)
 
 
 def test_quick_means_one_launch_and_says_why_it_leaves_energy_out():
