@@ -27,9 +27,11 @@ for folder in (HERE, ROOT):
 from mutations import mutant  # noqa: E402
 
 from harness.record import RecordError, load_run  # noqa: E402
+from reports.compare import WRITERS  # noqa: E402
 from reports.findings import findings  # noqa: E402
 from reports.findings.calibration import CalibrationError, calibration  # noqa: E402
-from reports.findings.changes import changes  # noqa: E402
+from reports.findings.cleaned import cleaned  # noqa: E402
+from reports.findings.compared import compared  # noqa: E402
 from reports.formats.calibration_text import calibration_markdown, calibration_text  # noqa: E402
 from reports.formats.changes_text import changes_text  # noqa: E402
 from reports.formats.files import Options  # noqa: E402
@@ -107,8 +109,9 @@ def report(run, publication=False):
 
 def compare(old, new):
     """Compare two runs; raise ``AssertionError`` where a control character gets through."""
-    text = changes_text(changes(old, new), 80, True, False)
-    assert command(text) is None, "a control character in a comparison: {!r}".format(command(text))
+    found = cleaned(compared([old, new]))
+    for text in [changes_text(found, 80, True, False)] + [make(found) for make in WRITERS.values()]:
+        assert command(text.replace("\t", "")) is None, "a control character in a comparison"
 
 
 def check_markdown(text):
