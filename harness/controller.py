@@ -80,8 +80,10 @@ class Controller:
         elif name is Pass.ENERGY and self.plan.no_energy is not None:
             for unit in all_units(comparison, (name.value,)):
                 self._skip(unit, self.plan.no_energy)
+        elif name is Pass.ENERGY:
+            self._energy(comparison)
         else:
-            self._case_by_case(name, comparison)
+            self._memory(comparison)
 
     def _verify(self, comparison: Comparison) -> None:
         ids = [comparison.case_id(case) for case in comparison.cases]
@@ -115,17 +117,37 @@ class Controller:
             else:
                 self.progress.skip(work_of([unit]))
 
-    def _case_by_case(self, name: Pass, comparison: Comparison) -> None:
+    def _memory(self, comparison: Comparison) -> None:
         fit = set(self._runnable(comparison))
-        for unit in all_units(comparison, (name.value,), repeats=self.settings.memory_repeats):
-            extra = ({"power": self.plan.power, "timed_call_s": self._timed_call_s(comparison, unit.case or "")}
-                     if name is Pass.ENERGY else {})
+        for unit in all_units(comparison, (Pass.MEMORY.value,), repeats=self.settings.memory_repeats):
             if unit.case in fit:
-                self._unit(unit, self._job(name, comparison, [unit.case], **extra))
+                self._unit(unit, self._job(Pass.MEMORY, comparison, [unit.case]))
             elif unit.launch in (None, 1):
                 self._skip(unit, self._why_unfit(comparison, unit.case or ""))
             else:
                 self.progress.skip(work_of([unit]))
+
+    def _energy(self, comparison: Comparison) -> None:
+        """Measure all cases by turns in one worker; what is left of a comparison is measured with all others anew."""
+        fit = self._runnable(comparison)
+        units = all_units(comparison, (Pass.ENERGY.value,))
+        for unit in units:
+            if unit.case not in fit:
+                self._skip(unit, self._why_unfit(comparison, unit.case or ""))
+        if all(self._is_done(unit) for unit in units if unit.case in fit):
+            return
+        together = [unit for unit in units if unit.case in fit]
+        left = [unit for unit in together if not self._is_done(unit)]
+        for unit in together:
+            self._retried.add(unit)
+        self.progress.unit(str(Unit(Pass.ENERGY, comparison.id)))
+        outcome = self._runner(
+            self._job(Pass.ENERGY, comparison, fit, power=self.plan.power, rule=to_json(self.record.header.rule),
+                      limit_s=0.8 * self.settings.limit_s,
+                      timed_call_s={case: self._timed_call_s(comparison, case) for case in fit}),
+            self.settings.limit_s, extra_environment=heap_environment("warm"), progress=self._within)
+        for unit in together:
+            self._finish(unit, _share(outcome, unit.case or "", len(together)), planned=unit in left)
 
     def _fit(self, comparison: Comparison) -> None:
         fit, limit = set(self._runnable(comparison)), int(self.settings.fit_bytes or 0)
@@ -233,10 +255,12 @@ class Controller:
         self._begin(unit)
         load = load_1min() if unit.name is Pass.TIME else None
         heap = "default" if unit.name is Pass.MEMORY else "warm"
-        outcome = self._runner(
-            job, self.settings.limit_s, extra_environment=heap_environment(heap),
-            progress=lambda m: self.progress.within(m["done"], m["total"], m["what"], m.get("left_s")))
+        outcome = self._runner(job, self.settings.limit_s, extra_environment=heap_environment(heap),
+                               progress=self._within)
         self._finish(unit, outcome, planned, load)
+
+    def _within(self, message: Dict[str, Any]) -> None:
+        self.progress.within(message["done"], message["total"], message["what"], message.get("left_s"))
 
     def _begin(self, unit: Unit) -> None:
         self._retried.add(unit)
@@ -286,3 +310,13 @@ class Controller:
         self.writer.append(line)
         self.record.add(line)
         return line
+
+
+def _share(outcome: Outcome, case: str, cases: int) -> Outcome:
+    """Return what a worker that measured several cases says of one, with its share of the time."""
+    seconds = outcome.seconds / cases
+    if outcome.payload is None:
+        return outcome._replace(seconds=seconds)
+    found = outcome.payload.get("cases", {}).get(case)
+    return outcome._replace(payload=found, seconds=seconds, reason=outcome.reason if found is not None else because(
+        Code.FOREIGN, "it lacks the case {}".format(case)))

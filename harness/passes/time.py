@@ -1,31 +1,27 @@
 """Pass 2 as a worker's job: build the entrants of one comparison, choose timer and clock, time one launch."""
 
 import os
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, Tuple
 
 import torch
 
 from harness.allocator import describe_heap
-from harness.passes.process_state import put_back, read_state, tidied
+from harness.passes.entrants import build_entrants
 from harness.plan import Case
 from harness.record.codec import Decoder, to_json
 from harness.record.time_lines import SeriesDecision
 from harness.rule import rule_from_dict
-from harness.subjects import Inputs, build, cases_of, prepare
+from harness.subjects import cases_of, prepare
 from harness.timing.clock_readers import ClockSource, cpu_clock, gpu_clock
 from harness.timing.cpu_timer import CpuTimer
 from harness.timing.cuda_timer import CudaTimer
 from harness.timing.engine import run_time_pass
-from harness.timing.sampler import Call, Timer
+from harness.timing.sampler import Timer
 from harness.words import Role
 
 
 def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
-    """Time the cases named by the job; return the payload of a ``time`` line.
-
-    The baseline is built twice: its second copy is the A/A check and has weights of its own, so that
-    differences of memory addresses show in the run's noise floor.
-    """
+    """Time the cases named by the job; return the payload of a ``time`` line."""
     comparison, cases = cases_of(job)
     decoder = Decoder()
     first = None if job.get("first") is None else {
@@ -36,27 +32,17 @@ def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
         cases = [case for case in cases if comparison.case_id(case) in wanted]
     prepare(cases)
     timer, clock = instruments(cases[0])
-    inputs = Inputs(job["seed"])
     progress(0, 1, "building")
-    entrants: List[Tuple[str, Call]] = []
-    implementations = {}
-    state = read_state(torch)
-    for case in [cases[0]] + cases:
-        name = comparison.case_id(case)
-        subject = build(case, inputs, own_input=name in job.get("own_input", ()))
-        put_back(torch, state)
-        call = tidied(subject.call, torch, state) if name in job.get("disturbing", ()) else subject.call
-        entrants.append((name, call))
-        implementations[name] = subject.implementation
+    entrants = build_entrants(job, comparison, cases)
 
     def report(done: int, planned: int, left_s: float) -> None:
         progress(done, planned, "round {} of at most {}".format(done, planned), left_s)
 
     with torch.inference_mode(cases[0].mode == "inference"):
         figures = run_time_pass(
-            entrants, timer, rule_from_dict(job["rule"]), job["seed"], role=Role(job["role"]), first=first,
+            entrants.calls, timer, rule_from_dict(job["rule"]), job["seed"], role=Role(job["role"]), first=first,
             budget_s=job["budget_s"], limit_s=job["limit_s"], report=report, launch=job["launch"], clock=clock)
-    return dict(to_json(figures), implementations=implementations, allocator=describe_heap(os.environ))
+    return dict(to_json(figures), implementations=entrants.implementations, allocator=describe_heap(os.environ))
 
 
 def instruments(case: Case) -> Tuple[Timer, ClockSource]:

@@ -14,6 +14,7 @@ from reports.formats.svg.panels import Mark, Panel, Phase, panels
 from reports.formats.svg.roofline import Point, Roof, roofline
 from reports.formats.svg.scales import Linear, Log, ratio_range, ratio_ticks
 from reports.formats.svg.strips import strip, strip_axis
+from reports.formats.texts import trace_name
 from reports.numbers import NARROW, TIMES, hertz, significant
 
 CLOSE_AXIS = (-10.0, 10.0)
@@ -126,14 +127,14 @@ class Charts:
                      for phase in trace.phases if phase.mean_w is not None and panel.channel is Channel.POWER]
             rows.append(Panel(look.label, values, means, look.from_zero or min(known) <= 0))
         # idle phases and the load are named (the load by what ran); what lies between is neither
-        phases = [Phase("{}, looping".format(trace.name) if phase.kind is PhaseKind.LOAD else phase.name,
+        phases = [Phase("{}, looping".format(trace_name(trace)) if phase.kind is PhaseKind.LOAD else phase.name,
                         phase.start_s, phase.end_s, phase.kind in (PhaseKind.LOAD, PhaseKind.IDLE),
                         phase.kind in (PhaseKind.LOAD, PhaseKind.BUSY)) for phase in trace.phases]
         place = next((i for i, panel in enumerate(trace.panels) if panel.channel is Channel.CLOCK), 0)
         drop = trace.drop
         marks = [] if drop is None else [Mark(drop.time_s, drop_label(drop.high_hz, drop.low_hz), place)]
         return panels(trace.time_s, rows, phases, marks, "{}: {} over {:.0f} s".format(
-            trace.name, ", ".join(row.label for row in rows), trace.time_s[-1]))
+            trace_name(trace), ", ".join(row.label for row in rows), trace.time_s[-1]))
 
     @staticmethod
     def crossover(sweep: Sweep) -> str:

@@ -135,7 +135,7 @@ def samples_figure(charts: Charts, table: StripTable) -> str:
 
 def trace_figure(charts: Charts, trace: Trace) -> str:
     """Return power, clock and temperature of one energy pass."""
-    heading = "{}, {}".format(trace.name, trace.title) if trace.title else trace.name
+    heading = ", ".join(filter(None, (t.trace_name(trace), trace.title)))
     return _framed(heading, charts.panels(trace), panels_height(len(trace.panels)), 60, 16)
 
 

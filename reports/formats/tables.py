@@ -13,7 +13,9 @@ from reports.formats.files import Made, Options
 SPEED = ("comparison", "case", "name", "cache", "baseline", "verdict", "speed_ratio", "speed_ratio_low",
          "speed_ratio_high", "median_s", "p5_s", "p95_s", "samples", "parameters", "multiply_accumulates", "form",
          "reason", "next_step")
-ENERGY = ("case", "name", "energy_per_call_j", "energy_above_idle_per_call_j", "energy_ratio", "reason", "source")
+ENERGY = ("case", "name", "energy_per_call_j", "energy_above_idle_per_call_j", "uncertainty_j", "windows", "rounds",
+          "copy_energy_per_call_j", "energy_ratio", "energy_ratio_low", "energy_ratio_high", "verdict",
+          "verdict_reason", "floor", "reason", "source")
 #: What each kind of memory has columns for, by the endings of their names.
 MEMORY = ("", "_low", "_high", "_repeats", "_verdict", "_difference", "_reason")
 SAMPLES = ("case", "copy", "cache", "launch", "round", "half", "calls", "sample_s", "per_call_s", "settle_s",
@@ -75,11 +77,16 @@ def memory_csv(found: Findings) -> str:
 
 def energy_csv(found: Findings) -> str:
     """Return one row per case that has an energy pass, the reason where there is no number."""
-    rows: List[List[Any]] = [
-        [row.case, row.name, row.per_call.value, row.above_idle_j, None if row.saving is None else row.saving.ratio,
-         t.amount_reason(row.per_call), row.source] for table in found.energy_tables for row in table.rows]
+    rows: List[List[Any]] = []
+    for row in (row for table in found.energy_tables for row in table.rows):
+        ends, verdict = row.saving or (None, None, None), row.verdict
+        rows.append([row.case, row.name, row.per_call.value, row.above_idle_j, row.uncertainty_j, row.windows or None,
+                     row.rounds, row.copy_j, ends[0], ends[1], ends[2],
+                     None if verdict is None else verdict.state.value,
+                     None if verdict is None or verdict.why is None else t.why_text(verdict.why),
+                     None if verdict is None else verdict.floor, t.amount_reason(row.per_call), row.source])
     known = {row[0] for row in rows}
-    rows += [[row.case, row.name, None, None, None, t.amount_reason(row.energy), None] for table in found.tables
+    rows += [[row.case, row.name] + [None] * 12 + [t.amount_reason(row.energy), None] for table in found.tables
              if table.main for row in table.rows if row.case not in known]
     return csv_text(ENERGY, rows)
 
