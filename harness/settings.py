@@ -18,7 +18,8 @@ class Settings(NamedTuple):
     ``budget_s`` is the sampling time of the whole run, ``launch_cap_s`` the most that one launch of one
     comparison may take of it, ``limit_s`` the longest life of a worker, ``memory_repeats`` the processes that
     each case's memory is measured in. ``fit_bytes`` is the memory of the pass ``fit``; ``soak_s`` is how long the
-    pass ``soak`` keeps each rival and its baseline busy by turns of ``soak_block_s``.
+    pass ``soak`` keeps each rival and its baseline busy by turns of ``soak_block_s``. ``power_mode`` is the mode of a
+    Jetson that the run was told to set, ``None`` where it took the one it found.
     """
 
     device: str
@@ -36,6 +37,7 @@ class Settings(NamedTuple):
     fit_bytes: Optional[int] = None
     soak_s: Optional[float] = None
     soak_block_s: Optional[float] = None
+    power_mode: Optional[str] = None
     passes: Tuple[str, ...] = PASSES
 
 

@@ -10,6 +10,7 @@ from typing import Callable, Iterator, List, Optional, Sequence
 from harness.clocks.changes import Change, ChangeError, apply
 from harness.clocks.nvpmodel import PowerMode, current_mode, find_nvpmodel, list_modes
 from harness.clocks.state import (
+    RestoreResult,
     default_state_path,
     exclusive,
     is_running,
@@ -61,6 +62,17 @@ def choose_modes(wanted: str, known: Sequence[PowerMode]) -> List[PowerMode]:
         raise PowerModeError("--power-modes names no mode: this machine has {}.".format(
             ", ".join("{} ({})".format(one.name, one.number) for one in known)))
     return chosen
+
+
+def restore_all(force: bool = False, root: str = "/") -> RestoreResult:
+    """Put back what any run has left behind: the clocks, which were locked within a power mode, then the mode."""
+    clocks = restore_from_state(root=root, force=force)
+    if not os.path.lexists(state_path()):
+        return clocks
+    if not clocks.restored:
+        return RestoreResult(False, clocks.messages + ["the power mode is left until the clocks are back"])
+    mode = restore_from_state(state_path(), root, force)
+    return RestoreResult(mode.restored, clocks.messages + mode.messages)
 
 
 class PowerModes:

@@ -69,7 +69,7 @@ class Figure(NamedTuple):
 def measure(series: Series, marks: Marks, calls: int, sensor: Sensor, least_fresh: int = 50) -> Figure:
     """Return the energy figure of ``calls`` calls in the windows under load, or the reason why there is none."""
     if series.reason:
-        return _nothing(series.reason)
+        return nothing(series.reason)
     load_s = marks.load_s
     inside = [series.between(*span) for span in marks.load]
     power_w = np.concatenate(inside)
@@ -79,7 +79,7 @@ def measure(series: Series, marks: Marks, calls: int, sensor: Sensor, least_fres
         means = [_integrate(series, *span) / (span[1] - span[0]) for span in (marks.idle_before, marks.idle_after)]
     except WindowError as error:
         reason = "{}: let the meter run longer, or use another".format(error)
-        return _nothing(_too_few(fresh, least_fresh, load_s, series) if fresh < least_fresh else reason, fresh)
+        return nothing(_too_few(fresh, least_fresh, load_s, series) if fresh < least_fresh else reason, fresh)
     total_j = sum(windows_j)
     mean_w = total_j / load_s
     peak_w = float(power_w.max()) if len(power_w) else None
@@ -144,5 +144,6 @@ def _too_few(fresh: int, least: int, window_s: float, series: Series) -> str:
                fresh, window_s, least, series.period.period_s, 1.1 * least * series.period.period_s + 1.0)
 
 
-def _nothing(reason: str, fresh: int = 0) -> Figure:
+def nothing(reason: str, fresh: int = 0) -> Figure:
+    """Return a figure without numbers."""
     return Figure(None, None, None, None, None, None, None, None, fresh, None, {}, (), reason)

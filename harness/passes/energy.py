@@ -9,7 +9,7 @@ import os
 from random import Random
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from harness.energy.figure import Figure, Marks, Sensor, Span, measure, windows_energy_j
+from harness.energy.figure import Marks, Sensor, Span, measure, nothing, windows_energy_j
 from harness.energy.loop import Clock, Loop
 from harness.energy.play import Bench, Phases, Played, Report, Window, play, read_series
 from harness.energy.schedule import EnergySettings, Schedule
@@ -196,7 +196,7 @@ def _payload(place: int, cases: Sequence[Entrant], played: Optional[Played], rea
             windows += again
             if figure.energy_per_call_j is not None:
                 copy_j = sum(one.energy_j or 0.0 for one in again) / sum(one.calls for one in again)
-    seen = Figure(*[None] * 8, 0, None, {}) if figure is None else figure  # type: ignore[arg-type]
+    seen = nothing(reason or "the meter gave nothing") if figure is None else figure
     return {
         "meter": meter.name,
         "rail": series.rail if series is not None else None,

@@ -4,6 +4,7 @@ from typing import NamedTuple, Optional, Sequence
 
 from reports.findings import Findings
 from reports.findings.close_calls import CloseCall, band_of
+from reports.findings.power_modes import ModeTable
 from reports.findings.rows import Row, Table
 from reports.findings.samples import Strip, StripTable
 from reports.findings.sweeps import Roofline, Sweep
@@ -11,6 +12,8 @@ from reports.findings.traces import Channel, PhaseKind, Trace
 from reports.formats.svg.charts import interval_axis, interval_row
 from reports.formats.svg.lines import Series, crossover, label_room
 from reports.formats.svg.panels import Mark, Panel, Phase, panels
+from reports.formats.svg.pareto import Point as ParetoPoint
+from reports.formats.svg.pareto import pareto_chart
 from reports.formats.svg.roofline import Point, Roof, roofline
 from reports.formats.svg.scales import Linear, Log, ratio_range, ratio_ticks
 from reports.formats.svg.strips import strip, strip_axis
@@ -142,6 +145,15 @@ class Charts:
         series = [Series(line.name, line.points, line.baseline) for line in sweep.lines]
         return crossover(series, sweep.axis, "time per call against {}: {}".format(
             sweep.axis, ", ".join(line.name for line in sweep.lines)))
+
+    @staticmethod
+    def power_modes(table: ModeTable) -> str:
+        """Return speed against power of one comparison in every mode, empty where no case has a power."""
+        cases = list(dict.fromkeys(point.case for point in table.points))
+        points = [ParetoPoint("{}, {}".format(point.name, point.mode), point.power_w or 0.0, point.images_per_s,
+                              cases.index(point.case), point.best) for point in table.drawn]
+        return pareto_chart(points, "speed against power: {}".format(
+            ", ".join(point.label for point in points))) if points else ""
 
     @staticmethod
     def label_room(sweep: Sweep) -> int:

@@ -23,6 +23,8 @@ SAMPLES = ("case", "copy", "cache", "launch", "round", "half", "calls", "sample_
 FIT = ("comparison", "case", "name", "baseline", "limit_bytes", "largest_batch", "refused_batch", "ratio",
        "per_image_bytes", "own_bytes", "reason")
 SOAK = ("case", "busy", "time_s", "block", "calls_per_s", "clock_hz", "temperature_c", "power_w")
+POWER_MODES = ("comparison", "run", "mode", "case", "name", "baseline", "images_per_s", "mean_w", "per_image_j",
+               "best", "reason")
 PUBLISHED = ("case", "name", "quantity", "published", "unit", "measured", "measured_reason", "runtime_bytes",
              "own_share", "where", "protocol",
              "source", "note")
@@ -134,13 +136,22 @@ def soak_csv(found: Findings) -> str:
     return csv_text(SOAK, rows)
 
 
+def power_modes_csv(found: Findings) -> str:
+    """Return one row per case and power mode of runs that stand side by side."""
+    return csv_text(POWER_MODES, [
+        [table.id, point.run, point.mode, point.case, point.name, point.baseline, point.images_per_s, point.power_w,
+         point.per_image_j, point.best if point.power_w is not None else None, sentence(point.reason)]
+        for table in found.power_modes for point in table.points])
+
+
 def all_tables(found: Findings) -> List[Tuple[str, str]]:
     """Return ``(file name, text)`` of every table."""
     return [("energy.csv", energy_csv(found)), ("memory.csv", memory_csv(found)),
             ("published.csv", published_csv(found)), ("samples.csv", samples_csv(found)),
             ("speed.csv", speed_csv(found))] + (
                 [("fit.csv", fit_csv(found))] if found.fit_tables else []) + (
-                [("soak.csv", soak_csv(found))] if found.soak_tables else [])
+                [("soak.csv", soak_csv(found))] if found.soak_tables else []) + (
+                [("power_modes.csv", power_modes_csv(found))] if found.power_modes else [])
 
 
 def make(found: Findings, options: Options) -> Made:

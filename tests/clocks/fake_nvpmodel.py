@@ -1,4 +1,4 @@
-"""A stand-in for nvpmodel that reads a real file of modes, keeps its mode in a file and is fussy as the real one is."""
+"""A stand-in for nvpmodel: it reads a real file of modes, keeps its mode in a file and is as fussy as that."""
 
 import os
 import sys

@@ -57,9 +57,10 @@ class Bench:
         """Return the call of a layer that draws ``load`` times the extra power."""
         return lambda: self.call(load)
 
-    def power_w(self):
+    def power_w(self, first=0):
+        """The power on the grid from ``first`` up to now."""
         end = self.index(self.time_s) + 1
-        return (self.idle_w[:end] + self.loaded[:end] * self.extra_w[:end]) * self.warmth[:end]
+        return (self.idle_w[first:end] + self.loaded[first:end] * self.extra_w[first:end]) * self.warmth[first:end]
 
     def true_j(self, start_s, end_s, above_idle=False):
         """The energy between two moments after the start."""
@@ -105,7 +106,7 @@ class SimulatedMeter:
         """Extend what was shown so far to now; the low-pass goes on where it was."""
         bench = self.bench
         now = bench.index(bench.now())
-        fresh = bench.power_w()[len(self._shown):now]
+        fresh = bench.power_w(len(self._shown))[:now - len(self._shown)]
         if len(fresh):
             if self.counter:
                 fresh = self._total_j + np.cumsum(fresh) * GRID_S

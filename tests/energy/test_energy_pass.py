@@ -134,13 +134,13 @@ def test_power_that_falls_slowly_after_a_load_is_awaited():
     meter = SimulatedMeter(bench)
     honest = bench.power_w
 
-    def lingering():
+    def lingering(first=0):
         """After the load the clocks stay up for 6 s at half the extra power."""
         power = honest()
         ends = [index for index in range(1, len(power)) if bench.loaded[index - 1] > bench.loaded[index]]
         for end in ends[1:]:  # not after the single first call
             power[end:end + 3000] += 2.0 * (bench.loaded[end:len(power)][:3000] == 0)
-        return power
+        return power[first:]
 
     bench.power_w = lingering
     payload = play(bench, meter)
