@@ -64,10 +64,12 @@ def cli() -> None:
               help="Folder that gets the run's folder.")
 @click.option("--resume", metavar="RUN", help="Finish a stopped run; its own settings hold.")
 @click.option("--retry-failed", is_flag=True, help="With --resume: do failed units over.")
+@click.option("--anyway", is_flag=True, help="With --resume: also where the suite's own file has changed.")
 @click.option("--no-report", is_flag=True, help="Leave the report to './run_bench.sh report RUN'.")
 @click.pass_context
 def run(context: click.Context, suite: Optional[str], out: str, resume: Optional[str], retry_failed: bool,
-        no_report: bool, budget: Optional[float], limit: float, power_modes: Optional[str], **choices: Any) -> None:
+        anyway: bool, no_report: bool, budget: Optional[float], limit: float, power_modes: Optional[str],
+        **choices: Any) -> None:
     """Run SUITE (a name from 'list', or a .py file of your own) and write its report."""
     from harness import session
     from harness.app.power_modes import Runs, run_modes
@@ -87,7 +89,7 @@ def run(context: click.Context, suite: Optional[str], out: str, resume: Optional
             folder = find_run(resume, out)
 
             def go_on(mode: Optional[str]) -> Any:
-                work = session.take_up(folder, retry_failed)
+                work = session.take_up(folder, retry_failed, anyway)
                 if suite not in (None, work.run.suite):
                     raise session.SessionError("--resume {}: that run is of suite '{}', not '{}'. Leave the suite "
                                                "out.".format(resume, work.run.suite, suite))
@@ -95,14 +97,16 @@ def run(context: click.Context, suite: Optional[str], out: str, resume: Optional
                 return carry_on(session.ready(work, probed), probed)
 
             power_modes, run_once = load_run(folder).header.settings.power_mode, go_on
-        elif retry_failed:
-            raise session.SessionError("--retry-failed goes with --resume RUN: a new run has no failed units.")
+        elif retry_failed or anyway:
+            raise session.SessionError("{} goes with --resume RUN: a new run has nothing to go on from.".format(
+                "--retry-failed" if retry_failed else "--anyway"))
         else:
             wanted = session.Choices(budget_s=budget, limit_s=limit, **choices)
-            chosen = check(suite or DEFAULT_SUITE, wanted)
+            name = suite or DEFAULT_SUITE
+            chosen = check(name, wanted)
 
             def run_once(mode: Optional[str]) -> Any:
-                return carry_on(*begin(chosen, wanted._replace(power_mode=mode), out))
+                return carry_on(*begin(chosen, wanted._replace(power_mode=mode), out, name))
 
         if power_modes is None:
             one, end = run_once(None)
@@ -167,7 +171,7 @@ def calibrate(quick: bool, device: Optional[str], threads: Optional[int], out: s
 
     try:
         wanted = session.Choices(device=device, threads=threads, quick=quick)
-        work, probed = begin(check(CALIBRATION, wanted), wanted, out)
+        work, probed = begin(check(CALIBRATION, wanted), wanted, out, CALIBRATION)
         click.echo("Run {} in {}".format(work.run.id, work.run.folder), err=True)
         end = session.carry_on(work, sys.argv[1:], probed, make_progress(), None)
     except (session.SessionError, RecordError, ValueError, OSError) as error:
@@ -197,16 +201,16 @@ def check(name: str, choices: Any) -> Any:
     return suite
 
 
-def begin(suite: Any, choices: Any, out: str) -> Tuple[Any, Any]:
-    """Ask a worker what there is here, and start a new run."""
+def begin(suite: Any, choices: Any, out: str, name: str) -> Tuple[Any, Any]:
+    """Ask a worker what there is here, and start a new run of ``suite``, which was asked for by ``name``."""
     from harness import session
 
     probed = session.probe(choices.device, choices.power, status_of(suite.name))
-    return session.start(suite, choices, probed, out), probed
+    return session.start(suite, choices, probed, out, name if name.endswith(".py") else None), probed
 
 
 #: What --resume goes well with; everything else is in the run's record already.
-RESUME_TAKES = ("suite", "resume", "retry_failed", "no_report", "out")
+RESUME_TAKES = ("suite", "resume", "retry_failed", "anyway", "no_report", "out")
 
 
 def refuse_choices(context: click.Context) -> None:

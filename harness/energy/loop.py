@@ -14,8 +14,10 @@ class Clock(NamedTuple):
 class Loop:
     """Calls the subject in batches that end with the device synchronised."""
 
-    def __init__(self, call: Callable[[], Any], synchronize: Callable[[], Any], clock: Clock, batch_s: float) -> None:
+    def __init__(self, call: Callable[[], Any], synchronize: Callable[[], Any], clock: Clock, batch_s: float,
+                 busy: Callable[[], None] = lambda: None) -> None:
         self.call_s = 0.0
+        self._busy = busy  # told before each stretch who is about to be called
         self._call = call
         self._synchronize = synchronize
         self._clock = clock
@@ -24,6 +26,7 @@ class Loop:
 
     def run(self, seconds: float) -> Tuple[float, float, int]:
         """Call for ``seconds``, once at least; return start, end and count. ``call_s`` is then the time per call."""
+        self._busy()
         self._synchronize()
         start_s = now_s = self._clock.now()
         calls = 0

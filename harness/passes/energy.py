@@ -5,6 +5,7 @@ Marks and readings share ``time.monotonic``; the device is synchronised at every
 the meter to know what sampling costs. Idle means: everything loaded, nothing running.
 """
 
+import functools
 import os
 from random import Random
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
@@ -50,13 +51,15 @@ class Reading(NamedTuple):
 def run_energy_pass(entrants: Sequence[Tuple[str, Callable[[], Any]]], synchronize: Callable[[], Any],
                     meter: Optional[Any], clock: Clock = Clock(), settings: EnergySettings = EnergySettings(),  # noqa: B008
                     rule: Rule = Rule(), seed: int = 1, report: Optional[Report] = None,  # noqa: B008
-                    meter_reason: Optional[str] = None) -> Dict[str, Payload]:
+                    meter_reason: Optional[str] = None,
+                    busy: Callable[[str], None] = lambda case: None) -> Dict[str, Payload]:
     """Measure the energy of one call of each; return the payloads of their ``energy`` lines by case id.
 
     ``entrants`` are ids and calls, the baseline twice. ``meter`` follows :class:`harness.meters.base.Meter`
     (``None``: no meter, ``meter_reason`` says why). ``report(phase, seconds done, seconds expected)`` is told of each
     phase. A meter that fails voids the figures: every number is ``None`` and ``reason`` says why. Errors of a subject
     itself are raised.
+    ``busy(case)`` is told who is about to be called.
     """
     cases = [Entrant(*one) for one in entrants]
     if meter is None:
@@ -64,7 +67,8 @@ def run_energy_pass(entrants: Sequence[Tuple[str, Callable[[], Any]]], synchroni
         return {one.case: {"meter": None, "reason": nothing} for one in cases}
     told = Phases(clock, settings.warmup_s + 2 * (settings.idle_s + settings.settle_s)
                   + len(cases) * settings.cost_s, report)
-    loops = [Loop(one.call, synchronize, clock, min(settings.batch_s, settings.window_s / 5.0)) for one in cases]
+    loops = [Loop(one.call, synchronize, clock, min(settings.batch_s, settings.window_s / 5.0),
+                  functools.partial(busy, one.case)) for one in cases]
     bench = Bench(loops, synchronize, meter, clock, settings, told)
     told.begin("first-call")
     for loop in loops:
@@ -101,6 +105,7 @@ def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
     from harness.meters import choose
     from harness.passes.entrants import build_entrants
     from harness.subjects import cases_of, prepare, synchronizer
+    from harness.witness import marker
 
     comparison, cases = cases_of(job)
     choice = choose("power", job.get("power"), device=cases[0].device, thorough=False)
@@ -108,7 +113,8 @@ def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
         ids = [(comparison.case_id(case), lambda: None) for case in cases]
         return {"cases": run_energy_pass(ids, lambda: None, None, meter_reason=choice.reason)}
     prepare(cases)
-    entrants = build_entrants(job, comparison, cases, twice=cases[0].name == comparison.baseline.name)
+    mark = marker(job)
+    entrants = build_entrants(job, comparison, cases, mark, twice=cases[0].name == comparison.baseline.name)
 
     def report(phase: str, done_s: float, expected_s: float) -> None:
         progress(int(done_s), int(expected_s), "energy, {}".format(phase), max(0.0, expected_s - done_s))
@@ -117,7 +123,8 @@ def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
     settings = EnergySettings() if limit_s is None else EnergySettings(total_s=max(1.0, limit_s - 60.0))
     with torch.inference_mode(cases[0].mode == "inference"):  # as in the time pass, so that the pace is the same
         found = run_energy_pass(entrants.calls, synchronizer(cases[0].device), choice.meter, settings=settings,
-                                rule=rule_from_dict(job["rule"]), seed=job["seed"], report=report)
+                                rule=rule_from_dict(job["rule"]), seed=job["seed"], report=report,
+                                busy=lambda case: mark(job["cases"].index(case)))
     for case, payload in found.items():
         timed_call_s = job["timed_call_s"].get(case)
         if payload["window_s"]:

@@ -169,7 +169,7 @@ def build(environment: Optional[Dict[str, str]] = None, machine: Optional[str] =
     cpu = cpu_model()
     target = environment.get("EDGE_BENCH_CXXFLAGS")
     flags = COMMON_FLAGS + (tuple(target.split()) if target is not None
-                            else native_flags(machine or platform.machine(), cpu))
+                            else native_flags(machine or platform.machine(), cpu)) + FAMILIES[family].flags
     key = build_key(version, flags, cpu, sources(family))
     folder = os.path.join(cache_folder(environment), "{}-{}".format(family, key))
     try:
