@@ -166,10 +166,12 @@ class Controller:
         def play(present: Sequence[str]) -> Outcome:
             return self._work(whole, dict(job, cases=list(present)))
 
-        if fit[0] == comparison.case_id(comparison.baseline) and len(fit) > 1:
+        played = Played(Outcome(None, Reason(Code.NO_RIVAL_LEFT), 0.0), {})
+        if fit[0] == comparison.case_id(comparison.baseline):
             played = play_past_culprits(fit, play, lambda text: self.progress.note("{}: {}".format(whole, text)))
-        else:
-            played = Played(play(fit), {})
+        if played.outcome.reason is not None and played.outcome.reason.code is Code.NO_RIVAL_LEFT:
+            # unlike a time, an energy is worth something without another to compare it with
+            played = played._replace(outcome=play([case for case in fit if case not in played.left_out]))
         for case in fit:
             self._retried.add(units[case])
             self._finish(units[case], _share(played, case, len(fit)), planned=case in left)

@@ -344,6 +344,14 @@ def test_an_energy_worker_that_dies_is_a_failure_of_each_case_and_retried_for_al
     assert all(recorded.energy(place.id).status is Status.OK for place in recorded.places())
 
 
+def test_a_rival_that_ends_the_energy_worker_is_left_out_with_its_reason_and_the_others_are_measured(tmp_path):
+    workers = FakeWorkers(crash=lambda job: job["pass"] == "energy" and "1d/wht-matrix" in job["cases"])
+    recorded, _ = run(tmp_path, workers, passes=("verify", "energy"))
+    assert recorded.energy("1d/wht-matrix").reason == CRASH
+    assert recorded.energy("1d/wht-butterfly").status is Status.OK
+    assert recorded.energy("1d/conv1x1-torch").together == recorded.energy("1d/wht-butterfly").together
+
+
 def test_a_comparison_cut_off_between_two_energy_lines_is_measured_anew_so_that_its_windows_pair(tmp_path):
     run(tmp_path, FakeWorkers(), passes=("verify", "energy"))
     text = (tmp_path / "record.jsonl").read_text().splitlines(True)
