@@ -18,6 +18,9 @@ Report = Callable[[str, float, float], None]
 #: Seconds of one entrant at a time while all warm up.
 WARM_S = 0.25
 
+#: Whether a feed stands still is asked from this round on.
+HOPELESS_FROM = 2
+
 
 class Window(NamedTuple):
     """One entrant's calls between two marks (monotonic seconds, device synchronised)."""
@@ -104,7 +107,7 @@ def play(bench: Bench, random: Random, decided: Callable[[Sequence[Window], Sche
     told.begin("load")
     windows: List[Window] = []
     number, ended = 0, False
-    while not (ended and (number >= plan.most or _fresh_enough(bench, windows))):
+    while not (ended and (number >= plan.most or _least_fresh(bench, windows) >= settings.least_fresh + 2)):
         number += 1
         order = list(range(len(bench.loops)))
         random.shuffle(order)
@@ -112,17 +115,19 @@ def play(bench: Bench, random: Random, decided: Callable[[Sequence[Window], Sche
             windows.append(_turn(bench, number, entrant, plan))
             meter.poll()  # empties its pipe, and says now if it has died
             told.tick()
+        if number >= HOPELESS_FROM and _least_fresh(bench, windows) * plan.most < 0.5 * settings.least_fresh * number:
+            break  # a feed that stands still: no rounds that may be would be enough
         ended = ended or number >= plan.rounds or (number in plan.looks and decided(windows, plan))
     told.expected_s -= (plan.rounds - number) * round_s
     after, _ = _idle("idle-after", period_s, bench, level_w)
     return Played(before, tuple(windows), after, plan)
 
 
-def _fresh_enough(bench: Bench, windows: Sequence[Window]) -> bool:
-    """Whether every entrant has the fresh readings that a number needs, and two more: the period may yet move."""
+def _least_fresh(bench: Bench, windows: Sequence[Window]) -> int:
+    """Return the fresh readings of the entrant that has fewest; a number needs some, and the period may yet move."""
     series = read_series(bench.meter)
-    return all(sum(series.fresh_between(one.start_s, one.end_s) for one in windows if one.entrant == entrant)
-               >= bench.settings.least_fresh + 2 for entrant in range(len(bench.loops)))
+    return min(sum(series.fresh_between(one.start_s, one.end_s) for one in windows if one.entrant == entrant)
+               for entrant in range(len(bench.loops)))
 
 
 def _turn(bench: Bench, number: int, entrant: int, plan: Schedule) -> Window:

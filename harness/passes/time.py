@@ -7,9 +7,9 @@ import torch
 
 from harness.allocator import describe_heap
 from harness.passes.entrants import build_entrants
+from harness.passes.launch_job import first_of
 from harness.plan import Case
-from harness.record.codec import Decoder, to_json
-from harness.record.time_lines import SeriesDecision
+from harness.record.codec import to_json
 from harness.rule import rule_from_dict
 from harness.subjects import cases_of, prepare
 from harness.timing.clock_readers import ClockSource, cpu_clock, gpu_clock
@@ -24,10 +24,7 @@ from harness.words import Role
 def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
     """Time the cases named by the job; return the payload of a ``time`` line."""
     comparison, cases = cases_of(job)
-    decoder = Decoder()
-    first = None if job.get("first") is None else {
-        cache: {rival: decoder.decode(SeriesDecision, one) for rival, one in found.items()}
-        for cache, found in job["first"].items()}
+    first = first_of(job)
     if first is not None:  # only what is to be confirmed is built: a small board has no room for the rest
         wanted = {comparison.case_id(cases[0])} | {rival for found in first.values() for rival in found}
         cases = [case for case in cases if comparison.case_id(case) in wanted]

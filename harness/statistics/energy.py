@@ -98,7 +98,7 @@ def energy_verdict(baseline: EnergyLine, rival: EnergyLine, rule: Rule) -> Energ
 def _state(interval: Interval, aa: Optional[float], rule: Rule) -> Tuple[State, Optional[Why]]:
     first = decide_first(interval, rule.edge)
     if first is State.UNDECIDED:
-        return State.CANNOT_TELL, Why(WhyCode.ACROSS_FACTOR)
+        return State.CANNOT_TELL, Why(WhyCode.ACROSS)
     if aa is None:
         return State.CANNOT_TELL, Why(WhyCode.NO_FLOOR)
     state, code = joint_state(first, [interval.centre], [aa], rule)

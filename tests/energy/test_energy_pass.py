@@ -98,6 +98,13 @@ def test_a_meter_that_repeats_one_value_counts_as_few_readings_not_as_many():
     assert_void(payload, "fresh readings", "repeated itself")
 
 
+def test_a_feed_that_stands_still_ends_the_rounds_at_once():
+    bench = Bench(6)
+    payload = play(bench, SimulatedMeter(bench, freezes_after_s=0.2))
+    assert_void(payload, "fresh readings", "repeated itself")
+    assert payload["rounds"] == 2
+
+
 def test_a_meter_that_freezes_during_the_load_gives_no_number():
     bench = Bench(7)
     payload = play(bench, SimulatedMeter(bench, freezes_after_s=6.0), EnergySettings(limit_s=8.0))
