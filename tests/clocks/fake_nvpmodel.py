@@ -95,6 +95,17 @@ def install(root, mode=0, restarting=(), denied=False, slow_s=0.0, conf=NANO):
     return root
 
 
+def fake_sudo(folder):
+    """Return a folder to put on the path: its sudo runs what it is given, for users who may not run the real one."""
+    place = os.path.join(str(folder), "sudo-stand-in")
+    os.makedirs(place, exist_ok=True)
+    program = os.path.join(place, "sudo")
+    with open(program, "w") as file:
+        file.write('#!/bin/sh\nshift\nexec "$@"\n')
+    os.chmod(program, 0o755)
+    return place
+
+
 def mode_of(root):
     """Return the number of the mode that is set."""
     with open(os.path.join(str(root), "var/lib/nvpmodel/status")) as file:

@@ -9,7 +9,7 @@ import textwrap
 import time
 
 import pytest
-from fake_nvpmodel import NANO, XAVIER_NX, asked, install, mode_of
+from fake_nvpmodel import NANO, XAVIER_NX, asked, fake_sudo, install, mode_of
 
 from harness.clocks import (
     PowerModeError,
@@ -25,6 +25,11 @@ from harness.signals import Ended
 
 REPOSITORY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 MAXN, FIVE = PowerMode(0, "MAXN"), PowerMode(1, "5W")
+
+
+@pytest.fixture(autouse=True)
+def sudo(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", fake_sudo(tmp_path) + os.pathsep + os.environ["PATH"])
 
 
 @pytest.fixture
