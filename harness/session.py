@@ -72,8 +72,8 @@ def probe(device: Optional[str] = None, power: Optional[str] = None,
 def settle(choices: Choices, probed: Dict[str, Any]) -> Settings:
     """Choose what the user left open: the best device present, torch's threads, the launches, the budget."""
     if probed["torch"]["version"] is None:
-        raise SessionError("Nothing can be measured: {}. Remove .venv and start ./run_bench.sh again to set up "
-                          "anew.".format(probed["torch"]["version_reason"]))
+        raise SessionError("Nothing can be measured: {}. './run_bench.sh setup' installs it or says what is in the "
+                          "way.".format(probed["torch"]["version_reason"]))
     has_cuda = probed["gpu"]["name"] is not None
     if choices.device == "cuda" and not has_cuda:
         raise SessionError("--device cuda: {}. Use --device cpu, or install a torch with CUDA ('./run_bench.sh "

@@ -3,7 +3,7 @@
 Those of reasons are in :func:`harness.reasons.sentence`. Nothing may look into what is made here.
 """
 
-from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence, Tuple
 
 from harness.reasons import Code, Reason, sentence, whole_sentence
 from harness.statistics.codes import Flag, FlagCode, NextStep, StepCode, Why, WhyCode
@@ -216,7 +216,7 @@ def _failed(one: ValidityWarning, run: About) -> Told:
 def _throttled(one: ValidityWarning, run: About) -> Told:
     return Told("The clock moved between {} and {}: {} of {} are marked throttled and kept.".format(
         hertz(one.numbers["high_hz"]), hertz(one.numbers["low_hz"]), one.numbers["slow"],
-        count(one.numbers["rounds"], "round")), "lock the clocks, add a fan", _lock_command(run))
+        count(one.numbers["rounds"], "round")), *_locking("lock the clocks, add a fan", run))
 
 
 def _unsteady(one: ValidityWarning, run: About) -> Told:
@@ -229,14 +229,17 @@ def _unsteady(one: ValidityWarning, run: About) -> Told:
         numbers["rivals"], count(numbers["of"], "rival"), numbers["name"], numbers["title"], said), remedy)
 
 
-def _lock_command(run: About) -> str:
-    return "./run_bench.sh run {} --lock-clocks".format(run.suite)
+def _locking(remedy: str, run: About) -> Tuple[str, str]:
+    """Return how to lock the clocks, as a remedy and its command; what a refused try lacks comes first."""
+    if run.lock_refused:
+        return "give --lock-clocks the rights that it lacked in this run", "./run_bench.sh doctor"
+    return remedy, "./run_bench.sh run {} --lock-clocks".format(run.suite)
 
 
 def _unlocked(one: ValidityWarning, run: About) -> Told:
     told = ["{}{}".format(part.upper(), " (governor {})".format(governor) if governor else "")
             for part, governor in one.numbers["parts"]]
-    return Told("Clocks were not locked: {}.".format(listing(told)), "lock them", _lock_command(run))
+    return Told("Clocks were not locked: {}.".format(listing(told)), *_locking("lock them", run))
 
 
 def _suspended(one: ValidityWarning, run: About) -> Told:
@@ -264,7 +267,7 @@ def _disturbs(one: ValidityWarning, run: About) -> Told:
 
 def _governor(one: ValidityWarning, run: About) -> Told:
     return Told("The governor '{}' changes the CPU's clock as it likes; nothing tells whether it is locked.".format(
-        one.numbers["governor"]), "lock the clocks", _lock_command(run))
+        one.numbers["governor"]), *_locking("lock the clocks", run))
 
 
 def _pace(one: ValidityWarning, run: About) -> Told:

@@ -40,6 +40,24 @@ class SizeType(click.ParamType):
             return self.fail(str(error), param, ctx)
 
 
+def from_caller(path: str) -> str:
+    """Return ``path`` as the user meant it: relative to where run_bench.sh was called, which changes the folder."""
+    caller = os.environ.get("EDGE_BENCH_CALLER")
+    return path if caller is None or os.path.realpath(caller) == os.path.realpath(os.getcwd()) else os.path.join(
+        caller, path)
+
+
+class FolderType(click.Path):
+    """A folder of the caller's."""
+
+    def __init__(self) -> None:
+        super(FolderType, self).__init__(file_okay=False)
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Return the path as the user meant it, or fail with one sentence."""
+        return super(FolderType, self).convert(from_caller(str(value)), param, ctx)
+
+
 class ShareType(click.ParamType):
     """A share such as ``5%`` (also ``5``), as 0.05."""
 

@@ -14,12 +14,14 @@ import click
 from harness import __version__
 from harness.app.arguments import (
     DurationType,
+    FolderType,
     NearestGroup,
     ShareType,
     SizeType,
     StatusCommand,
     UnreadableError,
     check_selection,
+    from_caller,
 )
 from harness.nearest import unknown
 
@@ -40,6 +42,7 @@ PUBLISHED = "published"
 DURATION = DurationType()
 SHARE = ShareType()
 SIZE = SizeType()
+FOLDER = FolderType()
 
 
 @click.group(cls=NearestGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -76,14 +79,13 @@ def cli() -> None:
 @click.option("--soak-block", "soak_block_s", type=DURATION,
               help="Length of one turn. Default: a minute, less where the soak would hold too few.")
 @click.option("--lock-clocks", is_flag=True, help="Lock CPU and GPU clocks for this run and put them back after it.")
-@click.option("--out", type=click.Path(file_okay=False), default=RESULTS, show_default=True,
-              help="Folder that gets the run's folder.")
+@click.option("--out", type=FOLDER, help="Folder that gets the run's folder. Default: the project's results.")
 @click.option("--resume", metavar="RUN", help="Finish a stopped run; its own settings hold.")
 @click.option("--retry-failed", is_flag=True, help="With --resume: do failed units over.")
 @click.option("--anyway", is_flag=True, help="With --resume: also where the suite's own file has changed.")
 @click.option("--no-report", is_flag=True, help="Leave the report to './run_bench.sh report RUN'.")
 @click.pass_context
-def run(context: click.Context, suite: Optional[str], out: str, resume: Optional[str], retry_failed: bool,
+def run(context: click.Context, suite: Optional[str], out: Optional[str], resume: Optional[str], retry_failed: bool,
         anyway: bool, no_report: bool, budget: Optional[float], limit: float, fail_on: Optional[float],
         **choices: Any) -> None:
     """Run SUITE (a name from 'list', or a .py file of your own) and write its report."""
@@ -97,7 +99,7 @@ def run(context: click.Context, suite: Optional[str], out: str, resume: Optional
         # Everything that can be told wrong without torch is told before a worker spends seconds on loading it.
         if resume is not None:
             refuse_choices(context)
-            work = session.take_up(find_run(resume, out), retry_failed, anyway)
+            work = session.take_up(find_run(resume, out or RESULTS), retry_failed, anyway)
             if suite not in (None, work.run.suite):
                 raise session.SessionError("--resume {}: that run is of suite '{}', not '{}'. Leave the suite "
                                            "out.".format(resume, work.run.suite, suite))
@@ -108,7 +110,7 @@ def run(context: click.Context, suite: Optional[str], out: str, resume: Optional
                 "--retry-failed" if retry_failed else "--anyway"))
         else:
             wanted = session.Choices(budget_s=budget, limit_s=limit, **choices)
-            work, probed = begin(suite or DEFAULT_SUITE, wanted, out)
+            work, probed = begin(suite or DEFAULT_SUITE, wanted, out or RESULTS)
         click.echo("Run {} in {}".format(work.run.id, work.run.folder), err=True)
         end = session.carry_on(work, sys.argv[1:], probed, make_progress(), ROOF)
     except (session.SessionError, RecordError, ValueError, OSError) as error:
@@ -144,8 +146,7 @@ def status_of(suite: str) -> List[str]:
 @click.option("--quick", is_flag=True, help="Fewer loads, one launch, one process per memory figure.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), help="Default: cuda if torch sees one, else cpu.")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads. Default: torch's own choice.")
-@click.option("--out", type=click.Path(file_okay=False), default=RESULTS, show_default=True,
-              help="Folder that gets the run's folder.")
+@click.option("--out", type=FOLDER, help="Folder that gets the run's folder. Default: the project's results.")
 def calibrate(quick: bool, device: Optional[str], threads: Optional[int], out: str) -> None:
     """Say what this machine can tell, as it is now, from loads whose answer is known.
 
@@ -157,7 +158,8 @@ def calibrate(quick: bool, device: Optional[str], threads: Optional[int], out: s
     from harness.words import RunStatus
 
     try:
-        work, probed = begin(CALIBRATION, session.Choices(device=device, threads=threads, quick=quick), out)
+        work, probed = begin(CALIBRATION, session.Choices(device=device, threads=threads, quick=quick),
+                             out or RESULTS)
         click.echo("Run {} in {}".format(work.run.id, work.run.folder), err=True)
         end = session.carry_on(work, sys.argv[1:], probed, make_progress(), None)
     except (session.SessionError, RecordError, ValueError, OSError) as error:
@@ -182,6 +184,7 @@ def begin(name: str, choices: Any, out: str) -> Tuple[Any, Any]:
 
     if choices.power is not None:
         check_named(choices.power, "power", choices.device)
+    name = from_caller(name) if name.endswith(".py") else name
     suite = load_suite(name)
     if choices.against is not None and name.endswith(".py"):
         raise ValueError("--against compares versions of this project's own layers: name one of its suites, no file")
@@ -208,7 +211,7 @@ def find_run(name: str, out: str = RESULTS) -> str:
     """Return the folder of the run ``name``: a path, or a run's name in ``out``; raises ``ValueError``."""
     from harness.record import FILE_NAME
 
-    for folder in (name, os.path.join(out, name), os.path.join(RESULTS, "reference", name)):
+    for folder in (from_caller(name), name, os.path.join(out, name), os.path.join(RESULTS, "reference", name)):
         if os.path.isfile(os.path.join(folder, FILE_NAME)):
             return folder
     known = [one for one in (os.listdir(out) if os.path.isdir(out) else [])
@@ -234,7 +237,7 @@ def _find_all(names: Sequence[str]) -> Tuple[str, ...]:
 @click.argument("runs", nargs=-1, required=True)
 @click.option("--format", "kind", type=click.Choice(["all", "terminal", "markdown", "html", "json"]), default="all",
               show_default=True, help="What to make.")
-@click.option("--out", type=click.Path(file_okay=False), help="Folder for the files. Default: the run's own.")
+@click.option("--out", type=FOLDER, help="Folder for the files. Default: the run's own.")
 @click.option("--figures", type=click.Choice(["some", "all", "none"]), default="some", show_default=True,
               help="Publication figures: 'some' stops at 24 comparisons.")
 def report(runs: Sequence[str], kind: str, out: Optional[str], figures: str) -> None:
@@ -288,6 +291,7 @@ def list_(suite: Optional[str], quick: bool, device: str) -> None:
         click.echo("\n'./run_bench.sh list SUITE' shows its cases, './run_bench.sh run SUITE' measures them.")
         return
     try:
+        suite = from_caller(suite) if suite.endswith(".py") else suite
         comparisons = plan_comparisons(load_suite(suite), Target(device, os.cpu_count() or 1), quick, None)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
