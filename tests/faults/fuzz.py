@@ -31,7 +31,7 @@ from reports.compare import WRITERS  # noqa: E402
 from reports.findings import findings  # noqa: E402
 from reports.findings.calibration import CalibrationError, calibration  # noqa: E402
 from reports.findings.cleaned import cleaned  # noqa: E402
-from reports.findings.compared import compared  # noqa: E402
+from reports.findings.compared import compared, summary_of  # noqa: E402
 from reports.formats.calibration_text import calibration_markdown, calibration_text  # noqa: E402
 from reports.formats.changes_text import changes_text  # noqa: E402
 from reports.formats.files import Options  # noqa: E402
@@ -109,7 +109,7 @@ def report(run, publication=False):
 
 def compare(old, new):
     """Compare two runs; raise ``AssertionError`` where a control character gets through."""
-    found = cleaned(compared([old, new]))
+    found = cleaned(compared([summary_of(old), summary_of(new)]))
     for text in [changes_text(found, 80, True, False)] + [make(found) for make in WRITERS.values()]:
         assert command(text.replace("\t", "")) is None, "a control character in a comparison"
 
