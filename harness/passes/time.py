@@ -7,11 +7,12 @@ import torch
 
 from harness.allocator import describe_heap
 from harness.passes.process_state import put_back, read_state, tidied
+from harness.passes.shared_input import Guard, check
 from harness.plan import Case
 from harness.record.codec import Decoder, to_json
 from harness.record.time_lines import SeriesDecision
 from harness.rule import rule_from_dict
-from harness.subjects import Inputs, build, cases_of, prepare
+from harness.subjects import Inputs, build, cases_of, prepare, synchronizer
 from harness.timing.clock_readers import ClockSource, cpu_clock, gpu_clock
 from harness.timing.cpu_timer import CpuTimer
 from harness.timing.cuda_timer import CudaTimer
@@ -53,6 +54,7 @@ def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
         places[id(call)] = job["cases"].index(name)
         implementations[name] = subject.implementation
 
+    guard = Guard(inputs.made())
     timer.samplers = tuple(Watched(sampler, mark, places) for sampler in timer.samplers)
 
     def report(done: int, planned: int, left_s: float) -> None:
@@ -62,6 +64,8 @@ def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
         figures = run_time_pass(
             entrants, timer, rule_from_dict(job["rule"]), job["seed"], role=Role(job["role"]), first=first,
             budget_s=job["budget_s"], limit_s=job["limit_s"], report=report, launch=job["launch"], clock=clock)
+        check(guard, [call for _, call in entrants], synchronizer(cases[0].device),
+              lambda index: mark(places[id(entrants[index][1])]))
     return dict(to_json(figures), implementations=implementations, allocator=describe_heap(os.environ))
 
 
