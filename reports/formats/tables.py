@@ -24,6 +24,7 @@ SAMPLES = ("case", "copy", "cache", "launch", "round", "half", "calls", "sample_
            "enqueue_s")
 FIT = ("comparison", "case", "name", "baseline", "limit_bytes", "largest_batch", "refused_batch", "ratio",
        "per_image_bytes", "own_bytes", "reason")
+MEMORY_TRACE = ("case", "heap", "time_s", "rss_bytes")
 SOAK = ("case", "busy", "time_s", "block", "calls_per_s", "clock_hz", "temperature_c", "power_w")
 PUBLISHED = ("case", "name", "quantity", "published", "unit", "measured", "measured_reason", "where", "protocol",
              "source", "note")
@@ -143,6 +144,13 @@ def fit_csv(found: Findings) -> str:
         for table in found.fit_tables for row in table.rows])
 
 
+def memory_trace_csv(found: Findings) -> str:
+    """Return the process's resident memory over time while the calls ran, of the first process of each case."""
+    return csv_text(MEMORY_TRACE, [
+        [case.case, case.heap.value, time_s, size] for case in found.memory + found.default_heap
+        if case.trace is not None for time_s, size in zip(case.trace.time_s, case.trace.rss_bytes)])
+
+
 def soak_csv(found: Findings) -> str:
     """Return one row per reading of every soak: who was busy, speed, clock, temperature and power over time."""
     rows: List[List[Any]] = []
@@ -155,6 +163,7 @@ def soak_csv(found: Findings) -> str:
 def all_tables(found: Findings) -> List[Tuple[str, str]]:
     """Return ``(file name, text)`` of every table."""
     return [("energy.csv", energy_csv(found)), ("memory.csv", memory_csv(found)),
+            ("memory_over_time.csv", memory_trace_csv(found)),
             ("published.csv", published_csv(found)), ("samples.csv", samples_csv(found)),
             ("speed.csv", speed_csv(found))] + (
                 [("fit.csv", fit_csv(found))] if found.fit_tables else []) + (
