@@ -28,7 +28,7 @@ from mutations import mutant  # noqa: E402
 from harness.record import RecordError, load_run  # noqa: E402
 from reports.findings import findings  # noqa: E402
 from reports.findings.calibration import CalibrationError, calibration  # noqa: E402
-from reports.findings.changes import changes  # noqa: E402
+from reports.findings.compared import compared, summary_of  # noqa: E402
 from reports.formats.calibration_text import calibration_markdown, calibration_text  # noqa: E402
 from reports.formats.changes_text import changes_text  # noqa: E402
 from reports.formats.files import Options  # noqa: E402
@@ -118,7 +118,7 @@ def steps(path, other, random, share):
     yield FRAME, lambda: run[0].to_frame()
     if random.random() < share:
         yield REPORT, lambda: report(run[0], random.random() < 0.02)
-        yield COMPARE, lambda: [changes_text(changes(*pair), 80, True, False) for pair in
+        yield COMPARE, lambda: [changes_text(compared([summary_of(one) for one in pair]), 80, True, False) for pair in
                                 ((run[0], other), (other, run[0]))]
 
 
