@@ -56,6 +56,7 @@ class Choices(NamedTuple):
     fit_bytes: Optional[int] = None
     soak_s: Optional[float] = None
     soak_block_s: Optional[float] = None
+    power_mode: Optional[str] = None
     for_compare: bool = False
     against: Optional[str] = None
 
@@ -95,7 +96,7 @@ def settle(choices: Choices, probed: Dict[str, Any]) -> Settings:
         launch_cap_s=max(Settings._field_defaults["launch_cap_s"], choices.budget_s or 0.0),
         memory_repeats=1 if choices.quick else Settings._field_defaults["memory_repeats"],
         limit_s=choices.limit_s, only=choices.only, power=choices.power, lock_clocks=choices.lock_clocks,
-        passes=passes_for(choices), fit_bytes=choices.fit_bytes, soak_s=choices.soak_s,
+        passes=passes_for(choices), power_mode=choices.power_mode, fit_bytes=choices.fit_bytes, soak_s=choices.soak_s,
         soak_block_s=None if choices.soak_s is None else choices.soak_block_s or block_length_s(choices.soak_s))
 
 

@@ -83,6 +83,8 @@ COLUMNS = (
     Column("idle_after_w", "energy", "idle power after"),
     Column("window_s", "energy", "length of the load"),
     Column("calls", "energy", "calls in the load"),
+    Column("rounds", "energy", "rounds of windows, two of every case in each"),
+    Column("copy_energy_per_call_j", "energy", "energy per call of the baseline's second copy (A/A check)"),
     Column("readings_fresh", "energy", "readings of the sensor that were new"),
     Column("sensor_period_s", "energy", "refresh period of the sensor, found from the readings"),
     Column("meter", "energy", "meter that was read"),

@@ -24,6 +24,7 @@ from reports.findings.environment import (
 from reports.findings.fit import FitTable, fit_tables
 from reports.findings.headline import Headline, Summary, headline, summary
 from reports.findings.memory import CaseMemory, MemoryTable, case_memories, main_kinds, memory_tables
+from reports.findings.power_modes import ModeTable, mode_tables
 from reports.findings.published import Published, PublishedRow, published_rows, read_published
 from reports.findings.rooflines import Roofline, rooflines
 from reports.findings.rows import Measured, Table, common_gaps, comparison_tables
@@ -70,6 +71,7 @@ class Findings(NamedTuple):
     refused: Tuple[Meter, ...]
     failed: Tuple[FailedUnit, ...]
     devices: Optional[Devices]
+    power_modes: Tuple[ModeTable, ...]
     launches: Tuple[LaunchLine, ...]
 
 
@@ -100,7 +102,8 @@ def findings(run: Run, published: Optional[Sequence[Published]] = None, others: 
         sweeps(run, tables), rooflines(run, tables),
         published_rows(tables, (memory, elsewhere), read_published() if published is None else published),
         section_facts(run.environment), refused_meters(run.environment), failed_units(run),
-        side_by_side([run] + list(others), every) if others else None, ()))._replace(launches=tuple(launches_of(run)))
+        side_by_side([run] + list(others), every) if others else None,
+        mode_tables([run] + list(others), every) if others else (), ()))._replace(launches=tuple(launches_of(run)))
 
 
 def _measured(run: Run, memory: Any, energy: Any) -> Measured:
