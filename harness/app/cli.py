@@ -24,6 +24,7 @@ from harness.app.arguments import (
     from_caller,
 )
 from harness.nearest import unknown
+from harness.text import printable
 
 RESULTS = "results"
 
@@ -100,7 +101,7 @@ def run(context: click.Context, suite: Optional[str], out: Optional[str], resume
     from harness.signals import Ended
 
     def carry_on(work: Any, probed: Any) -> Any:
-        click.echo("Run {} in {}".format(work.run.id, work.run.folder), err=True)
+        click.echo(printable("Run {} in {}".format(work.run.id, work.run.folder)), err=True)
         return work.run, session.carry_on(work, sys.argv[1:], probed, make_progress(), ROOF)
 
     try:
@@ -195,7 +196,7 @@ def calibrate(quick: bool, device: Optional[str], threads: Optional[int], out: s
     try:
         wanted = session.Choices(device=device, threads=threads, quick=quick)
         work, probed = begin(check(CALIBRATION, wanted), wanted, out or RESULTS)
-        click.echo("Run {} in {}".format(work.run.id, work.run.folder), err=True)
+        click.echo(printable("Run {} in {}".format(work.run.id, work.run.folder)), err=True)
         end = session.carry_on(work, sys.argv[1:], probed, make_progress(), None)
     except (session.SessionError, RecordError, ValueError, OSError) as error:
         raise click.ClickException(str(error)) from None
