@@ -26,7 +26,7 @@ if [ "${1:-}" != inside ]; then
         (cd "$work" && apt-get download sudo && dpkg-deb -x sudo_*.deb sudo) >/dev/null 2>&1 ||
             skip "there is no sudo, and its package is not to be had"
     fi
-    timeout --foreground -k 5 "${1:-300}" unshare --mount --pid --fork --mount-proc --propagation private \
+    timeout --foreground -k 5 "${1:-300}" unshare --mount --pid --fork --kill-child --mount-proc --propagation private \
         bash "$here/rehearse.sh" inside "$work"
     code=$?
     [ $code -ne 124 ] || echo "FAILED: the rehearsal ran past ${1:-300} s"
