@@ -131,6 +131,7 @@ site=$home/.local/lib/$tag/site-packages && mkdir -p "$site"
 for part in "$environment/lib/$tag/site-packages"/{torch,functorch,numpy,typing_extensions,sympy,mpmath,filelock,networkx,jinja2,markupsafe,fsspec}*; do
     [ ! -e "$part" ] || ln -s "$part" "$site/"
 done
+chown -hR $name:$name $home/.local
 sed "s/^cuda: .*/cuda = '10.2'/; s/^cuda = .*/cuda = '10.2'/" "$environment/lib/$tag/site-packages/torch/version.py" \
     >"$work/tree/version.py"
 mount --bind "$work/tree/version.py" "$environment/lib/$tag/site-packages/torch/version.py"
