@@ -70,7 +70,8 @@ def test_the_python_is_the_argument_or_the_variable(board, argument):
     assert board(argument)[0] == 0
 
 
-@pytest.mark.parametrize("what, step", [("steps.py kernels", 2), ("steps.py roof", 7), ("run debut", 10), ("run paper", 11)])
+@pytest.mark.parametrize("what, step", [("steps.py kernels", 2), ("steps.py roof", 7), ("run debut", 10),
+                                        ("run paper", 11)])
 def test_a_step_that_fails_is_named_with_its_last_line_and_the_others_go_on(board, what, step):
     status, output, verdicts, _ = board(FAIL=what)
     assert status == 1 and words(verdicts) == ["passed"] * (step - 1) + ["FAILED"] + ["passed"] * (STEPS - step)

@@ -4,10 +4,10 @@
         [--old-nvrtc LIBRARY]
 
 Needs the wheels of NVRTC 12.9 and ptxas 12.9, the last that know sm_53; they are installed once into a virtual
-environment in CACHE. Without them it says why and ends with status 77. ``--old-nvrtc`` names a CUDA 10.2 NVRTC, or
-a site-packages folder whose torch 1.10 brings one: its PTX goes through the same assembler. Every kernel must fit into the registers and the
-shared memory of a thread block and spill nothing. At the end the counts of instructions and bytes give a modelled
-time for a Nano.
+environment in CACHE. Without them it says why and ends with status 77. ``--old-nvrtc`` names a CUDA 10.2 NVRTC, or a
+site-packages folder whose torch 1.10 brings one: its PTX goes through the same assembler. Every kernel must fit into
+the registers and the shared memory of a thread block and spill nothing. At the end the counts of instructions and
+bytes give modelled times for a Nano.
 """
 
 import argparse

@@ -7,17 +7,18 @@ from typing import Any, Dict, NamedTuple, Optional, Sequence
 
 import torch
 
+from suites.kernels.cuda import debut_form, source, sums_form, work
 from suites.kernels.cuda import geometry as forms
 from suites.kernels.cuda import params as arguments
-from suites.kernels.cuda import debut_form, source, sums_form, work
 from suites.kernels.debut import Spec
 from suites.kernels.geometry import dense_like
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 FORWARD, BACKWARD, REDUCE = 0, 1, 2
 WHT_SETTINGS = ("GPU_DTYPE", "GPU_DYNAMIC_SHARED") + tuple("WHT_" + name for name in (
-    "LOG2N SLOTS LANES PIXELS TILES ROUNDS STRIDED CROP_IN CROP_OUT PLANE LOG2W SPLIT SMOOTH MODE SCALED KEEP_FIRST "
-    "RESIDUAL FIXED X_ROW X_HIGH X_STEP G_ROW G_HIGH G_STEP Y_ROW Y_HIGH Y_STEP").split())
+    "LOG2N", "SLOTS", "LANES", "PIXELS", "TILES", "ROUNDS", "STRIDED", "CROP_IN", "CROP_OUT", "PLANE", "LOG2W",
+    "SPLIT", "SMOOTH", "MODE", "SCALED", "KEEP_FIRST", "RESIDUAL", "FIXED", "X_ROW", "X_HIGH", "X_STEP", "G_ROW",
+    "G_HIGH", "G_STEP", "Y_ROW", "Y_HIGH", "Y_STEP"))
 #: Macros that only a compiler needs.
 COMPILED_ONLY = ("WHT_FORWARD", "WHT_BACKWARD", "GPU_MIN_BLOCKS")
 #: Text before the numbers of a program: what a compiler gets as a macro and a host needs as the size of an array.

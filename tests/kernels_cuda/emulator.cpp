@@ -22,6 +22,7 @@ typedef long long gpu_int64;
 #define GPU_KERNEL static void
 #define GPU_SMALL_KERNEL static void
 #define GPU_UNROLL
+#define GPU_UNROLL_FOUR
 #define GPU_OPAQUE(value) (void)(value)
 #define GPU_OPAQUE_INT(value) (void)(value)
 

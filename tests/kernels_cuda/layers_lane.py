@@ -74,11 +74,13 @@ def kernels(arch: int, quick: bool) -> Iterator[compile_lane.Kernel]:
     for member in MEMBERS:
         for rows in sums_form.ROWS[:1] if quick else sums_form.ROWS:
             for last in (False, True):
-                yield _depthwise("{} of {} rows".format(member, rows), sums_form.Depthwise(3, 1, member), rows, 0, last)
+                layer = sums_form.Depthwise(3, 1, member)
+                yield _depthwise("{} of {} rows".format(member, rows), layer, rows, 0, last)
         if member != "product":
             for per_thread in (sums_form.ROWS[0], sums_form.ROWS[-1]):
-                yield compile_lane.Kernel("MF dense {} of {} rows".format(member, per_thread), "mf_forward",
-                                          sums_form.mf_macros(member, per_thread, 0, True), sums_form.THREADS, None, "mf")
+                macros = sums_form.mf_macros(member, per_thread, 0, True)
+                yield compile_lane.Kernel("MF dense {} of {} rows".format(member, per_thread), "mf_forward", macros,
+                                          sums_form.THREADS, None, "mf")
     for kernel, stride, dtype in ((3, 2, 1), (5, 1, 0), (7, 1, 0), (7, 3, 2), (9, 1, 0)):
         rows = 1 if kernel > sums_form.WRITTEN_OUT else sums_form.ROWS[0]
         yield _depthwise("{0}x{0}, stride {1}, type {2}".format(kernel, stride, dtype),
@@ -107,8 +109,8 @@ def model(nvrtc: Any, assembler: Any) -> str:
         dense_s = max(2.0 * dense * positions / NANO_FLOPS_PER_S,
                       (moved + 4.0 * (dense - weights)) / compile_lane.NANO_BYTES_PER_S)
         cycles_s = debut_form.modelled_cycles(form, positions, 1) / compile_lane.NANO_CLOCK_HZ
-        lines.append("DeBut {}: {:.1f} M multiply-adds of {:.1f} M, {:.2f} MB: roof {:.3f} ms, the form's model {:.3f} "
-                     "ms; dense at its own roof {:.3f} ms".format(
+        lines.append("DeBut {}: {:.1f} M multiply-adds of {:.1f} M, {:.2f} MB: roof {:.3f} ms, the form's model "
+                     "{:.3f} ms; dense at its own roof {:.3f} ms".format(
                          title, weights * positions / 1e6, dense * positions / 1e6, moved / 1e6, floor_s * 1e3,
                          cycles_s * 1e3, dense_s * 1e3))
     for member in MEMBERS:
@@ -117,7 +119,7 @@ def model(nvrtc: Any, assembler: Any) -> str:
         each = compile_lane.instructions(code, kernel.name, 53) / float(sums_form.ROWS[0])
         issue_s = each * ELEMENTS / (compile_lane.NANO_LANES * compile_lane.NANO_CLOCK_HZ)
         copy_s = 8.0 * ELEMENTS / compile_lane.NANO_BYTES_PER_S
-        lines.append("depthwise 3x3 {}, {:.1f} M elements: {:.1f} instructions each: issue {:.2f} ms, copy {:.2f} ms: "
-                     "{:.2f} to {:.2f} x copy".format(member, ELEMENTS / 1e6, each, issue_s * 1e3, copy_s * 1e3,
+        lines.append("depthwise 3x3 {}, {:.1f} M elements: {:.1f} instructions each: issue {:.2f} ms, copy {:.2f} "
+                     "ms: {:.2f} to {:.2f} x copy".format(member, ELEMENTS / 1e6, each, issue_s * 1e3, copy_s * 1e3,
                                                       max(issue_s, copy_s) / copy_s, (issue_s + copy_s) / copy_s))
     return "\n".join(lines)

@@ -23,7 +23,8 @@ def term(x: torch.Tensor, w: torch.Tensor, member: str) -> torch.Tensor:
 
 
 def depthwise(library: Any, x: torch.Tensor, weight: torch.Tensor, bias: Optional[torch.Tensor], stride: int,
-              member: str, scale: float = 1.0, multiprocessors: int = 1, reversed_order: bool = False) -> torch.Tensor:
+              member: str, scale: float = 1.0, multiprocessors: int = 1,
+              reversed_order: bool = False) -> torch.Tensor:
     """Return the output by the emulated kernel, every access checked."""
     layer = sums_form.Depthwise(weight.shape[-1], stride, member)
     y = torch.empty(output_shape(x.shape, stride), dtype=x.dtype, memory_format=memory_format(x)).fill_(float("nan"))
@@ -46,8 +47,7 @@ def depthwise_reference(x: torch.Tensor, weight: torch.Tensor, bias: Optional[to
     for row in range(side):
         for column in range(side):
             seen = padded[:, :, row:height - side + 1 + row:stride, column:width - side + 1 + column:stride]
-            total = total + term(seen, weight.double()[:, :, row:row + 1, column].unsqueeze(0).transpose(1, 2).reshape(
-                1, -1, 1, 1), member)
+            total = total + term(seen, weight.double()[:, 0, row, column].reshape(1, -1, 1, 1), member)
     total = total * scale
     return total if bias is None else total + bias.double().reshape(-1, 1, 1)
 

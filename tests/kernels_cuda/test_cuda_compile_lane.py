@@ -75,7 +75,7 @@ def test_arrays_in_memory_break_the_limit_of_the_layers_kernels():
 def test_the_lane_covers_published_chains_every_tile_and_every_member():
     titles = [made.title for made in layers_lane.kernels(53, False)]
     assert len(set(titles)) == len(titles)
-    for words in ("3x3 512 to 512, 14x14", "1x1 2048 to 512", "linear 400", "long factors", "tile 32 x 4 of 8 slices",
+    for words in ("3x3 512 to 512, 14x14", "1x1 2048 to 512", "linear 400", "long factors", "tile 32 x 1 of 8 slices",
                   "half precision 1", "half precision 2", "loose strides"):
         assert [title for title in titles if "DeBut" in title and words in title], words
     for member in sums_form.MEMBERS:

@@ -1,5 +1,7 @@
 """The launchers of DeBut and multiplication-free layers, with the emulator in the place of device and driver."""
 
+import re
+
 import pytest
 import torch
 from debut_emulated import spec_of
@@ -7,7 +9,7 @@ from debut_emulated import spec_of
 from suites.kernels import debut as debut_door
 from suites.kernels import depthwise as depthwise_door
 from suites.kernels import mf as mf_door
-from suites.kernels.cuda import debut_launch, sums_launch
+from suites.kernels.cuda import debut_form, debut_launch, source, sums_form, sums_launch
 from suites.layers import mf_fused
 from suites.layers.debut import DebutConv2d, DebutLinear, published_chains
 from suites.layers.debut.chain import chain_from_pairs
@@ -47,6 +49,7 @@ def mf_device(mf_library, device_of, monkeypatch):
 
 
 def same(y, expected, tolerance=2e-5):
+    y, expected = y.detach(), expected.detach()
     return y.shape == expected.shape and float((y - expected).abs().max()) <= tolerance * float(expected.abs().max())
 
 
@@ -182,3 +185,15 @@ def test_members_train_with_the_gradients_of_stock_operations(depthwise_device):
 def test_a_second_depthwise_call_builds_nothing(depthwise_device):
     layer, x = MultiplicationFreeDepthwise2d(4, member="min"), gaussian(1, 2, 4, 6, 6)
     assert torch.equal(layer(x), layer(x)) and depthwise_device.builds == 1
+
+
+@pytest.mark.parametrize("program, names", [
+    ("debut", {"DEBUT_MOST_OUTPUTS": debut_form.MOST_OUTPUTS, "DEBUT_MOST_WIDE": debut_form.MOST_WIDE}),
+    ("depthwise", {"DEPTHWISE_WRITTEN_OUT": sums_form.WRITTEN_OUT, "DEPTHWISE_MOST_ROWS": sums_form.ROWS[0]}),
+    ("mf", {"MF_SIDE": sums_form.SIDE, "MF_DEPTH": sums_form.DEPTH, "MF_MOST_ROWS": sums_form.ROWS[0]})])
+def test_the_planner_and_the_source_have_the_same_limits(program, names):
+    text = source.read(program)
+    for name, value in names.items():
+        assert re.findall(r"#define {} (\d+)\n".format(name), text) == [str(value)]
+    if program == "debut":
+        assert len(re.findall(r"^    DEBUT_RUN\(\d\)$", text, re.M)) == debut_form.MOST_STEPS

@@ -23,13 +23,13 @@ TILES = ((32, 4), (32, 2), (32, 1), (16, 2), (16, 1), (8, 2), (8, 1), (4, 1), (2
 
 
 class Step(NamedTuple):
-    """Factors ``index``, ``index + 1``, ... of one slice, run in one go.
+    """Factors ``first``, ``first + 1``, ... of one slice, run in one go.
 
     ``factors`` are those of the slice. ``chunks``: groups of threads that share the outputs of a long factor.
     ``source`` and ``target``: which of two buffers it reads and writes; ``None`` is a tensor.
     """
 
-    index: int
+    first: int
     factors: Tuple[Shape, ...]
     chunks: int
     source: Optional[int]
@@ -104,7 +104,7 @@ def slice_of(shapes: Sequence[Shape], slices: int) -> Tuple[Shape, ...]:
 
 
 def slice_counts(shapes: Sequence[Shape]) -> List[int]:
-    """Return the numbers of slices a chain falls into, 1 first: divisors of its first r, where its t are multiples."""
+    """Return the numbers of slices a chain falls into, 1 first: divisors of its first r if the t are multiples."""
     _, r, _, t = shapes[0]
     if t != 1 or any(shape[3] % r for shape in shapes[1:]):
         return [1]
@@ -242,11 +242,12 @@ def _step_macros(number: int, step: Optional[Step], form: Form, words: int) -> D
     factors = () if step is None else step.factors  # type: Tuple[Shape, ...]
     pairs = [(shape[1], shape[2]) for shape in factors] + [(1, 1)] * (3 - len(factors))
     places = (0, form.buffers[0])
-    values = {"DEPTH": len(factors), "LANES": factors[0][3] if factors else 1,
-              "BLOCKS": factors[-1][0] if factors else 1, "CHUNKS": 1 if step is None else step.chunks, "WORDS": words}
+    values = {"DEPTH": len(factors), "LANES": factors[0][3] if factors else 1, "WORDS": words,
+              "BLOCKS": factors[-1][0] if factors else 1, "CHUNKS": 1 if step is None else step.chunks}
     for index, (r, s) in enumerate(pairs):
         values["R{}".format(index + 1)], values["S{}".format(index + 1)] = r, s
-    for word, buffer in (("FROM", None if step is None else step.source), ("TO", None if step is None else step.target)):
+    buffers = (None, None) if step is None else (step.source, step.target)
+    for word, buffer in zip(("FROM", "TO"), buffers):
         values[word] = 0 if buffer is None else places[buffer]
         values[word + "_SIZE"] = 0 if buffer is None else form.buffers[buffer]
     return {"DEBUT_{}_{}".format(name, number): value for name, value in values.items()}

@@ -1,7 +1,7 @@
 """Runs DeBut layers on CUDA tensors: from a call to a compiled kernel and its launch on torch's stream."""
 
 import ctypes
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor
@@ -39,8 +39,8 @@ class Plan(NamedTuple):
     shape: Tuple[int, ...]
 
 
-_PLANS = {}  # type: Dict[tuple, Plan]
-_REASONS = {}  # type: Dict[tuple, Optional[str]]
+_PLANS: Dict[tuple, Plan] = {}
+_REASONS: Dict[tuple, Optional[str]] = {}
 
 
 def why_not(x: Tensor, spec: Spec) -> Optional[str]:
@@ -114,7 +114,7 @@ def make_plan(x: Tensor, bias: bool, spec: Spec, form: Optional[Form] = None) ->
     form = form or debut_form.choose(spec.shapes, call.positions, device.multiprocessors)
     macros = debut_form.macros(spec, form, DTYPES.index(launch.DTYPES[x.dtype]), bias,
                                (call.x_channel, call.x_row, call.x_column) if fixed else None)
-    names = [("debut_forward", form.threads, 4 * form.shared_words)]  # type: List[Tuple[str, int, int]]
+    names = [("debut_forward", form.threads, 4 * form.shared_words)]
     kernel, = device.kernels(macros, names, device.driver.capturing(device.index, launch.stream_of(x)), PROGRAM)
     return Plan(kernel, form, call, (-(-call.positions // form.positions), form.slices),
                 output_shape(x.shape, spec))

@@ -40,7 +40,7 @@ def _step_rows(shapes: Sequence[Shape], starts: Sequence[int], step: Step, slice
 
     def place(number: int, b: Tensor, i: Tensor, j: int, k: Tensor) -> Tensor:
         """Return where weight (b, i, j, k) of the slice's factor lies among those of the whole chain."""
-        index = step.index + number
+        index = step.first + number
         _, r, s, t = shapes[index]
         if slices > 1 and index == 0:
             i = part * width + i

@@ -8,7 +8,7 @@
 //   DEPTHWISE_LAST 1: neighbouring threads have neighbouring channels (channels last), else neighbouring columns
 
 // Up to this side the window is written out, and a thread's weights stay in its registers.
-#define DEPTHWISE_WRITTEN_OUT 7
+#define DEPTHWISE_WRITTEN_OUT 5
 #define DEPTHWISE_MOST_TAPS (DEPTHWISE_WRITTEN_OUT * DEPTHWISE_WRITTEN_OUT)
 #define DEPTHWISE_MOST_ROWS 4
 

@@ -45,7 +45,7 @@ GPU_INLINE void mf_fill(const MfParams &args, float *shared, gpu_int64 row0, int
 
 GPU_INLINE void mf_sum(float *shared, float *sums) {
     int row = (int)threadIdx.x / MF_SIDE, column = (int)threadIdx.x % MF_SIDE;
-    GPU_UNROLL
+    GPU_UNROLL_FOUR
     for (int depth = 0; depth < MF_DEPTH; ++depth) {
         MemberInput x[MF_MOST_ROWS];
         GPU_UNROLL

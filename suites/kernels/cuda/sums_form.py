@@ -9,7 +9,7 @@ from suites.kernels.cuda.params import Divisor, divisor
 MEMBERS = {"product": 0, "sum": 1, "min": 2, "match-min": 3}
 THREADS = 256
 #: As ``depthwise.cu`` and ``mf.cu`` have them.
-WRITTEN_OUT, SIDE, TILE_COLUMNS, DEPTH = 7, 16, 64, 16
+WRITTEN_OUT, SIDE, TILE_COLUMNS, DEPTH = 5, 16, 64, 16
 #: Rows of a thread, most first: each loaded value then serves more of them.
 ROWS = (4, 2, 1)
 #: Blocks wanted for each multiprocessor before a thread gets more rows.
@@ -19,10 +19,12 @@ BLOCKS_WANTED = 2
 class DepthwiseParams(ctypes.Structure):
     """``DepthwiseParams`` of ``depthwise.cu``."""
 
-    _fields_ = [(name, ctypes.c_void_p) for name in ("x", "y", "weight", "bias")] + [
-        (name, Divisor) for name in ("channels", "columns", "groups")] + [(name, ctypes.c_int) for name in (
-            "x_image", "x_channel", "x_row", "x_column", "y_image", "y_channel", "y_row", "y_column", "height",
-            "width", "out_height")] + [("units", ctypes.c_uint), ("scale", ctypes.c_float)]
+    _fields_ = [
+        ("x", ctypes.c_void_p), ("y", ctypes.c_void_p), ("weight", ctypes.c_void_p), ("bias", ctypes.c_void_p),
+        ("channels", Divisor), ("columns", Divisor), ("groups", Divisor), ("x_image", ctypes.c_int),
+        ("x_channel", ctypes.c_int), ("x_row", ctypes.c_int), ("x_column", ctypes.c_int), ("y_image", ctypes.c_int),
+        ("y_channel", ctypes.c_int), ("y_row", ctypes.c_int), ("y_column", ctypes.c_int), ("height", ctypes.c_int),
+        ("width", ctypes.c_int), ("out_height", ctypes.c_int), ("units", ctypes.c_uint), ("scale", ctypes.c_float)]
 
 
 class MfParams(ctypes.Structure):

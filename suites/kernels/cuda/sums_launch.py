@@ -14,8 +14,8 @@ from suites.kernels.depthwise import memory_format, output_shape
 #: Elements of a depthwise layer's tensor: the kernel counts them in 31 bits.
 MOST_ELEMENTS = 2 ** 31
 
-_DEPTHWISE = {}  # type: Dict[tuple, Tuple[Kernel, sums_form.DepthwiseParams, Tuple[int, int]]]
-_MF = {}  # type: Dict[tuple, Tuple[Kernel, Tuple[int, int]]]
+_DEPTHWISE: Dict[tuple, Tuple[Kernel, sums_form.DepthwiseParams, Tuple[int, int]]] = {}
+_MF: Dict[tuple, Tuple[Kernel, Tuple[int, int]]] = {}
 
 
 def why_not(x: Tensor) -> Optional[str]:

@@ -13,6 +13,7 @@ typedef long long gpu_int64;
 #define GPU_KERNEL extern "C" __global__ void __launch_bounds__(GPU_THREADS, GPU_MIN_BLOCKS)
 #define GPU_SMALL_KERNEL extern "C" __global__ void __launch_bounds__(256)
 #define GPU_UNROLL _Pragma("unroll")
+#define GPU_UNROLL_FOUR _Pragma("unroll 4")
 #define GPU_BLOCK_BARRIER() __syncthreads()
 #define GPU_WARP_BARRIER() __syncwarp()
 #define GPU_SHUFFLE_XOR(value, mask) __shfl_xor_sync(0xffffffffu, value, mask)
