@@ -2,7 +2,6 @@
 
 import argparse
 import hashlib
-import io
 import os
 import sys
 from typing import List, Optional, Sequence
@@ -10,13 +9,13 @@ from typing import List, Optional, Sequence
 from harness.record import RecordError, Run, load_run
 from reports.findings import Findings, findings
 from reports.findings.published import PublishedError
-from reports.formats.files import Content, Options
+from reports.formats.files import Options
 from reports.formats.registry import FORMATS
 from reports.formats.terminal import print_report
+from reports.writing import write
 
 TERMINAL, ALL = "terminal", "all"
 NAMES = (TERMINAL,) + tuple(one.name for one in FORMATS) + (ALL,)
-STDOUT = "-"
 USAGE = 2
 
 
@@ -79,20 +78,6 @@ def make(found: Findings, wanted: str, options: Options, out: str) -> List[str]:
             for note in made.notes:
                 sys.stderr.write(note + "\n")
     return written
-
-
-def write(folder: str, name: str, content: Content) -> Optional[str]:
-    """Write text with LF line ends, as UTF-8, or bytes as they are; return the path, ``None`` for standard output."""
-    data = content if isinstance(content, bytes) else content.encode("utf-8")
-    if folder == STDOUT:
-        stream = getattr(sys.stdout, "buffer", None)
-        sys.stdout.write(data.decode("utf-8", "replace")) if stream is None else stream.write(data)
-        return None
-    path = os.path.join(folder, *name.split("/"))
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with io.open(path, "wb") as file:
-        file.write(data)
-    return path
 
 
 if __name__ == "__main__":

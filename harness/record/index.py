@@ -1,7 +1,7 @@
 """A recorded run, indexed once on reading. Nobody outside this folder goes through lines."""
 
 import os
-from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from harness.plan import Case, Comparison
 from harness.reasons import Code, Reason
@@ -21,9 +21,6 @@ from harness.record.lines import (
 from harness.record.reader import read_record
 from harness.record.time_lines import LaunchLine
 from harness.words import Pass, RunStatus, Status
-
-if TYPE_CHECKING:
-    import pandas
 
 
 class Place(NamedTuple):
@@ -187,14 +184,6 @@ class Run:
         if failed_launches:
             return failed_launches[-1].reason or Reason(Code.NOT_REACHED)
         return Reason(Code.LEFT_OUT) if launches else self.why_absent(Pass.TIME)
-
-    # Tables -------------------------------------------------------------------------------------------
-
-    def to_frame(self) -> "pandas.DataFrame":
-        """Return the tidy pandas DataFrame: one row per case and pass (columns: ``results/README.md``)."""
-        from harness.record.frame import run_to_frame
-
-        return run_to_frame(self)
 
     def __repr__(self) -> str:
         return "<Run {}: {} of {}, {}>".format(self.id, self.suite, self.header.created,
