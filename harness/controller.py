@@ -17,7 +17,7 @@ from harness.record import FitProbe, RecordWriter, Run, Unit, UnitLine, unit_lin
 from harness.record.codec import Decoder, to_json
 from harness.record.schema import SchemaError, checker
 from harness.system.load import load_1min
-from harness.words import Pass, Role, Status
+from harness.words import Heap, Pass, Role, Status
 from harness.work_units import all_units, charged_s, runnable, time_shares, to_confirm, work_of
 
 Runner = Callable[..., Outcome]
@@ -62,9 +62,10 @@ class Controller:
         left = [unit for unit in units if not self._is_done(unit)]
         self.progress.begin(len(units), len(units) - len(left), work_of(left))
         for index, comparison in enumerate(self.record.comparisons):
+            timed_left = sum(Pass.TIME.value not in one.without for one in self.record.comparisons[index:])
             for name in Pass:
                 if name.value in self.settings.passes:
-                    self._do(name, comparison, len(self.record.comparisons) - index)
+                    self._do(name, comparison, timed_left)
 
     # One method per pass -------------------------------------------------------------------------
 
@@ -119,10 +120,10 @@ class Controller:
         fit = set(self._runnable(comparison))
         for unit in all_units(comparison, (name.value,), repeats=self.settings.memory_repeats):
             extra = ({"power": self.plan.power, "timed_call_s": self._timed_call_s(comparison, unit.case or "")}
-                     if name is Pass.ENERGY else {})
+                     if name is Pass.ENERGY else {"heap": (unit.heap or Heap.PINNED).value})
             if unit.case in fit:
                 self._unit(unit, self._job(name, comparison, [unit.case], **extra))
-            elif unit.launch in (None, 1):
+            elif unit.launch in (None, 1) and unit.heap is None:
                 self._skip(unit, self._why_unfit(comparison, unit.case or ""))
             else:
                 self.progress.skip(work_of([unit]))
@@ -147,7 +148,7 @@ class Controller:
         while batch is not None:
             self.progress.within(len(tried), len(tried) + 4, "a batch of {}".format(batch), None)
             outcome = self._runner(dict(job, batch=batch), self.settings.limit_s, most_bytes=most_bytes,
-                                   extra_environment=heap_environment("default"), progress=lambda message: None)
+                                   extra_environment=heap_environment(Heap.PINNED), progress=lambda message: None)
             try:
                 tried.append(self._probe(outcome, batch))
             except SchemaError as error:
@@ -232,7 +233,7 @@ class Controller:
             return
         self._begin(unit)
         load = load_1min() if unit.name is Pass.TIME else None
-        heap = "default" if unit.name is Pass.MEMORY else "warm"
+        heap = Heap.WARM if unit.name is not Pass.MEMORY else unit.heap or Heap.PINNED
         outcome = self._runner(
             job, self.settings.limit_s, extra_environment=heap_environment(heap),
             progress=lambda m: self.progress.within(m["done"], m["total"], m["what"], m.get("left_s")))
@@ -272,6 +273,8 @@ class Controller:
                     "started_s": round(self._clock() - outcome.seconds, 3)}
         if unit.launch is not None:
             envelope["repeat" if unit.name is Pass.MEMORY else "launch"] = unit.launch
+        if unit.name is Pass.MEMORY:
+            envelope["heap"] = (unit.heap or Heap.PINNED).value
         if load is not None:
             envelope["load_1min"] = load
         payload = outcome.payload or {}

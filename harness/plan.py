@@ -62,7 +62,8 @@ class Case(NamedTuple):
 class Comparison(NamedTuple):
     """A baseline and the rivals that want to replace it, on the same input and seed.
 
-    ``note`` is one sentence the report prints under the title, or an empty string.
+    ``note`` is one sentence the report prints under the title, or an empty string. ``without`` names passes that
+    would tell nothing of it. ``both_heaps`` has its memory measured on the heap of a user's own process as well.
     """
 
     id: str
@@ -70,6 +71,8 @@ class Comparison(NamedTuple):
     baseline: Case
     rivals: Tuple[Case, ...]
     note: str = ""
+    without: Tuple[str, ...] = ()
+    both_heaps: bool = False
 
     @property
     def cases(self) -> Tuple[Case, ...]:
@@ -157,10 +160,12 @@ def comparison_to_dict(comparison: Comparison) -> Dict[str, Any]:
     """Return ``comparison`` as JSON-ready data."""
     return {"id": comparison.id, "title": comparison.title, "note": comparison.note,
             "baseline": case_to_dict(comparison.baseline),
-            "rivals": [case_to_dict(case) for case in comparison.rivals]}
+            "rivals": [case_to_dict(case) for case in comparison.rivals],
+            "without": list(comparison.without), "both_heaps": comparison.both_heaps}
 
 
 def comparison_from_dict(data: Dict[str, Any]) -> Comparison:
     """Read back what :func:`comparison_to_dict` wrote."""
     return Comparison(data["id"], data["title"], case_from_dict(data["baseline"]),
-                      tuple(case_from_dict(case) for case in data["rivals"]), data.get("note", ""))
+                      tuple(case_from_dict(case) for case in data["rivals"]), data.get("note", ""),
+                      tuple(data.get("without", ())), bool(data.get("both_heaps", False)))

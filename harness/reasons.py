@@ -48,6 +48,7 @@ class Code(Word):
     LIMIT_REACHED = "limit-reached"             # limit_s, round
     # why the record holds nothing, by its index
     NOT_ASKED = "not-asked"                     # the run's passes leave it out
+    TELLS_NOTHING = "tells-nothing"             # the suite leaves it out of this comparison
     NOT_REACHED = "not-reached"                 # the run stopped before it
     NO_SUCH_PASS = "no-such-pass"
     LEFT_OUT = "left-out"                       # of the launches: decided earlier, or not in need of confirming
@@ -119,6 +120,7 @@ TEMPLATES: Dict[Code, str] = {
     Code.LIMIT_IN_WARM_UP: "the limit of {limit_s:.4g} s ended it in the warm-up",
     Code.LIMIT_REACHED: "the limit of {limit_s:.4g} s ended it after round {round}",
     Code.NOT_ASKED: "this pass was not asked for",
+    Code.TELLS_NOTHING: "left out: it would tell nothing of these cases",
     Code.NOT_REACHED: "not reached: the run stopped before it",
     Code.NO_SUCH_PASS: "this run has no such pass",
     Code.LEFT_OUT: "the time pass left it out",

@@ -20,7 +20,7 @@ from harness.settings import PASSES, Settings
 from harness.signals import Ended, ending_signals_raise, undisturbed
 from harness.soak_blocks import block_length_s
 from harness.system.memory import read_meminfo
-from harness.words import Pass, RunStatus
+from harness.words import Heap, Pass, RunStatus
 
 #: Time enough to import torch from an SD card for the first time.
 PROBE_LIMIT_S = 300.0
@@ -113,7 +113,7 @@ def measure_roof(function: Optional[str], settings: Settings) -> Dict[str, Any]:
         reason = "left out by --quick" if settings.quick else "not asked for"
         return {"flops_per_s": None, "flops_per_s_reason": reason}
     outcome = run_worker({"pass": "roof", "function": function, "device": settings.device,
-                          "threads": settings.threads}, PROBE_LIMIT_S, extra_environment=heap_environment("warm"))
+                          "threads": settings.threads}, PROBE_LIMIT_S, extra_environment=heap_environment(Heap.WARM))
     return outcome.payload or {"flops_per_s": None, "flops_per_s_reason": sentence(outcome.reason)}
 
 

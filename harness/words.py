@@ -39,6 +39,18 @@ class RunStatus(Word):
     INTERRUPTED = "interrupted"
 
 
+class Heap(Word):
+    """The settings of malloc that a worker runs under."""
+
+    WARM = "warm"               # keeps what was freed: the time pass
+    PINNED = "pinned"           # glibc's starting thresholds, held: what ran before does not change a figure
+    DEFAULT = "default"         # nothing set: what a user's own process gets
+
+
+#: The heaps that memory is measured on.
+MEASURED_HEAPS = (Heap.PINNED, Heap.DEFAULT)
+
+
 class State(Word):
     """A verdict, or one launch's part in it."""
 

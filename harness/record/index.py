@@ -20,7 +20,7 @@ from harness.record.lines import (
 )
 from harness.record.reader import read_record
 from harness.record.time_lines import LaunchLine
-from harness.words import Pass, RunStatus, Status
+from harness.words import Heap, Pass, RunStatus, Status
 
 
 class Place(NamedTuple):
@@ -46,8 +46,9 @@ class Run:
         self._checks: Dict[str, CheckResult] = {}
         self._check_lines: Dict[str, List[CheckLine]] = {}
         self._launches: Dict[str, Dict[int, LaunchLine]] = {}
-        self._memory: Dict[str, Dict[int, MemoryLine]] = {}
+        self._memory: Dict[Tuple[str, Heap], Dict[int, MemoryLine]] = {}
         self._seen: Dict[Pass, int] = dict.fromkeys(Pass, 0)
+        self._without = {one.id: one.without for one in header.comparisons}
         for line in lines[1:]:
             self.add(line)
 
@@ -70,7 +71,7 @@ class Run:
             elif isinstance(line, LaunchLine):
                 self._launches.setdefault(line.comparison, {})[line.launch] = line
             elif isinstance(line, MemoryLine):
-                self._memory.setdefault(line.case, {})[line.repeat] = line
+                self._memory.setdefault((line.case, line.heap or Heap.PINNED), {})[line.repeat] = line
 
     # The run ------------------------------------------------------------------------------------------
 
@@ -123,9 +124,9 @@ class Run:
         """Return the launches of a comparison that hold samples, in order."""
         return [line for line in self.launches(comparison) if line.status is Status.OK]
 
-    def memory_repeats(self, case: str) -> List[MemoryLine]:
+    def memory_repeats(self, case: str, heap: Heap = Heap.PINNED) -> List[MemoryLine]:
         """Return the last line of each repeat of the memory pass of ``case``, in order, whatever its status."""
-        found = self._memory.get(case, {})
+        found = self._memory.get((case, heap), {})
         return [found[number] for number in sorted(found)]
 
     def memory(self, case: str) -> Optional[MemoryLine]:
@@ -154,10 +155,15 @@ class Run:
 
     # Why something is missing -------------------------------------------------------------------------
 
-    def why_absent(self, name: Pass) -> Reason:
-        """Return why the run has no line of pass ``name`` for something that it planned."""
+    def why_absent(self, name: Pass, place: Optional[str] = None) -> Reason:
+        """Return why the run has no line of pass ``name`` for something that it planned.
+
+        ``place`` is the id of a comparison or of a case, where it is known.
+        """
         if name.value not in self.header.settings.passes:
             return Reason(Code.NOT_ASKED)
+        if place is not None and name.value in self._without.get(place.split("/", 1)[0], ()):
+            return Reason(Code.TELLS_NOTHING)
         if self.ended and not self._seen[name]:
             return Reason(Code.NO_SUCH_PASS)
         return Reason(Code.NOT_REACHED)
@@ -167,7 +173,7 @@ class Run:
         for line in reversed(self.checks(comparison)):
             if line.case in (None, case) and line.reason is not None:
                 return line.reason
-        return self.why_absent(Pass.VERIFY)
+        return self.why_absent(Pass.VERIFY, comparison)
 
     def why_not_timed(self, comparison: str, case: str) -> Reason:
         """Return why ``case`` has no time."""
@@ -183,7 +189,7 @@ class Run:
         failed_launches = [line for line in launches if line.status is not Status.OK and line.reason is not None]
         if failed_launches:
             return failed_launches[-1].reason or Reason(Code.NOT_REACHED)
-        return Reason(Code.LEFT_OUT) if launches else self.why_absent(Pass.TIME)
+        return Reason(Code.LEFT_OUT) if launches else self.why_absent(Pass.TIME, comparison)
 
     def __repr__(self) -> str:
         return "<Run {}: {} of {}, {}>".format(self.id, self.suite, self.header.created,

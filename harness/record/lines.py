@@ -12,7 +12,7 @@ from harness.record.amount_lines import EnergyLine, FitLine, MemoryLine, SoakLin
 from harness.record.time_lines import LaunchLine
 from harness.rule import Rule
 from harness.settings import Settings
-from harness.words import Pass, RunStatus, Status
+from harness.words import Heap, Pass, RunStatus, Status
 
 #: A part of the environment, as it was found: names to texts, numbers, truth values, lists of them or ``None``.
 Section = Dict[str, Any]
@@ -71,18 +71,21 @@ class Session(NamedTuple):
 class Unit(NamedTuple):
     """One job of one worker: ``case`` is a case id or ``None`` for the whole comparison.
 
-    ``launch`` counts the launches of the time pass and the repeats of the memory pass from 1.
+    ``launch`` counts the launches of the time pass and the repeats of the memory pass from 1. ``heap`` is that of a
+    repeat of the memory pass on another heap than the usual one.
     """
 
     name: Pass
     comparison: str
     case: Optional[str] = None
     launch: Optional[int] = None
+    heap: Optional[Heap] = None
 
     def __str__(self) -> str:
         word = "repeat" if self.name is Pass.MEMORY else "launch"
-        return "{} {}{}".format(self.name, self.case or self.comparison,
-                                ", {} {}".format(word, self.launch) if self.launch else "")
+        return "{} {}{}{}".format(self.name, self.case or self.comparison,
+                                  ", {} {}".format(word, self.launch) if self.launch else "",
+                                  ", {} heap".format(self.heap) if self.heap is not None else "")
 
 
 class CheckResult(NamedTuple):
@@ -143,5 +146,6 @@ def unit_of(line: UnitLine) -> Unit:
     if isinstance(line, LaunchLine):
         return Unit(Pass.TIME, line.comparison, None, line.launch)
     if isinstance(line, MemoryLine):
-        return Unit(Pass.MEMORY, line.comparison, line.case, line.repeat)
+        return Unit(Pass.MEMORY, line.comparison, line.case, line.repeat,
+                    line.heap if line.heap is Heap.DEFAULT else None)
     return Unit(PASS_OF[type(line)], line.comparison, line.case)

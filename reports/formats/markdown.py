@@ -5,6 +5,7 @@ from typing import Any, List, Sequence
 from harness.words import Word
 from reports.findings import Findings
 from reports.findings.rows import Table
+from reports.formats import published_text as p
 from reports.formats import texts as t
 from reports.formats.files import Made, Options
 from reports.formats.sentence import headline_text
@@ -134,9 +135,9 @@ def _sheets(found: Findings) -> List[str]:
 def _published(found: Findings) -> List[str]:
     if not found.published:
         return []
-    rows = [[one.name, one.title, QUANTITIES[one.printed.quantity], t.printed_text(one.printed) or "not given",
-             t.measured_text(one) or t.why_not_measured(one), t.where_text(one.printed)] for one in found.published]
-    return ["## Beside the published numbers", "", t.PUBLISHED_CAUTION, ""] + table(
+    rows = [[one.name, one.title, QUANTITIES[one.printed.quantity], p.printed_text(one.printed) or "not given",
+             p.measured_text(one) or p.why_not_measured(one), p.where_text(one.printed)] for one in found.published]
+    return ["## Beside the published numbers", "", p.PUBLISHED_CAUTION, ""] + table(
         ["case", "comparison", "quantity", "published", "measured here", "where and how"], rows, (3, 4)) + [""]
 
 
@@ -145,7 +146,7 @@ def _memory(found: Findings) -> List[str]:
     for one in found.memory_tables:
         rows: List[List[Any]] = [[row.name] + [t.memory_text(row.of(kind), row.baseline) for kind in one.columns]
                                 for row in one.rows]
-        lines += ["### " + cell(one.title), ""]
+        lines += ["### " + cell(t.memory_table_title(one)), ""]
         lines += table(["case"] + [str(t.memory_title(kind)) for kind in one.columns], rows,
                        range(1, 1 + len(one.columns))) + [""]
         for gap in one.gaps:
