@@ -1,25 +1,30 @@
 """A session of a run: from the user's choices to the end line. Probe, plan or take up, go on, end."""
 
+import contextlib
 import os
+import signal
 import time
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from harness.allocator import heap_environment
 from harness.clocks import LockResult, locked_clocks, read_clocks
-from harness.controller import Controller, RunPlan
+from harness.controller import Controller, Runner, RunPlan
 from harness.environment import collect
 from harness.plan import Suite, Target, slug
 from harness.planning import plan_comparisons
 from harness.process import run_worker
 from harness.progress import PlainProgress
-from harness.reasons import Code, Reason, because, sentence
-from harness.record import FORMAT, End, Environment, Header, RecordError, RecordWriter, Run, Session, load_run
+from harness.reasons import Code, Reason, because, sentence, whole_sentence
+from harness.record import FORMAT, End, Environment, Header, RecordError, RecordWriter, Run, Session
 from harness.record.wire import line_decoder
+from harness.record.working import WorkingRun, load_working_run
 from harness.rule import rule_from_dict
 from harness.settings import PASSES, Settings
 from harness.signals import Ended, ending_signals_raise, undisturbed
 from harness.soak_blocks import block_length_s
+from harness.source import SourceFile, read_source, why_changed
 from harness.system.memory import read_meminfo
+from harness.system.strays import orphans
 from harness.words import Heap, Pass, RunStatus
 
 #: Time enough to import torch from an SD card for the first time.
@@ -57,7 +62,7 @@ def probe(device: Optional[str] = None, power: Optional[str] = None,
     """Ask a worker what torch and the meters are here; raises :class:`SessionError` if it cannot answer."""
     outcome = run_worker({"pass": "probe", "device": device, "power": power, "status": status or []}, PROBE_LIMIT_S)
     if outcome.payload is None:
-        raise SessionError("The first worker {}.".format(sentence(outcome.reason)))
+        raise SessionError("The first worker {}.".format(whole_sentence(outcome.reason)))
     return outcome.payload
 
 
@@ -149,8 +154,11 @@ class Work(NamedTuple):
     plan: RunPlan
 
 
-def start(suite: Suite, choices: Choices, probed: Dict[str, Any], out: str) -> Work:
-    """Make the folder and the header of a new run. Raises ``ValueError`` or :class:`SessionError`."""
+def start(suite: Suite, choices: Choices, probed: Dict[str, Any], out: str, file: Optional[str] = None) -> Work:
+    """Make the folder and the header of a new run of the suite that stands in ``file``, if in one of the user's own.
+
+    Raises ``ValueError``, ``OSError`` or :class:`SessionError`.
+    """
     settings = settle(choices, probed)
     check_fit(settings.fit_bytes, settings.device, read_meminfo())
     target = Target(settings.device, settings.threads)
@@ -160,20 +168,34 @@ def start(suite: Suite, choices: Choices, probed: Dict[str, Any], out: str) -> W
         rule = rule._replace(max_rounds=choices.rounds)
     folder = new_folder(out, suite.name, settings)
     header = Header(FORMAT, os.path.basename(folder), suite.name, utc_now(), settings.seed, settings, rule,
-                    tuple(comparisons))
+                    tuple(comparisons), None if file is None else read_source(file))
     writer = RecordWriter(folder)
-    writer.append(header)
-    return Work(Run(folder, [header]), writer, RunPlan(why_no_energy(probed["meters"], settings), settings.power))
+    first_line(writer, header)
+    return Work(WorkingRun(folder, [header]), writer,
+                RunPlan(why_no_energy(probed["meters"], settings), settings.power))
 
 
-def take_up(folder: str, retry_failed: bool = False) -> Work:
-    """Open the run in ``folder`` to go on with it. Raises :class:`SessionError` and ``RecordError``.
+def first_line(writer: RecordWriter, header: Header) -> None:
+    """Write the plan; where that fails the folder goes too, for an empty run would only be in the way."""
+    try:
+        writer.append(header)
+    except RecordError:
+        writer.close()
+        with contextlib.suppress(OSError):
+            os.remove(writer.path)
+            os.rmdir(writer.folder)
+        raise
 
-    The writer keeps every other process off before the record is read.
+
+def take_up(folder: str, retry_failed: bool = False, anyway: bool = False) -> Work:
+    """Open the run in ``folder`` to go on with it, with ``anyway`` also where its suite's file has changed.
+
+    The writer keeps every other process off before the record is read. Raises :class:`SessionError` and
+    ``RecordError``.
     """
     writer = RecordWriter(folder)
     try:
-        run = load_run(folder)
+        run = load_working_run(folder)
         if run.header.format != FORMAT:
             raise SessionError("{} was recorded in format {}; its report can be made, but only runs of format {} can "
                               "be gone on with: run it anew".format(folder, run.header.format, FORMAT))
@@ -182,6 +204,11 @@ def take_up(folder: str, retry_failed: bool = False) -> Work:
                               "again.".format(folder, " and has no failed unit" if retry_failed else
                                               "; failed units are tried again with --retry-failed"
                                               if run.failed() else ""))
+        had = run.header.suite_file
+        changed = None if had is None else why_changed(had)
+        if changed is not None and not anyway:
+            raise SessionError("--resume {}: {}, and a run of two different things compares nothing. Put the file "
+                               "back, start a new run, or say --anyway".format(folder, changed))
     except BaseException:
         writer.close()
         raise
@@ -214,7 +241,7 @@ def power_meter(environment: Environment) -> Optional[str]:
 
 
 def carry_on(work: Work, argv: Sequence[str], probed: Dict[str, Any], progress: PlainProgress,
-             roof: Optional[str] = None) -> End:
+             roof: Optional[str] = None, runner: Runner = run_worker) -> End:
     """Do what the record lacks; return the session's end, which is also its last line.
 
     ``roof`` names the function that measures the device's limits, ``package.module:function``. Ctrl-C, SIGTERM and
@@ -224,10 +251,12 @@ def carry_on(work: Work, argv: Sequence[str], probed: Dict[str, Any], progress: 
     reason: Optional[Reason] = because(Code.STOPPED)
     try:
         with ending_signals_raise(), locked_clocks(settings.lock_clocks, settings.device, tell=progress.note) as lock:
-            session = Session(tuple(argv), utc_now(), environment(settings, probed, lock, roof))
+            end_orphans(progress)
+            session = Session(tuple(argv), utc_now(), environment(settings, probed, lock, roof),
+                              changed_file(work.run.header.suite_file))
             work.writer.append(session)
             work.run.add(session)
-            Controller(work.run, work.plan, work.writer, progress).run()
+            Controller(work.run, work.plan, work.writer, progress, runner).run()
             reason = None
     except KeyboardInterrupt:
         pass  # said by the end line and by the caller; everything finished is in the record
@@ -245,6 +274,25 @@ def carry_on(work: Work, argv: Sequence[str], probed: Dict[str, Any], progress: 
                 work.run.add(end)
             work.writer.close()
     return end
+
+
+def end_orphans(progress: PlainProgress) -> None:
+    """End what is left of runs that were killed: it would be measured beside."""
+    for stray in orphans():
+        with contextlib.suppress(OSError):
+            os.kill(stray.pid, signal.SIGKILL)
+        progress.note("A process of an earlier run that was killed was still at work and was ended: {} (process "
+                      "{})".format(stray.name, stray.pid))
+
+
+def changed_file(had: Optional[SourceFile]) -> Optional[SourceFile]:
+    """Return the suite's file as it is now where it is not what the run began with, as far as it can be read."""
+    if had is None or why_changed(had) is None:
+        return None
+    try:
+        return read_source(had.path)
+    except OSError:
+        return SourceFile(had.path, "")
 
 
 def compiled_parts(status: Dict[str, Any]) -> Dict[str, Any]:

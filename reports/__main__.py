@@ -12,7 +12,7 @@ from reports.findings.published import PublishedError
 from reports.formats.files import Options
 from reports.formats.registry import FORMATS
 from reports.formats.terminal import print_report
-from reports.writing import write
+from reports.writing import OutputError, write
 
 TERMINAL, ALL = "terminal", "all"
 NAMES = (TERMINAL,) + tuple(one.name for one in FORMATS) + (ALL,)
@@ -28,7 +28,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         most = 0 if arguments.no_figures else sys.maxsize if arguments.all_figures else Options().figures
         out = arguments.out or default_folder(runs)
         written = [] if arguments.format == TERMINAL else make(found, arguments.format, Options(most), out)
-    except (RecordError, PublishedError, OSError) as error:
+    except (RecordError, PublishedError, OutputError, OSError) as error:
         sys.stderr.write("{}\n".format(error))
         return USAGE
     if arguments.format in (TERMINAL, ALL):

@@ -12,7 +12,7 @@ from harness import RecordError, Run, load_run
 from reports.exports.registry import EXPORTS, Content, Export
 from reports.exports.table import AbsentError
 from reports.findings.published import PublishedError
-from reports.writing import STDOUT, write
+from reports.writing import STDOUT, OutputError, write
 
 USAGE = 2
 
@@ -37,7 +37,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             written = write(folder, name, content)
             if written:
                 sys.stdout.write(os.path.relpath(written) + "\n")
-    except (RecordError, PublishedError, AbsentError, OSError) as error:
+    except (RecordError, PublishedError, AbsentError, OutputError, OSError) as error:
         sys.stderr.write("{}\n".format(error))
         return USAGE
     return 0

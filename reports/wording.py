@@ -5,7 +5,7 @@ Those of reasons are in :func:`harness.reasons.sentence`. Nothing may look into 
 
 from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence
 
-from harness.reasons import Code, Reason, sentence
+from harness.reasons import Code, Reason, sentence, whole_sentence
 from harness.statistics.codes import Flag, FlagCode, NextStep, StepCode, Why, WhyCode
 from reports.findings.about import About
 from reports.findings.published import Lack, Quantity
@@ -213,7 +213,7 @@ def _unfinished(one: ValidityWarning, run: About) -> Told:
 def _failed(one: ValidityWarning, run: About) -> Told:
     units = one.numbers["units"]
     return Told("The {} pass of {} failed: {}.".format(one.numbers["pass"], _several(units, "unit"),
-                                                     reason_text(one.reason).rstrip(".")),
+                                                     (whole_sentence(one.reason) or NO_REASON).rstrip(".")),
                 "remove the cause and try again", "./run_bench.sh run --resume {} --retry-failed".format(run.run))
 
 
@@ -241,6 +241,12 @@ def _unlocked(one: ValidityWarning, run: About) -> Told:
     told = ["{}{}".format(part.upper(), " (governor {})".format(governor) if governor else "")
             for part, governor in one.numbers["parts"]]
     return Told("Clocks were not locked: {}.".format(listing(told)), "lock them", _lock_command(run))
+
+
+def _suspended(one: ValidityWarning, run: About) -> Told:
+    return Told("The machine slept for {:.0f} s during {}: what came after began on cold caches and other "
+                "clocks.".format(one.numbers["suspended_s"], _several(one.numbers["units"], "unit")),
+                "keep it awake and run it again")
 
 
 def _loaded(one: ValidityWarning, run: About) -> Told:
@@ -320,7 +326,8 @@ def _uncommitted(one: ValidityWarning, run: About) -> Told:
 WARNINGS: Dict[WarningCode, Callable[[ValidityWarning, About], Told]] = {
     WarningCode.UNFINISHED: _unfinished, WarningCode.UNIT_FAILED: _failed, WarningCode.THROTTLED: _throttled,
     WarningCode.UNSTEADY: _unsteady, WarningCode.UNLOCKED: _unlocked, WarningCode.SWAPPED: _swapped,
-    WarningCode.LOADED: _loaded, WarningCode.CHANGES_INPUT: _changes_input, WarningCode.DISTURBS: _disturbs,
+    WarningCode.SUSPENDED: _suspended, WarningCode.LOADED: _loaded, WarningCode.CHANGES_INPUT: _changes_input,
+    WarningCode.DISTURBS: _disturbs,
     WarningCode.GOVERNOR: _governor, WarningCode.PACE: _pace, WarningCode.NOISY: _noisy, WarningCode.QUICK: _quick,
     WarningCode.FEW_LAUNCHES: _few_launches, WarningCode.UNSETTLED: _unsettled, WarningCode.UNCHECKED: _unchecked,
     WarningCode.SESSIONS_DIFFER: _sessions_differ, WarningCode.UNCOMMITTED: _uncommitted}

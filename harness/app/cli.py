@@ -63,10 +63,11 @@ def cli() -> None:
               help="Folder that gets the run's folder.")
 @click.option("--resume", metavar="RUN", help="Finish a stopped run; its own settings hold.")
 @click.option("--retry-failed", is_flag=True, help="With --resume: do failed units over.")
+@click.option("--anyway", is_flag=True, help="With --resume: also where the suite's own file has changed.")
 @click.option("--no-report", is_flag=True, help="Leave the report to './run_bench.sh report RUN'.")
 @click.pass_context
 def run(context: click.Context, suite: Optional[str], out: str, resume: Optional[str], retry_failed: bool,
-        no_report: bool, budget: Optional[float], limit: float, **choices: Any) -> None:
+        anyway: bool, no_report: bool, budget: Optional[float], limit: float, **choices: Any) -> None:
     """Run SUITE (a name from 'list', or a .py file of your own) and write its report."""
     from harness import session
     from harness.progress import make_progress
@@ -78,14 +79,15 @@ def run(context: click.Context, suite: Optional[str], out: str, resume: Optional
         # Everything that can be told wrong without torch is told before a worker spends seconds on loading it.
         if resume is not None:
             refuse_choices(context)
-            work = session.take_up(find_run(resume, out), retry_failed)
+            work = session.take_up(find_run(resume, out), retry_failed, anyway)
             if suite not in (None, work.run.suite):
                 raise session.SessionError("--resume {}: that run is of suite '{}', not '{}'. Leave the suite "
                                            "out.".format(resume, work.run.suite, suite))
             probed = session.probe(work.run.header.settings.device, work.plan.power, status_of(work.run.suite))
             work = session.ready(work, probed)
-        elif retry_failed:
-            raise session.SessionError("--retry-failed goes with --resume RUN: a new run has no failed units.")
+        elif retry_failed or anyway:
+            raise session.SessionError("{} goes with --resume RUN: a new run has nothing to go on from.".format(
+                "--retry-failed" if retry_failed else "--anyway"))
         else:
             wanted = session.Choices(budget_s=budget, limit_s=limit, **choices)
             work, probed = begin(suite or DEFAULT_SUITE, wanted, out)
@@ -162,11 +164,11 @@ def begin(name: str, choices: Any, out: str) -> Tuple[Any, Any]:
     if not name.endswith(".py"):  # a file's plan may load torch itself, in a process of its own
         check_selection(suite, choices.device, choices.threads, choices.quick, choices.only)
     probed = session.probe(choices.device, choices.power, status_of(suite.name))
-    return session.start(suite, choices, probed, out), probed
+    return session.start(suite, choices, probed, out, name if name.endswith(".py") else None), probed
 
 
 #: What --resume goes well with; everything else is in the run's record already.
-RESUME_TAKES = ("suite", "resume", "retry_failed", "no_report", "out")
+RESUME_TAKES = ("suite", "resume", "retry_failed", "anyway", "no_report", "out")
 
 
 def refuse_choices(context: click.Context) -> None:

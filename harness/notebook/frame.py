@@ -176,6 +176,9 @@ def _times(run: "Run", comparison: Comparison) -> Dict[str, List[Cells]]:
         if line.status is not Status.OK:
             for case in comparison.cases:
                 found.setdefault(comparison.case_id(case), []).append(launch)
+        for ident, reason in line.left_out.items():
+            row = dict(launch, **_row(Pass.TIME, Status.FAILED.value, reason, line.seconds))
+            found[ident] = [one for one in found.get(ident, ()) if one["launch"] != line.launch] + [row]
         for series in line.series:
             for entrant, ident in enumerate(series.entrants):
                 if entrant != COPY:

@@ -72,6 +72,7 @@ class MemoryLine(NamedTuple):
     trace: Optional[MemoryTrace] = None
     heap: Optional[Heap] = None
     allocator: Optional[str] = None
+    suspended_s: Optional[float] = None
 
 
 class Phase(NamedTuple):
@@ -133,6 +134,7 @@ class EnergyLine(NamedTuple):
     traces: Optional[Traces] = None
     phases: Tuple[Phase, ...] = ()
     sampling_cost: Optional[SamplingCost] = None
+    suspended_s: Optional[float] = None
 
 
 class FitProbe(NamedTuple):
@@ -165,6 +167,7 @@ class FitLine(NamedTuple):
     largest: Optional[int] = None
     refused: Optional[int] = None
     tried: Tuple[FitProbe, ...] = ()
+    suspended_s: Optional[float] = None
 
 
 class SoakBlock(NamedTuple):
@@ -205,3 +208,4 @@ class SoakLine(NamedTuple):
     temperature_reason: Optional[str] = None
     meter: Optional[str] = None
     power_reason: Optional[str] = None
+    suspended_s: Optional[float] = None

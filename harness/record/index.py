@@ -1,7 +1,7 @@
 """A recorded run, indexed once on reading. Nobody outside this folder goes through lines."""
 
 import os
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from harness.plan import Case, Comparison
 from harness.reasons import Code, Reason
@@ -16,9 +16,10 @@ from harness.record.lines import (
     Session,
     Unit,
     UnitLine,
+    has_failed,
     unit_of,
 )
-from harness.record.reader import read_record
+from harness.record.reader import stream_record
 from harness.record.time_lines import LaunchLine
 from harness.words import Heap, Pass, RunStatus, Status
 
@@ -34,12 +35,13 @@ class Place(NamedTuple):
 class Run:
     """A recorded run. Built from its lines in one pass; every question is answered from the index."""
 
-    def __init__(self, folder: str, lines: Sequence[Line]) -> None:
-        header = lines[0]
+    def __init__(self, folder: str, lines: Iterable[Line]) -> None:
+        rest = iter(lines)
+        header = next(rest)
         assert isinstance(header, Header)
         self.folder = folder
         self.header = header
-        self.sessions: Tuple[Session, ...] = tuple(line for line in lines if isinstance(line, Session))
+        self.sessions: Tuple[Session, ...] = ()
         self.end: Optional[End] = None
         self.units: Dict[Unit, UnitLine] = {}       # the last line of each unit, in recorded order
         self.retried = 0                            # lines that a later one of the same unit replaced
@@ -49,14 +51,13 @@ class Run:
         self._memory: Dict[Tuple[str, Heap], Dict[int, MemoryLine]] = {}
         self._seen: Dict[Pass, int] = dict.fromkeys(Pass, 0)
         self._without = {one.id: one.without for one in header.comparisons}
-        for line in lines[1:]:
+        for line in rest:
             self.add(line)
 
     def add(self, line: Line) -> None:
         """Take one more line into the index: a run that goes on does so with what it records."""
         if isinstance(line, Session):
-            if line not in self.sessions:
-                self.sessions += (line,)
+            self.sessions += (line,)
             self.end = None
         elif isinstance(line, End):
             self.end = line
@@ -69,9 +70,19 @@ class Run:
                 self._check_lines.setdefault(line.comparison, []).append(line)
                 self._checks.update((result.case, result) for result in line.results)
             elif isinstance(line, LaunchLine):
-                self._launches.setdefault(line.comparison, {})[line.launch] = line
+                self._take_launch(line)
             elif isinstance(line, MemoryLine):
                 self._memory.setdefault((line.case, line.heap or Heap.PINNED), {})[line.repeat] = line
+
+    def _take_launch(self, line: LaunchLine) -> None:
+        launches = self._launches.setdefault(line.comparison, {})
+        if line.launch in launches:
+            # those after it confirmed the one that this line replaces
+            for number in [number for number in launches if number > line.launch]:
+                del launches[number]
+                del self.units[Unit(Pass.TIME, line.comparison, None, number)]
+                self.retried += 1
+        launches[line.launch] = line
 
     # The run ------------------------------------------------------------------------------------------
 
@@ -124,6 +135,10 @@ class Run:
         """Return the launches of a comparison that hold samples, in order."""
         return [line for line in self.launches(comparison) if line.status is Status.OK]
 
+    def call_s(self, comparison: str, case: str) -> Optional[float]:
+        """Return the median seconds per call of ``case`` in the first launch that timed it, ``None`` if none did."""
+        return median_call_s(self.timed(comparison), case)
+
     def memory_repeats(self, case: str, heap: Heap = Heap.PINNED) -> List[MemoryLine]:
         """Return the last line of each repeat of the memory pass of ``case``, in order, whatever its status."""
         found = self._memory.get((case, heap), {})
@@ -150,8 +165,8 @@ class Run:
         return line if isinstance(line, SoakLine) else None
 
     def failed(self) -> List[UnitLine]:
-        """Return the units that failed and were not done over, in recorded order."""
-        return [line for line in self.units.values() if line.status is Status.FAILED]
+        """Return the units that failed, or left a case out, and were not done over, in recorded order."""
+        return [line for line in self.units.values() if has_failed(line)]
 
     # Why something is missing -------------------------------------------------------------------------
 
@@ -186,6 +201,9 @@ class Run:
             if failed:
                 return failed[-1].reason or Reason(Code.CHECK_UNFINISHED)
         launches = self.launches(comparison)
+        for line in launches:
+            if case in line.left_out:
+                return line.left_out[case]
         failed_launches = [line for line in launches if line.status is not Status.OK and line.reason is not None]
         if failed_launches:
             return failed_launches[-1].reason or Reason(Code.NOT_REACHED)
@@ -201,7 +219,21 @@ def load_run(path: str) -> Run:
 
     Raises :class:`harness.record.RecordError` if there is none or it cannot be read.
     """
-    folder = (os.path.dirname(path) or ".") if os.path.isfile(path) else path
-    return Run(folder, read_record(path))
+    return Run(folder_of(path), stream_record(path))
+
+
+def folder_of(path: str) -> str:
+    """Return the folder of the run that ``path`` names, its folder or the record file itself."""
+    return (os.path.dirname(path) or ".") if os.path.isfile(path) else path
+
+
+def median_call_s(lines: Iterable[LaunchLine], case: str) -> Optional[float]:
+    """Return the median seconds per call of ``case`` in the first of ``lines`` that holds it."""
+    for line in lines:
+        for series in line.series:
+            if case in series.entrants:
+                samples = sorted(series.samples_per_call_s(series.entrants.index(case)))
+                return samples[len(samples) // 2] if samples else None
+    return None
 
 

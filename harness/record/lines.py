@@ -12,6 +12,7 @@ from harness.record.amount_lines import EnergyLine, FitLine, MemoryLine, SoakLin
 from harness.record.time_lines import LaunchLine
 from harness.rule import Rule
 from harness.settings import Settings
+from harness.source import SourceFile
 from harness.words import Heap, Pass, RunStatus, Status
 
 #: A part of the environment, as it was found: names to texts, numbers, truth values, lists of them or ``None``.
@@ -19,7 +20,7 @@ Section = Dict[str, Any]
 
 
 class Header(NamedTuple):
-    """The first line: what was to be measured, and by which rule."""
+    """The first line: what was to be measured, and by which rule. ``suite_file`` is a user's own, as it was then."""
 
     format: int
     id: str
@@ -29,6 +30,7 @@ class Header(NamedTuple):
     settings: Settings
     rule: Rule
     comparisons: Tuple[Comparison, ...]
+    suite_file: Optional[SourceFile] = None
 
 
 class MeterStatus(NamedTuple):
@@ -61,11 +63,12 @@ class Environment(NamedTuple):
 
 
 class Session(NamedTuple):
-    """A start or a resume."""
+    """A start or a resume; ``suite_file`` is the suite's file where it had changed meanwhile."""
 
     argv: Tuple[str, ...]
     started: str
     environment: Environment
+    suite_file: Optional[SourceFile] = None
 
 
 class Unit(NamedTuple):
@@ -122,6 +125,7 @@ class CheckLine(NamedTuple):
     seconds: float = 0.0
     started_s: Optional[float] = None
     results: Tuple[CheckResult, ...] = ()
+    suspended_s: Optional[float] = None
 
 
 class End(NamedTuple):
@@ -139,6 +143,11 @@ Line = Union[Header, Session, CheckLine, LaunchLine, MemoryLine, EnergyLine, Fit
 UNIT_TYPES = {Pass.VERIFY: CheckLine, Pass.TIME: LaunchLine, Pass.MEMORY: MemoryLine, Pass.ENERGY: EnergyLine,
               Pass.FIT: FitLine, Pass.SOAK: SoakLine}
 PASS_OF = {kind: name for name, kind in UNIT_TYPES.items()}
+
+
+def has_failed(line: UnitLine) -> bool:
+    """Whether ``line`` tells of a failure that another try may mend: of the unit, or of a case left out of it."""
+    return line.status is Status.FAILED or isinstance(line, LaunchLine) and bool(line.left_out)
 
 
 def unit_of(line: UnitLine) -> Unit:

@@ -35,7 +35,8 @@ ON_CUDA = (Kind.TORCH_ALLOCATED,)
 ON_JETSON = (Kind.TORCH_ALLOCATED, Kind.NVMAP)
 
 #: Warnings about the machine's state: what to change before anything else.
-OF_THE_STATE = (WarningCode.THROTTLED, WarningCode.LOADED, WarningCode.UNSTEADY, WarningCode.UNLOCKED,
+OF_THE_STATE = (WarningCode.THROTTLED, WarningCode.SUSPENDED, WarningCode.LOADED, WarningCode.UNSTEADY,
+                WarningCode.UNLOCKED,
                 WarningCode.GOVERNOR, WarningCode.SWAPPED, WarningCode.NOISY)
 DIFFERENT = (RowState.FASTER, RowState.SLOWER)
 DIFFERENT_MEMORY = (State.SMALLER, State.LARGER)

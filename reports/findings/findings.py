@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, Optional, Sequence, Tuple
 
 from harness.reasons import Reason
 from harness.record import LaunchLine, Run
+from harness.text import printable
 from harness.words import Heap, Pass
 from reports.findings.about import About, about
 from reports.findings.amounts import Gap
@@ -114,19 +115,14 @@ def cleaned(value: Any) -> Any:
     if isinstance(value, Enum):
         return value
     if isinstance(value, str):
-        return value if value.isprintable() else "".join("\ufffd" if _is_control(char) else char for char in value)
+        return value if value.isprintable() else printable(value, keep="\n")
     if isinstance(value, dict):
-        return {key: cleaned(one) for key, one in value.items()}
+        return {cleaned(key): cleaned(one) for key, one in value.items()}
     if isinstance(value, tuple) and hasattr(value, "_make"):
         return value._make([cleaned(one) for one in value])
     if isinstance(value, (tuple, list)):
         return value if value and isinstance(value[0], float) else type(value)(cleaned(one) for one in value)
     return value
-
-
-def _is_control(char: str) -> bool:
-    return (char < " " and char != "\n" or "\x7f" <= char <= "\x9f" or "\ud800" <= char <= "\udfff"
-            or char in "\ufffe\uffff")
 
 
 def as_data(found: Findings) -> Any:

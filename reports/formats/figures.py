@@ -25,6 +25,7 @@ from reports.formats.svg.strips import STRIP_HEIGHT
 WIDTH = 760
 MARGIN = 12
 HEAD = 26
+LONGEST = 120    # of a file's name
 EXTRA = ("text{font-family:%s}svg .title{font-size:15px;font-weight:600}svg .cell{font-size:13px}"
          "svg .word{font-size:13px;font-weight:600}svg .right{font-size:13px;text-anchor:end}"
          ".word.faster{fill:var(--faster)}.word.slower{fill:var(--slower)}.head{stroke:var(--ink);stroke-width:1.2}"
@@ -53,7 +54,7 @@ def all_figures(found: Findings) -> List[Tuple[str, str]]:
         made.append(("close-calls.svg", close_figure(charts, found)))
     made += [("samples-{}.svg".format(slug(table.key)), samples_figure(charts, table)) for table in found.strips]
     made += [("trace-{}.svg".format(slug(trace.case)), trace_figure(charts, trace)) for trace in found.traces]
-    made += [("crossover-{}.svg".format(slug("-".join([sweep.name, sweep.axis, sweep.baseline]))),
+    made += [("crossover-{}.svg".format(slug("-".join([sweep.name, sweep.axis, sweep.baseline]))[:LONGEST]),
               crossover_figure(charts, sweep)) for sweep in found.sweeps]
     return made + [("roofline-{}.svg".format(slug(one.id)), roofline_figure(charts, one)) for one in found.rooflines]
 

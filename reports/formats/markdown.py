@@ -14,11 +14,17 @@ from reports.wording import QUANTITIES, Told, value_text
 
 
 def cell(text: Any) -> str:
-    """Return ``text`` safe inside a Markdown table: no pipes, no line ends, no markup of its own."""
+    """Return ``text`` safe inside a Markdown table: no pipes, no line ends, no markup, no link of its own."""
     words = " ".join(str(text).split("\n"))
-    for char in "\\`*_[]<>|#":
+    for char in "\\`*_[]<>|#&~@":
         words = words.replace(char, "\\" + char)
-    return words
+    # what readers make a link of without being asked
+    return words.replace("://", "\\://").replace("www.", "www\\.")
+
+
+def code(text: Any) -> str:
+    """Return ``text`` as code in one line; it cannot end the code itself."""
+    return "`{}`".format(" ".join(str(text).split("\n")).replace("`", "'"))
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[Any]], right: Sequence[int] = ()) -> List[str]:
@@ -32,8 +38,8 @@ def markdown(found: Findings) -> str:
     """Return the whole report as Markdown text."""
     about = found.about
     lines = ["# " + cell(headline_text(found)), "",
-             "{} | {} | {} | run {}".format(cell(about.suite), cell(t.device_text(about.device)), t.date(about),
-                                            about.run), "",
+             "{} | {} | {} | run {}".format(cell(about.suite), cell(t.device_text(about.device)), cell(t.date(about)),
+                                            cell(about.run)), "",
              cell(t.subline(found.summary)), ""]
     if found.summary.tally:
         lines += [", ".join("{} {} {}".format(cell(t.sign(one.state)), one.number, one.state)
@@ -56,7 +62,7 @@ def warning(one: Told) -> str:
     text = cell(one.text)
     if one.next_step:
         text += " Next step: {}".format(cell(one.next_step))
-        text += ", `{}`.".format(one.command) if one.command else "."
+        text += ", {}.".format(code(one.command)) if one.command else "."
     return text
 
 
@@ -106,7 +112,7 @@ def _devices(found: Findings) -> List[str]:
     if found.devices is None:
         return []
     labels = [cell(label) for label in t.column_labels(found.devices)]
-    lines = ["All other parts of this report are from run {} alone.".format(found.about.run), "",
+    lines = ["All other parts of this report are from run {} alone.".format(cell(found.about.run)), "",
              "## The same rivals in every run", ""]
     for one in found.devices.tables:
         lines += ["### {} (against {})".format(cell(one.title), cell(one.baseline)), ""]
@@ -183,7 +189,7 @@ def _rest(found: Findings) -> List[str]:
         lines += ["Not measured:", ""]
         lines += ["- {}: {}{}".format(cell(one.what), cell(one.reason), ". Remedy: " + cell(one.remedy)
                                       if one.remedy else "") for one in missing] + [""]
-    return lines + ["Again: `{}`".format(found.about.command), ""]
+    return lines + ["Again: " + code(found.about.command), ""]
 
 
 def make(found: Findings, options: Options) -> Made:

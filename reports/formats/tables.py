@@ -5,6 +5,7 @@ import io
 from typing import Any, List, Sequence, Tuple
 
 from harness.reasons import sentence
+from harness.text import printable
 from harness.words import MEASURED_HEAPS
 from reports.findings import Findings
 from reports.findings.memory import KINDS
@@ -47,7 +48,10 @@ def csv_text(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 def guarded(value: Any) -> Any:
     """Return text that a spreadsheet will not run as a formula."""
-    return "'" + value if isinstance(value, str) and value[:1] in ("=", "+", "-", "@") else value
+    if not isinstance(value, str):
+        return value
+    text = printable(value, keep="\n")
+    return "'" + text if text[:1] in ("=", "+", "-", "@") else text
 
 
 def speed_csv(found: Findings) -> str:

@@ -74,11 +74,9 @@ def test_a_resume_without_the_runs_device_or_meter_stops_and_records_nothing(tmp
 
 def test_a_complete_run_is_taken_up_only_for_its_failed_units(tmp_path, monkeypatch):
     monkeypatch.setattr(session, "measure_roof", lambda *_: {})
-    monkeypatch.setattr("harness.controller.run_worker", None)
     work = session.start(SUITE, session.Choices(), probed(), str(tmp_path))
     broken = Outcome(None, None, 1.0)._replace(reason=session.because(Code.KILLED))
-    monkeypatch.setattr("harness.controller.Controller.__init__.__defaults__", (lambda *a, **k: broken, lambda: 0.0))
-    session.carry_on(work, ["run"], probed(), PlainProgress(lambda text: None))
+    session.carry_on(work, ["run"], probed(), PlainProgress(lambda text: None), runner=lambda *a, **k: broken)
     assert load_run(work.run.folder).ended
     with pytest.raises(session.SessionError, match="--retry-failed"):
         session.take_up(work.run.folder)
