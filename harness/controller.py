@@ -33,12 +33,13 @@ class RunPlan(NamedTuple):
     """What a controller does beside the run's own settings.
 
     ``no_energy`` is why no power can be read here, ``None`` where a meter answers; ``power`` names the meter.
-    ``retry_failed`` does failed units over.
+    ``retry_failed`` does failed units over. ``versions`` are the folders of the commits that cases name, by label.
     """
 
     no_energy: Optional[Reason] = None
     power: Optional[str] = None
     retry_failed: bool = False
+    versions: Dict[str, str] = {}
 
 
 class Controller:
@@ -105,13 +106,15 @@ class Controller:
             if self._is_done(unit):
                 continue
             launch = unit.launch or 1
-            first = to_confirm(self.record.launches(comparison.id), launch) if launch > 1 else None
+            fresh = launch == 1 or self.settings.every_launch and bool(self.record.timed(comparison.id))
+            first = None if fresh else to_confirm(self.record.launches(comparison.id), launch)
+            role = Role.WHOLE if self.settings.every_launch else Role.FIRST if launch == 1 else Role.CONFIRM
             reason = self._not_timed(comparison, ids, baseline)
             if reason is not None and launch == 1:
                 self._skip(unit, reason)
-            elif reason is None and (launch == 1 or first):
+            elif reason is None and (fresh or first):
                 job = self._job(Pass.TIME, comparison, ids, launch=launch, rule=to_json(self.record.header.rule),
-                                role=(Role.FIRST if launch == 1 else Role.CONFIRM).value,
+                                role=role.value,
                                 first=None if first is None else to_json(first),
                                 budget_s=shares[launch - 1], limit_s=0.8 * self.settings.limit_s)
                 self._launch(unit, job)
@@ -239,9 +242,10 @@ class Controller:
         pinned = {case: check.pinned for case, check in checks.items() if check is not None and check.pinned}
         own = [case for case, check in checks.items() if check is not None and check.changes_input]
         disturbing = [case for case, check in checks.items() if check is not None and check.disturbs]
+        versioned = {"pass": name.value + "-versions", "versions": self.plan.versions} if self.plan.versions else {}
         return dict({"pass": name.value, "comparison": comparison_to_dict(comparison), "cases": list(cases),
                      "pinned": pinned, "own_input": own, "disturbing": disturbing, "seed": self.settings.seed,
-                     "quick": self.settings.quick}, **extra)
+                     "quick": self.settings.quick}, **dict(extra, **versioned))
 
     def _unit(self, unit: Unit, job: Dict[str, Any], planned: bool = True) -> None:
         """Run ``job`` and record it, unless the record has it."""

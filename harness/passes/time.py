@@ -6,10 +6,10 @@ from typing import Any, Callable, Dict, List, Tuple
 import torch
 
 from harness.allocator import describe_heap
+from harness.passes.launch_job import first_of
 from harness.passes.process_state import put_back, read_state, tidied
 from harness.plan import Case
-from harness.record.codec import Decoder, to_json
-from harness.record.time_lines import SeriesDecision
+from harness.record.codec import to_json
 from harness.rule import rule_from_dict
 from harness.subjects import Inputs, build, cases_of, prepare
 from harness.timing.clock_readers import ClockSource, cpu_clock, gpu_clock
@@ -28,10 +28,7 @@ def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
     differences of memory addresses show in the run's noise floor.
     """
     comparison, cases = cases_of(job)
-    decoder = Decoder()
-    first = None if job.get("first") is None else {
-        cache: {rival: decoder.decode(SeriesDecision, one) for rival, one in found.items()}
-        for cache, found in job["first"].items()}
+    first = first_of(job)
     if first is not None:  # only what is to be confirmed is built: a small board has no room for the rest
         wanted = {comparison.case_id(cases[0])} | {rival for found in first.values() for rival in found}
         cases = [case for case in cases if comparison.case_id(case) in wanted]

@@ -25,10 +25,11 @@ from reports.findings.fit import FitTable, fit_tables
 from reports.findings.headline import Headline, Summary, headline, summary
 from reports.findings.memory import CaseMemory, MemoryTable, case_memories, main_kinds, memory_tables
 from reports.findings.published import Published, PublishedRow, published_rows, read_published
+from reports.findings.rooflines import Roofline, rooflines
 from reports.findings.rows import Measured, Table, common_gaps, comparison_tables
 from reports.findings.samples import StripTable, shown_tables, strip_tables
 from reports.findings.soak import SoakTable, soak_tables
-from reports.findings.sweeps import Roofline, Sweep, rooflines, sweeps
+from reports.findings.sweeps import Sweep, sweeps
 from reports.findings.traces import Trace, traces
 from reports.findings.validity import ValidityWarning, warnings
 
@@ -87,7 +88,7 @@ def findings(run: Run, published: Optional[Sequence[Published]] = None, others: 
     # the strips of the main tables only: a second cache state would double the page
     main = [table for table in tables if table.main]
     shown = shown_tables(main)
-    every = [tables] + [_tables(other) for other in others]
+    every = [tables] + [tables_of(other) for other in others]
     factor = run.header.rule.factor
     return cleaned(Findings(
         FORMAT, about(run), headline(tables), summary(tables, factor), warnings(run, tables, memory),
@@ -106,7 +107,8 @@ def _measured(run: Run, memory: Any, energy: Any) -> Measured:
     return Measured(memory, energy, main_kinds(run.comparisons, memory))
 
 
-def _tables(run: Run) -> Sequence[Table]:
+def tables_of(run: Run) -> Sequence[Table]:
+    """Return the comparison tables of ``run``."""
     return comparison_tables(run, _measured(run, case_memories(run), case_energies(run)))[0]
 
 
@@ -127,16 +129,17 @@ def cleaned(value: Any) -> Any:
 
 def as_data(found: Findings) -> Any:
     """Return ``found`` as JSON-ready data, without the raw samples (they stand in the record and in samples.csv)."""
-    return _plain(found._replace(launches=()), ("launches",))
+    return data_of(found._replace(launches=()), ("launches",))
 
 
-def _plain(value: Any, without: Sequence[str] = ()) -> Any:
+def data_of(value: Any, without: Sequence[str] = ()) -> Any:
+    """Return typed values as JSON-ready data, the fields ``without`` left out of the outermost."""
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return {name: _plain(one) for name, one in zip(value._fields, value) if name not in without}
+        return {name: data_of(one) for name, one in zip(value._fields, value) if name not in without}
     if isinstance(value, dict):
-        return {str(key): _plain(one) for key, one in value.items()}
+        return {str(key): data_of(one) for key, one in value.items()}
     if isinstance(value, (tuple, list)):
-        return [_plain(one) for one in value]
+        return [data_of(one) for one in value]
     return value

@@ -6,20 +6,22 @@ from markupsafe import escape
 
 from harness.plan import slug
 from reports.findings import Findings
+from reports.findings.rooflines import Roofline
 from reports.findings.rows import RowState, Table
 from reports.findings.samples import StripTable
-from reports.findings.sweeps import Roofline, Sweep
+from reports.findings.sweeps import Sweep
 from reports.findings.traces import Trace
 from reports.formats import texts as t
 from reports.formats.drawing import Charts
 from reports.formats.files import Made, Options
+from reports.formats.roofline_text import roofline_key
 from reports.formats.style import read_template
 from reports.formats.svg.charts import AXIS_HEIGHT, ROW_HEIGHT
 from reports.formats.svg.lines import HEIGHT as LINES_HEIGHT
 from reports.formats.svg.markup import element, line, text
 from reports.formats.svg.palette import FONT, LIGHT, resolved
 from reports.formats.svg.panels import panels_height
-from reports.formats.svg.roofline import HEIGHT as ROOF_HEIGHT
+from reports.formats.svg.roofline import roofline_height
 from reports.formats.svg.strips import STRIP_HEIGHT
 
 WIDTH = 760
@@ -150,7 +152,7 @@ def crossover_figure(charts: Charts, sweep: Sweep) -> str:
 def roofline_figure(charts: Charts, one: Roofline) -> str:
     """Return the roofline of one comparison."""
     return _framed("{}: FLOP/s against FLOP per byte".format(one.title), charts.roofline(one),
-                   ROOF_HEIGHT, 64, 24, 900)
+                   roofline_height(roofline_key(one)), 64, 24, 900)
 
 
 def _framed(heading: str, chart: str, height: float, left: float, right: float, width: float = WIDTH) -> str:

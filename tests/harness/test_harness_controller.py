@@ -42,8 +42,8 @@ class FakeWorkers:
                                          "reason": wrong if case in self.wrong else None}
                                         for case in job["cases"]]}, None, 1.0)
         if job["pass"] == "time":
-            decided = self.states.get(job["launch"], "faster" if job["role"] == "first" else "agrees")
-            rivals = job["cases"][1:] if job["role"] == "first" else job["first"]["hot"]
+            decided = self.states.get(job["launch"], "agrees" if job["role"] == "confirm" else "faster")
+            rivals = job["first"]["hot"] if job["role"] == "confirm" else job["cases"][1:]
             ids = [job["cases"][0]] * 2 + list(rivals)
             return Outcome({"charged_s": self.charged_s, "series": [{
                 "cache": "hot", "entrants": ids, "calls_per_sample": [1] * len(ids), "rounds": [], "looks": [12],
@@ -290,6 +290,22 @@ def test_no_launch_follows_when_nothing_was_decided(tmp_path):
     _, said = run(tmp_path, workers)
     assert [name for name in workers.names() if name[0] == "time"] == [("time", 1)]
     assert said[-1].startswith("[6/6]")
+
+
+def test_a_run_for_comparing_plays_every_launch_with_every_rival_whatever_the_first_decided(tmp_path):
+    for state in ("undecided", "faster"):
+        workers = FakeWorkers(states=dict.fromkeys(range(1, 6), state))
+        run(tmp_path / state, workers, launches=5, every_launch=True)
+        timed = [job for job in workers.jobs if job["pass"] == "time"]
+        assert [(job["launch"], job["role"], len(job["cases"])) for job in timed] == [
+            (launch, "whole", 3) for launch in range(1, 6)]
+
+
+def test_a_run_for_comparing_goes_on_past_a_failed_launch_but_not_past_a_failed_first(tmp_path):
+    for failing, played in ((3, [1, 2, 3, 4]), (1, [1])):
+        workers = FakeWorkers(crash=lambda job, failing=failing: job.get("launch") == failing)
+        run(tmp_path / str(failing), workers, every_launch=True, passes=("verify", "time"))
+        assert sorted({job["launch"] for job in workers.jobs if job["pass"] == "time"}) == played
 
 
 def test_a_contradicted_rival_leaves_the_later_launches(tmp_path):

@@ -117,12 +117,15 @@ class RecordBuilder:
                       clock_reason=None if clock else "this machine does not report its clock")
 
     def time(self, ident, times, launches=4, rounds=18, noise=0.01, caches=("hot",), clock=None, settled=True,
-             stopped=None, jump=0.0):
-        """The launches of one comparison; ``jump`` moves the rivals' times from launch to launch."""
+             stopped=None, jump=0.0, effect=0.0):
+        """The launches of one comparison; ``jump`` moves the rivals' times from launch to launch, ``effect`` is the
+        standard deviation of what a launch does to each case."""
         one = self.comparisons[ident]
         for launch in range(1, launches + 1):
             shift = {slug: value * (1 + jump * (-1) ** launch * (slug != one.baseline.slug))
                      for slug, value in times.items()}
+            if effect:
+                shift = {slug: value * math.exp(self.random.gauss(0, effect)) for slug, value in shift.items()}
             series = []
             for cache in caches:
                 slower = {slug: value * (1.3 if cache == "cold" else 1) for slug, value in shift.items()}
