@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Sequence, Un
 from harness.plan import Case, Comparison
 from harness.reasons import Reason, sentence
 from harness.record import EnergyLine, FitLine, MemoryLine
-from harness.record.time_lines import BASELINE, COPY, Series
+from harness.record.time_lines import BASELINE, COPY, Series, samples_by_entrant
 from harness.statistics.verdict import verdicts
 from harness.words import MEASURED_HEAPS, Heap, Pass, Status
 
@@ -94,6 +94,8 @@ COLUMNS = (
     Column("idle_after_w", "energy", "idle power after", float),
     Column("window_s", "energy", "length of the load", float),
     Column("calls", "energy", "calls in the load", int),
+    Column("rounds", "energy", "rounds of windows, two of every case in each", int),
+    Column("copy_energy_per_call_j", "energy", "energy per call of the baseline's second copy (A/A check)", float),
     Column("readings_fresh", "energy", "readings of the sensor that were new", int),
     Column("sensor_period_s", "energy", "refresh period of the sensor, found from the readings", float),
     Column("meter", "energy", "meter that was read"),
@@ -180,9 +182,10 @@ def _times(run: "Run", comparison: Comparison) -> Dict[str, List[Cells]]:
             row = dict(launch, **_row(Pass.TIME, Status.FAILED.value, reason, line.seconds))
             found[ident] = [one for one in found.get(ident, ()) if one["launch"] != line.launch] + [row]
         for series in line.series:
+            samples = samples_by_entrant(series)
             for entrant, ident in enumerate(series.entrants):
                 if entrant != COPY:
-                    found.setdefault(ident, []).append(dict(launch, **_statistics(series, entrant)))
+                    found.setdefault(ident, []).append(dict(launch, **_statistics(series, entrant, samples)))
     return found
 
 
@@ -192,8 +195,8 @@ def _untimed(run: "Run", comparison: Comparison, ident: str) -> Cells:
     return _row(Pass.TIME, status, run.why_not_timed(comparison.id, ident))
 
 
-def _statistics(series: Series, entrant: int) -> Cells:
-    values = sorted(series.samples_per_call_s(entrant))
+def _statistics(series: Series, entrant: int, samples: List[List[float]]) -> Cells:
+    values = sorted(samples[entrant])
     found: Cells = {"cache": series.cache, "samples": len(values), "stopped": sentence(series.stopped),
                     "calls_per_sample": series.calls_per_sample[entrant]}
     if not values:
@@ -202,7 +205,7 @@ def _statistics(series: Series, entrant: int) -> Cells:
     found.update(median_s=_quantile(values, 0.5), mean_s=sum(values) / len(values), p5_s=_quantile(values, 0.05),
                  p95_s=_quantile(values, 0.95), min_s=values[0], max_s=values[-1])
     if entrant == BASELINE:
-        copy = sorted(series.samples_per_call_s(COPY))
+        copy = sorted(samples[COPY])
         found["copy_median_s"] = _quantile(copy, 0.5) if copy else None
     return found
 
