@@ -83,3 +83,12 @@ def orphans(tree: Optional[Tree] = None) -> List[Stray]:
         if pid.isdigit() and str(start_ticks(int(pid), tree) or "gone") != ticks:
             found.append(stray)
     return found
+
+
+def end_orphans() -> List[str]:
+    """End what is left of killed runs, which would be measured beside; return in words what that was."""
+    found = orphans()
+    for stray in found:
+        with contextlib.suppress(OSError):
+            os.kill(stray.pid, signal.SIGKILL)
+    return ["{} (process {}), which was ended".format(stray.name, stray.pid) for stray in found]
