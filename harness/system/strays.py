@@ -34,14 +34,10 @@ def new_mark(tree: Optional[Tree] = None) -> str:
 
 
 def marked(tree: Optional[Tree] = None) -> List[Stray]:
-    """Return every process but this one that bears a mark, may be looked at and shares our process numbers."""
+    """Return every process but this one that bears a mark and may be looked at."""
     tree = tree or Tree()
-    found: List[Stray] = []
+    found = []
     prefix = (VARIABLE + "=").encode("ascii")
-    try:
-        space = os.readlink(tree.path("/proc/self/ns/pid"))
-    except OSError:
-        return found
     for entry in os.listdir(tree.path("/proc")) if tree.exists("/proc") else []:
         if not entry.isdigit() or int(entry) == os.getpid():
             continue
@@ -49,10 +45,7 @@ def marked(tree: Optional[Tree] = None) -> List[Stray]:
             with open(tree.path("/proc/{}/environ".format(entry)), "rb") as file:
                 words = file.read().split(b"\0")
             group = os.getpgid(int(entry))
-            elsewhere = os.readlink(tree.path("/proc/{}/ns/pid".format(entry))) != space
         except OSError:  # it has ended, or is another user's
-            continue
-        if elsewhere:  # a container's, where the controller has another number
             continue
         marks = [word[len(prefix):].decode("ascii", "replace") for word in words if word.startswith(prefix)]
         if marks:

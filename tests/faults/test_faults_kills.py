@@ -59,22 +59,6 @@ def test_a_hung_layer_dies_with_its_controller(tmp_path, number):
     assert wait_for(lambda: not [stray for stray in marked() if stray.mark.startswith(prefix)], 5.0)
 
 
-def test_the_worker_of_a_container_is_nobodys_orphan():
-    command = ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", "import time; time.sleep(60)"]
-    if os.geteuid() != 0 or subprocess.call(command[:4] + ["true"], stderr=subprocess.DEVNULL):
-        pytest.skip("no process namespace can be made here")
-    process = subprocess.Popen(command, start_new_session=True, env=dict(os.environ, **{VARIABLE: "2:1:abcd"}))
-    try:
-        children = "/proc/{0}/task/{0}/children".format(process.pid)
-        assert wait_for(lambda: Tree().text(children), 10.0)
-        inside = Tree().read_int(children)
-        assert wait_for(lambda: "sleep" in (Tree().text("/proc/{}/cmdline".format(inside)) or ""), 10.0)
-        assert inside not in [stray.pid for stray in marked()]
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
 def test_what_a_killed_run_left_is_found_by_the_next():
     mark = "999999999:1:abcd"  # of a controller that is no more
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True,
