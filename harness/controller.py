@@ -152,8 +152,8 @@ class Controller:
 
     def _energy(self, comparison: Comparison) -> None:
         """Measure all cases by turns in one worker; what is left of a comparison is measured with all others anew."""
-        fit = self._runnable(comparison)
         units = {unit.case or "": unit for unit in all_units(comparison, (Pass.ENERGY.value,))}
+        fit = [case for case in self._runnable(comparison) if case in units]
         for case, unit in units.items():
             if case not in fit:
                 self._skip(unit, self._why_unfit(comparison, case))

@@ -11,10 +11,14 @@ from harness.witness import Mark
 
 
 class Entrants(NamedTuple):
-    """Case ids with the calls; a baseline stands first and second. ``implementations`` are the forms that run."""
+    """Case ids with the calls; a baseline stands first and second. ``implementations`` are the forms that run.
+
+    ``inputs`` are those that cases share.
+    """
 
     calls: List[Tuple[str, Callable[[], Any]]]
     implementations: Dict[str, Optional[str]]
+    inputs: Inputs
 
 
 def build_entrants(job: Dict[str, Any], comparison: Comparison, cases: Sequence[Case], mark: Mark,
@@ -25,7 +29,7 @@ def build_entrants(job: Dict[str, Any], comparison: Comparison, cases: Sequence[
     noise floor.
     """
     inputs = Inputs(job["seed"])
-    found = Entrants([], {})
+    found = Entrants([], {}, inputs)
     state = read_state(torch)
     for case in (list(cases[:1]) if twice else []) + list(cases):
         name = comparison.case_id(case)

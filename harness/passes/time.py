@@ -8,10 +8,11 @@ import torch
 from harness.allocator import describe_heap
 from harness.passes.entrants import build_entrants
 from harness.passes.launch_job import first_of
+from harness.passes.shared_input import Guard, check
 from harness.plan import Case
 from harness.record.codec import to_json
 from harness.rule import rule_from_dict
-from harness.subjects import cases_of, prepare
+from harness.subjects import cases_of, prepare, synchronizer
 from harness.timing.clock_readers import ClockSource, cpu_clock, gpu_clock
 from harness.timing.cpu_timer import CpuTimer
 from harness.timing.cuda_timer import CudaTimer
@@ -35,6 +36,7 @@ def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
     entrants = build_entrants(job, comparison, cases, mark)
     places = {id(call): job["cases"].index(name) for name, call in entrants.calls}
 
+    guard = Guard(entrants.inputs.made())
     timer.samplers = tuple(Watched(sampler, mark, places) for sampler in timer.samplers)
 
     def report(done: int, planned: int, left_s: float) -> None:
@@ -44,6 +46,8 @@ def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
         figures = run_time_pass(
             entrants.calls, timer, rule_from_dict(job["rule"]), job["seed"], role=Role(job["role"]), first=first,
             budget_s=job["budget_s"], limit_s=job["limit_s"], report=report, launch=job["launch"], clock=clock)
+        check(guard, [call for _, call in entrants.calls], synchronizer(cases[0].device),
+              lambda index: mark(places[id(entrants.calls[index][1])]))
     return dict(to_json(figures), implementations=entrants.implementations, allocator=describe_heap(os.environ))
 
 

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple, Optional, Sequence, Tuple
 
 from harness.reasons import Reason
 from harness.record import LaunchLine, Run
-from harness.text import printable
 from harness.words import Heap, Pass
 from reports.findings.about import About, about
 from reports.findings.amounts import Gap
+from reports.findings.cleaned import cleaned
 from reports.findings.close_calls import CloseCall, close_calls
 from reports.findings.devices import Devices, side_by_side
 from reports.findings.energy import EnergyTable, case_energies, energy_table, why_no_energy
@@ -113,21 +113,6 @@ def _measured(run: Run, memory: Any, energy: Any) -> Measured:
 def tables_of(run: Run) -> Sequence[Table]:
     """Return the comparison tables of ``run``."""
     return comparison_tables(run, _measured(run, case_memories(run), case_energies(run)))[0]
-
-
-def cleaned(value: Any) -> Any:
-    """Return ``value`` with every control character in its texts replaced: XML and terminals take none."""
-    if isinstance(value, Enum):
-        return value
-    if isinstance(value, str):
-        return value if value.isprintable() else printable(value, keep="\n")
-    if isinstance(value, dict):
-        return {cleaned(key): cleaned(one) for key, one in value.items()}
-    if isinstance(value, tuple) and hasattr(value, "_make"):
-        return value._make([cleaned(one) for one in value])
-    if isinstance(value, (tuple, list)):
-        return value if value and isinstance(value[0], float) else type(value)(cleaned(one) for one in value)
-    return value
 
 
 def as_data(found: Findings) -> Any:

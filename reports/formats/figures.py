@@ -80,8 +80,7 @@ def comparison_figure(charts: Charts, table: Table) -> str:
     """Return one comparison: name, verdict, interval plot, speed with interval."""
     rows = [FigureRow(row.name, row.state, t.row_reason(row), charts.row(table, row),
                       _joined(t.speed_text(row), t.interval_text(row)), t.median_text(row)) for row in table.rows]
-    median = t.median_text(table.rows[0])
-    heading = "{}, against {}{}".format(t.table_title(table), table.baseline, " (" + median + ")" if median else "")
+    heading = "{}, {}".format(t.table_title(table), t.against_text(table))
     return _rows_figure(heading, charts.axis(), rows)
 
 

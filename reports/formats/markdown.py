@@ -72,9 +72,7 @@ def verdict(state: Word, sign: str) -> str:
 
 
 def _comparison(found: Findings, one: Table) -> List[str]:
-    median = t.median_text(one.rows[0])
-    lines = ["### {} (against {}{})".format(cell(t.table_title(one)), cell(one.baseline),
-                                            ", " + median if median else ""), ""]
+    lines = ["### {} ({})".format(cell(t.table_title(one)), cell(t.against_text(one))), ""]
     if one.note:
         lines += [cell(one.note), ""]
     heads = ["case", "verdict", "speed", "interval", "median"]

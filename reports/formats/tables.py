@@ -26,6 +26,7 @@ SAMPLES = ("case", "copy", "cache", "launch", "round", "half", "calls", "sample_
            "enqueue_s")
 FIT = ("comparison", "case", "name", "baseline", "limit_bytes", "largest_batch", "refused_batch", "ratio",
        "per_image_bytes", "own_bytes", "reason")
+MEMORY_TRACE = ("case", "heap", "time_s", "rss_bytes")
 SOAK = ("case", "busy", "time_s", "block", "calls_per_s", "clock_hz", "temperature_c", "power_w")
 POWER_MODES = ("comparison", "run", "mode", "case", "name", "baseline", "images_per_s", "mean_w", "per_image_j",
                "best", "reason")
@@ -152,6 +153,13 @@ def fit_csv(found: Findings) -> str:
         for table in found.fit_tables for row in table.rows])
 
 
+def memory_trace_csv(found: Findings) -> str:
+    """Return the process's resident memory over time while the calls ran, of the first process of each case."""
+    return csv_text(MEMORY_TRACE, [
+        [case.case, case.heap.value, time_s, size] for case in found.memory + found.default_heap
+        if case.trace is not None for time_s, size in zip(case.trace.time_s, case.trace.rss_bytes)])
+
+
 def soak_csv(found: Findings) -> str:
     """Return one row per reading of every soak: who was busy, speed, clock, temperature and power over time."""
     rows: List[List[Any]] = []
@@ -172,6 +180,7 @@ def power_modes_csv(found: Findings) -> str:
 def all_tables(found: Findings) -> List[Tuple[str, str]]:
     """Return ``(file name, text)`` of every table."""
     return [("energy.csv", energy_csv(found)), ("memory.csv", memory_csv(found)),
+            ("memory_over_time.csv", memory_trace_csv(found)),
             ("published.csv", published_csv(found)), ("samples.csv", samples_csv(found)),
             ("speed.csv", speed_csv(found))] + (
                 [("fit.csv", fit_csv(found))] if found.fit_tables else []) + (

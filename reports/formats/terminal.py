@@ -151,9 +151,7 @@ def _print_speed(console: Any, one: Table, show: Show, unicode_: bool) -> None:
     add_columns(table, ["rival", "verdict", "speed", "interval", "median", "J/call"][:5 + one.has_energy], rows)
     for row, words in zip(one.rows, rows):
         table.add_row(Text(words[0]), Text(words[1], style=COLOURS.get(row.state, "")), *map(Text, words[2:]))
-    median = t.median_text(one.rows[0])
-    print_table(console, show("{} (against {}{})".format(
-        t.table_title(one), one.baseline, ", " + median if median else "")), table)
+    print_table(console, show("{} ({})".format(t.table_title(one), t.against_text(one))), table)
     said = [(row.name, "; ".join(filter(None, [t.row_reason(row)] + [str(remark) for remark in t.remarks(row)])))
             for row in one.rows]
     _print_reasons(console, said, show)

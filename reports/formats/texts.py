@@ -112,6 +112,13 @@ def table_title(table: Table) -> str:
     return title_of(table.title, table.cache, table.alone)
 
 
+def against_text(table: Table) -> str:
+    """Return whom a table is against, its median, and what the comparison itself ran on: it may have own threads."""
+    parts = ["against " + table.baseline, median_text(table.rows[0]),
+             "CUDA" if table.device == "cuda" else "CPU, " + count(table.threads, "thread")]
+    return ", ".join(part for part in parts if part)
+
+
 def memory_table_title(table: MemoryTable) -> str:
     """Return the title of a memory table, with its heap where the comparison was measured on two."""
     return table.title if table.heap is None else "{}, {}".format(table.title, HEAPS[table.heap])

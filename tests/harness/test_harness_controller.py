@@ -137,6 +137,14 @@ def test_a_pass_that_would_tell_nothing_of_a_comparison_is_left_out_and_said(tmp
     assert recorded.why_absent(Pass.ENERGY, "2d/wht-matrix").code is Code.NOT_ASKED
 
 
+def test_a_comparison_without_energy_is_left_out_where_a_meter_answers_too(tmp_path):
+    workers = FakeWorkers()
+    recorded, _ = run(tmp_path, workers, comparisons=(ONE._replace(without=("time", "memory", "energy")),),
+                      passes=("verify", "time", "memory", "energy"))
+    assert [job["pass"] for job in workers.jobs] == ["verify"]
+    assert recorded.why_absent(Pass.ENERGY, "1d/wht-matrix").code is Code.TELLS_NOTHING
+
+
 def test_the_time_left_is_shared_by_the_comparisons_that_are_timed(tmp_path):
     def budget(folder, comparisons):
         workers = FakeWorkers()
