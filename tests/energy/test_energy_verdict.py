@@ -142,7 +142,8 @@ def test_rounds_played_for_want_of_readings_are_not_one_more_look():
     def line(case, joules, copy=()):
         windows = [EnergyWindow(number, 0.0, 1.0, 1, one, False) for number, one in enumerate(joules, 1)]
         windows += [EnergyWindow(number, 0.0, 1.0, 1, one, True) for number, one in enumerate(copy, 1)]
-        return EnergyLine("c", case, Status.OK, together="w", energy_per_call_j=1.0, looks=(9,), windows=tuple(windows))
+        return EnergyLine("c", case, Status.OK, together="w", energy_per_call_j=1.0, looks=(9,),
+                          windows=tuple(windows))
 
     undecided = [1.0, 1.1, 0.9, 1.05, 0.95, 1.1, 0.9, 1.0, 1.05]
     base = line("c/base", [1.0] * 60, [1.0] * 60)
