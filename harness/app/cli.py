@@ -3,6 +3,7 @@
 Imports here cost every start, so each command imports what it needs itself.
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -183,7 +184,7 @@ def status_of(suite: str) -> List[str]:
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), help="Default: cuda if torch sees one, else cpu.")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads. Default: torch's own choice.")
 @click.option("--out", type=FOLDER, help="Folder that gets the run's folder. Default: the project's results.")
-def calibrate(quick: bool, device: Optional[str], threads: Optional[int], out: str) -> None:
+def calibrate(quick: bool, device: Optional[str], threads: Optional[int], out: Optional[str]) -> None:
     """Say what this machine can tell, as it is now, from loads whose answer is known.
 
     Exit status: 0 every number given was right and no identical layers were called different, 1 otherwise.
@@ -316,41 +317,53 @@ def fail_on_options(share: Optional[float]) -> List[str]:
     return [] if share is None else ["--fail-on", "{:.9g}%".format(100.0 * share)]
 
 
+@cli.command()
+@click.argument("runs", nargs=-1, required=True)
+@click.option("--to", "form", required=True, type=click.Choice(["pyperf", "github-action-benchmark", "csv", "parquet",
+                                                                "json"]), help="The form.")
+@click.option("--out", metavar="PATH", help="File to write, - for standard output. Default: one in the run's folder.")
+def export(runs: Sequence[str], form: str, out: Optional[str]) -> None:
+    """Write RUNS for other programs: every sample for pyperf, medians for dashboards, or one tidy table of all."""
+    options = ["--to", form] + (["--out", out] if out else [])
+    sys.exit(report_process(_find_all(runs), options, module="reports.export"))
+
+
 @cli.command(name="list")
 @click.argument("suite", required=False)
 @click.option("--quick", is_flag=True, help="The smaller list that 'run --quick' takes.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="Plan for it.")
-def list_(suite: Optional[str], quick: bool, device: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+def list_(suite: Optional[str], quick: bool, device: str, as_json: bool) -> None:
     """List the suites, or the cases of SUITE."""
-    from harness.app.registry import all_suites, load_suite
-    from harness.plan import Target
-    from harness.planning import plan_comparisons
+    from harness.app import listing
 
-    if suite is None:
-        every = all_suites()
-        width = max(len(known.name) for known in every)
-        for known in every:
-            click.echo("{:{}} {}".format(known.name, width, known.suite.summary if known.suite else known.reason))
-        click.echo("\n'./run_bench.sh list SUITE' shows its cases, './run_bench.sh run SUITE' measures them.")
-        return
     try:
-        suite = from_caller(suite) if suite.endswith(".py") else suite
-        comparisons = plan_comparisons(load_suite(suite), Target(device, os.cpu_count() or 1), quick, None)
+        if suite is not None and suite.endswith(".py"):
+            suite = from_caller(suite)
+        if as_json:
+            data = listing.suites_data() if suite is None else listing.cases_data(suite, device, quick)
+            click.echo(json.dumps(data, indent=1))
+        else:
+            click.echo(listing.suites_text() if suite is None else listing.cases_text(suite, device, quick))
     except ValueError as error:
         raise click.ClickException(str(error)) from None
-    for comparison in comparisons:
-        click.echo("{}: {}".format(comparison.id, comparison.title))
-        for case in comparison.cases:
-            mark = "baseline" if case == comparison.baseline else "rival"
-            click.echo("  {:8} {}".format(mark, case))
 
 
 @cli.command()
-def doctor() -> None:
+@click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+def doctor(as_json: bool) -> None:
     """Say what can be measured here and what cannot, with the reason and the remedy."""
     from harness.app.doctor import examine, print_findings
+    from harness.session import SessionError
 
-    print_findings(examine())
+    try:
+        found = examine()
+    except SessionError as error:
+        raise click.ClickException(str(error)) from None
+    if as_json:
+        click.echo(json.dumps([one._asdict() for one in found], indent=1))
+    else:
+        print_findings(found)
 
 
 @cli.group(cls=NearestGroup)

@@ -26,7 +26,7 @@ for folder in (HERE, ROOT):
 
 from mutations import mutant  # noqa: E402
 
-from harness.record import RecordError, load_run  # noqa: E402
+from harness import RecordError, load_run  # noqa: E402
 from reports.compare import WRITERS  # noqa: E402
 from reports.findings import findings  # noqa: E402
 from reports.findings.calibration import CalibrationError, calibration  # noqa: E402

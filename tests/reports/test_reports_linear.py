@@ -6,8 +6,8 @@ import time
 import pytest
 from large_record import write_large
 
+from harness.notebook.frame import rows
 from harness.record import load_run
-from harness.record.frame import rows
 from reports.findings import findings
 from reports.formats.json_text import json_text
 from reports.formats.markdown import markdown

@@ -6,9 +6,9 @@ import io
 import pytest
 from report_fixtures import RecordBuilder, comparison
 
+from harness.notebook.frame import rows as frame_rows
 from harness.reasons import Code, because
 from harness.record import MemoryLine, MemoryTrace
-from harness.record.frame import rows as frame_rows
 from harness.words import State, Status
 from reports.findings import findings
 from reports.findings.memory import Kind
