@@ -8,7 +8,7 @@ import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set
 
 from harness.allocator import heap_environment
-from harness.culprits import play_past_culprits
+from harness.culprits import Played, play_past_culprits
 from harness.fit_search import bracket, next_batch
 from harness.plan import Comparison, comparison_to_dict
 from harness.process import Outcome, run_worker
@@ -33,12 +33,13 @@ class RunPlan(NamedTuple):
     """What a controller does beside the run's own settings.
 
     ``no_energy`` is why no power can be read here, ``None`` where a meter answers; ``power`` names the meter.
-    ``retry_failed`` does failed units over.
+    ``retry_failed`` does failed units over. ``versions`` are the folders of the commits that cases name, by label.
     """
 
     no_energy: Optional[Reason] = None
     power: Optional[str] = None
     retry_failed: bool = False
+    versions: Dict[str, str] = {}
 
 
 class Controller:
@@ -83,8 +84,10 @@ class Controller:
         elif name is Pass.ENERGY and self.plan.no_energy is not None:
             for unit in all_units(comparison, (name.value,)):
                 self._skip(unit, self.plan.no_energy)
+        elif name is Pass.ENERGY:
+            self._energy(comparison)
         else:
-            self._case_by_case(name, comparison)
+            self._memory(comparison)
 
     def _verify(self, comparison: Comparison) -> None:
         ids = [comparison.case_id(case) for case in comparison.cases]
@@ -105,13 +108,15 @@ class Controller:
             if self._is_done(unit):
                 continue
             launch = unit.launch or 1
-            first = to_confirm(self.record.launches(comparison.id), launch) if launch > 1 else None
+            fresh = launch == 1 or self.settings.every_launch and bool(self.record.timed(comparison.id))
+            first = None if fresh else to_confirm(self.record.launches(comparison.id), launch)
+            role = Role.WHOLE if self.settings.every_launch else Role.FIRST if launch == 1 else Role.CONFIRM
             reason = self._not_timed(comparison, ids, baseline)
             if reason is not None and launch == 1:
                 self._skip(unit, reason)
-            elif reason is None and (launch == 1 or first):
+            elif reason is None and (fresh or first):
                 job = self._job(Pass.TIME, comparison, ids, launch=launch, rule=to_json(self.record.header.rule),
-                                role=(Role.FIRST if launch == 1 else Role.CONFIRM).value,
+                                role=role.value,
                                 first=None if first is None else to_json(first),
                                 budget_s=shares[launch - 1], limit_s=0.8 * self.settings.limit_s)
                 self._launch(unit, job)
@@ -134,17 +139,45 @@ class Controller:
         played = play_past_culprits(ids, play, lambda text: self.progress.note("{}: {}".format(unit, text)))
         self._finish(unit, played.outcome, load=load, left_out=played.left_out)
 
-    def _case_by_case(self, name: Pass, comparison: Comparison) -> None:
+    def _memory(self, comparison: Comparison) -> None:
         fit = set(self._runnable(comparison))
-        for unit in all_units(comparison, (name.value,), repeats=self.settings.memory_repeats):
-            extra = ({"power": self.plan.power, "timed_call_s": self.record.call_s(comparison.id, unit.case or "")}
-                     if name is Pass.ENERGY else {"heap": (unit.heap or Heap.PINNED).value})
+        for unit in all_units(comparison, (Pass.MEMORY.value,), repeats=self.settings.memory_repeats):
             if unit.case in fit:
-                self._unit(unit, self._job(name, comparison, [unit.case], **extra))
+                self._unit(unit, self._job(Pass.MEMORY, comparison, [unit.case],
+                                           heap=(unit.heap or Heap.PINNED).value))
             elif unit.launch in (None, 1) and unit.heap is None:
                 self._skip(unit, self._why_unfit(comparison, unit.case or ""))
             else:
                 self.progress.skip(work_of([unit]))
+
+    def _energy(self, comparison: Comparison) -> None:
+        """Measure all cases by turns in one worker; what is left of a comparison is measured with all others anew."""
+        units = {unit.case or "": unit for unit in all_units(comparison, (Pass.ENERGY.value,))}
+        fit = [case for case in self._runnable(comparison) if case in units]
+        for case, unit in units.items():
+            if case not in fit:
+                self._skip(unit, self._why_unfit(comparison, case))
+        left = [case for case in fit if not self._is_done(units[case])]
+        if not left:
+            return
+        whole = Unit(Pass.ENERGY, comparison.id)
+        self._begin(whole)
+        job = self._job(Pass.ENERGY, comparison, fit, power=self.plan.power, rule=to_json(self.record.header.rule),
+                        limit_s=0.8 * self.settings.limit_s,
+                        timed_call_s={case: self.record.call_s(comparison.id, case) for case in fit})
+
+        def play(present: Sequence[str]) -> Outcome:
+            return self._work(whole, dict(job, cases=list(present)))
+
+        played = Played(Outcome(None, Reason(Code.NO_RIVAL_LEFT), 0.0), {})
+        if fit[0] == comparison.case_id(comparison.baseline):
+            played = play_past_culprits(fit, play, lambda text: self.progress.note("{}: {}".format(whole, text)))
+        if played.outcome.reason is not None and played.outcome.reason.code is Code.NO_RIVAL_LEFT:
+            # unlike a time, an energy is worth something without another to compare it with
+            played = played._replace(outcome=play([case for case in fit if case not in played.left_out]))
+        for case in fit:
+            self._retried.add(units[case])
+            self._finish(units[case], _share(played, case, len(fit)), planned=case in left)
 
     def _fit(self, comparison: Comparison) -> None:
         fit, limit = set(self._runnable(comparison)), int(self.settings.fit_bytes or 0)
@@ -239,9 +272,10 @@ class Controller:
         pinned = {case: check.pinned for case, check in checks.items() if check is not None and check.pinned}
         own = [case for case, check in checks.items() if check is not None and check.changes_input]
         disturbing = [case for case, check in checks.items() if check is not None and check.disturbs]
+        versioned = {"pass": name.value + "-versions", "versions": self.plan.versions} if self.plan.versions else {}
         return dict({"pass": name.value, "comparison": comparison_to_dict(comparison), "cases": list(cases),
                      "pinned": pinned, "own_input": own, "disturbing": disturbing, "seed": self.settings.seed,
-                     "quick": self.settings.quick}, **extra)
+                     "quick": self.settings.quick}, **dict(extra, **versioned))
 
     def _unit(self, unit: Unit, job: Dict[str, Any], planned: bool = True) -> None:
         """Run ``job`` and record it, unless the record has it."""
@@ -315,3 +349,15 @@ class Controller:
         self.writer.append(line)
         self.record.add(line)
         return line
+
+
+def _share(played: Played, case: str, cases: int) -> Outcome:
+    """Return what a worker that measured several cases says of one, with its share of the time."""
+    outcome = played.outcome._replace(seconds=played.outcome.seconds / cases)
+    if case in played.left_out:
+        return outcome._replace(payload=None, reason=played.left_out[case])
+    if outcome.payload is None:
+        return outcome
+    found = outcome.payload.get("cases", {}).get(case)
+    return outcome._replace(payload=found, reason=outcome.reason if found is not None else because(
+        Code.FOREIGN, "it lacks the case {}".format(case)))

@@ -27,7 +27,8 @@ class Case(NamedTuple):
 
     ``shape`` is the input as torch sees it (N, C, H, W). ``implementation`` is the form asked for; the
     record also holds the form that really ran. ``protocol`` is ``steady`` (the harness's own way) or
-    ``published`` (batch 1 image by image, one thread, allocation inside the clock).
+    ``published`` (batch 1 image by image, one thread, allocation inside the clock). ``version`` names the commit
+    whose layers are run, empty for the project as it stands.
     """
 
     layer: str
@@ -41,16 +42,25 @@ class Case(NamedTuple):
     mode: str = "inference"
     protocol: str = "steady"
     options: Options = ()
+    version: str = ""
 
     @property
     def name(self) -> str:
         """Short name, unique inside its comparison."""
-        return "{} {}".format(self.layer, self.implementation).strip()
+        return " ".join(part for part in (self.layer, self.implementation, self.version) if part)
 
     @property
     def slug(self) -> str:
         """The name as one word."""
         return slug(self.name)
+
+    @property
+    def arithmetic(self) -> str:
+        """The type of its products: ``dtype``, unless the options say ``tf32`` or name another ``arithmetic``."""
+        options = dict(self.options)
+        if options.get("tf32") and self.device == "cuda" and self.dtype == "float32":
+            return "tf32"
+        return str(options.get("arithmetic", self.dtype))
 
     def __str__(self) -> str:
         threads = ", {} thread{}".format(self.threads, "s" * (self.threads != 1)) if self.device == "cpu" else ""
@@ -145,6 +155,8 @@ def case_to_dict(case: Case) -> Dict[str, Any]:
     data = dict(case._asdict())
     data["shape"] = list(case.shape)
     data["options"] = dict(case.options)
+    if not case.version:
+        del data["version"]
     return data
 
 

@@ -19,6 +19,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple, Union
 
 from harness.messages import Error, ForeignError, Messages, Progress, Result
 from harness.reasons import Code, Reason, because
+from harness.signals import deferred
 from harness.system.guard import MemoryGuard
 from harness.system.strays import VARIABLE, end_strays, new_mark
 from harness.system.suspend import asleep_s
@@ -56,10 +57,13 @@ class Outcome(NamedTuple):
         return self.payload is not None
 
 
-def worker_environment(extra: Dict[str, str]) -> Dict[str, str]:
-    """Return this process's environment with ``extra`` and what every worker needs."""
+def worker_environment(extra: Dict[str, str], folder: Optional[str] = None) -> Dict[str, str]:
+    """Return this process's environment with ``extra`` and what every worker needs.
+
+    ``folder`` holds the code to run, this project's own by default.
+    """
     environment = dict(os.environ)
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [PROJECT, os.environ.get("PYTHONPATH")]))
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [folder or PROJECT, os.environ.get("PYTHONPATH")]))
     if os.uname().machine == "aarch64":
         # numpy 1.19's OpenBLAS picks a kernel that the Tegra cores cannot run ("Illegal instruction").
         environment.setdefault("OPENBLAS_CORETYPE", "ARMV8")
@@ -69,16 +73,17 @@ def worker_environment(extra: Dict[str, str]) -> Dict[str, str]:
 
 def run_worker(job: Dict[str, Any], limit_s: float, progress: Report = lambda message: None,
                extra_environment: Optional[Dict[str, str]] = None, module: str = "harness.worker",
-               most_bytes: Optional[int] = None) -> Outcome:
+               most_bytes: Optional[int] = None, folder: Optional[str] = None) -> Outcome:
     """Run ``job`` in a fresh process and return how it ended, little more than ``limit_s`` seconds later at most.
 
     A result that was sent counts, whatever the worker does afterwards. One whose resident memory is above
-    ``most_bytes`` is ended for it, which the outcome's reason says.
+    ``most_bytes`` is ended for it, which the outcome's reason says. ``folder`` holds the code that it runs, this
+    project's own by default.
     """
     started, asleep = time.monotonic(), asleep_s()
     with contextlib.ExitStack() as stack:
         try:
-            worker = Worker(job, module, extra_environment or {}, stack)
+            worker = Worker(job, module, extra_environment or {}, stack, folder)
         except OSError as error:
             return Outcome(None, because(Code.NOT_STARTED, str(error)), time.monotonic() - started)
         guard = None if most_bytes is None else MemoryGuard(worker.process.pid, most_bytes)
@@ -91,9 +96,9 @@ def run_worker(job: Dict[str, Any], limit_s: float, progress: Report = lambda me
                 if not isinstance(said, Reason):
                     worker.has_ended_within(EXIT_S)
         finally:
-            ended = end_group(worker.process)
-            left = end_strays(worker.mark, worker.process.pid)
-        reason = None
+            with deferred():  # a second Ctrl-C must not leave half of it behind
+                ended = end_group(worker.process)
+                left = end_strays(worker.mark, worker.process.pid)
         if isinstance(said, Result):
             return Outcome(said.payload, None, time.monotonic() - started, worker.witness.read(), left,
                            asleep_s() - asleep)
@@ -115,7 +120,8 @@ def run_worker(job: Dict[str, Any], limit_s: float, progress: Report = lambda me
 class Worker:
     """A started worker with its files, which ``stack`` closes. Raises ``OSError`` where it cannot be started."""
 
-    def __init__(self, job: Dict[str, Any], module: str, extra: Dict[str, str], stack: contextlib.ExitStack) -> None:
+    def __init__(self, job: Dict[str, Any], module: str, extra: Dict[str, str], stack: contextlib.ExitStack,
+                 folder: Optional[str] = None) -> None:
         self.log = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
         self.witness = stack.enter_context(contextlib.closing(Witness()))
         self.mark = new_mark()
@@ -130,7 +136,7 @@ class Worker:
             self.process: Any = subprocess.Popen(
                 [sys.executable, "-m", module, str(writer), str(os.getpid())], stdin=given, stdout=self.log,
                 stderr=self.log, pass_fds=[writer, self.witness.fileno()], start_new_session=True,
-                env=worker_environment(dict(extra, **{VARIABLE: self.mark})))
+                cwd=folder, env=worker_environment(dict(extra, **{VARIABLE: self.mark}), folder))
         finally:
             os.close(writer)
 

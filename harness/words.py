@@ -58,6 +58,7 @@ class State(Word):
     SLOWER = "slower"
     SAME = "same"
     CANNOT_TELL = "cannot tell"
+    UNCHANGED = "unchanged"     # between runs: the interval holds 1, and its width says within what
     SMALLER = "smaller"         # of memory
     LARGER = "larger"
     UNDECIDED = "undecided"
@@ -66,7 +67,11 @@ class State(Word):
 
 
 class Role(Word):
-    """What a launch is for: the first decides, the later ones confirm."""
+    """What a launch is for: the first decides, the later ones confirm; one of a run made for comparing does neither.
+
+    That one plays all its rounds with every rival and looks at them once, at the end.
+    """
 
     FIRST = "first"
     CONFIRM = "confirm"
+    WHOLE = "whole"

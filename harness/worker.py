@@ -22,6 +22,8 @@ PASSES = {
     "energy": "harness.passes.energy:run",
     "fit": "harness.passes.fit:run",
     "soak": "harness.passes.soak:run",
+    "verify-versions": "harness.passes.against:verify",
+    "time-versions": "harness.passes.against:time",
 }
 
 

@@ -30,7 +30,7 @@ class Row(NamedTuple):
 
     ``id`` is unique in the report; ``verdict`` is ``None`` for the baseline and where nothing was timed, ``reason``
     then says why. ``form`` is what ran, ``form_reason`` why it is not what was asked for, ``unchecked`` why the
-    output could not be checked. ``macs`` and ``bytes`` are per call.
+    output could not be checked. ``macs`` and ``bytes`` are per call, ``dtype`` is the type of the products.
     """
 
     id: str
@@ -163,7 +163,7 @@ def _row(run: Run, comparison: Comparison, case: Case, view: Optional[View], mea
     row = Row(ident + suffix, ident, case.name, case.layer, baseline, case.shape[0],
               _state(wrong, baseline, verdict), run.why_not_timed(comparison.id, ident) if wrong or times is None
               else None, verdict, times, measured.memory[ident].of(measured.kinds[case.device] or Kind.RSS),
-              measured.energy[ident].per_call, dtype=case.dtype)
+              measured.energy[ident].per_call, dtype=case.arithmetic)
     if check is None:
         return row
     return row._replace(form=check.implementation, form_reason=check.implementation_reason,

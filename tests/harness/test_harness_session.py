@@ -85,3 +85,15 @@ def test_a_complete_run_is_taken_up_only_for_its_failed_units(tmp_path, monkeypa
     with pytest.raises(RecordError, match="another process"):
         session.take_up(work.run.folder, retry_failed=True)
     again.writer.close()
+
+
+def test_the_roof_is_measured_in_the_types_that_the_cases_of_the_device_multiply_in(monkeypatch):
+    jobs = []
+    monkeypatch.setattr(session, "run_worker", lambda job, *_, **__: jobs.append(job) or Outcome({}, None, 1.0))
+    gpu = CONV._replace(device="cuda")
+    plan = [Comparison("1d", "one", gpu, (gpu._replace(layer="half", dtype="float16"),
+                                          gpu._replace(layer="fast", options=(("tf32", True),)))),
+            Comparison("2d", "two", CONV, (CONV._replace(layer="small", options=(("arithmetic", "int8"),)),))]
+    for device, types in (("cuda", ["float16", "float32", "tf32"]), ("cpu", ["float32", "int8"])):
+        session.measure_roof("m:f", session.settle(session.Choices(device=device), probed("Orin")), plan)
+        assert jobs.pop()["types"] == types
