@@ -19,8 +19,8 @@ from harness.settings import parse_share
 from harness.words import Word
 from reports.exit_codes import CANNOT_TELL, FINE, SLOWER, UNREADABLE, Answer, status
 from reports.findings.changes import Changes
+from reports.findings.cleaned import cleaned
 from reports.findings.compared import Compared, Summary, compared, summary_of
-from reports.findings.findings import cleaned
 from reports.findings.published import PublishedError, read_published
 from reports.formats.changes_text import changes_text
 from reports.formats.compare_files import csv_text, html_text, json_text, markdown_text

@@ -7,6 +7,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 import torch
 from torch import Tensor
 
+from suites.kernels import on_cuda
 from suites.kernels.library import POINTER, Loaded, loaded
 from suites.kernels.packed import Packed
 
@@ -128,6 +129,8 @@ def geometry(x: Tensor, spec: Spec) -> List[int]:
 
 def reason(x: Tensor, spec: Spec) -> Optional[str]:
     """Return why the kernel does not take ``x``, in a sentence, or ``None`` if it does."""
+    if x.is_cuda:
+        return on_cuda.problem("debut_launch", x, spec)
     if x.device.type != "cpu":
         return "there is no DeBut kernel for the device '{}'".format(x.device.type)
     if x.dtype not in DTYPES:
@@ -151,6 +154,9 @@ PACKED = Packed(_pack)
 
 def run(x: Tensor, factors: Sequence[Tensor], bias: Optional[Tensor], spec: Spec) -> Tensor:
     """Return the layer's output for a tensor that :func:`reason` has nothing against; contiguous, of x's type."""
+    if x.is_cuda:
+        y: Tensor = on_cuda.launcher("debut_launch").run(x, factors, bias, spec)
+        return y
     kernel = kernel_of(spec)
     rows = x
     if spec.kernel is None:

@@ -7,6 +7,7 @@ from typing import Any, Optional, Sequence, Tuple
 import torch
 from torch import Tensor
 
+from suites.kernels import on_cuda
 from suites.kernels.bound import float_table, library_problem, plain_type_reason, pointers
 from suites.kernels.library import POINTER, Loaded, loaded
 from suites.kernels.machine import past_cache_bytes
@@ -28,12 +29,17 @@ def library() -> Loaded:
 
 def reason_of_type(x: Tensor) -> Optional[str]:
     """Return why the kernel does not take tensors like ``x`` of any size, in a sentence, or ``None`` if it does."""
+    if x.is_cuda and x.layout == torch.strided:
+        return on_cuda.type_problem("sums_launch", x.dtype, x.device)
     return plain_type_reason(x, "depthwise kernel", tuple(DTYPES)) or library_problem("depthwise")
 
 
 def reason(x: Tensor) -> Optional[str]:
     """Return why the kernel does not take ``x`` (N, C, H, W), in a sentence, or ``None`` if it does."""
-    return reason_of_type(x) or ("an empty tensor needs no kernel" if x.numel() == 0 else None)
+    problem = reason_of_type(x) or ("an empty tensor needs no kernel" if x.numel() == 0 else None)
+    if problem is None and x.is_cuda:
+        return on_cuda.launcher("sums_launch").too_large(x)
+    return problem
 
 
 def output_shape(shape: Sequence[int], stride: int) -> Tuple[int, ...]:
@@ -59,6 +65,9 @@ def run(x: Tensor, weight: Tensor, bias: Optional[Tensor], stride: int, member: 
     ``weight`` is (C, 1, k, k) with k odd, ``bias`` (C,) or ``None``, the padding k // 2 zeros; sums are float32,
     rounded once to x's type. The same bits for every number of threads.
     """
+    if x.is_cuda:
+        made: Tensor = on_cuda.launcher("sums_launch").depthwise(x, weight, bias, stride, member, scale)
+        return made
     last = not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
     if not last and not x.is_contiguous():
         x = x.detach().contiguous()

@@ -7,6 +7,7 @@ from typing import Any, Optional, Sequence, Tuple
 import torch
 from torch import Tensor
 
+from suites.kernels import on_cuda
 from suites.kernels.bound import float_table, library_problem, plain_type_reason, pointers
 from suites.kernels.library import POINTER, Loaded, loaded
 from suites.kernels.packed import Packed
@@ -31,6 +32,8 @@ def library() -> Loaded:
 
 def reason_of_type(x: Tensor) -> Optional[str]:
     """Return why the kernel does not take tensors like ``x`` of any size, in a sentence, or ``None`` if it does."""
+    if x.is_cuda and x.layout == torch.strided:
+        return on_cuda.type_problem("sums_launch", x.dtype, x.device)
     return plain_type_reason(x, "multiplication-free dense kernel", tuple(DTYPES)) or library_problem("mf")
 
 
@@ -63,6 +66,9 @@ def run(x: Tensor, weight: Tensor, bias: Optional[Tensor], member: str, scale: f
     ``x`` is (..., in), ``weight`` (out, in), ``bias`` (out,) or ``None``; sums are float32, rounded once to x's type.
     The same bits for every number of threads.
     """
+    if x.is_cuda:
+        made: Tensor = on_cuda.launcher("sums_launch").dense(x, weight, bias, member, scale)
+        return made
     if not x.is_contiguous():
         x = x.detach().contiguous()
     outputs, inputs = weight.shape
