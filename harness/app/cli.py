@@ -184,7 +184,7 @@ def status_of(suite: str) -> List[str]:
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), help="Default: cuda if torch sees one, else cpu.")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads. Default: torch's own choice.")
 @click.option("--out", type=FOLDER, help="Folder that gets the run's folder. Default: the project's results.")
-def calibrate(quick: bool, device: Optional[str], threads: Optional[int], out: str) -> None:
+def calibrate(quick: bool, device: Optional[str], threads: Optional[int], out: Optional[str]) -> None:
     """Say what this machine can tell, as it is now, from loads whose answer is known.
 
     Exit status: 0 every number given was right and no identical layers were called different, 1 otherwise.
@@ -354,8 +354,12 @@ def list_(suite: Optional[str], quick: bool, device: str, as_json: bool) -> None
 def doctor(as_json: bool) -> None:
     """Say what can be measured here and what cannot, with the reason and the remedy."""
     from harness.app.doctor import examine, print_findings
+    from harness.session import SessionError
 
-    found = examine()
+    try:
+        found = examine()
+    except SessionError as error:
+        raise click.ClickException(str(error)) from None
     if as_json:
         click.echo(json.dumps([one._asdict() for one in found], indent=1))
     else:

@@ -117,7 +117,7 @@ def describe() -> Dict[str, Any]:
              "arch": None}  # type: Dict[str, Any]
     if reason is not None:
         reachable = torch.cuda.is_available() and open_driver()[0] is not None
-        found["remedy"] = compiler.remedy() if reachable else "install an NVIDIA driver and a torch built for CUDA"
+        found["remedy"] = compiler.remedy() if reachable else "what 'time on CUDA' says"
         return found
     device = get(0)
     found.update(compiler=device.tool.name, compiler_path=home_as_tilde(device.tool.path),
