@@ -36,6 +36,6 @@ FAMILIES: Dict[str, Family] = {family.name: family for family in (
     _family("mf", "mf.cpp"),
     _family("wht", "forward_strided.cpp", "forward_rows.cpp", "backward.cpp", "forward.cpp", "roofs.cpp",
             folder="", pools=("set_pool", "set_pool_backward", "set_pool_roofs")),
-    _family("debut", "stages_two.cpp", "stages_one.cpp", "debut.cpp"),
+    _family("debut", "stages_two.cpp", "stages_one.cpp", "narrow.cpp", "debut.cpp"),
     _family("lhc", "lhc.cpp"),
 )}
