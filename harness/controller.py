@@ -8,16 +8,18 @@ import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set
 
 from harness.allocator import heap_environment
+from harness.culprits import play_past_culprits
 from harness.fit_search import bracket, next_batch
 from harness.plan import Comparison, comparison_to_dict
 from harness.process import Outcome, run_worker
 from harness.progress import PlainProgress
-from harness.reasons import Code, Reason, because, owing_to, sentence
-from harness.record import FitProbe, RecordWriter, Run, Unit, UnitLine, unit_line
+from harness.reasons import Code, Reason, because, owing_to, sentence, whole_sentence
+from harness.record import FitProbe, RecordWriter, Run, Unit, UnitLine, has_failed, unit_line
 from harness.record.codec import Decoder, to_json
 from harness.record.schema import SchemaError, checker
 from harness.system.load import load_1min
-from harness.words import Pass, Role, Status
+from harness.system.suspend import LEAST_S
+from harness.words import Heap, Pass, Role, Status
 from harness.work_units import all_units, charged_s, runnable, time_shares, to_confirm, work_of
 
 Runner = Callable[..., Outcome]
@@ -31,12 +33,13 @@ class RunPlan(NamedTuple):
     """What a controller does beside the run's own settings.
 
     ``no_energy`` is why no power can be read here, ``None`` where a meter answers; ``power`` names the meter.
-    ``retry_failed`` does failed units over.
+    ``retry_failed`` does failed units over. ``versions`` are the folders of the commits that cases name, by label.
     """
 
     no_energy: Optional[Reason] = None
     power: Optional[str] = None
     retry_failed: bool = False
+    versions: Dict[str, str] = {}
 
 
 class Controller:
@@ -62,9 +65,10 @@ class Controller:
         left = [unit for unit in units if not self._is_done(unit)]
         self.progress.begin(len(units), len(units) - len(left), work_of(left))
         for index, comparison in enumerate(self.record.comparisons):
+            timed_left = sum(Pass.TIME.value not in one.without for one in self.record.comparisons[index:])
             for name in Pass:
                 if name.value in self.settings.passes:
-                    self._do(name, comparison, len(self.record.comparisons) - index)
+                    self._do(name, comparison, timed_left)
 
     # One method per pass -------------------------------------------------------------------------
 
@@ -102,27 +106,45 @@ class Controller:
             if self._is_done(unit):
                 continue
             launch = unit.launch or 1
-            first = to_confirm(self.record.launches(comparison.id), launch) if launch > 1 else None
+            fresh = launch == 1 or self.settings.every_launch and bool(self.record.timed(comparison.id))
+            first = None if fresh else to_confirm(self.record.launches(comparison.id), launch)
+            role = Role.WHOLE if self.settings.every_launch else Role.FIRST if launch == 1 else Role.CONFIRM
             reason = self._not_timed(comparison, ids, baseline)
             if reason is not None and launch == 1:
                 self._skip(unit, reason)
-            elif reason is None and (launch == 1 or first):
+            elif reason is None and (fresh or first):
                 job = self._job(Pass.TIME, comparison, ids, launch=launch, rule=to_json(self.record.header.rule),
-                                role=(Role.FIRST if launch == 1 else Role.CONFIRM).value,
+                                role=role.value,
                                 first=None if first is None else to_json(first),
                                 budget_s=shares[launch - 1], limit_s=0.8 * self.settings.limit_s)
-                self._unit(unit, job)
+                self._launch(unit, job)
             else:
                 self.progress.skip(work_of([unit]))
+
+    def _launch(self, unit: Unit, job: Dict[str, Any]) -> None:
+        """Play one launch and record it; a case that ends its worker is left out of it, with its own reason."""
+        self._begin(unit)
+        load, first = load_1min(), job["first"]
+        ids = [one for one in job["cases"] if first is None or one == job["cases"][0]
+               or any(one in rivals for rivals in first.values())]
+
+        def play(present: Sequence[str]) -> Outcome:
+            kept = None if first is None else {
+                cache: rivals for cache, every in first.items()
+                for rivals in [{one: decision for one, decision in every.items() if one in present}] if rivals}
+            return self._work(unit, dict(job, cases=list(present), first=kept))
+
+        played = play_past_culprits(ids, play, lambda text: self.progress.note("{}: {}".format(unit, text)))
+        self._finish(unit, played.outcome, load=load, left_out=played.left_out)
 
     def _case_by_case(self, name: Pass, comparison: Comparison) -> None:
         fit = set(self._runnable(comparison))
         for unit in all_units(comparison, (name.value,), repeats=self.settings.memory_repeats):
-            extra = ({"power": self.plan.power, "timed_call_s": self._timed_call_s(comparison, unit.case or "")}
-                     if name is Pass.ENERGY else {})
+            extra = ({"power": self.plan.power, "timed_call_s": self.record.call_s(comparison.id, unit.case or "")}
+                     if name is Pass.ENERGY else {"heap": (unit.heap or Heap.PINNED).value})
             if unit.case in fit:
                 self._unit(unit, self._job(name, comparison, [unit.case], **extra))
-            elif unit.launch in (None, 1):
+            elif unit.launch in (None, 1) and unit.heap is None:
                 self._skip(unit, self._why_unfit(comparison, unit.case or ""))
             else:
                 self.progress.skip(work_of([unit]))
@@ -147,7 +169,7 @@ class Controller:
         while batch is not None:
             self.progress.within(len(tried), len(tried) + 4, "a batch of {}".format(batch), None)
             outcome = self._runner(dict(job, batch=batch), self.settings.limit_s, most_bytes=most_bytes,
-                                   extra_environment=heap_environment("default"), progress=lambda message: None)
+                                   extra_environment=heap_environment(Heap.PINNED), progress=lambda message: None)
             try:
                 tried.append(self._probe(outcome, batch))
             except SchemaError as error:
@@ -179,22 +201,20 @@ class Controller:
             else:
                 self._skip(unit, reason or self._why_unfit(comparison, unit.case or ""))
 
-    def _timed_call_s(self, comparison: Comparison, case: str) -> Optional[float]:
-        """Return the median seconds per call of ``case`` by the time pass, ``None`` where it was not timed."""
-        for line in self.record.timed(comparison.id):
-            for series in line.series:
-                if case in series.entrants:
-                    samples = sorted(series.samples_per_call_s(series.entrants.index(case)))
-                    return samples[len(samples) // 2] if samples else None
-        return None
-
     # What the record says ------------------------------------------------------------------------
 
     def _is_done(self, unit: Unit) -> bool:
         line = self.record.units.get(unit)
         if line is None:
             return False
-        return not (self.plan.retry_failed and line.status is Status.FAILED and unit not in self._retried)
+        if not self.plan.retry_failed or unit in self._retried:
+            return True
+        earlier = [] if unit.name is not Pass.TIME else [
+            unit._replace(launch=number) for number in range(1, unit.launch or 1)]
+        # a launch done over has to be confirmed anew
+        lines = [line] + [self.record.units[one] for one in earlier if one not in self._retried
+                          and one in self.record.units]
+        return not any(has_failed(one) for one in lines)
 
     def _runnable(self, comparison: Comparison) -> List[str]:
         if Pass.VERIFY.value not in self.settings.passes:
@@ -222,33 +242,39 @@ class Controller:
         pinned = {case: check.pinned for case, check in checks.items() if check is not None and check.pinned}
         own = [case for case, check in checks.items() if check is not None and check.changes_input]
         disturbing = [case for case, check in checks.items() if check is not None and check.disturbs]
+        versioned = {"pass": name.value + "-versions", "versions": self.plan.versions} if self.plan.versions else {}
         return dict({"pass": name.value, "comparison": comparison_to_dict(comparison), "cases": list(cases),
                      "pinned": pinned, "own_input": own, "disturbing": disturbing, "seed": self.settings.seed,
-                     "quick": self.settings.quick}, **extra)
+                     "quick": self.settings.quick}, **dict(extra, **versioned))
 
     def _unit(self, unit: Unit, job: Dict[str, Any], planned: bool = True) -> None:
         """Run ``job`` and record it, unless the record has it."""
         if self._is_done(unit):
             return
         self._begin(unit)
-        load = load_1min() if unit.name is Pass.TIME else None
-        heap = "default" if unit.name is Pass.MEMORY else "warm"
+        self._finish(unit, self._work(unit, job), planned)
+
+    def _work(self, unit: Unit, job: Dict[str, Any]) -> Outcome:
+        heap = Heap.WARM if unit.name is not Pass.MEMORY else unit.heap or Heap.PINNED
         outcome = self._runner(
             job, self.settings.limit_s, extra_environment=heap_environment(heap),
-            progress=lambda m: self.progress.within(m["done"], m["total"], m["what"], m.get("left_s")))
-        self._finish(unit, outcome, planned, load)
+            progress=lambda m: self.progress.within(m.done, m.total, m.what, m.left_s))
+        if outcome.left:
+            self.progress.note("{}: it left a process behind, which was ended: {}".format(
+                unit, ", ".join(outcome.left)))
+        return outcome
 
     def _begin(self, unit: Unit) -> None:
         self._retried.add(unit)
         self.progress.unit(str(unit))
 
     def _finish(self, unit: Unit, outcome: Outcome, planned: bool = True,
-                load: Optional[float] = None) -> None:
-        line = self._write(unit, Status.OK if outcome.ok else Status.FAILED, outcome, load)
+                load: Optional[float] = None, left_out: Optional[Dict[str, Reason]] = None) -> None:
+        line = self._write(unit, Status.OK if outcome.ok else Status.FAILED, outcome, load, left_out)
         if outcome.ok and line.status is Status.OK:
             text = "{}: done in {:.1f} s".format(unit, outcome.seconds)
         else:
-            text = "{}: failed: {}".format(unit, sentence(line.reason))
+            text = "{}: failed: {}".format(unit, whole_sentence(line.reason))
         if planned:
             self.progress.unit_done(text, work_of([unit]), line.status is Status.FAILED)
         else:
@@ -266,14 +292,21 @@ class Controller:
             self._said.add(text)
             self.progress.note(text)
 
-    def _write(self, unit: Unit, status: Status, outcome: Outcome, load: Optional[float] = None) -> UnitLine:
+    def _write(self, unit: Unit, status: Status, outcome: Outcome, load: Optional[float] = None,
+               left_out: Optional[Dict[str, Reason]] = None) -> UnitLine:
         envelope = {"comparison": unit.comparison, "case": unit.case, "status": status.value,
                     "reason": to_json(outcome.reason), "seconds": round(outcome.seconds, 3),
                     "started_s": round(self._clock() - outcome.seconds, 3)}
         if unit.launch is not None:
             envelope["repeat" if unit.name is Pass.MEMORY else "launch"] = unit.launch
+        if unit.name is Pass.MEMORY:
+            envelope["heap"] = (unit.heap or Heap.PINNED).value
         if load is not None:
             envelope["load_1min"] = load
+        if outcome.suspended_s > LEAST_S:
+            envelope["suspended_s"] = round(outcome.suspended_s, 3)
+        if left_out:
+            envelope["left_out"] = to_json(left_out)
         payload = outcome.payload or {}
         if outcome.reason is None and payload.get("reason") is not None:
             # A pass that ended well may still say why it has no number, as the energy pass does.

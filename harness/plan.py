@@ -27,7 +27,8 @@ class Case(NamedTuple):
 
     ``shape`` is the input as torch sees it (N, C, H, W). ``implementation`` is the form asked for; the
     record also holds the form that really ran. ``protocol`` is ``steady`` (the harness's own way) or
-    ``published`` (batch 1 image by image, one thread, allocation inside the clock).
+    ``published`` (batch 1 image by image, one thread, allocation inside the clock). ``version`` names the commit
+    whose layers are run, empty for the project as it stands.
     """
 
     layer: str
@@ -41,16 +42,25 @@ class Case(NamedTuple):
     mode: str = "inference"
     protocol: str = "steady"
     options: Options = ()
+    version: str = ""
 
     @property
     def name(self) -> str:
         """Short name, unique inside its comparison."""
-        return "{} {}".format(self.layer, self.implementation).strip()
+        return " ".join(part for part in (self.layer, self.implementation, self.version) if part)
 
     @property
     def slug(self) -> str:
         """The name as one word."""
         return slug(self.name)
+
+    @property
+    def arithmetic(self) -> str:
+        """The type of its products: ``dtype``, unless the options say ``tf32`` or name another ``arithmetic``."""
+        options = dict(self.options)
+        if options.get("tf32") and self.device == "cuda" and self.dtype == "float32":
+            return "tf32"
+        return str(options.get("arithmetic", self.dtype))
 
     def __str__(self) -> str:
         threads = ", {} thread{}".format(self.threads, "s" * (self.threads != 1)) if self.device == "cpu" else ""
@@ -62,7 +72,8 @@ class Case(NamedTuple):
 class Comparison(NamedTuple):
     """A baseline and the rivals that want to replace it, on the same input and seed.
 
-    ``note`` is one sentence the report prints under the title, or an empty string.
+    ``note`` is one sentence the report prints under the title, or an empty string. ``without`` names passes that
+    would tell nothing of it. ``both_heaps`` has its memory measured on the heap of a user's own process as well.
     """
 
     id: str
@@ -70,6 +81,8 @@ class Comparison(NamedTuple):
     baseline: Case
     rivals: Tuple[Case, ...]
     note: str = ""
+    without: Tuple[str, ...] = ()
+    both_heaps: bool = False
 
     @property
     def cases(self) -> Tuple[Case, ...]:
@@ -142,6 +155,8 @@ def case_to_dict(case: Case) -> Dict[str, Any]:
     data = dict(case._asdict())
     data["shape"] = list(case.shape)
     data["options"] = dict(case.options)
+    if not case.version:
+        del data["version"]
     return data
 
 
@@ -157,10 +172,12 @@ def comparison_to_dict(comparison: Comparison) -> Dict[str, Any]:
     """Return ``comparison`` as JSON-ready data."""
     return {"id": comparison.id, "title": comparison.title, "note": comparison.note,
             "baseline": case_to_dict(comparison.baseline),
-            "rivals": [case_to_dict(case) for case in comparison.rivals]}
+            "rivals": [case_to_dict(case) for case in comparison.rivals],
+            "without": list(comparison.without), "both_heaps": comparison.both_heaps}
 
 
 def comparison_from_dict(data: Dict[str, Any]) -> Comparison:
     """Read back what :func:`comparison_to_dict` wrote."""
     return Comparison(data["id"], data["title"], case_from_dict(data["baseline"]),
-                      tuple(case_from_dict(case) for case in data["rivals"]), data.get("note", ""))
+                      tuple(case_from_dict(case) for case in data["rivals"]), data.get("note", ""),
+                      tuple(data.get("without", ())), bool(data.get("both_heaps", False)))

@@ -15,22 +15,40 @@ import subprocess
 import sys
 import tempfile
 import time
-from typing import Any, Callable, Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple, Union
 
+from harness.messages import Error, ForeignError, Messages, Progress, Result
 from harness.reasons import Code, Reason, because
 from harness.system.guard import MemoryGuard
+from harness.system.strays import VARIABLE, end_strays, new_mark
+from harness.system.suspend import asleep_s
+from harness.text import printable
+from harness.witness import Witness
 
 PROJECT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-Progress = Callable[[Dict[str, Any]], None]
+#: Between two looks whether a silent worker still lives: a child of its may hold its pipe open.
+LOOK_S = 0.5
+
+#: So long may a worker take to end once it has said all it has to say, and once it was killed.
+EXIT_S = 5.0
+
+Report = Callable[[Progress], None]
 
 
 class Outcome(NamedTuple):
-    """How a worker ended: ``payload`` if all went well, else ``reason``."""
+    """How a worker ended: ``payload`` if all went well, else ``reason``.
+
+    ``busy_with`` is the number of the job's case that it was at work on last, where its pass notes that. ``left``
+    names processes that it left behind, which were ended. ``suspended_s`` tells how long the machine slept.
+    """
 
     payload: Optional[Dict[str, Any]]
     reason: Optional[Reason]
     seconds: float
+    busy_with: Optional[int] = None
+    left: Tuple[str, ...] = ()
+    suspended_s: float = 0.0
 
     @property
     def ok(self) -> bool:
@@ -38,10 +56,13 @@ class Outcome(NamedTuple):
         return self.payload is not None
 
 
-def worker_environment(extra: Dict[str, str]) -> Dict[str, str]:
-    """Return this process's environment with ``extra`` and what every worker needs."""
+def worker_environment(extra: Dict[str, str], folder: Optional[str] = None) -> Dict[str, str]:
+    """Return this process's environment with ``extra`` and what every worker needs.
+
+    ``folder`` holds the code to run, this project's own by default.
+    """
     environment = dict(os.environ)
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [PROJECT, os.environ.get("PYTHONPATH")]))
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [folder or PROJECT, os.environ.get("PYTHONPATH")]))
     if os.uname().machine == "aarch64":
         # numpy 1.19's OpenBLAS picks a kernel that the Tegra cores cannot run ("Illegal instruction").
         environment.setdefault("OPENBLAS_CORETYPE", "ARMV8")
@@ -49,88 +70,132 @@ def worker_environment(extra: Dict[str, str]) -> Dict[str, str]:
     return environment
 
 
-def run_worker(job: Dict[str, Any], limit_s: float, progress: Progress = lambda message: None,
+def run_worker(job: Dict[str, Any], limit_s: float, progress: Report = lambda message: None,
                extra_environment: Optional[Dict[str, str]] = None, module: str = "harness.worker",
-               most_bytes: Optional[int] = None) -> Outcome:
-    """Run ``job`` in a fresh process and return how it ended, after ``limit_s`` seconds at the latest.
+               most_bytes: Optional[int] = None, folder: Optional[str] = None) -> Outcome:
+    """Run ``job`` in a fresh process and return how it ended, little more than ``limit_s`` seconds later at most.
 
-    One whose resident memory is above ``most_bytes`` is ended for it, which the outcome's reason says.
+    A result that was sent counts, whatever the worker does afterwards. One whose resident memory is above
+    ``most_bytes`` is ended for it, which the outcome's reason says. ``folder`` holds the code that it runs, this
+    project's own by default.
     """
-    started = time.monotonic()
-    reader, writer = os.pipe()
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", module, str(writer), str(os.getpid())], stdin=subprocess.PIPE, stdout=log,
-            stderr=log, pass_fds=[writer], start_new_session=True, env=worker_environment(extra_environment or {}))
-        os.close(writer)
-        guard = None if most_bytes is None else MemoryGuard(process.pid, most_bytes)
+    started, asleep = time.monotonic(), asleep_s()
+    with contextlib.ExitStack() as stack:
         try:
-            with contextlib.ExitStack() as stack:
+            worker = Worker(job, module, extra_environment or {}, stack, folder)
+        except OSError as error:
+            return Outcome(None, because(Code.NOT_STARTED, str(error)), time.monotonic() - started)
+        guard = None if most_bytes is None else MemoryGuard(worker.process.pid, most_bytes)
+        left: Tuple[str, ...] = ()
+        try:
+            with contextlib.ExitStack() as watched:
                 if guard is not None:
-                    stack.enter_context(guard)
-                _send_job(process, job)
-                final, timed_out = _follow(reader, started + limit_s, progress)
-                if not timed_out:
-                    timed_out = not _wait(process, started + limit_s)
+                    watched.enter_context(guard)
+                said = worker.follow(started + limit_s, progress)
+                if not isinstance(said, Reason):
+                    worker.has_ended_within(EXIT_S)
         finally:
-            os.close(reader)
-            _end(process)
-        seconds = time.monotonic() - started
-        if final.get("event") == "result" and not timed_out:
-            return Outcome(final["payload"], None, seconds)
+            ended = end_group(worker.process)
+            left = end_strays(worker.mark, worker.process.pid)
+        reason = None
+        if isinstance(said, Result):
+            return Outcome(said.payload, None, time.monotonic() - started, worker.witness.read(), left,
+                           asleep_s() - asleep)
         if guard is not None and guard.tripped:
-            return Outcome(None, because(Code.NO_MEMORY, limit_bytes=int(most_bytes or 0)), seconds)
-        if final.get("event") == "error":
-            return Outcome(None, because(Code.RAISED, str(final["reason"])), seconds)
-        if timed_out:
-            return Outcome(None, because(Code.HUNG, limit_s=limit_s), seconds)
-        return Outcome(None, describe_exit(process.returncode, last_words(log)), seconds)
+            reason = because(Code.NO_MEMORY, limit_bytes=int(most_bytes or 0))
+        elif isinstance(said, Error):
+            reason = because(Code.RAISED, said.reason)
+        elif isinstance(said, Reason):
+            reason = said if said.code is not Code.HUNG else because(Code.HUNG, limit_s=limit_s)
+        elif worker.ran_on:
+            reason = because(Code.FOREIGN, "it closed its pipe and ran on")
+        elif not ended:
+            reason = because(Code.HUNG, limit_s=limit_s)
+        else:
+            reason = describe_exit(worker.process.returncode, last_words(worker.log))
+        return Outcome(None, reason, time.monotonic() - started, worker.witness.read(), left, asleep_s() - asleep)
 
 
-def _send_job(process: Any, job: Dict[str, Any]) -> None:
-    try:
-        process.stdin.write(json.dumps(job).encode("ascii"))
-        process.stdin.close()
-    except BrokenPipeError:
-        process.stdin = None  # it died at once; its exit status tells why
+class Worker:
+    """A started worker with its files, which ``stack`` closes. Raises ``OSError`` where it cannot be started."""
 
+    def __init__(self, job: Dict[str, Any], module: str, extra: Dict[str, str], stack: contextlib.ExitStack,
+                 folder: Optional[str] = None) -> None:
+        self.log = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
+        self.witness = stack.enter_context(contextlib.closing(Witness()))
+        self.mark = new_mark()
+        self.ran_on = False
+        # A file and no pipe: a worker that never reads would hold up who writes to it.
+        given = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+        given.write(json.dumps(dict(job, witness=self.witness.fileno())).encode("ascii"))
+        given.seek(0)
+        self._reader, writer = os.pipe()
+        stack.callback(os.close, self._reader)
+        try:
+            self.process: Any = subprocess.Popen(
+                [sys.executable, "-m", module, str(writer), str(os.getpid())], stdin=given, stdout=self.log,
+                stderr=self.log, pass_fds=[writer, self.witness.fileno()], start_new_session=True,
+                cwd=folder, env=worker_environment(dict(extra, **{VARIABLE: self.mark}), folder))
+        finally:
+            os.close(writer)
 
-def _follow(reader: int, deadline: float, progress: Progress) -> Any:
-    """Read messages until the pipe closes; return the last weighty one and whether time ran out."""
-    final: Dict[str, Any] = {}
-    waiting = b""
-    while True:
-        left = deadline - time.monotonic()
-        if left <= 0 or not select.select([reader], [], [], left)[0]:
-            return final, True
-        chunk = os.read(reader, 1 << 16)
-        if not chunk:
-            return final, False
-        lines = (waiting + chunk).split(b"\n")
-        waiting = lines.pop()
-        for line in lines:
-            message = json.loads(line.decode("ascii"))
-            if message["event"] == "progress":
-                progress(message)
-            else:
-                final = message
+    def follow(self, deadline: float, progress: Report) -> Union[Result, Error, Reason, None]:
+        """Return its last word, a reason where it said something foreign or nothing for too long, else ``None``."""
+        messages, poll, gone = Messages(), select.poll(), False
+        poll.register(self._reader, select.POLLIN)
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return Reason(Code.HUNG)
+            if not poll.poll(0 if gone else 1000.0 * min(left, LOOK_S)):
+                if gone:
+                    return None  # everything that it sent was read; whoever holds the pipe is not asked
+                gone = self._has_ended()
+                continue
+            chunk = os.read(self._reader, 1 << 16)
+            if not chunk:
+                self.ran_on = not self.has_ended_within(EXIT_S)
+                return None
+            try:
+                for message in messages.feed(chunk):
+                    if not isinstance(message, Progress):
+                        return message
+                    progress(message)
+            except ForeignError as error:
+                return because(Code.FOREIGN, str(error))
 
-
-def _wait(process: Any, deadline: float) -> bool:
-    try:
-        process.wait(max(0.1, deadline - time.monotonic()))
+    def has_ended_within(self, seconds: float) -> bool:
+        """Wait for its end; it is not reaped, so that nobody else can get its number meanwhile."""
+        deadline = time.monotonic() + seconds
+        pause = 0.001
+        while not self._has_ended():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(pause)
+            pause = min(0.05, 2 * pause)
         return True
-    except subprocess.TimeoutExpired:
-        return False
+
+    def _has_ended(self) -> bool:
+        try:
+            return os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        except ChildProcessError:  # under an ignored SIGCHLD nobody waits for the dead
+            return True
 
 
-def _end(process: Any) -> None:
-    """Leave no process of the worker's session behind, on any way out."""
+def end_group(process: Any, wait_s: float = EXIT_S) -> bool:
+    """Leave no process of the worker's session behind, on any way out; tell whether the worker itself is gone.
+
+    A process that waits in the kernel for a broken disk or driver cannot be killed: it is not waited for.
+    """
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
         pass  # all gone already, or what is left of it is another user's
-    process.wait()
+    try:
+        process.wait(wait_s)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def last_words(log: Any, lines: int = 3, width: int = 300) -> str:
@@ -139,7 +204,7 @@ def last_words(log: Any, lines: int = 3, width: int = 300) -> str:
     log.seek(max(0, size - 4096))
     text = log.read().decode("utf-8", "replace")
     kept: List[str] = [line.strip() for line in text.splitlines() if line.strip()][-lines:]
-    return " / ".join(kept)[-width:]
+    return printable(" / ".join(kept)[-width:])
 
 
 def describe_exit(code: int, words: str) -> Reason:

@@ -5,6 +5,7 @@ import time
 from typing import Any, Callable, Optional
 
 from harness.settings import format_duration
+from harness.text import printable
 
 
 class PlainProgress:
@@ -35,7 +36,7 @@ class PlainProgress:
         self.done += 1
         self._work_done += work
         self._work_left -= work
-        self._write("[{}/{}] {}{}".format(self.done, self.total, text, self._left()))
+        self._write("[{}/{}] {}{}".format(self.done, self.total, printable(text), self._left()))
 
     def skip(self, work: float) -> None:
         """A planned unit turned out not to be needed."""
@@ -44,7 +45,7 @@ class PlainProgress:
 
     def note(self, text: str) -> None:
         """Say something between two units."""
-        self._write(text)
+        self._write(printable(text))
 
     def close(self) -> None:
         """The run is over."""
@@ -76,20 +77,21 @@ class BarProgress(PlainProgress):
 
     def unit(self, text: str) -> None:
         """See :class:`PlainProgress`."""
-        self._name = text
+        self._name = text = printable(text)
         self._bar.update(self._task, description=text)
 
     def within(self, done: int, total: int, text: str, left_s: Optional[float]) -> None:
         """See :class:`PlainProgress`."""
         part = min(1.0, done / float(total)) if total else 0.0
-        self._bar.update(self._task, completed=self.done + part, description="{}: {}".format(self._name, text))
+        self._bar.update(self._task, completed=self.done + part,
+                         description="{}: {}".format(self._name, printable(text)))
 
     def unit_done(self, text: str, work: float, failed: bool = False) -> None:
         """See :class:`PlainProgress`."""
         super(BarProgress, self).unit_done(text, work, failed)
         self._bar.update(self._task, completed=self.done, left=self._left())
         if failed:
-            self._bar.console.print(text, markup=False, highlight=False)
+            self._bar.console.print(printable(text), markup=False, highlight=False)
 
     def skip(self, work: float) -> None:
         """See :class:`PlainProgress`."""
@@ -98,7 +100,7 @@ class BarProgress(PlainProgress):
 
     def note(self, text: str) -> None:
         """See :class:`PlainProgress`."""
-        self._bar.console.print(text, markup=False, highlight=False)
+        self._bar.console.print(printable(text), markup=False, highlight=False)
 
     def close(self) -> None:
         """See :class:`PlainProgress`."""

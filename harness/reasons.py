@@ -6,6 +6,7 @@ from outside (an exception's text, a program's last words, a meter's refusal) an
 
 from typing import Dict, NamedTuple, Optional, Union
 
+from harness.text import printable
 from harness.words import Word
 
 Number = Union[int, float, str]
@@ -22,11 +23,14 @@ class Code(Word):
     RAISED = "raised"                           # said: the exception
     FOREIGN = "foreign"                         # said: what its result lacks
     NO_MEMORY = "no-memory"                     # limit_bytes: it was given this much and took more
+    NOT_STARTED = "not-started"                 # said: the system's refusal
     # why a unit was not tried, by the controller
     CHECK_FAILED = "check-failed"               # said or cause: the case's own check
     CHECK_UNFINISHED = "check-unfinished"
     BASELINE_UNFIT = "baseline-unfit"           # cause: the baseline's
     NO_RIVAL_FIT = "no-rival-fit"
+    BASELINE_LOST = "baseline-lost"             # cause: how the time pass of the baseline ended
+    NO_RIVAL_LEFT = "no-rival-left"             # every rival ended the time pass
     NO_METER = "no-meter"                       # said: the meters that were tried
     ENERGY_LEFT_OUT = "energy-left-out"         # a quick run
     # what the check of a case found
@@ -48,8 +52,10 @@ class Code(Word):
     LIMIT_REACHED = "limit-reached"             # limit_s, round
     # why the record holds nothing, by its index
     NOT_ASKED = "not-asked"                     # the run's passes leave it out
+    TELLS_NOTHING = "tells-nothing"             # the suite leaves it out of this comparison
     NOT_REACHED = "not-reached"                 # the run stopped before it
     NO_SUCH_PASS = "no-such-pass"
+    NO_ROOF = "no-roof"                         # of the type that a case multiplies in
     LEFT_OUT = "left-out"                       # of the launches: decided earlier, or not in need of confirming
     # how a session ended
     STOPPED = "stopped"                         # by the user
@@ -95,11 +101,14 @@ TEMPLATES: Dict[Code, str] = {
     Code.RAISED: "{said}",
     Code.FOREIGN: "its result could not be recorded: {said}",
     Code.NO_MEMORY: "it took more than the {limit_bytes} bytes that it was given",
+    Code.NOT_STARTED: "could not be started: {said}",
     Code.CHECK_FAILED: "it did not pass the check",
     Code.CHECK_UNFINISHED: "its check did not end",
     Code.BASELINE_UNFIT: "the baseline did not pass the check",
     Code.NO_RIVAL_FIT: "no rival passed the check, so there is nothing to compare",
     Code.NO_METER: "no power meter answers here ({said}): './run_bench.sh doctor' gives each one's reason and remedy",
+    Code.BASELINE_LOST: "the baseline ended the time pass",
+    Code.NO_RIVAL_LEFT: "every rival ended the time pass, so there is nothing to compare",
     Code.ENERGY_LEFT_OUT: "left out by --quick, since each case needs a quarter of a minute: name a meter with "
                           "--power to have it",
     Code.WRONG: "largest error {error:.1e} of the reference's root mean square, allowed {allowed:.1e}; not timed",
@@ -119,8 +128,10 @@ TEMPLATES: Dict[Code, str] = {
     Code.LIMIT_IN_WARM_UP: "the limit of {limit_s:.4g} s ended it in the warm-up",
     Code.LIMIT_REACHED: "the limit of {limit_s:.4g} s ended it after round {round}",
     Code.NOT_ASKED: "this pass was not asked for",
+    Code.TELLS_NOTHING: "left out: it would tell nothing of these cases",
     Code.NOT_REACHED: "not reached: the run stopped before it",
     Code.NO_SUCH_PASS: "this run has no such pass",
+    Code.NO_ROOF: "this run measured no roof of this type",
     Code.LEFT_OUT: "the time pass left it out",
     Code.STOPPED: "stopped before its end",
     Code.SIGNALLED: "stopped by {signal}",
@@ -143,17 +154,24 @@ class _Unknown:
 
 
 def sentence(reason: Optional[Reason]) -> Optional[str]:
-    """Return ``reason`` in words, ``None`` for none. The only place where a code becomes a sentence."""
+    """Return ``reason`` in words, short and fit for a terminal, ``None`` for none.
+
+    The only place where a code becomes a sentence.
+    """
     if reason is None:
         return None
-    text = _filled(reason.code, reason)
     if reason.code is Code.TOLD:
-        return reason.said
-    if reason.cause is not None:
-        return "{}: {}".format(text, _filled(reason.cause, reason))
-    if reason.said and reason.code not in _SAID_INSIDE:
-        return "{}; its last words: {}".format(text, reason.said)
-    return text
+        return None if reason.said is None else printable(reason.said)
+    text = _filled(reason.code, reason)
+    return printable(text if reason.cause is None else "{}: {}".format(text, _filled(reason.cause, reason)))
+
+
+def whole_sentence(reason: Optional[Reason]) -> Optional[str]:
+    """Return :func:`sentence` with the last words of a program that died: once, where its end is told."""
+    text = sentence(reason)
+    if reason is None or not reason.said or (reason.cause or reason.code) in _SAID_INSIDE:
+        return text
+    return "{}; its last words: {}".format(text, printable(reason.said))
 
 
 def _filled(code: Code, reason: Reason) -> str:

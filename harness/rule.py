@@ -5,6 +5,13 @@ from typing import Dict, NamedTuple, Sequence, Tuple
 
 STANDARD_LOOKS = (12, 18, 27, 40, 60, 90, 135, 200, 300, 450)
 
+#: The launches and rounds of a run made for comparing with another (``run --for-compare``). Launches are what is
+#: uncertain between runs, rounds are not: the cheapest plan whose pairs tell 5 % in 90 % of cases, where launches
+#: move an advantage by 0.4 to 4.6 % as they were measured to (simulated in ``tests/statistics/compare_plans.py``).
+#: Slow layers get fewer rounds, as the budget allows, and need fewer.
+COMPARE_LAUNCHES = 24
+COMPARE_ROUNDS = 27
+
 
 class Rule(NamedTuple):
     """The numbers of the rule; the defaults are those whose error rates were simulated.

@@ -1,26 +1,32 @@
 """A session of a run: from the user's choices to the end line. Probe, plan or take up, go on, end."""
 
+import contextlib
 import os
+import signal
 import time
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from harness.allocator import heap_environment
 from harness.clocks import LockResult, locked_clocks, read_clocks
-from harness.controller import Controller, RunPlan
+from harness.controller import Controller, Runner, RunPlan
 from harness.environment import collect
-from harness.plan import Suite, Target, slug
+from harness.plan import Comparison, Suite, Target, slug
 from harness.planning import plan_comparisons
 from harness.process import run_worker
 from harness.progress import PlainProgress
-from harness.reasons import Code, Reason, because, sentence
-from harness.record import FORMAT, End, Environment, Header, RecordError, RecordWriter, Run, Session, load_run
+from harness.reasons import Code, Reason, because, sentence, whole_sentence
+from harness.record import FORMAT, End, Environment, Header, RecordError, RecordWriter, Run, Session
 from harness.record.wire import line_decoder
-from harness.rule import rule_from_dict
+from harness.record.working import WorkingRun, load_working_run
+from harness.rule import COMPARE_LAUNCHES, COMPARE_ROUNDS, rule_from_dict
 from harness.settings import PASSES, Settings
 from harness.signals import Ended, ending_signals_raise, undisturbed
 from harness.soak_blocks import block_length_s
+from harness.source import SourceFile, read_source, why_changed
 from harness.system.memory import read_meminfo
-from harness.words import Pass, RunStatus
+from harness.system.strays import orphans
+from harness.versions import against, checked_out, commit_of, label_of
+from harness.words import Heap, Pass, RunStatus
 
 #: Time enough to import torch from an SD card for the first time.
 PROBE_LIMIT_S = 300.0
@@ -50,6 +56,8 @@ class Choices(NamedTuple):
     fit_bytes: Optional[int] = None
     soak_s: Optional[float] = None
     soak_block_s: Optional[float] = None
+    for_compare: bool = False
+    against: Optional[str] = None
 
 
 def probe(device: Optional[str] = None, power: Optional[str] = None,
@@ -57,24 +65,31 @@ def probe(device: Optional[str] = None, power: Optional[str] = None,
     """Ask a worker what torch and the meters are here; raises :class:`SessionError` if it cannot answer."""
     outcome = run_worker({"pass": "probe", "device": device, "power": power, "status": status or []}, PROBE_LIMIT_S)
     if outcome.payload is None:
-        raise SessionError("The first worker {}.".format(sentence(outcome.reason)))
+        raise SessionError("The first worker {}.".format(whole_sentence(outcome.reason)))
     return outcome.payload
 
 
 def settle(choices: Choices, probed: Dict[str, Any]) -> Settings:
     """Choose what the user left open: the best device present, torch's threads, the launches, the budget."""
     if probed["torch"]["version"] is None:
-        raise SessionError("Nothing can be measured: {}. Remove .venv and start ./run_bench.sh again to set up "
-                          "anew.".format(probed["torch"]["version_reason"]))
+        raise SessionError("Nothing can be measured: {}. './run_bench.sh setup' installs it or says what is in the "
+                          "way.".format(probed["torch"]["version_reason"]))
     has_cuda = probed["gpu"]["name"] is not None
     if choices.device == "cuda" and not has_cuda:
         raise SessionError("--device cuda: {}. Use --device cpu, or install a torch with CUDA ('./run_bench.sh "
                           "doctor' says more).".format(probed["gpu"]["name_reason"]))
+    if choices.for_compare and choices.quick:
+        raise SessionError("--for-compare goes without --quick: its launches are short already; leave cases out with "
+                           "--only")
+    if choices.against is not None and choices.for_compare:
+        raise SessionError("--against has both versions in one run: leave out --for-compare")
+    launches = COMPARE_LAUNCHES if choices.for_compare else 1 if choices.quick else int(probed["rule"]["launches"])
     return Settings(
         device=choices.device or ("cuda" if has_cuda else "cpu"),
         threads=choices.threads or probed["torch"]["threads"],
         seed=choices.seed, quick=choices.quick,
-        launches=choices.launches or (1 if choices.quick else int(probed["rule"]["launches"])),
+        launches=choices.launches or launches, every_launch=choices.for_compare,
+        against=None if choices.against is None else commit_of(choices.against),
         budget_s=choices.budget_s or (QUICK_BUDGET_S if choices.quick else Settings._field_defaults["budget_s"]),
         # Who asks for more time wants it spent where it is needed.
         launch_cap_s=max(Settings._field_defaults["launch_cap_s"], choices.budget_s or 0.0),
@@ -86,7 +101,8 @@ def settle(choices: Choices, probed: Dict[str, Any]) -> Settings:
 
 def passes_for(choices: Choices) -> Tuple[str, ...]:
     """Return the passes of the run: what was asked for alone, after the check of every layer, else the usual four."""
-    asked = [(Pass.FIT, choices.fit_bytes), (Pass.SOAK, choices.soak_s)]
+    time_alone = choices.for_compare or choices.against is not None
+    asked = [(Pass.TIME, time_alone or None), (Pass.FIT, choices.fit_bytes), (Pass.SOAK, choices.soak_s)]
     extra = tuple(name.value for name, value in asked if value is not None)
     return (Pass.VERIFY.value,) + extra if extra else PASSES
 
@@ -107,13 +123,18 @@ def why_no_energy(meters: List[Dict[str, Any]], settings: Settings) -> Optional[
     return because(Code.NO_METER, ", ".join(entry["name"] for entry in power) or "none is known")
 
 
-def measure_roof(function: Optional[str], settings: Settings) -> Dict[str, Any]:
-    """Return the environment's ``roof``: the device's own limits as ``function`` measures them, or why not."""
+def measure_roof(function: Optional[str], settings: Settings, comparisons: Sequence[Comparison]) -> Dict[str, Any]:
+    """Return the environment's ``roof``: the device's limits as ``function`` measures them, or why not.
+
+    Of arithmetic it is measured in the types that the cases on that device multiply in.
+    """
     if function is None or settings.quick:
         reason = "left out by --quick" if settings.quick else "not asked for"
         return {"flops_per_s": None, "flops_per_s_reason": reason}
-    outcome = run_worker({"pass": "roof", "function": function, "device": settings.device,
-                          "threads": settings.threads}, PROBE_LIMIT_S, extra_environment=heap_environment("warm"))
+    types = sorted({case.arithmetic for one in comparisons for case in one.cases if case.device == settings.device})
+    job = {"pass": "roof", "function": function, "device": settings.device, "threads": settings.threads,
+           "types": types}
+    outcome = run_worker(job, PROBE_LIMIT_S, extra_environment=heap_environment(Heap.WARM))
     return outcome.payload or {"flops_per_s": None, "flops_per_s_reason": sentence(outcome.reason)}
 
 
@@ -149,31 +170,51 @@ class Work(NamedTuple):
     plan: RunPlan
 
 
-def start(suite: Suite, choices: Choices, probed: Dict[str, Any], out: str) -> Work:
-    """Make the folder and the header of a new run. Raises ``ValueError`` or :class:`SessionError`."""
+def start(suite: Suite, choices: Choices, probed: Dict[str, Any], out: str, file: Optional[str] = None) -> Work:
+    """Make the folder and the header of a new run of the suite that stands in ``file``, if in one of the user's own.
+
+    Raises ``ValueError``, ``OSError`` or :class:`SessionError`.
+    """
     settings = settle(choices, probed)
     check_fit(settings.fit_bytes, settings.device, read_meminfo())
     target = Target(settings.device, settings.threads)
     comparisons = plan_comparisons(suite, target, settings.quick, settings.only)
+    if settings.against is not None:
+        comparisons = against(comparisons, label_of(settings.against))
     rule = rule_from_dict(dict(probed["rule"], launches=settings.launches))
-    if choices.rounds is not None:
-        rule = rule._replace(max_rounds=choices.rounds)
+    rounds = choices.rounds or (COMPARE_ROUNDS if choices.for_compare else None)
+    if rounds is not None:
+        rule = rule._replace(max_rounds=rounds)
     folder = new_folder(out, suite.name, settings)
     header = Header(FORMAT, os.path.basename(folder), suite.name, utc_now(), settings.seed, settings, rule,
-                    tuple(comparisons))
+                    tuple(comparisons), None if file is None else read_source(file))
     writer = RecordWriter(folder)
-    writer.append(header)
-    return Work(Run(folder, [header]), writer, RunPlan(why_no_energy(probed["meters"], settings), settings.power))
+    first_line(writer, header)
+    return Work(WorkingRun(folder, [header]), writer,
+                RunPlan(why_no_energy(probed["meters"], settings), settings.power))
 
 
-def take_up(folder: str, retry_failed: bool = False) -> Work:
-    """Open the run in ``folder`` to go on with it. Raises :class:`SessionError` and ``RecordError``.
+def first_line(writer: RecordWriter, header: Header) -> None:
+    """Write the plan; where that fails the folder goes too, for an empty run would only be in the way."""
+    try:
+        writer.append(header)
+    except RecordError:
+        writer.close()
+        with contextlib.suppress(OSError):
+            os.remove(writer.path)
+            os.rmdir(writer.folder)
+        raise
 
-    The writer keeps every other process off before the record is read.
+
+def take_up(folder: str, retry_failed: bool = False, anyway: bool = False) -> Work:
+    """Open the run in ``folder`` to go on with it, with ``anyway`` also where its suite's file has changed.
+
+    The writer keeps every other process off before the record is read. Raises :class:`SessionError` and
+    ``RecordError``.
     """
     writer = RecordWriter(folder)
     try:
-        run = load_run(folder)
+        run = load_working_run(folder)
         if run.header.format != FORMAT:
             raise SessionError("{} was recorded in format {}; its report can be made, but only runs of format {} can "
                               "be gone on with: run it anew".format(folder, run.header.format, FORMAT))
@@ -182,6 +223,11 @@ def take_up(folder: str, retry_failed: bool = False) -> Work:
                               "again.".format(folder, " and has no failed unit" if retry_failed else
                                               "; failed units are tried again with --retry-failed"
                                               if run.failed() else ""))
+        had = run.header.suite_file
+        changed = None if had is None else why_changed(had)
+        if changed is not None and not anyway:
+            raise SessionError("--resume {}: {}, and a run of two different things compares nothing. Put the file "
+                               "back, start a new run, or say --anyway".format(folder, changed))
     except BaseException:
         writer.close()
         raise
@@ -214,7 +260,7 @@ def power_meter(environment: Environment) -> Optional[str]:
 
 
 def carry_on(work: Work, argv: Sequence[str], probed: Dict[str, Any], progress: PlainProgress,
-             roof: Optional[str] = None) -> End:
+             roof: Optional[str] = None, runner: Runner = run_worker) -> End:
     """Do what the record lacks; return the session's end, which is also its last line.
 
     ``roof`` names the function that measures the device's limits, ``package.module:function``. Ctrl-C, SIGTERM and
@@ -223,11 +269,16 @@ def carry_on(work: Work, argv: Sequence[str], probed: Dict[str, Any], progress: 
     settings = work.run.header.settings
     reason: Optional[Reason] = because(Code.STOPPED)
     try:
-        with ending_signals_raise(), locked_clocks(settings.lock_clocks, settings.device, tell=progress.note) as lock:
-            session = Session(tuple(argv), utc_now(), environment(settings, probed, lock, roof))
+        with ending_signals_raise(), versions_of(settings) as versions, locked_clocks(
+                settings.lock_clocks, settings.device, tell=progress.note) as lock:
+            end_orphans(progress)
+            roofs = measure_roof(roof, settings, work.run.comparisons)
+            session = Session(tuple(argv), utc_now(), environment(settings, probed, lock, roofs),
+                              changed_file(work.run.header.suite_file))
             work.writer.append(session)
             work.run.add(session)
-            Controller(work.run, work.plan, work.writer, progress).run()
+            plan = work.plan._replace(versions=versions)
+            Controller(work.run, plan, work.writer, progress, runner).run()
             reason = None
     except KeyboardInterrupt:
         pass  # said by the end line and by the caller; everything finished is in the record
@@ -247,6 +298,35 @@ def carry_on(work: Work, argv: Sequence[str], probed: Dict[str, Any], progress: 
     return end
 
 
+@contextlib.contextmanager
+def versions_of(settings: Settings) -> Iterator[Dict[str, str]]:
+    """Yield the folders of the commits that the run's cases name, by label; they are gone afterwards."""
+    if settings.against is None:
+        yield {}
+        return
+    with checked_out(settings.against) as folder:
+        yield {label_of(settings.against): folder}
+
+
+def end_orphans(progress: PlainProgress) -> None:
+    """End what is left of runs that were killed: it would be measured beside."""
+    for stray in orphans():
+        with contextlib.suppress(OSError):
+            os.kill(stray.pid, signal.SIGKILL)
+        progress.note("A process of an earlier run that was killed was still at work and was ended: {} (process "
+                      "{})".format(stray.name, stray.pid))
+
+
+def changed_file(had: Optional[SourceFile]) -> Optional[SourceFile]:
+    """Return the suite's file as it is now where it is not what the run began with, as far as it can be read."""
+    if had is None or why_changed(had) is None:
+        return None
+    try:
+        return read_source(had.path)
+    except OSError:
+        return SourceFile(had.path, "")
+
+
 def compiled_parts(status: Dict[str, Any]) -> Dict[str, Any]:
     """Return what the optional parts said of themselves, as one section; the names of their functions go."""
     found: Dict[str, Any] = {}
@@ -255,9 +335,9 @@ def compiled_parts(status: Dict[str, Any]) -> Dict[str, Any]:
     return found
 
 
-def environment(settings: Settings, probed: Dict[str, Any], lock: LockResult, roof: Optional[str]) -> Environment:
+def environment(settings: Settings, probed: Dict[str, Any], lock: LockResult, roof: Dict[str, Any]) -> Environment:
     """Return everything that is known of the machine as this session finds it."""
     clocks = dict(read_clocks(), locked_for_run=lock.locked, lock_messages=list(lock.messages))
     sections = dict(collect(), torch=probed["torch"], gpu=probed["gpu"], clocks=clocks, meters=probed["meters"],
-                    kernels=compiled_parts(probed["status"]), roof=measure_roof(roof, settings))
+                    kernels=compiled_parts(probed["status"]), roof=roof)
     return line_decoder().decode(Environment, sections)

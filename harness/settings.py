@@ -18,7 +18,9 @@ class Settings(NamedTuple):
     ``budget_s`` is the sampling time of the whole run, ``launch_cap_s`` the most that one launch of one
     comparison may take of it, ``limit_s`` the longest life of a worker, ``memory_repeats`` the processes that
     each case's memory is measured in. ``fit_bytes`` is the memory of the pass ``fit``; ``soak_s`` is how long the
-    pass ``soak`` keeps each rival and its baseline busy by turns of ``soak_block_s``.
+    pass ``soak`` keeps each rival and its baseline busy by turns of ``soak_block_s``. ``every_launch``: no launch is
+    left out, whatever the first one decided, since launches are what two runs are compared by. ``against`` is the
+    commit whose layers the present ones are run against.
     """
 
     device: str
@@ -37,6 +39,8 @@ class Settings(NamedTuple):
     soak_s: Optional[float] = None
     soak_block_s: Optional[float] = None
     passes: Tuple[str, ...] = PASSES
+    every_launch: bool = False
+    against: Optional[str] = None
 
 
 def settings_to_dict(settings: Settings) -> Dict[str, Any]:
@@ -71,6 +75,15 @@ def parse_size(text: str) -> int:
     if size <= 0:
         raise ValueError("an amount of memory must be more than nothing, not '{}'".format(text))
     return size
+
+
+def parse_share(text: str) -> float:
+    """Return 0.05 from ``5%``, ``5 %`` or ``5``; raises ``ValueError``."""
+    match = re.match(r"^(\d+(?:\.\d+)?)\s*%?$", text.strip())
+    value = float(match.group(1)) / 100.0 if match is not None else 0.0
+    if not 0.0 < value < 10.0:
+        raise ValueError("'{}' is no share: write 5%".format(text))
+    return value
 
 
 def format_duration(seconds: float) -> str:

@@ -39,6 +39,18 @@ class RunStatus(Word):
     INTERRUPTED = "interrupted"
 
 
+class Heap(Word):
+    """The settings of malloc that a worker runs under."""
+
+    WARM = "warm"               # keeps what was freed: the time pass
+    PINNED = "pinned"           # glibc's starting thresholds, held: what ran before does not change a figure
+    DEFAULT = "default"         # nothing set: what a user's own process gets
+
+
+#: The heaps that memory is measured on.
+MEASURED_HEAPS = (Heap.PINNED, Heap.DEFAULT)
+
+
 class State(Word):
     """A verdict, or one launch's part in it."""
 
@@ -46,6 +58,7 @@ class State(Word):
     SLOWER = "slower"
     SAME = "same"
     CANNOT_TELL = "cannot tell"
+    UNCHANGED = "unchanged"     # between runs: the interval holds 1, and its width says within what
     SMALLER = "smaller"         # of memory
     LARGER = "larger"
     UNDECIDED = "undecided"
@@ -54,7 +67,11 @@ class State(Word):
 
 
 class Role(Word):
-    """What a launch is for: the first decides, the later ones confirm."""
+    """What a launch is for: the first decides, the later ones confirm; one of a run made for comparing does neither.
+
+    That one plays all its rounds with every rival and looks at them once, at the end.
+    """
 
     FIRST = "first"
     CONFIRM = "confirm"
+    WHOLE = "whole"

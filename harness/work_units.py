@@ -9,7 +9,7 @@ from typing import Dict, Iterable, List, Sequence
 
 from harness.plan import Comparison
 from harness.record import LaunchLine, Run, SeriesDecision, Unit
-from harness.words import Pass, State, Status
+from harness.words import Heap, Pass, State, Status
 
 #: Seconds of sampling that any launch may take.
 LEAST_SHARE_S = 2.0
@@ -27,21 +27,23 @@ def work_of(units: Iterable[Unit]) -> float:
 def all_units(comparison: Comparison, passes: Sequence[str], launches: int = 1, repeats: int = 1) -> List[Unit]:
     """Return every unit a comparison may need, in order.
 
-    The repeats of the memory pass go round the cases, and the baseline plays twice in each round.
+    The repeats of the memory pass go round the cases, and the baseline plays twice in each round; where both heaps
+    are wanted each case has its two one after the other.
     """
     units: List[Unit] = []
     for name in Pass:
-        if name.value not in passes:
+        if name.value not in passes or name.value in comparison.without:
             continue
         if name is Pass.VERIFY:
             units.append(Unit(name, comparison.id))
         elif name is Pass.TIME:
             units.extend(Unit(name, comparison.id, None, launch) for launch in range(1, launches + 1))
         elif name is Pass.MEMORY:
-            base = comparison.case_id(comparison.baseline)
-            for repeat in range(1, repeats + 1):
-                units.extend(Unit(name, comparison.id, comparison.case_id(case), repeat) for case in comparison.cases)
-                units.append(Unit(name, comparison.id, base, repeats + repeat))
+            ids = [comparison.case_id(case) for case in comparison.cases]
+            heaps = (None, Heap.DEFAULT) if comparison.both_heaps else (None,)
+            units.extend(Unit(name, comparison.id, ident, number, heap) for repeat in range(1, repeats + 1)
+                         for ident, number in [(ident, repeat) for ident in ids] + [(ids[0], repeats + repeat)]
+                         for heap in heaps)
         else:
             # a rival is soaked with its baseline in turns
             cases = comparison.rivals if name is Pass.SOAK else comparison.cases

@@ -10,6 +10,7 @@ import traceback
 from typing import Any, Callable, Dict, List
 
 from harness.system.children import die_with_parent
+from harness.text import printable
 
 #: One line per pass: its name and the function that runs it, imported only where it is needed.
 PASSES = {
@@ -21,7 +22,13 @@ PASSES = {
     "energy": "harness.passes.energy:run",
     "fit": "harness.passes.fit:run",
     "soak": "harness.passes.soak:run",
+    "verify-versions": "harness.passes.against:verify",
+    "time-versions": "harness.passes.against:time",
 }
+
+
+#: Some exceptions tell a tensor's every number.
+LONGEST = 300
 
 
 def resolve(name: str) -> Callable[..., Any]:
@@ -43,7 +50,8 @@ def main(argv: List[str]) -> int:
     channel = os.fdopen(int(argv[1]), "w", 1)
 
     def send(message: Dict[str, Any]) -> None:
-        channel.write(json.dumps(message, allow_nan=False) + "\n")
+        text = json.dumps(message, allow_nan=False)
+        channel.write(text + "\n")
         channel.flush()
 
     def progress(done: int, total: int, what: str, left_s: Any = None) -> None:
@@ -51,19 +59,18 @@ def main(argv: List[str]) -> int:
 
     job = json.load(sys.stdin)
     try:
-        payload = resolve(PASSES[job["pass"]])(job, progress)
+        send({"event": "result", "payload": resolve(PASSES[job["pass"]])(job, progress)})
     except Exception as error:  # a worker's whole purpose is to turn any failure into a recorded reason
         traceback.print_exc()
         send({"event": "error", "reason": describe(error)})
         return 1
-    send({"event": "result", "payload": payload})
     return 0
 
 
 def describe(error: BaseException) -> str:
-    """Return ``error`` as one line: its kind and the first line of its text."""
+    """Return ``error`` as one short line: its kind and the first line of its text."""
     lines = str(error).strip().splitlines() or [""]
-    return "{}: {}".format(type(error).__name__, lines[0]).rstrip(": ")
+    return printable("{}: {}".format(type(error).__name__, lines[0]).rstrip(": ")[:LONGEST])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Makes the report of recorded runs: ``python -m reports RUN... [--format ...] [--out DIR] [--no-figures]``."""
 
 import argparse
+import contextlib
 import hashlib
 import io
 import os
@@ -20,6 +21,10 @@ STDOUT = "-"
 USAGE = 2
 
 
+class OutputError(Exception):
+    """A file that could not be written; the message is one sentence with the remedy."""
+
+
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Make the reports ``argv`` asks for; return the exit status: 0, or 2 with one sentence on standard error."""
     arguments = parser().parse_args(argv)
@@ -29,7 +34,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         most = 0 if arguments.no_figures else sys.maxsize if arguments.all_figures else Options().figures
         out = arguments.out or default_folder(runs)
         written = [] if arguments.format == TERMINAL else make(found, arguments.format, Options(most), out)
-    except (RecordError, PublishedError, OSError) as error:
+    except (RecordError, PublishedError, OutputError, OSError) as error:
         sys.stderr.write("{}\n".format(error))
         return USAGE
     if arguments.format in (TERMINAL, ALL):
@@ -89,9 +94,17 @@ def write(folder: str, name: str, content: Content) -> Optional[str]:
         sys.stdout.write(data.decode("utf-8", "replace")) if stream is None else stream.write(data)
         return None
     path = os.path.join(folder, *name.split("/"))
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with io.open(path, "wb") as file:
-        file.write(data)
+    beside = "{}.{}.part".format(path, os.getpid())
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with io.open(beside, "wb") as file:
+            file.write(data)
+        os.replace(beside, path)  # the old file or the whole new one, never a part
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.remove(beside)
+        raise OutputError("{} could not be written ({}): make room, or name another folder with --out".format(
+            path, error.strerror or error)) from None
     return path
 
 

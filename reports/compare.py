@@ -1,46 +1,118 @@
-"""Compares two runs case by case: ``python -m reports.compare OLD NEW``.
+"""Compares runs: ``python -m reports.compare RUN [RUN...]``, the first with each of the others.
 
-Exit status: 0 no case became slower and every case has a verdict; 1 at least one case became slower;
-2 none became slower, but at least one cannot be told (or is not in both runs); 3 a run could not be read.
+What is compared first is the advantage: each rival's speed over the baseline of its own run. With --fail-on X a
+slower advantage counts from X on, and it must be ruled out: an interval that reaches X cannot tell. Nothing can
+become slower from one board to another, so runs of different boards only stand side by side.
+
+Exit status: 0 nothing became slower; 1 at least one advantage became smaller; 2 none did, but at least one cannot be
+told (one launch each, or not in both runs); 3 a run could not be read.
 """
 
 import argparse
 import sys
-from typing import Optional, Sequence
+from typing import Callable, Dict, NoReturn, Optional, Sequence
 
 from harness.record import RecordError, load_run
-from harness.words import State
-from reports.findings.changes import Changes, changes
+from harness.settings import parse_share
+from harness.words import Word
+from reports.exit_codes import CANNOT_TELL, FINE, SLOWER, UNREADABLE, Answer, status
+from reports.findings.changes import Changes
+from reports.findings.compared import Compared, compared
+from reports.findings.findings import cleaned
+from reports.findings.published import PublishedError, read_published
 from reports.formats.changes_text import changes_text
+from reports.formats.compare_files import csv_text, html_text, json_text, markdown_text
 from reports.formats.terminal import terminal_of
 
-FINE, SLOWER, CANNOT_TELL, UNREADABLE = 0, 1, 2, 3
+#: The name that stands for the printed numbers of ``results/published``.
+PUBLISHED = "published"
 
 
-def exit_status(found: Changes) -> int:
-    """Return the exit status for the words of ``found``; ids that only one run has cannot be told."""
-    states = [case.change.state for case in found.cases]
-    if State.SLOWER in states:
-        return SLOWER
-    return CANNOT_TELL if State.CANNOT_TELL in states or found.alone or not states else FINE
+class Kind(Word):
+    """The formats of a comparison."""
+
+    TABLE = "table"
+    MARKDOWN = "markdown"
+    CSV = "csv"
+    JSON = "json"
+    HTML = "html"
+
+
+WRITERS: Dict[Kind, Callable[[Compared], str]] = {
+    Kind.MARKDOWN: markdown_text, Kind.CSV: csv_text, Kind.JSON: json_text, Kind.HTML: html_text}
+
+
+def exit_status(found: Compared, fail_on: Optional[float] = None) -> int:
+    """Return the exit status for ``found``; ``fail_on`` is the relative slowdown that counts, none for any."""
+    statuses = [_status(one, fail_on) for one in found.changes if one.same_board]
+    return next((status for status in (SLOWER, CANNOT_TELL) if status in statuses), FINE)
+
+
+def _status(found: Changes, fail_on: Optional[float]) -> int:
+    changes = [case.advantage for case in found.cases if case.advantage is not None]
+    if found.same_run:
+        return FINE if changes else CANNOT_TELL
+    told = status([Answer(change.state, change.speed, change.low) for change in changes], fail_on)
+    return CANNOT_TELL if told == FINE and found.alone else told
+
+
+def share(text: str) -> float:
+    """Return 0.05 from ``5%``; raises ``ArgumentTypeError`` in one sentence."""
+    try:
+        return parse_share(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+class Parser(argparse.ArgumentParser):
+    """Ends with status 3 where argparse would say 2, which means *cannot tell* here."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the arguments and end."""
+        self.exit(UNREADABLE, "{}: error: {}\n".format(self.prog, message))
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    found = Parser(
+        prog="python -m reports.compare", formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Compare runs case by case.", epilog=(__doc__ or "").split("\n\n", 1)[1])
+    found.add_argument("runs", nargs="+", metavar="RUN",
+                       help="folder of a run, the older one first; '{}' for the printed numbers".format(PUBLISHED))
+    found.add_argument("--fail-on", type=share, metavar="SHARE", help="the slowdown that counts, such as 5%%")
+    found.add_argument("--format", choices=[kind.value for kind in Kind], default=Kind.TABLE.value,
+                       help="what to print (default: table)")
+    return found
+
+
+def write_utf8(text: str) -> None:
+    """Write ``text`` to standard output as UTF-8, whatever the terminal takes."""
+    stream = getattr(sys.stdout, "buffer", None)
+    if stream is None:
+        sys.stdout.write(text)
+    else:
+        stream.write(text.encode("utf-8"))
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Compare two runs; return the exit status documented above."""
-    parser = argparse.ArgumentParser(
-        prog="python -m reports.compare", formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Compare two runs case by case.", epilog=(__doc__ or "").split("\n\n", 1)[1])
-    parser.add_argument("old", help="folder of the older run")
-    parser.add_argument("new", help="folder of the newer run")
-    arguments = parser.parse_args(argv)
+    """Compare the runs that ``argv`` names; return the exit status documented above."""
+    arguments = parser().parse_args(argv)
+    names = [name for name in arguments.runs if name != PUBLISHED]
     try:
-        found = changes(load_run(arguments.old), load_run(arguments.new))
-    except (RecordError, OSError) as error:
+        if not names or len(arguments.runs) < 2:
+            raise RecordError("compare needs two runs, or a run and '{}'".format(PUBLISHED))
+        found = cleaned(compared([load_run(name) for name in names],
+                                 read_published() if PUBLISHED in arguments.runs else ()))
+    except (RecordError, PublishedError, OSError) as error:
         sys.stderr.write("{}\n".format(error))
         return UNREADABLE
-    width, unicode_, colour = terminal_of(sys.stdout)
-    sys.stdout.write(changes_text(found, width, unicode_, colour))
-    return exit_status(found)
+    kind = Kind(arguments.format)
+    if kind is Kind.TABLE:
+        width, unicode_, colour = terminal_of(sys.stdout)
+        sys.stdout.write(changes_text(found, width, unicode_, colour))
+    else:
+        write_utf8(WRITERS[kind](found))
+    return exit_status(found, arguments.fail_on)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,9 @@
 Those of reasons are in :func:`harness.reasons.sentence`. Nothing may look into what is made here.
 """
 
-from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence, Tuple
 
-from harness.reasons import Code, Reason, sentence
+from harness.reasons import Code, Reason, sentence, whole_sentence
 from harness.statistics.codes import Flag, FlagCode, NextStep, StepCode, Why, WhyCode
 from reports.findings.about import About
 from reports.findings.published import Lack, Quantity
@@ -55,9 +55,8 @@ WHY = {
     WhyCode.WITHIN_FACTOR: "mean within the factor",
     WhyCode.WITHIN_FLOOR: "mean within the A/A floor",
     WhyCode.NOT_IN_BOTH: "not timed in both runs",
-    WhyCode.ONE_LAUNCH: "a run made in one launch has no spread",
-    WhyCode.LAUNCHES_OVERLAP: "the launches of the two runs overlap",
-    WhyCode.ACROSS_FACTOR: "the interval reaches across the factor",
+    WhyCode.ONE_LAUNCH: "one launch each",
+    WhyCode.WIDE_INTERVAL: "the launches of a run differ too much",
 }
 
 
@@ -166,12 +165,9 @@ STEPS: Dict[StepCode, Callable[[NextStep, About, Sequence[Reason]], str]] = {
 
 CHANGE_STEPS = {
     StepCode.TIME_BOTH: "time the case in both runs",
-    StepCode.LAUNCHES_IN_BOTH: "make both runs with {launches} launches",
-    StepCode.LAUNCHES_EACH: "about {launches} launches in each run would decide, or put both versions into one "
-                            "comparison",
-    StepCode.QUOTE_INTERVAL: "the difference is right at the factor: quote the interval",
-    StepCode.QUIET_MACHINE: "the launches of a run differ too much: lock the clocks, close other programs, run both "
-                            "again",
+    StepCode.RUN_FOR_COMPARE: "make both runs with 'run --for-compare'",
+    StepCode.QUIET_MACHINE: "about {launches} launches in each run would be needed: lock the clocks, close other "
+                            "programs, or put both versions into one run with 'run --against'",
 }
 
 
@@ -213,14 +209,14 @@ def _unfinished(one: ValidityWarning, run: About) -> Told:
 def _failed(one: ValidityWarning, run: About) -> Told:
     units = one.numbers["units"]
     return Told("The {} pass of {} failed: {}.".format(one.numbers["pass"], _several(units, "unit"),
-                                                     reason_text(one.reason).rstrip(".")),
+                                                     (whole_sentence(one.reason) or NO_REASON).rstrip(".")),
                 "remove the cause and try again", "./run_bench.sh run --resume {} --retry-failed".format(run.run))
 
 
 def _throttled(one: ValidityWarning, run: About) -> Told:
     return Told("The clock moved between {} and {}: {} of {} are marked throttled and kept.".format(
         hertz(one.numbers["high_hz"]), hertz(one.numbers["low_hz"]), one.numbers["slow"],
-        count(one.numbers["rounds"], "round")), "lock the clocks, add a fan", _lock_command(run))
+        count(one.numbers["rounds"], "round")), *_locking("lock the clocks, add a fan", run))
 
 
 def _unsteady(one: ValidityWarning, run: About) -> Told:
@@ -233,14 +229,23 @@ def _unsteady(one: ValidityWarning, run: About) -> Told:
         numbers["rivals"], count(numbers["of"], "rival"), numbers["name"], numbers["title"], said), remedy)
 
 
-def _lock_command(run: About) -> str:
-    return "./run_bench.sh run {} --lock-clocks".format(run.suite)
+def _locking(remedy: str, run: About) -> Tuple[str, str]:
+    """Return how to lock the clocks, as a remedy and its command; what a refused try lacks comes first."""
+    if run.lock_refused:
+        return "give --lock-clocks the rights that it lacked in this run", "./run_bench.sh doctor"
+    return remedy, "./run_bench.sh run {} --lock-clocks".format(run.suite)
 
 
 def _unlocked(one: ValidityWarning, run: About) -> Told:
     told = ["{}{}".format(part.upper(), " (governor {})".format(governor) if governor else "")
             for part, governor in one.numbers["parts"]]
-    return Told("Clocks were not locked: {}.".format(listing(told)), "lock them", _lock_command(run))
+    return Told("Clocks were not locked: {}.".format(listing(told)), *_locking("lock them", run))
+
+
+def _suspended(one: ValidityWarning, run: About) -> Told:
+    return Told("The machine slept for {:.0f} s during {}: what came after began on cold caches and other "
+                "clocks.".format(one.numbers["suspended_s"], _several(one.numbers["units"], "unit")),
+                "keep it awake and run it again")
 
 
 def _loaded(one: ValidityWarning, run: About) -> Told:
@@ -262,7 +267,7 @@ def _disturbs(one: ValidityWarning, run: About) -> Told:
 
 def _governor(one: ValidityWarning, run: About) -> Told:
     return Told("The governor '{}' changes the CPU's clock as it likes; nothing tells whether it is locked.".format(
-        one.numbers["governor"]), "lock the clocks", _lock_command(run))
+        one.numbers["governor"]), *_locking("lock the clocks", run))
 
 
 def _pace(one: ValidityWarning, run: About) -> Told:
@@ -320,7 +325,8 @@ def _uncommitted(one: ValidityWarning, run: About) -> Told:
 WARNINGS: Dict[WarningCode, Callable[[ValidityWarning, About], Told]] = {
     WarningCode.UNFINISHED: _unfinished, WarningCode.UNIT_FAILED: _failed, WarningCode.THROTTLED: _throttled,
     WarningCode.UNSTEADY: _unsteady, WarningCode.UNLOCKED: _unlocked, WarningCode.SWAPPED: _swapped,
-    WarningCode.LOADED: _loaded, WarningCode.CHANGES_INPUT: _changes_input, WarningCode.DISTURBS: _disturbs,
+    WarningCode.SUSPENDED: _suspended, WarningCode.LOADED: _loaded, WarningCode.CHANGES_INPUT: _changes_input,
+    WarningCode.DISTURBS: _disturbs,
     WarningCode.GOVERNOR: _governor, WarningCode.PACE: _pace, WarningCode.NOISY: _noisy, WarningCode.QUICK: _quick,
     WarningCode.FEW_LAUNCHES: _few_launches, WarningCode.UNSETTLED: _unsettled, WarningCode.UNCHECKED: _unchecked,
     WarningCode.SESSIONS_DIFFER: _sessions_differ, WarningCode.UNCOMMITTED: _uncommitted}

@@ -16,6 +16,7 @@ WHT_1D = "suites.builders.transforms:wht1d"
 WHT_2D = "suites.builders.transforms:wht2d"
 BLOCK_WHT = "suites.builders.transforms:block_wht1d"
 INT8 = "suites.builders.quantised:convolution"
+INT8_PRODUCTS = (("arithmetic", "int8"),)
 COPY = "suites.builders.copies:clone"
 KERNELS_COPY = "suites.builders.copies:kernels_copy"
 
@@ -67,8 +68,9 @@ def beside(best: Case, fused: Case) -> Tuple[Case, ...]:
                                best._replace(layer="Copy", implementation="", builder=COPY, options=()))
     if best.device != "cuda":
         copy = best._replace(layer="Copy", builder=KERNELS_COPY, options=())
-        return found + (best._replace(implementation="int8", builder=INT8), copy._replace(implementation="memcpy"),
-                        copy._replace(implementation="past the caches"))
+        return found + (
+            best._replace(implementation="int8", builder=INT8, options=best.options + INT8_PRODUCTS),
+            copy._replace(implementation="memcpy"), copy._replace(implementation="past the caches"))
     last = fused._replace(layer=fused.layer + " channels-last", memory_format="channels_last")
     found += (best._replace(implementation="TF32", options=best.options + (("tf32", True),)), last)
     return found + tuple(case for dtype in TWO_BYTES for case in (

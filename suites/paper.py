@@ -103,7 +103,7 @@ def published_2d() -> Comparison:
          wht._replace(implementation="fused"),
          case._replace(layer="Squeeze-excite", builder=SQUEEZE_EXCITE, options=())),
         "Ten images one at a time on one CPU thread with copies and allocation inside the clock, as the released "
-        "scripts time; their Nano numbers are TensorFlow Lite on the CPU, not CUDA.")
+        "scripts time; their Nano numbers are TensorFlow Lite on the CPU, not CUDA.", both_heaps=True)
 
 
 def comparisons(target: Target) -> List[Comparison]:

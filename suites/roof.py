@@ -2,7 +2,7 @@
 
 import ctypes
 import os
-from typing import Any, Callable, Dict, Iterator, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 
@@ -10,13 +10,16 @@ from harness.timing.calibrate import calibrate
 from harness.timing.sampler import Sampler
 from suites.kernels.fastest import hot_sampler
 
-TF32 = "tf32"
-TYPES = ("float32", TF32, "float16", "bfloat16", "float64")
+TF32, INT8 = "tf32", "int8"
+TYPES = ("float32", TF32, "float16", "bfloat16", INT8, "float64")
 #: The type of ``flops_per_s``, which a layer in float32 without TF32 lies under.
 PLAIN = "float32"
 TF32_CAPABILITY = (8, 0)
 #: Bytes of each buffer of the copy: past every cache of a board or a PC, and on a GPU so many times its L2.
 COPY_BYTES, COPY_TIMES_L2 = 160 << 20, 4
+
+#: Pixels of the convolution in int8, which grows in channels.
+INT8_PIXELS = 1024
 
 Make = Callable[[int], Tuple[Callable[[], Any], float]]
 
@@ -47,13 +50,15 @@ class Rate(NamedTuple):
     side: int
 
 
-def measure(device: str, threads: int, limits: Limits = Limits()) -> Dict[str, Any]:  # noqa: B008 - immutable
+def measure(device: str, threads: int, types: Sequence[str] = TYPES,
+            limits: Limits = Limits()) -> Dict[str, Any]:  # noqa: B008 - immutable
     """Return the device's limits: FLOP/s for each type and bytes per second (read and written), JSON-ready.
 
-    ``flops_per_s_by_dtype`` and ``flops_by_dtype`` (what reached it) have a value for each of :data:`TYPES`, ``None``
-    where ``flops_per_s_by_dtype_reason`` says why. ``flops_per_s`` is the one of float32 without TF32. The best of
-    torch's matrix product and 1x1 convolution and, on a CPU in float32, the kernels' own multiply-add loop; for
-    bytes torch's copy and the kernels' copy past the caches. Timed by events on CUDA, launches hidden.
+    ``flops_per_s_by_dtype`` and ``flops_by_dtype`` (what reached it) have a value for each of ``types`` and for
+    :data:`PLAIN`, ``None`` where ``flops_per_s_by_dtype_reason`` says why. ``flops_per_s`` is the one of float32
+    without TF32. The best of torch's matrix product and 1x1 convolution (in int8 the convolution alone) and, on a
+    CPU in float32, the kernels' own multiply-add loop; for bytes torch's copy and the kernels' copy past the caches.
+    Timed by events on CUDA, launches hidden.
     """
     torch.set_num_threads(threads)
     sampler = hot_sampler(device)
@@ -61,7 +66,7 @@ def measure(device: str, threads: int, limits: Limits = Limits()) -> Dict[str, A
     by: Dict[str, Optional[str]] = {}
     reasons: Dict[str, str] = {}
     with torch.no_grad():
-        for name in TYPES:
+        for name in [PLAIN] + [one for one in types if one != PLAIN]:
             try:
                 rates = dict(arithmetic(device, name, sampler, limits))
                 if device == "cpu" and name == PLAIN:
@@ -81,6 +86,11 @@ def measure(device: str, threads: int, limits: Limits = Limits()) -> Dict[str, A
 
 def arithmetic(device: str, name: str, sampler: Sampler, limits: Limits) -> Iterator[Tuple[str, float]]:
     """Yield name and FLOP/s of torch's densest operations in type ``name``; ``RuntimeError`` where there are none."""
+    if name not in TYPES:
+        raise RuntimeError("no roof is known for the type '{}'".format(name))
+    if name == INT8:
+        yield from quantised(device, sampler, limits)
+        return
     if name == TF32 and (device != "cuda" or torch.cuda.get_device_capability() < TF32_CAPABILITY):
         raise RuntimeError("TF32 needs a CUDA device of capability 8.0 or newer")
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = name == TF32
@@ -103,6 +113,20 @@ def arithmetic(device: str, name: str, sampler: Sampler, limits: Limits) -> Iter
         yield "1x1 convolution", rate(convolution, min(best.side, 2048), sampler, limits)
     finally:
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+
+
+def quantised(device: str, sampler: Sampler, limits: Limits) -> Iterator[Tuple[str, float]]:
+    """Yield name and operations per second of the 1x1 convolution in int8; ``RuntimeError`` where there is none."""
+    from suites.builders.quantised import product
+
+    if device != "cpu":
+        raise RuntimeError("torch quantises convolutions on the CPU only")
+
+    def convolution(side: int) -> Tuple[Callable[[], Any], float]:
+        return product(side, INT8_PIXELS), 2.0 * INT8_PIXELS * side ** 2
+
+    yield "int8 1x1 convolution", grown(convolution, sampler, limits, side_that_fits(
+        free_bytes(device) * limits.memory_share, 4)).per_s
 
 
 def grown(make: Make, sampler: Sampler, limits: Limits, largest: Optional[int] = None) -> Rate:

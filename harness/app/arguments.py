@@ -8,7 +8,10 @@ import click
 from harness.nearest import unknown
 from harness.plan import Suite, Target
 from harness.planning import plan_comparisons
-from harness.settings import parse_duration, parse_size
+from harness.settings import parse_duration, parse_share, parse_size
+
+#: Exit status of a comparison whose runs or arguments could not be read.
+UNREADABLE = 3
 
 
 class DurationType(click.ParamType):
@@ -35,6 +38,55 @@ class SizeType(click.ParamType):
             return value if isinstance(value, int) else parse_size(str(value))
         except ValueError as error:
             return self.fail(str(error), param, ctx)
+
+
+def from_caller(path: str) -> str:
+    """Return ``path`` as the user meant it: relative to where run_bench.sh was called, which changes the folder."""
+    caller = os.environ.get("EDGE_BENCH_CALLER")
+    return path if caller is None or os.path.realpath(caller) == os.path.realpath(os.getcwd()) else os.path.join(
+        caller, path)
+
+
+class FolderType(click.Path):
+    """A folder of the caller's."""
+
+    def __init__(self) -> None:
+        super(FolderType, self).__init__(file_okay=False)
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Return the path as the user meant it, or fail with one sentence."""
+        return super(FolderType, self).convert(from_caller(str(value)), param, ctx)
+
+
+class ShareType(click.ParamType):
+    """A share such as ``5%`` (also ``5``), as 0.05."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        """Return the share, or fail with one sentence."""
+        try:
+            return value if isinstance(value, float) else parse_share(str(value))
+        except ValueError as error:
+            return self.fail(str(error), param, ctx)
+
+
+class StatusCommand(click.Command):
+    """A command whose exit statuses 1 and 2 are answers: what is wrong with its arguments ends with 3."""
+
+    def parse_args(self, ctx: click.Context, args: List[str]) -> List[str]:
+        """Take the arguments, or fail with status 3."""
+        try:
+            return super(StatusCommand, self).parse_args(ctx, args)
+        except click.UsageError as error:
+            click.echo(ctx.get_usage(), err=True)
+            raise UnreadableError(error.format_message()) from None
+
+
+class UnreadableError(click.ClickException):
+    """What ends a comparison that cannot be made: with a status of its own, for 1 and 2 are answers."""
+
+    exit_code = UNREADABLE
 
 
 class NearestGroup(click.Group):

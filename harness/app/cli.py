@@ -12,7 +12,17 @@ from typing import Any, List, Optional, Sequence, Tuple
 import click
 
 from harness import __version__
-from harness.app.arguments import DurationType, NearestGroup, SizeType, check_selection
+from harness.app.arguments import (
+    DurationType,
+    FolderType,
+    NearestGroup,
+    ShareType,
+    SizeType,
+    StatusCommand,
+    UnreadableError,
+    check_selection,
+    from_caller,
+)
 from harness.nearest import unknown
 
 RESULTS = "results"
@@ -26,8 +36,13 @@ CALIBRATION = "calibration"
 ROOF = "suites.roof:measure"
 
 
+#: What stands for the papers' printed numbers where runs are named.
+PUBLISHED = "published"
+
 DURATION = DurationType()
+SHARE = ShareType()
 SIZE = SizeType()
+FOLDER = FolderType()
 
 
 @click.group(cls=NearestGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -47,7 +62,13 @@ def cli() -> None:
 @click.option("--budget", type=DURATION, help="Sampling time for the whole run, such as 10m.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of the inputs and of the shuffled order.")
 @click.option("--only", metavar="PATTERN", help="Rivals to run, as part of a name or with * and ?; several by comma.")
-@click.option("--launches", type=click.IntRange(1, 20), help="Fresh processes that must agree. Default: 4.")
+@click.option("--launches", type=click.IntRange(1, 100),
+              help="Fresh processes that must agree. Default: 4, with --for-compare 24.")
+@click.option("--for-compare", is_flag=True,
+              help="Time only, in many short launches that are all played: for 'compare' with another such run.")
+@click.option("--against", metavar="REVISION",
+              help="Each layer against itself in a commit or 'stash', in the same rounds; exit status as 'compare'.")
+@click.option("--fail-on", type=SHARE, metavar="SHARE", help="With --against: the slowdown that counts, such as 5%.")
 @click.option("--rounds", type=click.IntRange(12), help="Most rounds of one launch. Default: 450.")
 @click.option("--limit", type=DURATION, default="15m", show_default=True, help="Longest time for one worker.")
 @click.option("--power", metavar="METER", help="Power meter to use. Default: the best one that answers.")
@@ -58,14 +79,15 @@ def cli() -> None:
 @click.option("--soak-block", "soak_block_s", type=DURATION,
               help="Length of one turn. Default: a minute, less where the soak would hold too few.")
 @click.option("--lock-clocks", is_flag=True, help="Lock CPU and GPU clocks for this run and put them back after it.")
-@click.option("--out", type=click.Path(file_okay=False), default=RESULTS, show_default=True,
-              help="Folder that gets the run's folder.")
+@click.option("--out", type=FOLDER, help="Folder that gets the run's folder. Default: the project's results.")
 @click.option("--resume", metavar="RUN", help="Finish a stopped run; its own settings hold.")
 @click.option("--retry-failed", is_flag=True, help="With --resume: do failed units over.")
+@click.option("--anyway", is_flag=True, help="With --resume: also where the suite's own file has changed.")
 @click.option("--no-report", is_flag=True, help="Leave the report to './run_bench.sh report RUN'.")
 @click.pass_context
-def run(context: click.Context, suite: Optional[str], out: str, resume: Optional[str], retry_failed: bool,
-        no_report: bool, budget: Optional[float], limit: float, **choices: Any) -> None:
+def run(context: click.Context, suite: Optional[str], out: Optional[str], resume: Optional[str], retry_failed: bool,
+        anyway: bool, no_report: bool, budget: Optional[float], limit: float, fail_on: Optional[float],
+        **choices: Any) -> None:
     """Run SUITE (a name from 'list', or a .py file of your own) and write its report."""
     from harness import session
     from harness.progress import make_progress
@@ -77,23 +99,28 @@ def run(context: click.Context, suite: Optional[str], out: str, resume: Optional
         # Everything that can be told wrong without torch is told before a worker spends seconds on loading it.
         if resume is not None:
             refuse_choices(context)
-            work = session.take_up(find_run(resume, out), retry_failed)
+            work = session.take_up(find_run(resume, out or RESULTS), retry_failed, anyway)
             if suite not in (None, work.run.suite):
                 raise session.SessionError("--resume {}: that run is of suite '{}', not '{}'. Leave the suite "
                                            "out.".format(resume, work.run.suite, suite))
             probed = session.probe(work.run.header.settings.device, work.plan.power, status_of(work.run.suite))
             work = session.ready(work, probed)
-        elif retry_failed:
-            raise session.SessionError("--retry-failed goes with --resume RUN: a new run has no failed units.")
+        elif retry_failed or anyway:
+            raise session.SessionError("{} goes with --resume RUN: a new run has nothing to go on from.".format(
+                "--retry-failed" if retry_failed else "--anyway"))
         else:
             wanted = session.Choices(budget_s=budget, limit_s=limit, **choices)
-            work, probed = begin(suite or DEFAULT_SUITE, wanted, out)
+            work, probed = begin(suite or DEFAULT_SUITE, wanted, out or RESULTS)
         click.echo("Run {} in {}".format(work.run.id, work.run.folder), err=True)
         end = session.carry_on(work, sys.argv[1:], probed, make_progress(), ROOF)
     except (session.SessionError, RecordError, ValueError, OSError) as error:
+        if choices["against"] is not None:  # status 1 would say that something became slower
+            raise UnreadableError(str(error)) from None
         raise click.ClickException(str(error)) from None
     if end.status is RunStatus.COMPLETE:
         code = 0 if no_report else report_process([work.run.folder])
+        if work.run.header.settings.against is not None:
+            sys.exit(report_process([work.run.folder], fail_on_options(fail_on), module="reports.against"))
         if not nothing_timed(work.run):
             sys.exit(code)
         raise click.ClickException("nothing could be timed: the report says of each case why not.")
@@ -119,8 +146,7 @@ def status_of(suite: str) -> List[str]:
 @click.option("--quick", is_flag=True, help="Fewer loads, one launch, one process per memory figure.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), help="Default: cuda if torch sees one, else cpu.")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads. Default: torch's own choice.")
-@click.option("--out", type=click.Path(file_okay=False), default=RESULTS, show_default=True,
-              help="Folder that gets the run's folder.")
+@click.option("--out", type=FOLDER, help="Folder that gets the run's folder. Default: the project's results.")
 def calibrate(quick: bool, device: Optional[str], threads: Optional[int], out: str) -> None:
     """Say what this machine can tell, as it is now, from loads whose answer is known.
 
@@ -132,7 +158,8 @@ def calibrate(quick: bool, device: Optional[str], threads: Optional[int], out: s
     from harness.words import RunStatus
 
     try:
-        work, probed = begin(CALIBRATION, session.Choices(device=device, threads=threads, quick=quick), out)
+        work, probed = begin(CALIBRATION, session.Choices(device=device, threads=threads, quick=quick),
+                             out or RESULTS)
         click.echo("Run {} in {}".format(work.run.id, work.run.folder), err=True)
         end = session.carry_on(work, sys.argv[1:], probed, make_progress(), None)
     except (session.SessionError, RecordError, ValueError, OSError) as error:
@@ -157,15 +184,18 @@ def begin(name: str, choices: Any, out: str) -> Tuple[Any, Any]:
 
     if choices.power is not None:
         check_named(choices.power, "power", choices.device)
+    name = from_caller(name) if name.endswith(".py") else name
     suite = load_suite(name)
+    if choices.against is not None and name.endswith(".py"):
+        raise ValueError("--against compares versions of this project's own layers: name one of its suites, no file")
     if not name.endswith(".py"):  # a file's plan may load torch itself, in a process of its own
         check_selection(suite, choices.device, choices.threads, choices.quick, choices.only)
     probed = session.probe(choices.device, choices.power, status_of(suite.name))
-    return session.start(suite, choices, probed, out), probed
+    return session.start(suite, choices, probed, out, name if name.endswith(".py") else None), probed
 
 
 #: What --resume goes well with; everything else is in the run's record already.
-RESUME_TAKES = ("suite", "resume", "retry_failed", "no_report", "out")
+RESUME_TAKES = ("suite", "resume", "retry_failed", "anyway", "no_report", "out", "fail_on")
 
 
 def refuse_choices(context: click.Context) -> None:
@@ -181,7 +211,7 @@ def find_run(name: str, out: str = RESULTS) -> str:
     """Return the folder of the run ``name``: a path, or a run's name in ``out``; raises ``ValueError``."""
     from harness.record import FILE_NAME
 
-    for folder in (name, os.path.join(out, name), os.path.join(RESULTS, "reference", name)):
+    for folder in (from_caller(name), name, os.path.join(out, name), os.path.join(RESULTS, "reference", name)):
         if os.path.isfile(os.path.join(folder, FILE_NAME)):
             return folder
     known = [one for one in (os.listdir(out) if os.path.isdir(out) else [])
@@ -207,7 +237,7 @@ def _find_all(names: Sequence[str]) -> Tuple[str, ...]:
 @click.argument("runs", nargs=-1, required=True)
 @click.option("--format", "kind", type=click.Choice(["all", "terminal", "markdown", "html", "json"]), default="all",
               show_default=True, help="What to make.")
-@click.option("--out", type=click.Path(file_okay=False), help="Folder for the files. Default: the run's own.")
+@click.option("--out", type=FOLDER, help="Folder for the files. Default: the run's own.")
 @click.option("--figures", type=click.Choice(["some", "all", "none"]), default="some", show_default=True,
               help="Publication figures: 'some' stops at 24 comparisons.")
 def report(runs: Sequence[str], kind: str, out: Optional[str], figures: str) -> None:
@@ -217,16 +247,30 @@ def report(runs: Sequence[str], kind: str, out: Optional[str], figures: str) -> 
     sys.exit(report_process(_find_all(runs), options))
 
 
-@cli.command()
-@click.argument("first")
-@click.argument("second")
-def compare(first: str, second: str) -> None:
-    """Compare two runs case by case, their differences in environment first.
+@cli.command(cls=StatusCommand)
+@click.argument("runs", nargs=-1, required=True, metavar="RUN RUN [RUN...]")
+@click.option("--fail-on", type=SHARE, metavar="SHARE", help="The slowdown that counts, such as 5%. Default: any.")
+@click.option("--format", "kind", type=click.Choice(["table", "markdown", "csv", "json", "html"]), default="table",
+              show_default=True, help="What to print.")
+def compare(runs: Sequence[str], fail_on: Optional[float], kind: str) -> None:
+    """Compare runs case by case, each with the first; 'published' stands for the papers' printed numbers.
+
+    The differences in environment come first, then each rival's advantage over the baseline of its own run, then the
+    times. Runs of several devices stand side by side.
 
     Exit status: 0 nothing slower, 1 something slower, 2 nothing slower but something cannot be told, 3 a run
     could not be read.
     """
-    sys.exit(report_process(_find_all([first, second]), module="reports.compare"))
+    try:
+        folders = [name if name == PUBLISHED else find_run(name) for name in runs]
+    except ValueError as error:
+        raise UnreadableError(str(error)) from None
+    sys.exit(report_process(folders, ["--format", kind] + fail_on_options(fail_on), module="reports.compare"))
+
+
+def fail_on_options(share: Optional[float]) -> List[str]:
+    """Return the option that hands ``share`` on to a report, if there is one."""
+    return [] if share is None else ["--fail-on", "{:.9g}%".format(100.0 * share)]
 
 
 @cli.command(name="list")
@@ -247,6 +291,7 @@ def list_(suite: Optional[str], quick: bool, device: str) -> None:
         click.echo("\n'./run_bench.sh list SUITE' shows its cases, './run_bench.sh run SUITE' measures them.")
         return
     try:
+        suite = from_caller(suite) if suite.endswith(".py") else suite
         comparisons = plan_comparisons(load_suite(suite), Target(device, os.cpu_count() or 1), quick, None)
     except ValueError as error:
         raise click.ClickException(str(error)) from None

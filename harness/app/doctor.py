@@ -4,8 +4,10 @@ import os
 import sys
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
-from harness.clocks import read_clocks
+from harness.clocks import read_clocks, why_not_lock
 from harness.environment import collect
+from harness.installation.checks import TORCH_INDEX
+from harness.installation.jetson import torch_advice
 from harness.session import probe
 
 #: Optional parts that say for themselves how they are: functions without arguments, run in a worker.
@@ -25,8 +27,11 @@ def examine() -> List[Finding]:
     """Probe this machine with a worker and return the findings, in the order they are read."""
     environment = collect()
     probed = probe(status=list(STATUS))
-    return (machine_findings(environment) + torch_findings(probed) + meter_findings(probed["meters"])
-            + clock_findings(read_clocks()) + status_findings(probed["status"]) + environment_findings(environment))
+    torch = torch_findings(probed, environment["board"])
+    missing = torch if probed["torch"]["version"] is None else []  # without it nothing else matters: it comes first
+    return (missing + machine_findings(environment) + [one for one in torch if one not in missing]
+            + meter_findings(probed["meters"]) + clock_findings(read_clocks(), why_not_lock())
+            + status_findings(probed["status"]) + environment_findings(environment))
 
 
 def machine_findings(environment: Dict[str, Any]) -> List[Finding]:
@@ -38,22 +43,38 @@ def machine_findings(environment: Dict[str, Any]) -> List[Finding]:
         environment["os"]["distribution"], environment["python"]["version"]))]
 
 
-def torch_findings(probed: Dict[str, Any]) -> List[Finding]:
-    """Return whether layers can be timed on the CPU and on a CUDA device."""
+def torch_findings(probed: Dict[str, Any], board: Dict[str, Any]) -> List[Finding]:
+    """Return whether layers can be timed on the CPU and on a CUDA device; the remedies are for this ``board``."""
     torch, gpu = probed["torch"], probed["gpu"]
     if torch["version"] is None:
-        return [Finding("time", False, torch["version_reason"], "remove .venv and start ./run_bench.sh again")]
+        return [Finding("time", False, torch["version_reason"], _nvidia_torch(board, None) if board["jetson"] else
+                        "./run_bench.sh setup (it says what is in the way)")]
     findings = [Finding("time on the CPU", True, "torch {}, {} threads, oneDNN {}".format(
         torch["version"], torch["threads"], "yes" if torch["mkldnn"] else "no"))]
     if gpu["name"] is not None:
         findings.append(Finding("time on CUDA", True, "{}, compute capability {}, CUDA {}, cuDNN {}".format(
             gpu["name"], gpu["capability"], torch["cuda"], torch["cudnn"])))
     else:
-        remedy = ("install a torch built for CUDA (on a Jetson NVIDIA's own wheel)" if torch["cuda"] is None
-                  else "check the driver with nvidia-smi")
         findings.append(Finding("time on CUDA", False, "{}; {}".format(gpu["name_reason"], torch["cuda_reason"])
-                                if torch["cuda_reason"] else gpu["name_reason"], remedy))
+                                if torch["cuda_reason"] else gpu["name_reason"], _cuda_remedy(torch, board)))
     return findings
+
+
+def _cuda_remedy(torch: Dict[str, Any], board: Dict[str, Any]) -> str:
+    """Return what to do where torch sees no CUDA device. A Jetson's driver is part of its system."""
+    if board["jetson"]:
+        return (_nvidia_torch(board, torch["version"]) if torch["cuda"] is None else
+                "add this user to group 'video' (sudo usermod -aG video $USER, then log in again); in a container: "
+                "start it with --runtime nvidia")
+    if torch["cuda"] is None:
+        return "with an NVIDIA GPU: ./run_bench.sh setup --torch-index {}cu... for its CUDA".format(TORCH_INDEX)
+    return "check the driver with nvidia-smi"
+
+
+def _nvidia_torch(board: Dict[str, Any], version: Optional[str]) -> str:
+    """Return how this Jetson gets NVIDIA's torch for the Python that runs this."""
+    name = "python{}.{}".format(*sys.version_info[:2])
+    return torch_advice(board["l4t"], name, tuple(sys.version_info[:3]), version)
 
 
 def meter_findings(meters: Sequence[Dict[str, Any]]) -> List[Finding]:
@@ -66,8 +87,11 @@ def meter_findings(meters: Sequence[Dict[str, Any]]) -> List[Finding]:
     return findings
 
 
-def clock_findings(clocks: Dict[str, Any]) -> List[Finding]:
-    """Return the power mode and whether each clock is locked, or why that cannot be seen."""
+def clock_findings(clocks: Dict[str, Any], may: Optional[str] = None) -> List[Finding]:
+    """Return the power mode and whether each clock is locked, or why that cannot be seen.
+
+    ``may`` is why this user cannot lock them, ``None`` where nothing is known to be in the way.
+    """
     mode = clocks["power_mode"]
     findings = [Finding("power mode", None, mode or clocks["power_mode_reason"])]
     for part in ("cpu", "gpu"):
@@ -76,7 +100,7 @@ def clock_findings(clocks: Dict[str, Any]) -> List[Finding]:
             findings.append(Finding("{} clock locked".format(part), None, clocks[part + "_locked_reason"]))
         else:
             text = "{:.0f} to {:.0f} MHz".format(clocks[part + "_min_hz"] / 1e6, clocks[part + "_max_hz"] / 1e6)
-            findings.append(Finding("{} clock locked".format(part), bool(locked), text,
+            findings.append(Finding("{} clock locked".format(part), bool(locked), text, may or
                                     "./run_bench.sh run SUITE --lock-clocks locks it for that run"))
     return findings
 

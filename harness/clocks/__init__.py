@@ -2,7 +2,8 @@
 
 from harness.clocks.lock import Lock, LockResult, locked_clocks
 from harness.clocks.reading import read_clocks
+from harness.clocks.rights import why_not_lock
 from harness.clocks.state import RestoreResult, default_state_path, pending, restore_from_state
 
 __all__ = ["Lock", "LockResult", "RestoreResult", "default_state_path", "locked_clocks", "pending", "read_clocks",
-           "restore_from_state"]
+           "restore_from_state", "why_not_lock"]

@@ -64,8 +64,8 @@ class Ina3221Meter(PolledMeter):
                 except PermissionError as error:
                     self.close()
                     raise MeterError("the power monitor is there but only root may read it",
-                                     "run 'sudo chmod a+r {}' (it lasts until the next boot)".format(
-                                         _pattern(channels))) from error
+                                     "run 'sudo chmod a+r {}' (it lasts until the next boot); for good: {}".format(
+                                         _pattern(channels), _udev_rule(channels))) from error
                 except OSError as error:
                     self.close()
                     raise MeterError(why(name, error), "use another meter") from error
@@ -150,3 +150,13 @@ def _pattern(channels: List[Channel]) -> str:
     if "ina3221x" in channels[0].voltage:
         return "/sys/bus/i2c/drivers/ina3221x/*/iio:device*/in_*_input"
     return "/sys/bus/i2c/drivers/ina3221/*/hwmon/hwmon*/*_input"
+
+
+def _udev_rule(channels: List[Channel]) -> str:
+    """Return the shell words that make the rails readable for everyone at every boot."""
+    old = "ina3221x" in channels[0].voltage
+    subsystem, driver, files = ("iio", "ina3221x", "in_*_input") if old else ("hwmon", "ina3221", "*_input")
+    rule = 'SUBSYSTEM=="{}", DRIVERS=="{}", RUN+="/bin/sh -c \'chmod a+r /sys%p/{}\'"'.format(
+        subsystem, driver, files)
+    return ("sudo tee /etc/udev/rules.d/99-ina3221.rules <<< \"{}\" && sudo udevadm control --reload && sudo udevadm "
+            "trigger --subsystem-match={}".format(rule.replace('"', '\\"'), subsystem))

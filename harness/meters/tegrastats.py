@@ -50,7 +50,8 @@ class TegrastatsMeter(Meter):
         given = {"power": bool(line.power_w), "ram": line.ram_used_bytes is not None,
                  "temperature": bool(line.temperature_c), "clock": line.gpu_mhz is not None}
         remedies = {"power": "let this user run it as root without a password: add the line '{} ALL=(root) NOPASSWD: "
-                             "{}' with 'sudo visudo'".format(_user(), self.program())}
+                             "{}' with 'sudo visudo' (a password given to sudo in the terminal is not enough: the "
+                             "meter runs in a session of its own)".format(_user(), self.program())}
         reasons = {"power": line.input_power_reason}
         return {quantity: Availability(True) if given[quantity] else Availability(
             False, reasons.get(quantity) or "this tegrastats shows no {}".format(quantity), remedies.get(quantity))

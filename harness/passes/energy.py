@@ -29,7 +29,8 @@ class Clock(NamedTuple):
 class EnergySettings(NamedTuple):
     """Durations in seconds. ``lag_s`` corrects the sensor's low-pass: ``None`` as known, 0 not at all.
 
-    The loop lasts ``load_s``, and on until ``least_fresh`` fresh readings, but at most ``limit_s``.
+    The loop lasts ``load_s``, and on until ``least_fresh`` fresh readings, but at most ``limit_s``; it ends at once
+    where fewer than half of them would have come by then.
     ``settle_s`` at least and ``settle_limit_s`` at most pass before idle counts; the device is synchronised
     every ``batch_s``.
     """
@@ -160,6 +161,8 @@ def _metered(loop: Loop, meter: Any, clock: Clock, settings: EnergySettings, tol
         told.tick()
         fresh = build_series(meter.poll(), meter.input_rail).fresh_between(start_s, now_s)
         # Two more than needed: the estimate of the period may still move a little.
+        if fresh * settings.limit_s < 0.5 * settings.least_fresh * (now_s - start_s):
+            return False  # a feed that stands still: no loop that may be would be long enough
         missing = settings.least_fresh + 2 - fresh
         next_check_s[0] = now_s + 0.5 * missing * (now_s - start_s) / max(fresh, 1)  # counting costs power too
         return missing > 0

@@ -9,15 +9,18 @@ counters hold only its own tensors.
 
 import ctypes
 import gc
+import os
 import sys
 import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
+from harness.allocator import describe_heap
 from harness.passes.watcher import Watcher, stage
 from harness.plan import Case
 from harness.record.amount_lines import MemoryTrace, Stage
 from harness.record.codec import to_json
 from harness.system import memory as procfs
+from harness.words import Heap
 
 LEAST_CALLS = 3
 LEAST_S = 0.2
@@ -65,9 +68,9 @@ def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
         window = procfs.PeakRssWindow()
         window.start()
         with Watcher() as watcher:
-            calls = _loop(subject.call, synchronize, watcher)
+            calls, first_peak = _loop(subject.call, synchronize, watcher, window)
             stages["peak"] = stage()
-        rss_peak, rss_reason = window.stop()
+        rss_peak, rss_reason = window.peak()
         implementation = subject.implementation
         del subject
     figures = _torch_figures(torch, case.device, counters)
@@ -77,12 +80,14 @@ def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
         "stages": to_json(stages), "calls": calls, "samples": watcher.samples, "sampling_period_s": watcher.period_s,
         "ram_resolution_bytes": 1024, "ram_peak_bytes": watcher.peak.ram_used_bytes, "warmed_with": warmed,
         "ram_baseline_bytes": stages["input"].ram_used_bytes, "implementation": implementation,
-        "trace": to_json(thinned(watcher.trace, TRACE_POINTS))}
+        "trace": to_json(thinned(watcher.trace, TRACE_POINTS)), "allocator": describe_heap(os.environ)}
     if rss_peak is None:
         rss_peak = watcher.peak.rss_bytes
         payload["rss_peak_note"] = "sampled, since {}".format(rss_reason)
     payload["rss_peak_bytes"] = rss_peak
     payload.update(deltas(stages, rss_peak, watcher))
+    if Heap(job.get("heap", Heap.PINNED)) is Heap.DEFAULT:
+        payload.update(kept_freed(payload, _minus(first_peak, stages["input"].rss_bytes)))
     payload.update(figures)
     return payload
 
@@ -122,21 +127,25 @@ def _settle(torch: Any, device: str) -> None:
         trim(0)
 
 
-def _loop(call: Callable[[], Any], synchronize: Callable[[], Any], watcher: Watcher) -> int:
-    """Call until both the least count and the least time are reached; return the number of calls.
+def _loop(call: Callable[[], Any], synchronize: Callable[[], Any], watcher: Watcher,
+          window: procfs.PeakRssWindow) -> Tuple[int, Optional[int]]:
+    """Call until both the least count and the least time are reached; return the number of calls, and the process's
+    peak after the first.
 
     The watcher looks while each output is still alive: what a call hands over is part of the layer's memory.
     """
-    ends = time.monotonic() + LEAST_S
+    ends, first_peak = time.monotonic() + LEAST_S, None
     for done in range(1, MOST_CALLS + 1):
         kept: List[Any] = [call()]
         synchronize()
         if done <= LEAST_CALLS:
             watcher.look(thorough=True)
+        if done == 1:
+            first_peak = window.peak()[0] or watcher.peak.rss_bytes
         del kept
         if done >= LEAST_CALLS and time.monotonic() >= ends:
             break
-    return done
+    return done, first_peak
 
 
 def _minus(after: Optional[int], before: Optional[int]) -> Optional[int]:
@@ -157,7 +166,7 @@ def deltas(stages: Dict[str, Stage], rss_peak: Optional[int], watcher: Watcher) 
     figures: Dict[str, Any] = {
         "rss_delta_peak_bytes": None if rss is None else max(0, rss),
         "uss_delta_peak_bytes": _minus(own_peak, before.uss_bytes),
-        "ram_delta_peak_bytes": _minus(peak.ram_used_bytes, before.ram_used_bytes),
+        "ram_delta_peak_bytes": _minus(_ram(peak), _ram(before)),
         "swap_delta_bytes": _minus(after.swap_used_bytes, before.swap_used_bytes),
         "nvmap_delta_bytes": _minus(peak.nvmap_used_bytes, before.nvmap_used_bytes),
     }
@@ -184,10 +193,33 @@ def deltas(stages: Dict[str, Stage], rss_peak: Optional[int], watcher: Watcher) 
     return figures
 
 
+def kept_freed(figures: Dict[str, Any], first: Optional[int]) -> Dict[str, Any]:
+    """Return what replaces ``figures`` where later calls took more than the first: nothing, with the reason.
+
+    On the default heap malloc keeps what was freed, in pieces that the next call may not fit into: how much it is
+    tells nothing of the layer and goes with the number of calls. ``first`` is the first call's peak over ``input``.
+    """
+    rss = figures["rss_delta_peak_bytes"]
+    if rss is None or first is None or rss - first <= max(WANDER_BYTES, WANDER_SHARE * first):
+        return {}
+    reason = ("the first call took {:.1f} MB and the {} after it {:.1f} MB more, which malloc kept when it was "
+              "freed: on the default heap the layer has no figure of its own".format(
+                  first / 1e6, figures["calls"] - 1, (rss - first) / 1e6))
+    found: Dict[str, Any] = {}
+    for key in ("rss_delta_peak_bytes", "uss_delta_peak_bytes", "ram_delta_peak_bytes"):
+        found.update({key: None, key + "_reason": reason})
+    return found
+
+
 def ram_moved_bytes(before: Stage, after: Stage) -> Optional[int]:
     """Return what the system's used memory changed by that this process did not, from input to the end."""
-    system, own = _minus(after.ram_used_bytes, before.ram_used_bytes), _minus(after.uss_bytes, before.uss_bytes)
+    system, own = _minus(_ram(after), _ram(before)), _minus(after.uss_bytes, before.uss_bytes)
     return _minus(system, own)
+
+
+def _ram(one: Stage) -> Optional[int]:
+    """Return the system's used memory; pages that wait on a processor's list are free, where the kernel tells."""
+    return one.ram_used_bytes if one.ram_settled_bytes is None else one.ram_settled_bytes
 
 
 def thinned(trace: List[Tuple[float, int]], most: int) -> MemoryTrace:

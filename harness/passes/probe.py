@@ -23,6 +23,7 @@ def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
         payload["torch"]["version_reason"] = "torch cannot be imported by {}: {}".format(
             sys.executable, describe(error))
         payload["gpu"]["name_reason"] = "torch is missing"
+        payload["meters"] = survey(job.get("power"), device=job.get("device"))
         return payload
     payload["torch"] = torch_section(torch)
     payload["gpu"] = gpu_section(torch)

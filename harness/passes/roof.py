@@ -6,5 +6,5 @@ from harness.worker import resolve
 
 
 def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
-    """Return what the function ``job['function']`` says of ``job['device']`` and ``job['threads']``."""
-    return dict(resolve(job["function"])(job["device"], job["threads"]))
+    """Return what the function ``job['function']`` says of the job's device, threads and types."""
+    return dict(resolve(job["function"])(job["device"], job["threads"], job["types"]))

@@ -6,17 +6,18 @@ from typing import Any, Callable, Dict, List, Tuple
 import torch
 
 from harness.allocator import describe_heap
+from harness.passes.launch_job import first_of
 from harness.passes.process_state import put_back, read_state, tidied
 from harness.plan import Case
-from harness.record.codec import Decoder, to_json
-from harness.record.time_lines import SeriesDecision
+from harness.record.codec import to_json
 from harness.rule import rule_from_dict
 from harness.subjects import Inputs, build, cases_of, prepare
 from harness.timing.clock_readers import ClockSource, cpu_clock, gpu_clock
 from harness.timing.cpu_timer import CpuTimer
 from harness.timing.cuda_timer import CudaTimer
 from harness.timing.engine import run_time_pass
-from harness.timing.sampler import Call, Timer
+from harness.timing.sampler import Call, Sample, Sampler, Timer
+from harness.witness import Mark, marker
 from harness.words import Role
 
 
@@ -27,10 +28,7 @@ def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
     differences of memory addresses show in the run's noise floor.
     """
     comparison, cases = cases_of(job)
-    decoder = Decoder()
-    first = None if job.get("first") is None else {
-        cache: {rival: decoder.decode(SeriesDecision, one) for rival, one in found.items()}
-        for cache, found in job["first"].items()}
+    first = first_of(job)
     if first is not None:  # only what is to be confirmed is built: a small board has no room for the rest
         wanted = {comparison.case_id(cases[0])} | {rival for found in first.values() for rival in found}
         cases = [case for case in cases if comparison.case_id(case) in wanted]
@@ -38,16 +36,21 @@ def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
     timer, clock = instruments(cases[0])
     inputs = Inputs(job["seed"])
     progress(0, 1, "building")
+    mark, places = marker(job), {}  # type: Mark, Dict[int, int]
     entrants: List[Tuple[str, Call]] = []
     implementations = {}
     state = read_state(torch)
     for case in [cases[0]] + cases:
         name = comparison.case_id(case)
+        mark(job["cases"].index(name))
         subject = build(case, inputs, own_input=name in job.get("own_input", ()))
         put_back(torch, state)
         call = tidied(subject.call, torch, state) if name in job.get("disturbing", ()) else subject.call
         entrants.append((name, call))
+        places[id(call)] = job["cases"].index(name)
         implementations[name] = subject.implementation
+
+    timer.samplers = tuple(Watched(sampler, mark, places) for sampler in timer.samplers)
 
     def report(done: int, planned: int, left_s: float) -> None:
         progress(done, planned, "round {} of at most {}".format(done, planned), left_s)
@@ -57,6 +60,19 @@ def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
             entrants, timer, rule_from_dict(job["rule"]), job["seed"], role=Role(job["role"]), first=first,
             budget_s=job["budget_s"], limit_s=job["limit_s"], report=report, launch=job["launch"], clock=clock)
     return dict(to_json(figures), implementations=implementations, allocator=describe_heap(os.environ))
+
+
+class Watched(Sampler):
+    """A sampler that notes, before its clock starts, which case it is about to call."""
+
+    def __init__(self, sampler: Sampler, mark: Mark, places: Dict[int, int]) -> None:
+        self.cache = sampler.cache
+        self._sampler, self._mark, self._places = sampler, mark, places
+
+    def sample(self, call: Call, calls: int) -> Sample:
+        """Note whose ``call`` it is and time it."""
+        self._mark(self._places[id(call)])
+        return self._sampler.sample(call, calls)
 
 
 def instruments(case: Case) -> Tuple[Timer, ClockSource]:

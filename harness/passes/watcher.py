@@ -16,10 +16,15 @@ CHEAP_SHARE = 0.5
 
 def stage() -> Stage:
     """Return this process's and the system's memory now."""
-    meminfo = procfs.read_meminfo()
     own = procfs.process_memory("self")
-    return Stage(own.rss_bytes, own.uss_bytes, procfs.ram_used_bytes(meminfo), procfs.swap_used_bytes(meminfo),
-                 procfs.nvmap_used_bytes(meminfo))
+    return _of_the_system()._replace(rss_bytes=own.rss_bytes, uss_bytes=own.uss_bytes)
+
+
+def _of_the_system() -> Stage:
+    meminfo, free = procfs.read_meminfo(), procfs.free_bytes()
+    return Stage(ram_used_bytes=procfs.ram_used_bytes(meminfo), swap_used_bytes=procfs.swap_used_bytes(meminfo),
+                 nvmap_used_bytes=procfs.nvmap_used_bytes(meminfo),
+                 ram_settled_bytes=None if free is None else procfs.ram_used_bytes(meminfo, free))
 
 
 class Watcher:
@@ -53,12 +58,7 @@ class Watcher:
 
     def look(self, thorough: bool) -> None:
         """Take one reading; a ``thorough`` one goes through every mapping of the process."""
-        if thorough:
-            now = stage()
-        else:
-            meminfo = procfs.read_meminfo()
-            now = Stage(procfs.current_rss_bytes(), None, procfs.ram_used_bytes(meminfo), None,
-                        procfs.nvmap_used_bytes(meminfo))
+        now = stage() if thorough else _of_the_system()._replace(rss_bytes=procfs.current_rss_bytes())
         with self._lock:
             self.peak = Stage(*[_larger(*pair) for pair in zip(self.peak, now)])
             self.samples += 1

@@ -29,6 +29,7 @@ from harness.record.lines import (
            Session,
            Unit,
            UnitLine,
+           has_failed,
            unit_of,
 )
 from harness.record.reader import FILE_NAME, FORMAT, RecordError
@@ -40,4 +41,4 @@ __all__ = ["CheckLine", "CheckResult", "End", "EnergyLine", "Environment", "FILE
            "FitProbe", "Header", "LaunchLine", "MemoryLine", "MemoryTrace", "MeterStatus", "Phase", "Place",
            "RecordError", "RecordWriter", "Round", "Run", "SamplingCost", "Series", "SeriesDecision", "Session",
            "SoakBlock", "SoakLine", "SoakTrace", "Stage", "TimerFacts", "Traces", "Unit", "UnitLine",
-           "WarmUpFacts", "load_run", "unit_line", "unit_of"]
+           "WarmUpFacts", "has_failed", "load_run", "unit_line", "unit_of"]

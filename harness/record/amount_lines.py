@@ -3,17 +3,21 @@
 from typing import Dict, NamedTuple, Optional, Tuple
 
 from harness.reasons import Reason
-from harness.words import Status
+from harness.words import Heap, Status
 
 
 class Stage(NamedTuple):
-    """Memory at one stage of the memory pass, in bytes."""
+    """Memory at one stage of the memory pass, in bytes.
+
+    ``ram_settled_bytes`` is ``ram_used_bytes`` without the free pages that wait on the processors' own lists.
+    """
 
     rss_bytes: Optional[int] = None
     uss_bytes: Optional[int] = None
     ram_used_bytes: Optional[int] = None
     swap_used_bytes: Optional[int] = None
     nvmap_used_bytes: Optional[int] = None
+    ram_settled_bytes: Optional[int] = None
 
 
 class MemoryTrace(NamedTuple):
@@ -28,7 +32,7 @@ class MemoryLine(NamedTuple):
 
     Deltas are the peak during the calls less the stage ``input``. The baseline has twice the repeats of a rival: the
     second half is its copy, the A/A check. ``warmed_with`` is the shape of the tiny case that loaded what any case of
-    the kind loads.
+    the kind loads. ``heap`` is ``None`` in records that knew one heap, ``allocator`` what the process found set.
     """
 
     comparison: str
@@ -66,6 +70,9 @@ class MemoryLine(NamedTuple):
     repeat: int = 1
     warmed_with: Optional[str] = None
     trace: Optional[MemoryTrace] = None
+    heap: Optional[Heap] = None
+    allocator: Optional[str] = None
+    suspended_s: Optional[float] = None
 
 
 class Phase(NamedTuple):
@@ -127,6 +134,7 @@ class EnergyLine(NamedTuple):
     traces: Optional[Traces] = None
     phases: Tuple[Phase, ...] = ()
     sampling_cost: Optional[SamplingCost] = None
+    suspended_s: Optional[float] = None
 
 
 class FitProbe(NamedTuple):
@@ -159,6 +167,7 @@ class FitLine(NamedTuple):
     largest: Optional[int] = None
     refused: Optional[int] = None
     tried: Tuple[FitProbe, ...] = ()
+    suspended_s: Optional[float] = None
 
 
 class SoakBlock(NamedTuple):
@@ -199,3 +208,4 @@ class SoakLine(NamedTuple):
     temperature_reason: Optional[str] = None
     meter: Optional[str] = None
     power_reason: Optional[str] = None
+    suspended_s: Optional[float] = None

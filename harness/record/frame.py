@@ -9,7 +9,7 @@ from harness.plan import Case, Comparison
 from harness.reasons import Reason, sentence
 from harness.record.amount_lines import EnergyLine, FitLine, MemoryLine
 from harness.record.time_lines import BASELINE, COPY, Series
-from harness.words import Pass, Status
+from harness.words import MEASURED_HEAPS, Heap, Pass, Status
 
 if TYPE_CHECKING:
     import pandas
@@ -45,6 +45,7 @@ COLUMNS = (
     Column("pass", "all", "verify, time, memory or energy; fit where it was asked for"),
     Column("launch", "time", "number of the launch"),
     Column("cache", "time", "hot or cold"),
+    Column("heap", "memory", "heap the process ran on: pinned, or default where both were measured"),
     Column("repeat", "memory", "number of the fresh process, the baseline's later half being its second copy"),
     Column("status", "all", "ok, failed, skipped, or absent: planned, but the record holds no line of it"),
     Column("reason", "all", "why there is no result, in words"),
@@ -115,7 +116,8 @@ def rows(run: "Run") -> List[Cells]:
             base = _identity(run, comparison, case, ident)
             found.append(_verify_row(run, comparison, base, ident))
             found.extend(dict(base, **cells) for cells in times.get(ident) or [_untimed(run, comparison, ident)])
-            repeats: Sequence[Optional[MemoryLine]] = run.memory_repeats(ident) or (None,)
+            repeats: Sequence[Optional[MemoryLine]] = [
+                line for heap in MEASURED_HEAPS for line in run.memory_repeats(ident, heap)] or (None,)
             found.extend(_case_row(run, base, Pass.MEMORY, line) for line in repeats)
             found.append(_case_row(run, base, Pass.ENERGY, run.energy(ident)))
             if Pass.FIT.value in run.header.settings.passes:
@@ -141,7 +143,7 @@ def _verify_row(run: "Run", comparison: Comparison, base: Cells, ident: str) -> 
     lines = [line for line in run.checks(comparison.id) if line.case in (None, ident)]
     if check is None:
         failed = [line for line in lines if line.status is not Status.OK]
-        row = dict(base, **_row(Pass.VERIFY, ABSENT, run.why_absent(Pass.VERIFY)))
+        row = dict(base, **_row(Pass.VERIFY, ABSENT, run.why_absent(Pass.VERIFY, comparison.id)))
         if failed:
             row.update(_row(Pass.VERIFY, failed[-1].status.value, failed[-1].reason, failed[-1].seconds))
         return row
@@ -157,6 +159,9 @@ def _times(run: "Run", comparison: Comparison) -> Dict[str, List[Cells]]:
         if line.status is not Status.OK:
             for case in comparison.cases:
                 found.setdefault(comparison.case_id(case), []).append(launch)
+        for ident, reason in line.left_out.items():
+            row = dict(launch, **_row(Pass.TIME, Status.FAILED.value, reason, line.seconds))
+            found[ident] = [one for one in found.get(ident, ()) if one["launch"] != line.launch] + [row]
         for series in line.series:
             for entrant, ident in enumerate(series.entrants):
                 if entrant != COPY:
@@ -195,10 +200,10 @@ def _quantile(ordered: List[float], share: float) -> float:
 
 def _case_row(run: "Run", base: Cells, name: Pass, line: Union[MemoryLine, EnergyLine, FitLine, None]) -> Cells:
     if line is None:
-        return dict(base, **_row(name, ABSENT, run.why_absent(name)))
+        return dict(base, **_row(name, ABSENT, run.why_absent(name, str(base["comparison"]))))
     row = dict(base, **_row(name, line.status.value, line.reason, line.seconds))
     if isinstance(line, MemoryLine):
-        row["repeat"] = line.repeat
+        row["repeat"], row["heap"] = line.repeat, (line.heap or Heap.PINNED).value
     if line.status is not Status.OK:
         return row
     missing: List[str] = []

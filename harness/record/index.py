@@ -1,7 +1,7 @@
 """A recorded run, indexed once on reading. Nobody outside this folder goes through lines."""
 
 import os
-from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from harness.plan import Case, Comparison
 from harness.reasons import Code, Reason
@@ -16,11 +16,12 @@ from harness.record.lines import (
     Session,
     Unit,
     UnitLine,
+    has_failed,
     unit_of,
 )
-from harness.record.reader import read_record
+from harness.record.reader import stream_record
 from harness.record.time_lines import LaunchLine
-from harness.words import Pass, RunStatus, Status
+from harness.words import Heap, Pass, RunStatus, Status
 
 if TYPE_CHECKING:
     import pandas
@@ -37,28 +38,29 @@ class Place(NamedTuple):
 class Run:
     """A recorded run. Built from its lines in one pass; every question is answered from the index."""
 
-    def __init__(self, folder: str, lines: Sequence[Line]) -> None:
-        header = lines[0]
+    def __init__(self, folder: str, lines: Iterable[Line]) -> None:
+        rest = iter(lines)
+        header = next(rest)
         assert isinstance(header, Header)
         self.folder = folder
         self.header = header
-        self.sessions: Tuple[Session, ...] = tuple(line for line in lines if isinstance(line, Session))
+        self.sessions: Tuple[Session, ...] = ()
         self.end: Optional[End] = None
         self.units: Dict[Unit, UnitLine] = {}       # the last line of each unit, in recorded order
         self.retried = 0                            # lines that a later one of the same unit replaced
         self._checks: Dict[str, CheckResult] = {}
         self._check_lines: Dict[str, List[CheckLine]] = {}
         self._launches: Dict[str, Dict[int, LaunchLine]] = {}
-        self._memory: Dict[str, Dict[int, MemoryLine]] = {}
+        self._memory: Dict[Tuple[str, Heap], Dict[int, MemoryLine]] = {}
         self._seen: Dict[Pass, int] = dict.fromkeys(Pass, 0)
-        for line in lines[1:]:
+        self._without = {one.id: one.without for one in header.comparisons}
+        for line in rest:
             self.add(line)
 
     def add(self, line: Line) -> None:
         """Take one more line into the index: a run that goes on does so with what it records."""
         if isinstance(line, Session):
-            if line not in self.sessions:
-                self.sessions += (line,)
+            self.sessions += (line,)
             self.end = None
         elif isinstance(line, End):
             self.end = line
@@ -71,9 +73,19 @@ class Run:
                 self._check_lines.setdefault(line.comparison, []).append(line)
                 self._checks.update((result.case, result) for result in line.results)
             elif isinstance(line, LaunchLine):
-                self._launches.setdefault(line.comparison, {})[line.launch] = line
+                self._take_launch(line)
             elif isinstance(line, MemoryLine):
-                self._memory.setdefault(line.case, {})[line.repeat] = line
+                self._memory.setdefault((line.case, line.heap or Heap.PINNED), {})[line.repeat] = line
+
+    def _take_launch(self, line: LaunchLine) -> None:
+        launches = self._launches.setdefault(line.comparison, {})
+        if line.launch in launches:
+            # those after it confirmed the one that this line replaces
+            for number in [number for number in launches if number > line.launch]:
+                del launches[number]
+                del self.units[Unit(Pass.TIME, line.comparison, None, number)]
+                self.retried += 1
+        launches[line.launch] = line
 
     # The run ------------------------------------------------------------------------------------------
 
@@ -126,9 +138,13 @@ class Run:
         """Return the launches of a comparison that hold samples, in order."""
         return [line for line in self.launches(comparison) if line.status is Status.OK]
 
-    def memory_repeats(self, case: str) -> List[MemoryLine]:
+    def call_s(self, comparison: str, case: str) -> Optional[float]:
+        """Return the median seconds per call of ``case`` in the first launch that timed it, ``None`` if none did."""
+        return median_call_s(self.timed(comparison), case)
+
+    def memory_repeats(self, case: str, heap: Heap = Heap.PINNED) -> List[MemoryLine]:
         """Return the last line of each repeat of the memory pass of ``case``, in order, whatever its status."""
-        found = self._memory.get(case, {})
+        found = self._memory.get((case, heap), {})
         return [found[number] for number in sorted(found)]
 
     def memory(self, case: str) -> Optional[MemoryLine]:
@@ -152,15 +168,20 @@ class Run:
         return line if isinstance(line, SoakLine) else None
 
     def failed(self) -> List[UnitLine]:
-        """Return the units that failed and were not done over, in recorded order."""
-        return [line for line in self.units.values() if line.status is Status.FAILED]
+        """Return the units that failed, or left a case out, and were not done over, in recorded order."""
+        return [line for line in self.units.values() if has_failed(line)]
 
     # Why something is missing -------------------------------------------------------------------------
 
-    def why_absent(self, name: Pass) -> Reason:
-        """Return why the run has no line of pass ``name`` for something that it planned."""
+    def why_absent(self, name: Pass, place: Optional[str] = None) -> Reason:
+        """Return why the run has no line of pass ``name`` for something that it planned.
+
+        ``place`` is the id of a comparison or of a case, where it is known.
+        """
         if name.value not in self.header.settings.passes:
             return Reason(Code.NOT_ASKED)
+        if place is not None and name.value in self._without.get(place.split("/", 1)[0], ()):
+            return Reason(Code.TELLS_NOTHING)
         if self.ended and not self._seen[name]:
             return Reason(Code.NO_SUCH_PASS)
         return Reason(Code.NOT_REACHED)
@@ -170,7 +191,7 @@ class Run:
         for line in reversed(self.checks(comparison)):
             if line.case in (None, case) and line.reason is not None:
                 return line.reason
-        return self.why_absent(Pass.VERIFY)
+        return self.why_absent(Pass.VERIFY, comparison)
 
     def why_not_timed(self, comparison: str, case: str) -> Reason:
         """Return why ``case`` has no time."""
@@ -183,10 +204,13 @@ class Run:
             if failed:
                 return failed[-1].reason or Reason(Code.CHECK_UNFINISHED)
         launches = self.launches(comparison)
+        for line in launches:
+            if case in line.left_out:
+                return line.left_out[case]
         failed_launches = [line for line in launches if line.status is not Status.OK and line.reason is not None]
         if failed_launches:
             return failed_launches[-1].reason or Reason(Code.NOT_REACHED)
-        return Reason(Code.LEFT_OUT) if launches else self.why_absent(Pass.TIME)
+        return Reason(Code.LEFT_OUT) if launches else self.why_absent(Pass.TIME, comparison)
 
     # Tables -------------------------------------------------------------------------------------------
 
@@ -206,7 +230,21 @@ def load_run(path: str) -> Run:
 
     Raises :class:`harness.record.RecordError` if there is none or it cannot be read.
     """
-    folder = (os.path.dirname(path) or ".") if os.path.isfile(path) else path
-    return Run(folder, read_record(path))
+    return Run(folder_of(path), stream_record(path))
+
+
+def folder_of(path: str) -> str:
+    """Return the folder of the run that ``path`` names, its folder or the record file itself."""
+    return (os.path.dirname(path) or ".") if os.path.isfile(path) else path
+
+
+def median_call_s(lines: Iterable[LaunchLine], case: str) -> Optional[float]:
+    """Return the median seconds per call of ``case`` in the first of ``lines`` that holds it."""
+    for line in lines:
+        for series in line.series:
+            if case in series.entrants:
+                samples = sorted(series.samples_per_call_s(series.entrants.index(case)))
+                return samples[len(samples) // 2] if samples else None
+    return None
 
 

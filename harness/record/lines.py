@@ -12,14 +12,15 @@ from harness.record.amount_lines import EnergyLine, FitLine, MemoryLine, SoakLin
 from harness.record.time_lines import LaunchLine
 from harness.rule import Rule
 from harness.settings import Settings
-from harness.words import Pass, RunStatus, Status
+from harness.source import SourceFile
+from harness.words import Heap, Pass, RunStatus, Status
 
 #: A part of the environment, as it was found: names to texts, numbers, truth values, lists of them or ``None``.
 Section = Dict[str, Any]
 
 
 class Header(NamedTuple):
-    """The first line: what was to be measured, and by which rule."""
+    """The first line: what was to be measured, and by which rule. ``suite_file`` is a user's own, as it was then."""
 
     format: int
     id: str
@@ -29,6 +30,7 @@ class Header(NamedTuple):
     settings: Settings
     rule: Rule
     comparisons: Tuple[Comparison, ...]
+    suite_file: Optional[SourceFile] = None
 
 
 class MeterStatus(NamedTuple):
@@ -61,28 +63,32 @@ class Environment(NamedTuple):
 
 
 class Session(NamedTuple):
-    """A start or a resume."""
+    """A start or a resume; ``suite_file`` is the suite's file where it had changed meanwhile."""
 
     argv: Tuple[str, ...]
     started: str
     environment: Environment
+    suite_file: Optional[SourceFile] = None
 
 
 class Unit(NamedTuple):
     """One job of one worker: ``case`` is a case id or ``None`` for the whole comparison.
 
-    ``launch`` counts the launches of the time pass and the repeats of the memory pass from 1.
+    ``launch`` counts the launches of the time pass and the repeats of the memory pass from 1. ``heap`` is that of a
+    repeat of the memory pass on another heap than the usual one.
     """
 
     name: Pass
     comparison: str
     case: Optional[str] = None
     launch: Optional[int] = None
+    heap: Optional[Heap] = None
 
     def __str__(self) -> str:
         word = "repeat" if self.name is Pass.MEMORY else "launch"
-        return "{} {}{}".format(self.name, self.case or self.comparison,
-                                ", {} {}".format(word, self.launch) if self.launch else "")
+        return "{} {}{}{}".format(self.name, self.case or self.comparison,
+                                  ", {} {}".format(word, self.launch) if self.launch else "",
+                                  ", {} heap".format(self.heap) if self.heap is not None else "")
 
 
 class CheckResult(NamedTuple):
@@ -119,6 +125,7 @@ class CheckLine(NamedTuple):
     seconds: float = 0.0
     started_s: Optional[float] = None
     results: Tuple[CheckResult, ...] = ()
+    suspended_s: Optional[float] = None
 
 
 class End(NamedTuple):
@@ -138,10 +145,16 @@ UNIT_TYPES = {Pass.VERIFY: CheckLine, Pass.TIME: LaunchLine, Pass.MEMORY: Memory
 PASS_OF = {kind: name for name, kind in UNIT_TYPES.items()}
 
 
+def has_failed(line: UnitLine) -> bool:
+    """Whether ``line`` tells of a failure that another try may mend: of the unit, or of a case left out of it."""
+    return line.status is Status.FAILED or isinstance(line, LaunchLine) and bool(line.left_out)
+
+
 def unit_of(line: UnitLine) -> Unit:
     """Return the unit that ``line`` is the outcome of."""
     if isinstance(line, LaunchLine):
         return Unit(Pass.TIME, line.comparison, None, line.launch)
     if isinstance(line, MemoryLine):
-        return Unit(Pass.MEMORY, line.comparison, line.case, line.repeat)
+        return Unit(Pass.MEMORY, line.comparison, line.case, line.repeat,
+                    line.heap if line.heap is Heap.DEFAULT else None)
     return Unit(PASS_OF[type(line)], line.comparison, line.case)

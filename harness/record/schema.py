@@ -6,6 +6,8 @@ import json
 import os
 from typing import Any, Callable, Dict, List
 
+from harness.text import printable
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 NAME = "record.schema.json"
 
@@ -13,18 +15,22 @@ NAME = "record.schema.json"
 PLACES = (os.path.join(os.path.dirname(os.path.dirname(HERE)), "results", NAME), os.path.join(HERE, NAME))
 
 #: The order in which the documentation walks the format.
-CHAPTERS = (("run", ("settings", "rule", "comparison", "case")), ("session", ("environment", "meter")),
+CHAPTERS = (("run", ("settings", "rule", "comparison", "case", "suite_file")), ("session", ("environment", "meter")),
             ("verify", ("check_result",)), ("time", ("series", "round", "decision", "timer", "warm_up")),
             ("memory", ("stage", "memory_trace")), ("energy", ("phase", "traces", "sampling_cost")),
             ("fit", ("fit_probe",)), ("soak", ("soak_block", "soak_trace")), ("end", ()),
             ("reason", ()))
 
 
+#: A key from elsewhere may be of any length.
+LONGEST = 160
+
+
 class SchemaError(ValueError):
     """A value that breaks the format; ``field`` is its place in the line, ``problem`` what is wrong with it."""
 
     def __init__(self, field: str, problem: str) -> None:
-        super(SchemaError, self).__init__("{} {}".format(field, problem))
+        super(SchemaError, self).__init__(printable("{} {}".format(field[:LONGEST], problem[:LONGEST])))
         self.field = field
         self.problem = problem
 

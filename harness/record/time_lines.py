@@ -91,6 +91,7 @@ class Series(NamedTuple):
 class LaunchLine(NamedTuple):
     """One launch of the time pass. ``charged_s`` is what it took of the budget: warm-up and sampling.
 
+    ``left_out`` holds the cases that ended the worker when they were timed with the others, each with its reason.
     ``load_1min`` is the machine's load average when the launch began, this run's own work before it included.
     """
 
@@ -107,3 +108,5 @@ class LaunchLine(NamedTuple):
     allocator: Optional[str] = None
     charged_s: Optional[float] = None
     load_1min: Optional[float] = None
+    left_out: Dict[str, Reason] = {}
+    suspended_s: Optional[float] = None

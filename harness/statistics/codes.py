@@ -22,8 +22,7 @@ class WhyCode(Word):
     # between runs
     NOT_IN_BOTH = "not-in-both"
     ONE_LAUNCH = "one-launch"
-    LAUNCHES_OVERLAP = "launches-overlap"
-    ACROSS_FACTOR = "across-factor"
+    WIDE_INTERVAL = "wide-interval"
 
 
 class Why(NamedTuple):
@@ -70,8 +69,7 @@ class StepCode(Word):
     MORE_LAUNCHES = "more-launches"             # speeds, launches: the launches disagree
     # between runs
     TIME_BOTH = "time-both"
-    LAUNCHES_IN_BOTH = "launches-in-both"       # launches
-    LAUNCHES_EACH = "launches-each"             # launches
+    RUN_FOR_COMPARE = "run-for-compare"
 
 
 class NextStep(NamedTuple):

@@ -109,7 +109,7 @@ def verdicts(lines: Sequence[LaunchLine], rule: Rule) -> List[Verdict]:
     done = [line for line in lines if line.series]
     if not done:
         return []
-    failed = [line for line in lines if line.status is Status.FAILED]
+    failed = [line for line in lines if line.status is Status.FAILED or line.left_out]
     found: List[Verdict] = []
     for series in done[0].series:
         # what all rivals of a cache state share is computed once
@@ -153,7 +153,9 @@ def _verdict(lines: Sequence[LaunchLine], failed: Sequence[LaunchLine], cache: s
     held = [(line, series) for line in lines for series in [_series_of(line, cache)]
             if series is not None and rival in series.entrants]
     flags = find_flags(held, rival, rule)
-    state, why = _state(launches, failed, flags, rule)
+    lost = [(line.launch, line.left_out.get(rival, line.reason)) for line in failed
+            if line.status is Status.FAILED or rival in line.left_out]
+    state, why = _state(launches, lost, flags, rule)
     played = [launch for launch in launches if launch.rounds]
     mean = sum(launch.estimate for launch in played) / len(played) if played else None
     interval = _shown(played)
@@ -190,7 +192,7 @@ def _launches(lines: Sequence[LaunchLine], cache: str, rival: str, rule: Rule, r
     return found
 
 
-def _state(launches: Sequence[Launch], failed: Sequence[LaunchLine], flags: Sequence[Flag],
+def _state(launches: Sequence[Launch], lost: Sequence[Tuple[int, Optional[Reason]]], flags: Sequence[Flag],
            rule: Rule) -> Tuple[State, Optional[Why]]:
     """Return the verdict of all launches, and why it is *cannot tell*."""
     first = launches[0].decision.state
@@ -202,8 +204,8 @@ def _state(launches: Sequence[Launch], failed: Sequence[LaunchLine], flags: Sequ
         if launch.decision.state is not State.AGREES:
             return State.CANNOT_TELL, Why(WhyCode.LAUNCH_UNDECIDED if launch.decision.state is State.UNDECIDED
                                           else WhyCode.LAUNCH_CONTRADICTS, launch.number)
-    if len(launches) < rule.launches and failed:
-        return State.CANNOT_TELL, Why(WhyCode.LAUNCH_FAILED, failed[0].launch, cause=failed[0].reason)
+    if len(launches) < rule.launches and lost:
+        return State.CANNOT_TELL, Why(WhyCode.LAUNCH_FAILED, lost[0][0], cause=lost[0][1])
     if len(launches) < rule.launches:
         return State.CANNOT_TELL, Why(WhyCode.LAUNCHES_MISSING, recorded=len(launches), wanted=rule.launches)
     state, code = joint_state(first, [launch.estimate for launch in launches],

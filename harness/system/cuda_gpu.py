@@ -7,7 +7,7 @@ the other, only a UUID or a PCI bus address.
 
 import ctypes
 import uuid as uuids
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple, Optional, Tuple
 
 DRIVER_LIBRARY = "libcuda.so.1"
 
@@ -38,6 +38,12 @@ class CudaDriver:
         self._call("cuDeviceGet", ctypes.byref(device), index)
         self._call("cuDeviceGetUuid", ctypes.byref(raw), device)
         return "GPU-{}".format(uuids.UUID(bytes=bytes(raw)))
+
+    def version(self) -> Tuple[int, int]:
+        """Return the newest CUDA release this driver speaks, such as ``(12, 2)``. Raises :class:`CudaDriverError`."""
+        number = ctypes.c_int()
+        self._call("cuDriverGetVersion", ctypes.byref(number))
+        return number.value // 1000, number.value % 1000 // 10
 
     def attribute(self, number: int, index: int) -> int:
         """Return the device attribute ``number`` (CUdevice_attribute). Raises :class:`CudaDriverError`."""

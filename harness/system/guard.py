@@ -1,5 +1,6 @@
 """Ends a process that takes more memory than it was given."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -39,5 +40,6 @@ class MemoryGuard:
             text = tree.text(name)
             if text and int(text.split()[1]) * page > self._most_bytes:
                 self.tripped = True
-                os.killpg(self._pid, signal.SIGKILL)
+                with contextlib.suppress(OSError):  # it ended between the look and this
+                    os.killpg(self._pid, signal.SIGKILL)
                 return

@@ -4,6 +4,7 @@ Nothing here needs rights beyond a normal user's, except the NvMap table of olde
 """
 
 import re
+import resource
 from typing import Dict, NamedTuple, Optional, Tuple, Union
 
 from harness.system.tree import Tree, why
@@ -22,13 +23,26 @@ def read_meminfo(root: str = "/") -> Dict[str, int]:
     return fields
 
 
-def ram_used_bytes(meminfo: Dict[str, int]) -> int:
+def ram_used_bytes(meminfo: Dict[str, int], free: Optional[int] = None) -> int:
     """Return the whole system's used RAM as tegrastats and jtop define it, before their rounding to 1 MiB.
 
-    MemTotal - MemFree - Buffers - Cached. GPU buffers of a Jetson count as used, reclaimable slabs too;
-    psutil's and free's "used" are other definitions and must not be mixed with this one.
+    MemTotal - MemFree - Buffers - Cached; ``free`` (bytes) takes the place of MemFree. GPU buffers of a Jetson count
+    as used, reclaimable slabs too; psutil's and free's "used" are other definitions and must not be mixed with this.
     """
-    return meminfo["MemTotal"] - meminfo["MemFree"] - meminfo["Buffers"] - meminfo["Cached"]
+    free = meminfo["MemFree"] if free is None else free
+    return meminfo["MemTotal"] - free - meminfo["Buffers"] - meminfo["Cached"]
+
+
+def free_bytes(root: str = "/") -> Optional[int]:
+    """Return the free memory with the pages on the processors' own lists, ``None`` where the kernel does not tell.
+
+    MemFree leaves those out, so the system's "used" holds what a process freed until another takes it: on a recent
+    kernel (6.7 and newer let the lists grow) some hundred MB on a machine with much memory.
+    """
+    text = Tree(root).text("/proc/zoneinfo") or ""
+    pages = [re.findall(pattern, text, re.MULTILINE)
+             for pattern in (r"^\s*pages free\s+([0-9]+)$", r"^\s+count:\s+([0-9]+)$")]
+    return sum(int(one) for found in pages for one in found) * resource.getpagesize() if all(pages) else None
 
 
 def swap_used_bytes(meminfo: Dict[str, int]) -> int:
@@ -113,7 +127,7 @@ class PeakRssWindow:
     """The kernel's own peak of the resident set since :meth:`start`; it misses no spike.
 
     Writing 5 to clear_refs resets VmHWM. Where that is refused (a kernel without the feature, another
-    user's process) :meth:`stop` gives ``None`` and the reason, and the caller samples instead.
+    user's process) :meth:`peak` gives ``None`` and the reason, and the caller samples instead.
     """
 
     def __init__(self, pid: Pid = "self", root: str = "/") -> None:
@@ -130,7 +144,7 @@ class PeakRssWindow:
         except OSError as error:
             self.reason = why(name, error) + ", so the kernel cannot reset the peak"
 
-    def stop(self) -> Tuple[Optional[int], Optional[str]]:
+    def peak(self) -> Tuple[Optional[int], Optional[str]]:
         """Return the peak in bytes since the start and ``None``, or ``None`` and the reason."""
         if self.reason:
             return None, self.reason

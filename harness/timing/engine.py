@@ -38,7 +38,8 @@ def run_time_pass(entrants: Sequence[Named], timer: Timer, rule: Rule, seed: int
     """Time one launch.
 
     ``entrants`` are (case id, zero-argument callable): index 0 the baseline, 1 its second copy, then the
-    rivals. ``role`` is first for launch 1 and confirm for the later ones, which need ``first``: launch
+    rivals. ``role`` is first for launch 1 and confirm for the later ones (whole for each where all are played to
+    their end), which need ``first``: launch
     1's decisions by cache and rival id, as :func:`harness.work_units.to_confirm` gives them;
     rivals without a verdict there are left out. ``seed`` and ``launch`` seed the shuffles. ``budget_s`` bounds
     the sampling (default: the rule's), shared by the timer's samplers; it never cuts a series under the
@@ -51,7 +52,7 @@ def run_time_pass(entrants: Sequence[Named], timer: Timer, rule: Rule, seed: int
         raise ValueError("a time pass needs the baseline twice (the second copy is the A/A check), then the rivals")
     verdicts = first or {}
     jobs = [(sampler, _chosen(entrants, role, verdicts.get(sampler.cache, {}))) for sampler in timer.samplers]
-    jobs = [(sampler, chosen) for sampler, chosen in jobs if role is Role.FIRST or len(chosen) > 2]
+    jobs = [(sampler, chosen) for sampler, chosen in jobs if role is not Role.CONFIRM or len(chosen) > 2]
     if not jobs:
         raise ValueError("a confirming launch needs launch 1's decisions, and at least one verdict among them")
     hard_s = float("inf") if limit_s is None else limit_s
@@ -81,7 +82,7 @@ def run_time_pass(entrants: Sequence[Named], timer: Timer, rule: Rule, seed: int
 
 def _chosen(entrants: Sequence[Named], role: Role, verdicts: Decisions) -> List[Named]:
     """Return the entrants of one series: all of them, or those whose verdict is to be confirmed."""
-    if role is Role.FIRST:
+    if role is not Role.CONFIRM:
         return list(entrants)
     return list(entrants[:2]) + [pair for pair in entrants[2:]
                                  if pair[0] in verdicts and verdicts[pair[0]].state is not State.UNDECIDED]

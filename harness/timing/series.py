@@ -54,7 +54,9 @@ def plan_series(ids: Sequence[str], entrants: Sequence[Entrant], host_per_call_s
     looks = plan_looks(rule, fit)
     verdicts: Dict[int, State] = {}
     starts: Dict[int, int] = {}
-    if role is not Role.FIRST:
+    if role is Role.WHOLE:
+        looks = looks[-1:]
+    if role is Role.CONFIRM:
         for index, rival in enumerate(ids[2:], 2):
             verdicts[index] = first[rival].state
             starts[index] = confirm_from(rule, first[rival].round)
@@ -113,7 +115,7 @@ def play_series(sampler: Sampler, plan: SeriesPlan, rule: Rule, random: Random, 
         decisions[plan.ids[index]] = SeriesDecision(State.UNDECIDED, len(rounds))
     return Series(
         sampler.cache, tuple(plan.ids), tuple(calls), tuple(rounds), plan.looks, plan.role, stopped,
-        rule.level if plan.role is Role.FIRST else rule.confirm_level, decisions, unfinished,
+        rule.confirm_level if plan.role is Role.CONFIRM else rule.level, decisions, unfinished,
         nine_digits(plan.round_s), limits.budget_s, nine_digits(limits.now() - begun), clock.name,
         clock.reason if clock.read is None else _lost_clock(rounds))
 
@@ -123,13 +125,13 @@ def empty_series(sampler: Sampler, ids: Sequence[str], rule: Rule, role: Role, l
     return Series(
         sampler.cache, tuple(ids), (1,) * len(ids), (), (rule.min_rounds,), role,
         because(Code.LIMIT_IN_WARM_UP, limit_s=limits.limit_s),
-        rule.level if role is Role.FIRST else rule.confirm_level,
+        rule.confirm_level if role is Role.CONFIRM else rule.level,
         {rival: SeriesDecision(State.UNDECIDED, 0) for rival in ids[2:]}, budget_s=limits.budget_s, seconds=0.0,
         clock_reason="no round was played")
 
 
 def _look(plan: SeriesPlan, rule: Rule, index: int, d: List[float]) -> State:
-    if plan.role is Role.FIRST:
+    if plan.role is not Role.CONFIRM:
         return first_look_decision(d, plan.looks, rule)
     if len(d) < plan.starts[index]:
         return State.UNDECIDED

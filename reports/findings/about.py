@@ -26,13 +26,16 @@ class About(NamedTuple):
     quick: bool
     device: Device
     command: str
+    lock_refused: bool = False
+    """``--lock-clocks`` was given and no clock was locked."""
 
 
 def about(run: Run) -> About:
     """Return what ``run`` is."""
     header = run.header
     return About(run.id, run.suite, header.created, header.seed, run.ended, header.rule.factor,
-                 header.settings.launches, header.settings.quick, device(run), command(run))
+                 header.settings.launches, header.settings.quick, device(run), command(run),
+                 header.settings.lock_clocks and run.environment.clocks.get("locked_for_run") is False)
 
 
 def device(run: Run) -> Device:

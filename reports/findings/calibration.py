@@ -11,7 +11,7 @@ from harness.plan import Case, Comparison
 from harness.reasons import Code, Reason, because
 from harness.record import MemoryLine, Run
 from harness.statistics.memory import level
-from harness.words import State, Status
+from harness.words import MEASURED_HEAPS, Heap, State, Status
 from reports.findings.about import About
 from reports.findings.findings import Findings
 from reports.findings.memory import Figure, Kind
@@ -35,7 +35,8 @@ ON_CUDA = (Kind.TORCH_ALLOCATED,)
 ON_JETSON = (Kind.TORCH_ALLOCATED, Kind.NVMAP)
 
 #: Warnings about the machine's state: what to change before anything else.
-OF_THE_STATE = (WarningCode.THROTTLED, WarningCode.LOADED, WarningCode.UNSTEADY, WarningCode.UNLOCKED,
+OF_THE_STATE = (WarningCode.THROTTLED, WarningCode.SUSPENDED, WarningCode.LOADED, WarningCode.UNSTEADY,
+                WarningCode.UNLOCKED,
                 WarningCode.GOVERNOR, WarningCode.SWAPPED, WarningCode.NOISY)
 DIFFERENT = (RowState.FASTER, RowState.SLOWER)
 DIFFERENT_MEMORY = (State.SMALLER, State.LARGER)
@@ -52,12 +53,13 @@ class ColumnSaid(NamedTuple):
 
 
 class Load(NamedTuple):
-    """A load that holds exactly ``held_bytes``, and what each column said."""
+    """A load that holds exactly ``held_bytes``, and what each column said of it on ``heap``."""
 
     case: str
     name: str
     held_bytes: int
     columns: Tuple[ColumnSaid, ...]
+    heap: Heap = Heap.PINNED
 
 
 class Twins(NamedTuple):
@@ -132,7 +134,8 @@ class Calibration(NamedTuple):
     @property
     def wrong(self) -> Tuple[str, ...]:
         """The loads of which a number is wrong."""
-        return (tuple(load.name for load in self.loads if any(said.right is False for said in load.columns))
+        return (tuple("{}, {} heap".format(load.name, load.heap) for load in self.loads
+                      if any(said.right is False for said in load.columns))
                 + tuple(one.name for one in self.work + self.duty if one.right is False))
 
     @property
@@ -169,8 +172,9 @@ def calibration(run: Run, found: Findings) -> Calibration:
     least = [floors[SAME] or 0.0, found.about.factor, twins.apart or 0.0] if floors.get(SAME) is not None else []
     state = {one.code: one for one in reversed(found.warnings)}
     return Calibration(
-        found.about, tuple(_load(run, comparison, case) for comparison in run.comparisons for case in comparison.cases
-                           if "mb" in dict(case.options)),
+        found.about, tuple(_load(run, comparison, case, heap) for heap in MEASURED_HEAPS
+                           for comparison in run.comparisons if heap is Heap.PINNED or comparison.both_heaps
+                           for case in comparison.cases if "mb" in dict(case.options)),
         twins, _memory_twins(found), _work(plan.get(MORE_WORK), rows, floors.get(MORE_WORK) or 0.0),
         _duty(run, plan.get(DUTY)), found.no_energy, max(least) if least else None,
         next((state[code] for code in OF_THE_STATE if code in state), None))
@@ -182,11 +186,11 @@ def _kinds(run: Run, case: Case) -> Tuple[Kind, ...]:
     return ON_JETSON if run.environment.board.get("l4t") else ON_CUDA
 
 
-def _load(run: Run, comparison: Comparison, case: Case) -> Load:
+def _load(run: Run, comparison: Comparison, case: Case, heap: Heap) -> Load:
     ident = comparison.case_id(case)
     held = int(dict(case.options)["mb"]) * MB
-    lines = run.memory_repeats(ident)
-    return Load(ident, case.name, held, tuple(_said(run, kind, lines, held) for kind in _kinds(run, case)))
+    lines = run.memory_repeats(ident, heap)
+    return Load(ident, case.name, held, tuple(_said(run, kind, lines, held) for kind in _kinds(run, case)), heap)
 
 
 def _said(run: Run, kind: Kind, lines: Sequence[MemoryLine], held: int) -> ColumnSaid:
@@ -219,7 +223,8 @@ def _time_twins(found: Findings) -> Twins:
 
 def _memory_twins(found: Findings) -> Twins:
     told: List[Tuple[str, Kind, Figure]] = [
-        (case.name, kind, case.of(kind)) for table in found.memory_tables if table.id == SAME for case in table.rows
+        ("{}, {} heap".format(case.name, case.heap), kind, case.of(kind))
+        for table in found.memory_tables if table.id == SAME for case in table.rows
         for kind in table.columns if case.of(kind).verdict is not None]
     verdicts = [(name, kind, figure.verdict) for name, kind, figure in told if figure.verdict is not None]
     apart = [abs(one.difference) for _, _, one in verdicts if one.difference is not None]

@@ -1,55 +1,137 @@
-"""Two runs case by case: what became faster, slower, stayed the same or cannot be told."""
+"""One run against another, case by case: the advantage over the baseline first, the time second."""
 
-from typing import Dict, NamedTuple, Tuple
+import math
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from harness.record import Run
-from harness.statistics.between_runs import Change, compare_runs
-from harness.statistics.verdict import Times
+import numpy as np
+
+from harness.plan import Comparison
+from harness.record import LaunchLine, Run
+from harness.statistics.between_runs import (
+    Change,
+    advantage_levels,
+    compare_levels,
+    time_levels,
+    unchanged,
+)
 from reports.findings.about import device
 from reports.findings.devices import Column
-from reports.findings.environment import Difference, differences, run_facts
-from reports.findings.timing import CACHES, View, views
+from reports.findings.timing import CACHES
+
+#: So many rivals tell what one launch differs by from the next.
+LEAST_FOR_USUAL = 5
+
+
+class Levels(NamedTuple):
+    """One case in one cache state: log advantage (empty for a baseline) and log time (s), one value a launch."""
+
+    title: str
+    name: str
+    baseline: bool
+    advantages: Tuple[float, ...]
+    times: Tuple[float, ...]
+
+
+#: The levels of a run by case id and cache state, in the order of the plan.
+RunLevels = Dict[Tuple[str, str], Levels]
 
 
 class ChangedCase(NamedTuple):
-    """One case in one cache state in both runs; ``change`` speaks of the new run against the old one."""
+    """One case in one cache state in both runs.
+
+    ``advantages`` are the speeds over the baseline in the first and in the second run, ``times_s`` the times per
+    call; ``advantage`` (``None`` for a baseline) and ``time`` say what became of them.
+    """
 
     case: str
+    name: str
+    title: str
     cache: str
-    change: Change
-    old_s: float
-    new_s: float
+    baseline: bool
+    advantages: Optional[Tuple[float, float]]
+    advantage: Optional[Change]
+    times_s: Tuple[float, float]
+    time: Change
 
 
 class Changes(NamedTuple):
-    """The new run against the old one; ``alone`` are the ids of cases that only one of them timed."""
+    """The second run against the first.
 
-    old: Column
-    new: Column
-    differences: Tuple[Difference, ...]
+    ``same_board`` tells whether one may be called old and the other new. ``alone`` are the cases that one of them
+    timed. ``usual`` is the relative difference that rivals of one launch each show from run to run by themselves, as
+    far as these two runs tell; ``None`` where too few rivals have one launch.
+    """
+
+    first: Column
+    second: Column
+    same_board: bool
+    same_run: bool
     cases: Tuple[ChangedCase, ...]
     alone: Tuple[str, ...]
+    usual: Optional[float]
 
 
-def changes(old: Run, new: Run) -> Changes:
-    """Return a row for every case and cache state that both runs timed. The words follow the old run's rule."""
-    timed = _times(old), _times(new)
+def changes(first: Run, second: Run) -> Changes:
+    """Return a row for every case and cache state that both runs timed. The words follow the first run's rule."""
+    old, new = run_levels(first), run_levels(second)
+    same_run = first.id == second.id and old == new
     cases = []
-    for place in old.places():
-        for cache in CACHES:
-            key = (place.id, cache)
-            if key in timed[0] and key in timed[1]:
-                change = compare_runs(old.timed(place.comparison.id), new.timed(place.comparison.id), cache, place.id,
-                                      old.header.rule)
-                cases.append(ChangedCase(place.id, cache, change, timed[0][key].median_s, timed[1][key].median_s))
-    alone = tuple(sorted({case for case, _ in set(timed[0]) ^ set(timed[1])}))
-    return Changes(Column(old.id, device(old)), Column(new.id, device(new)),
-                   differences([run_facts(old), run_facts(new)]), tuple(cases), alone)
+    for key in old:
+        if key in new:
+            cases.append(_changed(key, old[key], new[key], first, same_run))
+    alone = tuple(sorted({case for case, _ in set(old) ^ set(new)}))
+    return Changes(Column(first.id, device(first)), Column(second.id, device(second)), same_board(first, second),
+                   same_run, tuple(cases), alone, None if same_run else usual_difference(cases))
 
 
-def _times(run: Run) -> Dict[Tuple[str, str], Times]:
-    found: Dict[Tuple[str, str], Times] = {}
+def same_board(first: Run, second: Run) -> bool:
+    """Return whether both runs were made on the same kind of device."""
+    return all(device(first)[:2] == device(second)[:2] and first.environment.board.get(name)
+               == second.environment.board.get(name) for name in ("model", "soc"))
+
+
+def run_levels(run: Run) -> RunLevels:
+    """Return the levels of every case and cache state that ``run`` timed."""
+    found: RunLevels = {}
     for comparison in run.comparisons:
-        seen: Tuple[View, ...] = views(run, comparison)
-        found.update({(case, view.cache): times for view in seen for case, times in view.times.items()})
+        lines = run.timed(comparison.id)
+        for cache in CACHES:
+            found.update(_comparison_levels(comparison, lines, cache))
     return found
+
+
+def _comparison_levels(comparison: Comparison, lines: Sequence[LaunchLine], cache: str) -> RunLevels:
+    found: RunLevels = {}
+    for case in comparison.cases:
+        ident, baseline = comparison.case_id(case), case == comparison.baseline
+        times = time_levels(lines, cache, ident)
+        if times:
+            found[ident, cache] = Levels(comparison.title, case.name, baseline, () if baseline else tuple(
+                advantage_levels(lines, cache, ident)), tuple(times))
+    return found
+
+
+def _changed(key: Tuple[str, str], old: Levels, new: Levels, run: Run, same_run: bool) -> ChangedCase:
+    rule = run.header.rule
+    advantage = None if old.baseline else compare_levels(old.advantages, new.advantages, rule)
+    time = compare_levels(old.times, new.times, rule)
+    if same_run:
+        advantage, time = None if advantage is None else unchanged(advantage), unchanged(time)
+    both = None if not old.advantages or not new.advantages else (
+        math.exp(-float(np.mean(old.advantages))), math.exp(-float(np.mean(new.advantages))))
+    return ChangedCase(key[0], old.name, old.title, key[1], old.baseline, both, advantage,
+                       (math.exp(float(np.mean(old.times))), math.exp(float(np.mean(new.times)))), time)
+
+
+def usual_difference(cases: Sequence[ChangedCase]) -> Optional[float]:
+    """Return what the advantages of one launch each differ by, by themselves (relative).
+
+    Most rivals are taken to be unchanged: three times the median of the absolute log ratios, which holds 19 of 20
+    normal ones. Real changes of many rivals only make it larger.
+    """
+    moved: List[float] = sorted(abs(math.log(case.advantage.speed)) for case in cases
+                                if case.advantage is not None and case.advantage.launches == (1, 1)
+                                and case.advantage.speed is not None)
+    if len(moved) < LEAST_FOR_USUAL:
+        return None
+    return math.expm1(3.0 * moved[len(moved) // 2])

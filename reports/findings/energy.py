@@ -81,7 +81,7 @@ def case_energies(run: Run) -> Dict[str, CaseEnergy]:
 
 def _case(ident: str, name: str, baseline: bool, images: int, line: Optional[EnergyLine], run: Run) -> CaseEnergy:
     if line is None:
-        return CaseEnergy(ident, name, baseline, images, False, absent(None, run.why_absent(Pass.ENERGY)))
+        return CaseEnergy(ident, name, baseline, images, False, absent(None, run.why_absent(Pass.ENERGY, ident)))
     value = line.energy_per_call_j
     cost = line.sampling_cost.ratio if line.sampling_cost is not None else None
     return CaseEnergy(ident, name, baseline, images, True,

@@ -85,8 +85,11 @@ def refused_meters(environment: Environment) -> Tuple[Meter, ...]:
 
 def failed_units(run: Run) -> Tuple[FailedUnit, ...]:
     """Return the units that failed; those rightly left out (a wrong layer) are not among them."""
-    found = []
+    found: List[FailedUnit] = []
     for line in run.failed():
+        if isinstance(line, LaunchLine):
+            found.extend(FailedUnit(Pass.TIME, line.comparison, case, line.launch, reason)
+                         for case, reason in line.left_out.items())
         if line.reason is not None and line.reason.kind not in OF_THE_CHECK:
             unit = unit_of(line)
             found.append(FailedUnit(unit.name, unit.comparison, unit.case, unit.launch, line.reason))

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple, Optional, Sequence, Tuple
 
 from harness.reasons import Reason
 from harness.record import LaunchLine, Run
-from harness.words import Pass
+from harness.text import printable
+from harness.words import Heap, Pass
 from reports.findings.about import About, about
 from reports.findings.amounts import Gap
 from reports.findings.close_calls import CloseCall, close_calls
@@ -22,12 +23,13 @@ from reports.findings.environment import (
 )
 from reports.findings.fit import FitTable, fit_tables
 from reports.findings.headline import Headline, Summary, headline, summary
-from reports.findings.memory import CaseMemory, MemoryTable, case_memories, main_kind, memory_table
+from reports.findings.memory import CaseMemory, MemoryTable, case_memories, main_kinds, memory_tables
 from reports.findings.published import Published, PublishedRow, published_rows, read_published
+from reports.findings.rooflines import Roofline, rooflines
 from reports.findings.rows import Measured, Table, common_gaps, comparison_tables
 from reports.findings.samples import StripTable, shown_tables, strip_tables
 from reports.findings.soak import SoakTable, soak_tables
-from reports.findings.sweeps import Roofline, Sweep, rooflines, sweeps
+from reports.findings.sweeps import Sweep, sweeps
 from reports.findings.traces import Trace, traces
 from reports.findings.validity import ValidityWarning, warnings
 
@@ -37,7 +39,8 @@ FORMAT = 2
 class Findings(NamedTuple):
     """What a report says of one run, and beside it of others (``devices``).
 
-    ``gaps`` are what every table lacks; ``memory`` holds every planned case; ``no_energy`` tells why there is no
+    ``gaps`` are what every table lacks; ``memory`` holds every planned case, ``default_heap`` those
+    measured on the heap of a user's own process too; ``no_energy`` tells why there is no
     energy at all; ``strips_left_out`` counts the main tables whose samples are not drawn. ``launches`` are the raw
     samples as recorded: the one field that :func:`as_data` leaves out.
     """
@@ -53,6 +56,7 @@ class Findings(NamedTuple):
     strips: Tuple[StripTable, ...]
     strips_left_out: int
     memory: Tuple[CaseMemory, ...]
+    default_heap: Tuple[CaseMemory, ...]
     memory_tables: Tuple[MemoryTable, ...]
     energy_tables: Tuple[EnergyTable, ...]
     no_energy: Tuple[Reason, ...]
@@ -75,7 +79,7 @@ def findings(run: Run, published: Optional[Sequence[Published]] = None, others: 
     ``published`` are the printed numbers to stand beside the measured ones (default: those in
     ``results/published``); ``others`` are further runs to stand beside this one.
     """
-    memory = case_memories(run)
+    memory, elsewhere = case_memories(run), case_memories(run, Heap.DEFAULT)
     energy = case_energies(run)
     tables, behind = comparison_tables(run, _measured(run, memory, energy))
     if Pass.TIME.value not in run.header.settings.passes:
@@ -84,26 +88,27 @@ def findings(run: Run, published: Optional[Sequence[Published]] = None, others: 
     # the strips of the main tables only: a second cache state would double the page
     main = [table for table in tables if table.main]
     shown = shown_tables(main)
-    every = [tables] + [_tables(other) for other in others]
+    every = [tables] + [tables_of(other) for other in others]
     factor = run.header.rule.factor
     return cleaned(Findings(
         FORMAT, about(run), headline(tables), summary(tables, factor), warnings(run, tables, memory),
         tuple(table._replace(gaps=tuple(gap for gap in table.gaps if gap not in gaps)) for table in tables), gaps,
         close_calls(tables, factor), strip_tables(shown, behind), len(main) - len(shown), tuple(memory.values()),
-        tuple(one for one in (memory_table(each, memory) for each in run.comparisons) if one is not None),
+        tuple(elsewhere.values()), memory_tables(run.comparisons, memory, elsewhere),
         tuple(one for one in (energy_table(each, energy) for each in run.comparisons) if one is not None),
         why_no_energy(run, energy), fit_tables(run), soak_tables(run), traces(run, tables),
         sweeps(run, tables), rooflines(run, tables),
-        published_rows(tables, memory, read_published() if published is None else published),
+        published_rows(tables, (memory, elsewhere), read_published() if published is None else published),
         section_facts(run.environment), refused_meters(run.environment), failed_units(run),
         side_by_side([run] + list(others), every) if others else None, ()))._replace(launches=tuple(launches_of(run)))
 
 
 def _measured(run: Run, memory: Any, energy: Any) -> Measured:
-    return Measured(memory, energy, main_kind(memory, run.header.settings.device == "cuda"))
+    return Measured(memory, energy, main_kinds(run.comparisons, memory))
 
 
-def _tables(run: Run) -> Sequence[Table]:
+def tables_of(run: Run) -> Sequence[Table]:
+    """Return the comparison tables of ``run``."""
     return comparison_tables(run, _measured(run, case_memories(run), case_energies(run)))[0]
 
 
@@ -112,9 +117,9 @@ def cleaned(value: Any) -> Any:
     if isinstance(value, Enum):
         return value
     if isinstance(value, str):
-        return value if value.isprintable() else "".join("\ufffd" if _is_control(char) else char for char in value)
+        return value if value.isprintable() else printable(value, keep="\n")
     if isinstance(value, dict):
-        return {key: cleaned(one) for key, one in value.items()}
+        return {cleaned(key): cleaned(one) for key, one in value.items()}
     if isinstance(value, tuple) and hasattr(value, "_make"):
         return value._make([cleaned(one) for one in value])
     if isinstance(value, (tuple, list)):
@@ -122,23 +127,19 @@ def cleaned(value: Any) -> Any:
     return value
 
 
-def _is_control(char: str) -> bool:
-    return (char < " " and char != "\n" or "\x7f" <= char <= "\x9f" or "\ud800" <= char <= "\udfff"
-            or char in "\ufffe\uffff")
-
-
 def as_data(found: Findings) -> Any:
     """Return ``found`` as JSON-ready data, without the raw samples (they stand in the record and in samples.csv)."""
-    return _plain(found._replace(launches=()), ("launches",))
+    return data_of(found._replace(launches=()), ("launches",))
 
 
-def _plain(value: Any, without: Sequence[str] = ()) -> Any:
+def data_of(value: Any, without: Sequence[str] = ()) -> Any:
+    """Return typed values as JSON-ready data, the fields ``without`` left out of the outermost."""
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return {name: _plain(one) for name, one in zip(value._fields, value) if name not in without}
+        return {name: data_of(one) for name, one in zip(value._fields, value) if name not in without}
     if isinstance(value, dict):
-        return {str(key): _plain(one) for key, one in value.items()}
+        return {str(key): data_of(one) for key, one in value.items()}
     if isinstance(value, (tuple, list)):
-        return [_plain(one) for one in value]
+        return [data_of(one) for one in value]
     return value

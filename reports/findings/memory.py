@@ -6,7 +6,7 @@ from harness.plan import Comparison
 from harness.reasons import Code, Reason
 from harness.record import MemoryLine, Run
 from harness.statistics.memory import MemoryVerdict, compare_memory, level
-from harness.words import Pass, Status, Word
+from harness.words import Heap, Pass, Status, Word
 from reports.findings.amounts import Gap, absent, distinct
 
 
@@ -19,6 +19,11 @@ class Kind(Word):
     USS = "uss_delta_peak_bytes"
     RAM = "ram_delta_peak_bytes"
     NVMAP = "nvmap_delta_bytes"
+
+    @property
+    def of_torch(self) -> bool:
+        """Whether it is torch's own count, which holds the input as well."""
+        return self in (Kind.TORCH_ALLOCATED, Kind.TORCH_RESERVED)
 
 
 KINDS = tuple(Kind)
@@ -52,8 +57,8 @@ class Figure(NamedTuple):
 class CaseMemory(NamedTuple):
     """Memory of one case in bytes, one figure for each of :data:`KINDS`.
 
-    ``peak`` is the whole process at the peak, ``runtime`` what it held once Python and torch were loaded and nothing
-    else was done.
+    ``peak`` is the whole process at the peak, ``runtime`` what it held before the input was made: Python, torch, and
+    the libraries and handles that any case of the kind loads. ``heap`` is what the processes ran on.
     """
 
     case: str
@@ -64,6 +69,7 @@ class CaseMemory(NamedTuple):
     swap: Figure
     peak: Figure
     runtime: Figure
+    heap: Heap = Heap.PINNED
 
     def of(self, kind: Kind) -> Figure:
         """Return the figure of ``kind``."""
@@ -78,23 +84,28 @@ class CaseMemory(NamedTuple):
 
 
 class MemoryTable(NamedTuple):
-    """The memory of one comparison: ``columns`` are the kinds that any case has, ``gaps`` those that none has."""
+    """The memory of one comparison: ``columns`` are the kinds that any case has, ``gaps`` those that none has.
+
+    ``heap`` tells the two tables of a comparison that was measured on both apart, ``None`` where there is one.
+    """
 
     id: str
     title: str
     columns: Tuple[Kind, ...]
     rows: Tuple[CaseMemory, ...]
     gaps: Tuple[Gap, ...]
+    heap: Optional[Heap] = None
 
 
-def case_memories(run: Run) -> Dict[str, CaseMemory]:
-    """Return the memory of every planned case by its id."""
+def case_memories(run: Run, heap: Heap = Heap.PINNED) -> Dict[str, CaseMemory]:
+    """Return the memory on ``heap`` of every case that was planned to be measured on it, by its id."""
     found: Dict[str, CaseMemory] = {}
     for comparison in run.comparisons:
-        base = comparison.case_id(comparison.baseline)
-        for case in comparison.cases:
-            ident = comparison.case_id(case)
-            found[ident] = _case(run, ident, case.name, base)
+        if heap is Heap.PINNED or comparison.both_heaps:
+            base = comparison.case_id(comparison.baseline)
+            for case in comparison.cases:
+                ident = comparison.case_id(case)
+                found[ident] = _case(run, ident, case.name, base, heap)
     return found
 
 
@@ -103,18 +114,19 @@ def values_of(lines: Sequence[MemoryLine], kind: str) -> List[Optional[float]]:
     return [getattr(line, kind) if line.status is Status.OK else None for line in lines]
 
 
-def _case(run: Run, ident: str, name: str, base: str) -> CaseMemory:
-    lines = run.memory_repeats(ident)
+def _case(run: Run, ident: str, name: str, base: str, heap: Heap) -> CaseMemory:
+    lines = run.memory_repeats(ident, heap)
     if not any(line.status is Status.OK for line in lines):
         nothing = Figure(of=len(lines), reasons=distinct(tuple(
             absent(None, line.reason).reason or Reason(Code.NO_NUMBER) for line in lines)) or (
-                run.why_absent(Pass.MEMORY),))
-        return CaseMemory(ident, name, ident == base, bool(lines), (nothing,) * len(KINDS), *(nothing,) * 3)
-    against = [] if ident == base else run.memory_repeats(base)
+                run.why_absent(Pass.MEMORY, ident),))
+        return CaseMemory(ident, name, ident == base, bool(lines), (nothing,) * len(KINDS), nothing, nothing, nothing,
+                          heap)
+    against = [] if ident == base else run.memory_repeats(base, heap)
     figures = tuple(_figure(lines, kind.value, against) for kind in KINDS)
-    runtime = [line.stages["torch"].rss_bytes if "torch" in line.stages else None for line in lines]
+    runtime = [line.stages["warm"].rss_bytes if "warm" in line.stages else None for line in lines]
     return CaseMemory(ident, name, ident == base, True, figures, _figure(lines, "swap_delta_bytes", []),
-                      _figure(lines, "rss_peak_bytes", []), _of_values(runtime, (Reason(Code.NO_NUMBER),)))
+                      _figure(lines, "rss_peak_bytes", against), _of_values(runtime, (Reason(Code.NO_NUMBER),)), heap)
 
 
 def _figure(lines: Sequence[MemoryLine], field: str, against: Sequence[MemoryLine]) -> Figure:
@@ -138,14 +150,27 @@ def _of_values(values: Sequence[Optional[float]], reasons: Tuple[Reason, ...]) -
                   reasons if found.repeats < len(values) else ())
 
 
-def main_kind(cases: Dict[str, CaseMemory], cuda: bool) -> Optional[Kind]:
-    """Return the kind shown beside the times: one for the whole run, so that no table mixes two."""
-    return next((kind for kind in (ON_CUDA if cuda else ON_CPU)
-                 if any(case.of(kind).value is not None for case in cases.values())), None)
+def main_kinds(comparisons: Sequence[Comparison], cases: Dict[str, CaseMemory]) -> Dict[str, Optional[Kind]]:
+    """Return by device the kind shown beside the times: one for all tables of a device, so that none mixes two."""
+    found: Dict[str, Optional[Kind]] = {}
+    for device, kinds in (("cpu", ON_CPU), ("cuda", ON_CUDA)):
+        there = [cases[one.case_id(case)] for one in comparisons for case in one.cases if case.device == device]
+        found[device] = next((kind for kind in kinds if any(case.of(kind).value is not None for case in there)), None)
+    return found
 
 
-def memory_table(comparison: Comparison, cases: Dict[str, CaseMemory]) -> Optional[MemoryTable]:
-    """Return the memory table of one comparison, ``None`` if the run reached the memory of no case."""
+def memory_tables(comparisons: Sequence[Comparison], cases: Dict[str, CaseMemory],
+                  elsewhere: Dict[str, CaseMemory]) -> Tuple[MemoryTable, ...]:
+    """Return the table of each comparison of which the run reached any case; ``elsewhere`` is the default heap's."""
+    found = []
+    for one in comparisons:
+        found.append(_table(one, cases, Heap.PINNED if one.both_heaps else None))
+        if one.both_heaps:
+            found.append(_table(one, elsewhere, Heap.DEFAULT))
+    return tuple(table for table in found if table is not None)
+
+
+def _table(comparison: Comparison, cases: Dict[str, CaseMemory], heap: Optional[Heap]) -> Optional[MemoryTable]:
     rows = [case for case in (cases[comparison.case_id(one)] for one in comparison.cases) if case.reached]
     if not rows:
         return None
@@ -157,4 +182,4 @@ def memory_table(comparison: Comparison, cases: Dict[str, CaseMemory]) -> Option
             gaps.append(Gap(kind.value, told[0].of(kind).reason or Reason(Code.NO_NUMBER)))
         else:
             columns.append(kind)
-    return MemoryTable(comparison.id, comparison.title, tuple(columns), tuple(rows), tuple(gaps))
+    return MemoryTable(comparison.id, comparison.title, tuple(columns), tuple(rows), tuple(gaps), heap)

@@ -10,6 +10,7 @@ from harness.nearest import nearest
 from harness.reasons import Reason
 from harness.words import Word
 from reports.findings.memory import CaseMemory, Kind
+from reports.findings.published_memory import Shares, saving, shares
 from reports.findings.rows import Row, Table
 
 FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "results",
@@ -66,21 +67,11 @@ class Published(NamedTuple):
     note: str
 
 
-class Shares(NamedTuple):
-    """What a memory of the whole process is made of: ``runtime_bytes`` is Python and torch before anything is done.
-
-    ``own`` is the layer alone, of kind ``kind``, in the published unit; ``None`` where it was not measured.
-    """
-
-    runtime_bytes: Optional[float]
-    own: Optional[float]
-    kind: Kind
-
-
 class PublishedRow(NamedTuple):
     """A printed number of a case of this run; ``measured`` is in the published unit, or ``reason`` or ``lack``.
 
-    A printed memory is that of a whole process, so that is what stands beside it; ``shares`` parts it.
+    A printed memory is that of a whole process, so that is what stands beside it; ``shares`` parts it, in base units
+    (bytes, a share of one), heap by heap.
     """
 
     case: str
@@ -90,7 +81,7 @@ class PublishedRow(NamedTuple):
     measured: Optional[float]
     reason: Optional[Reason] = None
     lack: Optional[Lack] = None
-    shares: Optional[Shares] = None
+    shares: Tuple[Shares, ...] = ()
 
 
 class PublishedError(Exception):
@@ -137,30 +128,31 @@ def _published(where: str, row: Dict[str, Any]) -> Published:
     return Published(quantity=kind, value=value, **fields)
 
 
-def published_rows(tables: Sequence[Table], memory: Dict[str, CaseMemory],
+def published_rows(tables: Sequence[Table], heaps: Sequence[Dict[str, CaseMemory]],
                    published: Sequence[Published]) -> Tuple[PublishedRow, ...]:
-    """Return the printed numbers that belong to cases of this run, each with the measured one beside it."""
+    """Return the printed numbers that belong to cases of this run, each with the measured one beside it.
+
+    ``heaps`` hold the memory of every case on the usual heap, then that of some on another.
+    """
     places = {row.case: (row, table) for table in tables if table.main for row in table.rows}
     found = []
     for one in published:
         ident = "{}/{}".format(one.comparison, one.case)
         if ident in places:
             row, table = places[ident]
-            value, reason, lack = _measured(one, row, table.rows[0], memory)
+            value, reason, lack = _measured(one, row, table.rows[0], heaps[0])
             if value is not None:
                 value /= UNITS[one.quantity][one.unit]
             found.append(PublishedRow(ident, row.name, table.title, one, value, reason, lack,
-                                      _shares(one, table, memory[ident], memory[table.rows[0].case])))
+                                      _shares(one, table, heaps)))
     return tuple(found)
 
 
-def _shares(one: Published, table: Table, own: CaseMemory, base: CaseMemory) -> Optional[Shares]:
+def _shares(one: Published, table: Table, heaps: Sequence[Dict[str, CaseMemory]]) -> Tuple[Shares, ...]:
     if one.quantity not in (Quantity.MEMORY, Quantity.MEMORY_SAVING):
-        return None
-    kind = table.memory_kind or Kind.RSS
-    mine, theirs = own.of(kind).value, base.of(kind).value
-    value = mine if one.quantity is Quantity.MEMORY else _saved(mine, theirs)
-    return Shares(own.runtime.value, None if value is None else value / UNITS[one.quantity][one.unit], kind)
+        return ()
+    return shares(one.quantity is Quantity.MEMORY_SAVING, table.memory_kind or Kind.RSS,
+                  "{}/{}".format(one.comparison, one.case), table.rows[0].case, heaps)
 
 
 Answer = Tuple[Optional[float], Optional[Reason], Optional[Lack]]
@@ -177,20 +169,16 @@ def _measured(one: Published, row: Row, base: Row, memory: Dict[str, CaseMemory]
     if one.quantity is Quantity.PARAMETERS:
         return _stated(row.parameters)
     if one.quantity is Quantity.PARAMETER_SAVING:
-        return _stated(_saved(row.parameters, base.parameters))
+        return _stated(saving(row.parameters, base.parameters))
     if one.quantity is Quantity.MAC_SAVING:
-        return _stated(_saved(row.macs, base.macs))
+        return _stated(saving(row.macs, base.macs))
     if one.quantity in (Quantity.MEMORY, Quantity.MEMORY_SAVING):
         # the papers' RAM is that of the whole process, so the process's peak is what stands beside it
         own, other = memory[row.case].peak, memory[base.case].peak
-        value = own.value if one.quantity is Quantity.MEMORY else _saved(own.value, other.value)
+        value = own.value if one.quantity is Quantity.MEMORY else saving(own.value, other.value)
         return value, None if value is not None else own.reason or other.reason, None
     return None, None, Lack.NOT_MEASURED
 
 
 def _stated(value: Optional[float]) -> Answer:
     return value, None, Lack.NOT_STATED if value is None else None
-
-
-def _saved(own: Optional[float], base: Optional[float]) -> Optional[float]:
-    return None if own is None or not base else 1.0 - own / float(base)

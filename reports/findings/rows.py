@@ -30,7 +30,7 @@ class Row(NamedTuple):
 
     ``id`` is unique in the report; ``verdict`` is ``None`` for the baseline and where nothing was timed, ``reason``
     then says why. ``form`` is what ran, ``form_reason`` why it is not what was asked for, ``unchecked`` why the
-    output could not be checked. ``macs`` and ``bytes`` are per call.
+    output could not be checked. ``macs`` and ``bytes`` are per call, ``dtype`` is the type of the products.
     """
 
     id: str
@@ -107,7 +107,7 @@ class Measured(NamedTuple):
 
     memory: Dict[str, CaseMemory]
     energy: Dict[str, CaseEnergy]
-    kind: Optional[Kind]
+    kinds: Dict[str, Optional[Kind]]    # by device
 
 
 def comparison_tables(run: Run, measured: Measured) -> Tuple[List[Table], Dict[str, View]]:
@@ -149,7 +149,7 @@ def _table(run: Run, comparison: Comparison, view: Optional[View], alone: bool, 
     return Table(comparison.id, comparison.id + suffix, comparison.title, comparison.note, main, cache, alone,
                  comparison.rivals[0].layer if comparison.rivals else None, base.name, base.protocol, base.device,
                  base.threads, view.floor if view is not None else None, view.launches if view is not None else 0,
-                 tuple(rows), tuple(gaps), measured.kind, energy, memory)
+                 tuple(rows), tuple(gaps), measured.kinds[base.device], energy, memory)
 
 
 def _row(run: Run, comparison: Comparison, case: Case, view: Optional[View], measured: Measured,
@@ -162,8 +162,8 @@ def _row(run: Run, comparison: Comparison, case: Case, view: Optional[View], mea
     wrong = check is not None and check.ok is False
     row = Row(ident + suffix, ident, case.name, case.layer, baseline, case.shape[0],
               _state(wrong, baseline, verdict), run.why_not_timed(comparison.id, ident) if wrong or times is None
-              else None, verdict, times, measured.memory[ident].of(measured.kind or Kind.RSS),
-              measured.energy[ident].per_call, dtype=case.dtype)
+              else None, verdict, times, measured.memory[ident].of(measured.kinds[case.device] or Kind.RSS),
+              measured.energy[ident].per_call, dtype=case.arithmetic)
     if check is None:
         return row
     return row._replace(form=check.implementation, form_reason=check.implementation_reason,

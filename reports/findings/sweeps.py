@@ -1,13 +1,10 @@
-"""Time per call against the size that a suite sweeps, and the roofline under the roof that the run measured."""
+"""Time per call against the size that a suite sweeps."""
 
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from harness.plan import Case
 from harness.record import Run
-from reports.findings.rows import Row, Table
-
-#: Rooflines in one report; a large suite's others would only repeat the same roof.
-MOST_ROOFLINES = 6
+from reports.findings.rows import Table
 
 
 class Place(NamedTuple):
@@ -42,25 +39,6 @@ class Sweep(NamedTuple):
     axis: str
     baseline: str
     lines: Tuple[SweepLine, ...]
-
-
-class RoofPoint(NamedTuple):
-    """One layer: FLOP per byte, FLOP/s."""
-
-    name: str
-    baseline: bool
-    intensity: float
-    rate: float
-
-
-class Roofline(NamedTuple):
-    """The layers of one comparison under the roof that the run measured on its device."""
-
-    id: str
-    title: str
-    flops_per_s: float
-    bytes_per_s: float
-    points: Tuple[RoofPoint, ...]
 
 
 def sweep_of(case: Case) -> Optional[Place]:
@@ -101,29 +79,3 @@ def sweeps(run: Run, tables: Sequence[Table]) -> Tuple[Sweep, ...]:
                      for layer, points in lines.items()]
             found.append(Sweep(name, axis, baseline, tuple(sorted(drawn, key=lambda line: not line.baseline))))
     return tuple(found)
-
-
-def rooflines(run: Run, tables: Sequence[Table]) -> Tuple[Roofline, ...]:
-    """Return a roof with points for each comparison, empty unless the run measured its own roof.
-
-    The roof is the environment's section ``roof`` (``flops_per_s`` and ``bytes_per_s``, both measured on
-    the device with as many threads as the points below it); a point needs the multiply-accumulates and
-    ``bytes`` of its case from the verify pass.
-    """
-    roof = run.environment.roof
-    flops, moved = roof.get("flops_per_s"), roof.get("bytes_per_s")
-    if not flops or not moved:
-        return ()
-    charts = []
-    for table in tables:
-        points = tuple(point for point in (_point(row) for row in table.rows) if point is not None)
-        under = (roof.get("device", table.device), roof.get("threads", table.threads))
-        if table.main and points and under == (table.device, table.threads):
-            charts.append(Roofline(table.id, table.title, float(flops), float(moved), points))
-    return tuple(charts[:MOST_ROOFLINES])
-
-
-def _point(row: Row) -> Optional[RoofPoint]:
-    if not row.macs or not row.bytes or row.times is None:
-        return None
-    return RoofPoint(row.name, row.baseline, 2.0 * row.macs / row.bytes, 2.0 * row.macs / row.times.median_s)

@@ -3,7 +3,7 @@
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from harness.reasons import Reason
-from harness.record import Run
+from harness.record import Run, unit_of
 from harness.statistics.codes import Flag, FlagCode
 from harness.words import Word
 from reports.findings.environment import differences, environment_facts, failed_units, launches_of
@@ -26,6 +26,7 @@ class WarningCode(Word):
     UNIT_FAILED = "unit-failed"                 # pass, units; reason
     THROTTLED = "throttled"                     # high_hz, low_hz, slow, rounds
     UNSTEADY = "unsteady"                       # rivals, of, name, title; flag: the first one's
+    SUSPENDED = "suspended"                     # units: (pass, case or comparison); suspended_s: of all together
     LOADED = "loaded"                           # load, threads, launches, of: launches begun on a busy machine
     CHANGES_INPUT = "changes-input"             # cases
     DISTURBS = "disturbs"                       # cases, settings
@@ -56,9 +57,10 @@ def warnings(run: Run, tables: Sequence[Table], memory: Dict[str, CaseMemory]) -
     found: List[Optional[ValidityWarning]] = [_unfinished(run)]
     found.extend(_failed(run))
     found.append(_throttled(run) or _unsteady(tables))
-    found.extend((_loaded(run), _changes_input(run), _disturbs(run), _unlocked(run), _governor(run), _pace(run),
-                  _swapped(memory), _noisy(tables, run.header.rule.factor), _few_launches(run, tables),
-                  _unsettled(run), _unchecked(run), _sessions_differ(run), _uncommitted(run)))
+    found.extend((_suspended(run), _loaded(run), _changes_input(run), _disturbs(run), _unlocked(run),
+                  _governor(run), _pace(run), _swapped(memory), _noisy(tables, run.header.rule.factor),
+                  _few_launches(run, tables), _unsettled(run), _unchecked(run), _sessions_differ(run),
+                  _uncommitted(run)))
     return tuple(one for one in found if one is not None)
 
 
@@ -106,6 +108,14 @@ def _unsteady(tables: Sequence[Table]) -> Optional[ValidityWarning]:
     table, row, flag = said[0]
     return _warn(WarningCode.UNSTEADY, None, flag, rivals=len(said), of=sum(len(one.rows) - 1 for one in tables),
                  name=row.name, title=table.title)
+
+
+def _suspended(run: Run) -> Optional[ValidityWarning]:
+    slept = [line for line in run.units.values() if line.suspended_s]
+    if not slept:
+        return None
+    return _warn(WarningCode.SUSPENDED, units=[str(unit_of(line)) for line in slept],
+                 suspended_s=sum(line.suspended_s or 0.0 for line in slept))
 
 
 def _loaded(run: Run) -> Optional[ValidityWarning]:
@@ -201,6 +211,8 @@ def _unchecked(run: Run) -> Optional[ValidityWarning]:
 def _sessions_differ(run: Run) -> Optional[ValidityWarning]:
     facts = [environment_facts(session.environment) for session in run.sessions]
     names = [one.name for one in differences(facts)] if len(facts) > 1 else []
+    if any(session.suite_file is not None for session in run.sessions):
+        names.insert(0, "the suite's file")
     return _warn(WarningCode.SESSIONS_DIFFER, names=names) if names else None
 
 

@@ -6,7 +6,7 @@ from typing import List, NamedTuple, Sequence, Tuple
 from reports.findings.calibration import BUDGET, Calibration, Twins
 from reports.formats.markdown import table as markdown_table
 from reports.formats.terminal import MEMORY_HEADS, Show, add_columns, console_for, fold, new_table, print_table
-from reports.formats.texts import device_text, reasons_text
+from reports.formats.texts import HEAPS, device_text, reasons_text
 from reports.numbers import NARROW, count, listing, percent, plain, significant, size
 from reports.wording import reason_text, warning_text
 
@@ -42,15 +42,15 @@ def _loads(one: Calibration) -> Sheet:
     kinds = [said.kind for said in one.loads[0].columns] if one.loads else []
     rows, notes = [], []
     for load in one.loads:
-        cells = []
+        cells, name = [], "{}, {}".format(load.name, HEAPS[load.heap])
         for said in load.columns:
             if said.value is None or said.error_bytes is None:
                 cells += ["none", ""]
-                notes.append("{}, {}: {}".format(load.name, MEMORY_HEADS[said.kind], reason_text(said.reason)))
+                notes.append("{}, {}: {}".format(name, MEMORY_HEADS[said.kind], reason_text(said.reason)))
             else:
                 error = ("+" if said.error_bytes > 0 else "") + (size(said.error_bytes) or "")
                 cells += [size(said.value) or "", error + ("" if said.right else " WRONG")]
-        rows.append([load.name] + cells)
+        rows.append([name] + cells)
     heads = ["held"] + [text for kind in kinds for text in (MEMORY_HEADS[kind], "error")]
     return Sheet("Loads of known size: right within 2 % or 1 MB", heads, rows, notes)
 

@@ -4,10 +4,12 @@ from typing import NamedTuple, Optional, Sequence
 
 from reports.findings import Findings
 from reports.findings.close_calls import CloseCall, band_of
+from reports.findings.rooflines import Roofline
 from reports.findings.rows import Row, Table
 from reports.findings.samples import Strip, StripTable
-from reports.findings.sweeps import Roofline, Sweep
+from reports.findings.sweeps import Sweep
 from reports.findings.traces import Channel, PhaseKind, Trace
+from reports.formats.roofline_text import roofline_key, type_name
 from reports.formats.svg.charts import interval_axis, interval_row
 from reports.formats.svg.lines import Series, crossover, label_room
 from reports.formats.svg.panels import Mark, Panel, Phase, panels
@@ -150,9 +152,11 @@ class Charts:
     @staticmethod
     def roofline(one: Roofline) -> str:
         """Return the roofline of one comparison."""
-        points = [Point(point.name, point.intensity, point.rate, point.baseline) for point in one.points]
-        return roofline(Roof(one.flops_per_s, one.bytes_per_s), points,
-                        "arithmetic rate against FLOP per byte: {}".format(", ".join(p.name for p in points)))
+        points = [Point(point.intensity, point.rate, point.baseline, point.rate / point.share if point.share else 0.0)
+                  for point in one.points]
+        roofs = [Roof(type_name(roof.type), roof.flops_per_s) for roof in one.roofs if roof.flops_per_s]
+        return roofline(roofs, one.bytes_per_s, points, roofline_key(one),
+                        "arithmetic rate against FLOP per byte: {}".format(", ".join(p.name for p in one.points)))
 
 
 def drop_label(high_hz: float, low_hz: float) -> str:

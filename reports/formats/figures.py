@@ -6,25 +6,28 @@ from markupsafe import escape
 
 from harness.plan import slug
 from reports.findings import Findings
+from reports.findings.rooflines import Roofline
 from reports.findings.rows import RowState, Table
 from reports.findings.samples import StripTable
-from reports.findings.sweeps import Roofline, Sweep
+from reports.findings.sweeps import Sweep
 from reports.findings.traces import Trace
 from reports.formats import texts as t
 from reports.formats.drawing import Charts
 from reports.formats.files import Made, Options
+from reports.formats.roofline_text import roofline_key
 from reports.formats.style import read_template
 from reports.formats.svg.charts import AXIS_HEIGHT, ROW_HEIGHT
 from reports.formats.svg.lines import HEIGHT as LINES_HEIGHT
 from reports.formats.svg.markup import element, line, text
 from reports.formats.svg.palette import FONT, LIGHT, resolved
 from reports.formats.svg.panels import panels_height
-from reports.formats.svg.roofline import HEIGHT as ROOF_HEIGHT
+from reports.formats.svg.roofline import roofline_height
 from reports.formats.svg.strips import STRIP_HEIGHT
 
 WIDTH = 760
 MARGIN = 12
 HEAD = 26
+LONGEST = 120    # of a file's name
 EXTRA = ("text{font-family:%s}svg .title{font-size:15px;font-weight:600}svg .cell{font-size:13px}"
          "svg .word{font-size:13px;font-weight:600}svg .right{font-size:13px;text-anchor:end}"
          ".word.faster{fill:var(--faster)}.word.slower{fill:var(--slower)}.head{stroke:var(--ink);stroke-width:1.2}"
@@ -53,7 +56,7 @@ def all_figures(found: Findings) -> List[Tuple[str, str]]:
         made.append(("close-calls.svg", close_figure(charts, found)))
     made += [("samples-{}.svg".format(slug(table.key)), samples_figure(charts, table)) for table in found.strips]
     made += [("trace-{}.svg".format(slug(trace.case)), trace_figure(charts, trace)) for trace in found.traces]
-    made += [("crossover-{}.svg".format(slug("-".join([sweep.name, sweep.axis, sweep.baseline]))),
+    made += [("crossover-{}.svg".format(slug("-".join([sweep.name, sweep.axis, sweep.baseline]))[:LONGEST]),
               crossover_figure(charts, sweep)) for sweep in found.sweeps]
     return made + [("roofline-{}.svg".format(slug(one.id)), roofline_figure(charts, one)) for one in found.rooflines]
 
@@ -149,7 +152,7 @@ def crossover_figure(charts: Charts, sweep: Sweep) -> str:
 def roofline_figure(charts: Charts, one: Roofline) -> str:
     """Return the roofline of one comparison."""
     return _framed("{}: FLOP/s against FLOP per byte".format(one.title), charts.roofline(one),
-                   ROOF_HEIGHT, 64, 24, 900)
+                   roofline_height(roofline_key(one)), 64, 24, 900)
 
 
 def _framed(heading: str, chart: str, height: float, left: float, right: float, width: float = WIDTH) -> str:

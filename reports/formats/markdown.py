@@ -5,6 +5,7 @@ from typing import Any, List, Sequence
 from harness.words import Word
 from reports.findings import Findings
 from reports.findings.rows import Table
+from reports.formats import published_text as p
 from reports.formats import texts as t
 from reports.formats.files import Made, Options
 from reports.formats.sentence import headline_text
@@ -13,11 +14,17 @@ from reports.wording import QUANTITIES, Told, value_text
 
 
 def cell(text: Any) -> str:
-    """Return ``text`` safe inside a Markdown table: no pipes, no line ends, no markup of its own."""
+    """Return ``text`` safe inside a Markdown table: no pipes, no line ends, no markup, no link of its own."""
     words = " ".join(str(text).split("\n"))
-    for char in "\\`*_[]<>|#":
+    for char in "\\`*_[]<>|#&~@":
         words = words.replace(char, "\\" + char)
-    return words
+    # what readers make a link of without being asked
+    return words.replace("://", "\\://").replace("www.", "www\\.")
+
+
+def code(text: Any) -> str:
+    """Return ``text`` as code in one line; it cannot end the code itself."""
+    return "`{}`".format(" ".join(str(text).split("\n")).replace("`", "'"))
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[Any]], right: Sequence[int] = ()) -> List[str]:
@@ -31,8 +38,8 @@ def markdown(found: Findings) -> str:
     """Return the whole report as Markdown text."""
     about = found.about
     lines = ["# " + cell(headline_text(found)), "",
-             "{} | {} | {} | run {}".format(cell(about.suite), cell(t.device_text(about.device)), t.date(about),
-                                            about.run), "",
+             "{} | {} | {} | run {}".format(cell(about.suite), cell(t.device_text(about.device)), cell(t.date(about)),
+                                            cell(about.run)), "",
              cell(t.subline(found.summary)), ""]
     if found.summary.tally:
         lines += [", ".join("{} {} {}".format(cell(t.sign(one.state)), one.number, one.state)
@@ -55,7 +62,7 @@ def warning(one: Told) -> str:
     text = cell(one.text)
     if one.next_step:
         text += " Next step: {}".format(cell(one.next_step))
-        text += ", `{}`.".format(one.command) if one.command else "."
+        text += ", {}.".format(code(one.command)) if one.command else "."
     return text
 
 
@@ -105,7 +112,7 @@ def _devices(found: Findings) -> List[str]:
     if found.devices is None:
         return []
     labels = [cell(label) for label in t.column_labels(found.devices)]
-    lines = ["All other parts of this report are from run {} alone.".format(found.about.run), "",
+    lines = ["All other parts of this report are from run {} alone.".format(cell(found.about.run)), "",
              "## The same rivals in every run", ""]
     for one in found.devices.tables:
         lines += ["### {} (against {})".format(cell(one.title), cell(one.baseline)), ""]
@@ -134,9 +141,9 @@ def _sheets(found: Findings) -> List[str]:
 def _published(found: Findings) -> List[str]:
     if not found.published:
         return []
-    rows = [[one.name, one.title, QUANTITIES[one.printed.quantity], t.printed_text(one.printed) or "not given",
-             t.measured_text(one) or t.why_not_measured(one), t.where_text(one.printed)] for one in found.published]
-    return ["## Beside the published numbers", "", t.PUBLISHED_CAUTION, ""] + table(
+    rows = [[one.name, one.title, QUANTITIES[one.printed.quantity], p.printed_text(one.printed) or "not given",
+             p.measured_text(one) or p.why_not_measured(one), p.where_text(one.printed)] for one in found.published]
+    return ["## Beside the published numbers", "", p.PUBLISHED_CAUTION, ""] + table(
         ["case", "comparison", "quantity", "published", "measured here", "where and how"], rows, (3, 4)) + [""]
 
 
@@ -145,7 +152,7 @@ def _memory(found: Findings) -> List[str]:
     for one in found.memory_tables:
         rows: List[List[Any]] = [[row.name] + [t.memory_text(row.of(kind), row.baseline) for kind in one.columns]
                                 for row in one.rows]
-        lines += ["### " + cell(one.title), ""]
+        lines += ["### " + cell(t.memory_table_title(one)), ""]
         lines += table(["case"] + [str(t.memory_title(kind)) for kind in one.columns], rows,
                        range(1, 1 + len(one.columns))) + [""]
         for gap in one.gaps:
@@ -182,7 +189,7 @@ def _rest(found: Findings) -> List[str]:
         lines += ["Not measured:", ""]
         lines += ["- {}: {}{}".format(cell(one.what), cell(one.reason), ". Remedy: " + cell(one.remedy)
                                       if one.remedy else "") for one in missing] + [""]
-    return lines + ["Again: `{}`".format(found.about.command), ""]
+    return lines + ["Again: " + code(found.about.command), ""]
 
 
 def make(found: Findings, options: Options) -> Made:

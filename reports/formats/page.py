@@ -9,8 +9,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports.findings import Findings
+from reports.findings.memory import Kind
 from reports.findings.published import Quantity
-from reports.formats import texts
+from reports.formats import published_text, texts
 from reports.formats.drawing import CHANNELS, Charts, shown_values
 from reports.formats.files import Made, Options
 from reports.formats.markdown import markdown
@@ -39,7 +40,7 @@ def render_page(found: Findings, refresh_s: Optional[int] = None) -> str:
         device=texts.device_name(found.about.device), factor_text="{}{}%".format(
             percent(1 + found.about.factor, sign=False).replace(".0", ""), NARROW),
         any_memory=any(table.has_memory for table in tables),
-        memory_title="Memory, {}".format(texts.memory_title(kinds[0])) if kinds else "Memory",
+        memory_kinds=[kind for kind in Kind if kind in kinds], p=published_text,
         any_energy=any(table.has_energy for table in tables), memory_in_page=memory_in_page(found),
         memory_reason=_memory_reason(found), published=_published(found), quantities=QUANTITIES,
         traces=[trace for trace in found.traces if trace.chosen], value_text=value_text,

@@ -14,6 +14,7 @@ from reports.findings.published import UNITS, Quantity
 from reports.findings.rows import Row, Table
 from reports.formats import texts as t
 from reports.formats.files import Content, Made, Options
+from reports.formats.markdown import cell
 from reports.formats.svg.palette import LIGHT
 from reports.numbers import count, seconds, size
 
@@ -82,18 +83,19 @@ def figures_of(found: Findings, table: Table) -> List[Figure]:
     """Return the figures of one table."""
     made = []
     device = found.about.device._replace(threads=table.threads)  # a comparison may have threads of its own
-    where = "{} on {}, {}".format(t.table_title(table), t.device_text(device), t.date(found.about))
+    where = cell("{} on {}, {}".format(t.table_title(table), t.device_text(device), t.date(found.about)))
+    run = cell(found.about.run)
     times = time_bars(found, table)
     if times:
         made.append(Figure("time", times, "Time per call", "s", (
             "{}; run {}, {}. Bar: median; error bar: P5 to P95 of all samples.{}".format(
-                where, found.about.run, count(table.launches, "launch", "launches"), _published_words(times)))))
+                where, run, count(table.launches, "launch", "launches"), _published_words(times)))))
     memory = memory_bars(found, table)
     if memory:
         kind = t.memory_title(table.memory_kind)
         made.append(Figure("memory", memory, "Peak memory, {}".format(kind), "B", (
             "{}; run {}. Bar: highest reading while the layer ran ({}), {}.{}".format(
-                where, found.about.run, kind, _processes_words(table), _published_words(memory)))))
+                where, run, kind, _processes_words(table), _published_words(memory)))))
     return made
 
 

@@ -5,8 +5,12 @@ import io
 from typing import Any, List, Sequence, Tuple
 
 from harness.reasons import sentence
+from harness.text import printable
+from harness.words import MEASURED_HEAPS
 from reports.findings import Findings
 from reports.findings.memory import KINDS
+from reports.findings.published_memory import Shares
+from reports.formats import published_text as p
 from reports.formats import texts as t
 from reports.formats.files import Made, Options
 
@@ -21,9 +25,11 @@ SAMPLES = ("case", "copy", "cache", "launch", "round", "half", "calls", "sample_
 FIT = ("comparison", "case", "name", "baseline", "limit_bytes", "largest_batch", "refused_batch", "ratio",
        "per_image_bytes", "own_bytes", "reason")
 SOAK = ("case", "busy", "time_s", "block", "calls_per_s", "clock_hz", "temperature_c", "power_w")
-PUBLISHED = ("case", "name", "quantity", "published", "unit", "measured", "measured_reason", "runtime_bytes",
-             "own_share", "where", "protocol",
+PUBLISHED = ("case", "name", "quantity", "published", "unit", "measured", "measured_reason", "where", "protocol",
              "source", "note")
+#: Of a memory on one heap: the whole process and the layer alone, in bytes or as a share of the baseline's.
+SHARES = ("process", "process_low", "process_high", "process_verdict", "runtime_bytes", "layer", "layer_low",
+          "layer_high", "layer_verdict")
 
 
 def csv_text(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
@@ -42,7 +48,10 @@ def csv_text(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 def guarded(value: Any) -> Any:
     """Return text that a spreadsheet will not run as a formula."""
-    return "'" + value if isinstance(value, str) and value[:1] in ("=", "+", "-", "@") else value
+    if not isinstance(value, str):
+        return value
+    text = printable(value, keep="\n")
+    return "'" + text if text[:1] in ("=", "+", "-", "@") else text
 
 
 def speed_csv(found: Findings) -> str:
@@ -58,16 +67,16 @@ def speed_csv(found: Findings) -> str:
 
 
 def memory_csv(found: Findings) -> str:
-    """Return one row per case: of every kind the median, the spread, the repeats, the verdict and the reason.
+    """Return one row per case and heap: of every kind the median, the spread, the repeats, the verdict, the reason.
 
     The verdict and its difference are against the comparison's baseline.
     """
     keys = [kind.value for kind in KINDS] + ["swap_delta_bytes", "rss_peak_bytes", "runtime_rss_bytes"]
-    heads = ["case", "name"] + [key + ending for key in keys for ending in MEMORY]
+    heads = ["case", "name", "heap"] + [key + ending for key in keys for ending in MEMORY]
     rows: List[List[Any]] = []
-    for case in found.memory:
+    for case in found.memory + found.default_heap:
         figures = case.figures + (case.swap, case.peak, case.runtime)
-        rows.append([case.case, case.name] + [cell for figure in figures for cell in (
+        rows.append([case.case, case.name, case.heap.value] + [cell for figure in figures for cell in (
             figure.value, figure.low, figure.high, figure.repeats, t.memory_verdict_text(figure, case.baseline),
             None if figure.verdict is None else figure.verdict.difference, t.figure_reason(figure))])
     return csv_text(heads, rows)
@@ -85,13 +94,29 @@ def energy_csv(found: Findings) -> str:
 
 
 def published_csv(found: Findings) -> str:
-    """Return the published numbers with the measured ones beside them, both in the published unit."""
-    return csv_text(PUBLISHED, [
-        [one.case, one.name, one.printed.quantity.value, one.printed.value, one.printed.unit, one.measured,
-         None if one.measured is not None else t.why_not_measured(one),
-         None if one.shares is None else one.shares.runtime_bytes, None if one.shares is None else one.shares.own,
-         ", ".join(part for part in (one.printed.device, one.printed.runtime) if part), one.printed.protocol,
-         one.printed.source, one.printed.note] for one in found.published])
+    """Return the published numbers with the measured ones beside them, both in the published unit.
+
+    A memory has its parts on each heap behind it, in bytes or as shares of one.
+    """
+    heads = PUBLISHED + tuple("{}_{}".format(heap.value, name) for heap in MEASURED_HEAPS for name in SHARES)
+    rows: List[List[Any]] = []
+    for one in found.published:
+        parts = {shares.heap: shares for shares in one.shares}
+        row: List[Any] = [
+            one.case, one.name, one.printed.quantity.value, one.printed.value, one.printed.unit, one.measured,
+            None if one.measured is not None else p.why_not_measured(one),
+            ", ".join(part for part in (one.printed.device, one.printed.runtime) if part), one.printed.protocol,
+            one.printed.source, one.printed.note]
+        for heap in MEASURED_HEAPS:
+            row += _shares(parts[heap]) if heap in parts else [None] * len(SHARES)
+        rows.append(row)
+    return csv_text(heads, rows)
+
+
+def _shares(one: Shares) -> List[Any]:
+    process, own = one.process, one.own
+    return [process.value, process.low, process.high, None if process.state is None else process.state.value,
+            one.runtime_bytes, own.value, own.low, own.high, None if own.state is None else own.state.value]
 
 
 def samples_csv(found: Findings) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple
 from reports.findings import Findings
 from reports.findings.memory import CaseMemory, Kind
 from reports.findings.rows import RowState, Table
+from reports.formats import published_text as p
 from reports.formats import texts as t
 from reports.formats.sentence import headline_text
 from reports.formats.sheets import sheets
@@ -220,7 +221,7 @@ def _print_memory(console: Any, found: Findings, show: Show, unicode_: bool) -> 
         add_columns(table, ["case"] + [MEMORY_HEADS[kind] for kind in one.columns], rows, 1)
         for cells in rows:
             table.add_row(*map(Text, cells))
-        print_table(console, show("Peak memory: {}".format(one.title)), table)
+        print_table(console, show("Peak memory: {}".format(t.memory_table_title(one))), table)
         _print_reasons(console, [(row.name, t.reason_text(row.reason)) for row in one.rows
                                  if row.reason is not None], show)
         _print_reasons(console, [(t.GAPS[gap.what], "not measured, " + t.reason_text(gap.reason))
@@ -248,14 +249,14 @@ def _print_published(console: Any, found: Findings, show: Show, unicode_: bool) 
     given = [one for one in found.published if one.printed.value is not None and one.measured is not None]
     if not given:
         return
-    rows = [[show(one.name), show(QUANTITIES[one.printed.quantity]), show(t.printed_text(one.printed) or ""),
-             show(t.measured_text(one) or "")] for one in given]
+    rows = [[show(one.name), show(QUANTITIES[one.printed.quantity]), show(p.printed_text(one.printed) or ""),
+             show(p.measured_text(one) or "")] for one in given]
     table = new_table(unicode_)
     add_columns(table, ("case", "quantity", "published", "measured here"), rows)
     for cells in rows:
         table.add_row(*map(Text, cells))
     print_table(console, "Beside the published numbers", table)
-    console.print(fold(show(t.PUBLISHED_CAUTION), console.width))
+    console.print(fold(show(p.PUBLISHED_CAUTION), console.width))
 
 
 def _print_steps(console: Any, found: Findings, show: Show) -> None:

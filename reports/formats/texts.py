@@ -3,19 +3,18 @@
 from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from harness.reasons import Reason, sentence
+from harness.words import Heap
 from reports.findings import Findings
 from reports.findings.about import About, Device
 from reports.findings.amounts import Amount, Gap
 from reports.findings.devices import Devices
 from reports.findings.energy import CaseEnergy, EnergyTable, Saving
 from reports.findings.headline import Summary
-from reports.findings.memory import Figure, Kind
-from reports.findings.published import BYTES, PERCENT, TIMES, Published, PublishedRow, Quantity
+from reports.findings.memory import Figure, Kind, MemoryTable
 from reports.findings.rows import Row, RowState, Table
 from reports.findings.samples import Strip
 from reports.findings.validity import OF_THE_MACHINE
 from reports.numbers import (
-    MINUS,
     NARROW,
     SIGNS,
     count,
@@ -29,7 +28,7 @@ from reports.numbers import (
     times,
     watts,
 )
-from reports.wording import FLAG_WORDS, LACKS, Told, flag_text, reason_text, step_text, warning_text, why_text
+from reports.wording import FLAG_WORDS, Told, flag_text, reason_text, step_text, warning_text, why_text
 
 CACHES = {"hot": "caches warm", "cold": "caches cold"}
 #: Short title and meaning of each kind of memory.
@@ -38,14 +37,14 @@ MEMORY = {
     Kind.TORCH_RESERVED: ("torch reserved", "what torch's allocator held, gaps and cache included"),
     Kind.RSS: ("process RSS", "resident memory of the process above its level with the input alone"),
     Kind.USS: ("process USS", "the part of it that no other process shares"),
-    Kind.RAM: ("system RAM", "used memory of the whole system (tegrastats formula) above that level"),
+    Kind.RAM: ("system RAM", "used memory of the whole system (tegrastats formula; pages that wait on a processor's "
+               "list are free) above that level"),
     Kind.NVMAP: ("NvMap", "memory the Jetson's GPU driver handed out"),
 }
+#: What a process ran on.
+HEAPS = {Heap.PINNED: "pinned heap", Heap.DEFAULT: "default heap"}
 GAPS = {"energy": "Energy", "memory": "Memory"}
 GAPS.update({kind.value: MEMORY[kind][0] for kind in Kind})
-PUBLISHED_CAUTION = (
-    "The published Jetson Nano numbers are TFLite on the CPU, batch 1 ten times in a Python loop, allocation inside "
-    "the clock; they are not CUDA. They stand here as printed, from another runtime and another board.")
 GLOSSARY = (
     ("faster, slower", "all launches agree, and the mean of their speeds lies beyond the practical factor and beyond "
      "what two copies of the baseline differ by"),
@@ -110,6 +109,11 @@ def title_of(title: str, cache: Optional[str], alone: bool) -> str:
 def table_title(table: Table) -> str:
     """Return the title of a comparison table."""
     return title_of(table.title, table.cache, table.alone)
+
+
+def memory_table_title(table: MemoryTable) -> str:
+    """Return the title of a memory table, with its heap where the comparison was measured on two."""
+    return table.title if table.heap is None else "{}, {}".format(table.title, HEAPS[table.heap])
 
 
 def memory_title(kind: Optional[Kind]) -> Optional[str]:
@@ -321,7 +325,7 @@ def unmeasured(found: Findings) -> List[Unmeasured]:
     return told
 
 
-# Samples, energy, published numbers -------------------------------------------------------------------------
+# Samples, energy ----------------------------------------------------------------------------------------
 
 
 def spread_text(strip: Strip) -> str:
@@ -369,54 +373,3 @@ def sampling_cost_text(table: EnergyTable) -> Optional[str]:
         return None
     return "reading the meter changed the time per call by {} to {}{}%".format(
         percent(min(costs)), percent(max(costs)), NARROW)
-
-
-def value_with_unit(value: Optional[float], unit: str) -> Optional[str]:
-    """Return a printed number with its unit, in the words of the report."""
-    if value is None:
-        return None
-    if unit in TIMES:
-        return seconds(value * TIMES[unit])
-    if unit in BYTES:
-        return size(value * BYTES[unit])
-    if unit == "x":
-        return times(value)
-    if unit in PERCENT:
-        return "{}{}%".format(significant(value, 4), NARROW)
-    if value == int(value) and abs(value) < 1e12:
-        return "{:,}".format(int(value)).replace(",", NARROW).replace("-", MINUS)
-    return significant(value)
-
-
-def printed_text(one: Published) -> Optional[str]:
-    """Return the published number, ``None`` where the source gives none."""
-    text = value_with_unit(one.value, one.unit)
-    return text + " per test set" if text is not None and one.quantity is Quantity.TEST_SET_TIME else text
-
-
-def measured_text(row: PublishedRow) -> Optional[str]:
-    """Return what was measured beside a published number; a memory in its parts, each labelled."""
-    text = _in_unit(row, row.measured)
-    if text is None or row.shares is None:
-        return text
-    runtime, own = row.shares.runtime_bytes, _in_unit(row, row.shares.own)
-    return "{} of the whole process{}; the layer's own share {}".format(
-        text, " ({} of it the runtime: Python and torch)".format(size(runtime)) if runtime is not None else "",
-        "not measured" if own is None else "{} ({})".format(own, MEMORY[row.shares.kind][0]))
-
-
-def _in_unit(row: PublishedRow, value: Optional[float]) -> Optional[str]:
-    if value is not None and row.printed.quantity is Quantity.MEMORY_SAVING:
-        return "{}{}%".format(percent(1 + value / 100, sign=False), NARROW)
-    return value_with_unit(value, row.printed.unit)
-
-
-def why_not_measured(row: PublishedRow) -> str:
-    """Return why nothing stands beside a published number."""
-    return LACKS[row.lack] if row.lack is not None else reason_text(row.reason)
-
-
-def where_text(one: Published) -> str:
-    """Return where and how a published number was taken."""
-    where = ", ".join(part for part in (one.device, one.runtime) if part)
-    return "; ".join(part for part in (where, one.protocol, one.source, one.note) if part)

@@ -65,6 +65,20 @@ def convolution(case: Case, x: torch.Tensor) -> Subject:
                    macs=convolution_macs(images, height * width, channels, out_channels, kernel * kernel))
 
 
+def product(channels: int, pixels: int) -> Callable[[], torch.Tensor]:
+    """Return a call of the 1x1 convolution from ``channels`` to as many, in int8, on one image of ``pixels``.
+
+    Raises ``RuntimeError`` where no engine of this torch runs it.
+    """
+    x = torch.randn(1, channels, 1, pixels)
+    layer = nn.Conv2d(channels, channels, 1)
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        given = _activations(x, _scale(x))
+        run = _packed(layer, given, _scale(torch.relu(layer(x))))[1]
+    return _inference(run, given)
+
+
 def _scale(values: torch.Tensor) -> Scale:
     """Return the scale whose 255 steps span ``values`` and zero."""
     low, high = min(float(values.min()), 0.0), max(float(values.max()), 1e-9)

@@ -62,7 +62,8 @@ def status() -> Dict[str, Any]:
 
     ``cpu``: ``available``, ``reason``, ``remedy``, ``compiler``, ``compiler_version``, ``flags``,
     ``library`` (the home folder written ~), ``log``, ``build_seconds`` (``None`` if it was there already),
-    ``vector_bytes``, ``threads`` (whose pool), ``features``. ``cuda``: ``available``, ``reason``, ``remedy``
+    ``vector_bytes``, ``threads`` (whose pool), ``features``, ``tuning``, ``other_types`` (what is loaded of them by
+    now). ``cuda``: ``available``, ``reason``, ``remedy``
     and what the CUDA side adds. ``operator``: how the layer is bound to torch.
     """
     from suites.kernels.layer import describe

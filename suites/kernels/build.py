@@ -24,7 +24,7 @@ LOG = "build.log"
 COMPILERS = ("c++", "g++", "clang++", "cc", "gcc", "clang")
 COMMON_FLAGS = ("-std=c++14", "-O3", "-fPIC", "-fno-exceptions", "-fno-rtti", "-fno-math-errno",
                 "-fno-trapping-math", "-pthread")
-#: What older compilers do not know (GCC 7): a build that fails is tried once more without these.
+#: What older compilers do not know (GCC 7): each is probed, and a build that fails is tried once more without them.
 OPTIONAL_FLAGS = ("-mprefer-vector-width=512",)
 
 
@@ -122,6 +122,11 @@ def compiler_version(compiler: str) -> Optional[str]:
     return output.splitlines()[0].strip() if status == 0 and output.strip() else None
 
 
+def known_flags(compiler: str, flags: Sequence[str]) -> Tuple[str, ...]:
+    """Return those of ``flags`` with which ``compiler`` takes an empty source."""
+    return tuple(flag for flag in flags if _run((compiler, flag, "-x", "c++", "-fsyntax-only", os.devnull))[0] == 0)
+
+
 def _compile(family: Family, compiler: str, flags: Sequence[str], folder: str) -> Tuple[bool, str]:
     """Compile every unit at once, link, and return success and the log."""
     include = ["-I", SOURCE_FOLDER, "-I", os.path.join(SOURCE_FOLDER, COMMON_FOLDER)]
@@ -169,7 +174,7 @@ def build(environment: Optional[Dict[str, str]] = None, machine: Optional[str] =
     cpu = cpu_model()
     target = environment.get("EDGE_BENCH_CXXFLAGS")
     flags = COMMON_FLAGS + (tuple(target.split()) if target is not None
-                            else native_flags(machine or platform.machine(), cpu))
+                            else native_flags(machine or platform.machine(), cpu)) + FAMILIES[family].flags
     key = build_key(version, flags, cpu, sources(family))
     folder = os.path.join(cache_folder(environment), "{}-{}".format(family, key))
     try:
@@ -193,6 +198,8 @@ def _build_in(folder: str, family: Family, compiler: str, version: str, flags: T
         work = tempfile.mkdtemp(prefix="build-", dir=parent)
         try:
             started = time.monotonic()
+            known = known_flags(compiler, [flag for flag in flags if flag in OPTIONAL_FLAGS])
+            flags = tuple(flag for flag in flags if flag not in OPTIONAL_FLAGS or flag in known)
             good, text = _compile(family, compiler, flags, work)
             needed = tuple(flag for flag in flags if flag not in OPTIONAL_FLAGS)
             if not good and needed != flags:

@@ -13,19 +13,41 @@ from suites.kernels.machine import cpu_features
 from suites.kernels.planned import DTYPES, Plans
 from suites.kernels.probe import tunings_of
 
-_state = {}  # type: Dict[str, Any]
+#: Each type's family of ``suites.kernels.families``: a library of its own, which only its first call waits for.
+FAMILY_OF = {torch.float32: "wht", torch.bfloat16: "wht-bfloat16", torch.float16: "wht-float16"}
+
+
+class Kernels:
+    """The kernels of one type of tensors: their library, what was found out about the machine, and the plans.
+
+    ``tunings`` and ``plans`` are ``None`` where the library could not be built; ``loaded`` then says why.
+    """
+
+    __slots__ = ("loaded", "tunings", "plans")
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        self.loaded = found = load(family=FAMILY_OF[dtype])
+        self.tunings = None  # type: Any
+        self.plans = None  # type: Any
+        if found.handle is not None and found.built is not None and found.built.path is not None:
+            self.tunings = tunings_of(found.handle, os.path.dirname(found.built.path), DTYPES[dtype])
+            self.plans = Plans(found.handle, self.tunings.of)
+
+
+_KERNELS = {}  # type: Dict[torch.dtype, Kernels]
+
+
+def kernels(dtype: torch.dtype) -> Kernels:
+    """Return the kernels of ``dtype``, a key of :data:`FAMILY_OF`, built and loaded on the first call."""
+    found = _KERNELS.get(dtype)
+    if found is None:
+        found = _KERNELS[dtype] = Kernels(dtype)
+    return found
 
 
 def loaded() -> Loaded:
-    """Return the library, built and loaded on the first call of this process."""
-    if "loaded" not in _state:
-        found = load()
-        _state["plans"] = _state["tunings"] = None
-        if found.handle is not None and found.built is not None and found.built.path is not None:
-            _state["tunings"] = tunings_of(found.handle, os.path.dirname(found.built.path))
-            _state["plans"] = Plans(found.handle, _state["tunings"].of)
-        _state["loaded"] = found
-    return _state["loaded"]
+    """Return the library of float32, which the copies are in as well, built and loaded on the first call."""
+    return kernels(torch.float32).loaded
 
 
 def reason(x: Tensor, spec: Spec) -> Optional[str]:
@@ -34,9 +56,10 @@ def reason(x: Tensor, spec: Spec) -> Optional[str]:
         return "the CPU kernels do float32, bfloat16 and float16, not {}".format(str(x.dtype).replace("torch.", ""))
     if x.layout != torch.strided:
         return "the CPU kernels do dense tensors only"
-    if loaded().handle is None:
-        return loaded().reason
-    return _state["plans"].get(x, spec).reason
+    found = kernels(x.dtype)
+    if found.plans is None:
+        return found.loaded.reason
+    return found.plans.get(x, spec).reason
 
 
 def _table(table: Tensor) -> Tensor:
@@ -54,14 +77,12 @@ def fast(x: Tensor, threshold: Tensor, scale: Optional[Tensor], spec: Spec,
     """
     if x.dtype not in DTYPES or x.device.type != "cpu" or x.layout is not torch.strided:
         return None
-    plans = _state.get("plans")
-    if plans is None:
-        if loaded().handle is None:
-            return None
-        plans = _state["plans"]
+    found = _KERNELS.get(x.dtype) or kernels(x.dtype)
+    if found.plans is None:
+        return None
     if x.dim() < 2 or (len(spec.dims) == 2 and x.dim() != 4):
         return None
-    plan = plans.get(x, spec)
+    plan = found.plans.get(x, spec)
     if not plan.direct:
         return None
     if threshold.dtype is not torch.float32 or not threshold.is_contiguous() or threshold.numel() != plan.length:
@@ -78,8 +99,8 @@ def fast(x: Tensor, threshold: Tensor, scale: Optional[Tensor], spec: Spec,
         return None
     else:
         scale_pointer = scale.data_ptr()
-    if _state["loaded"].handle.wht_forward(plan.pointer, x.data_ptr(), out.data_ptr(), threshold.data_ptr(),
-                                           scale_pointer, torch.get_num_threads()):
+    if found.loaded.handle.wht_forward(plan.pointer, x.data_ptr(), out.data_ptr(), threshold.data_ptr(),
+                                       scale_pointer, torch.get_num_threads()):
         raise MemoryError("no memory for the kernel's scratch: close other programs")
     return out
 
@@ -93,9 +114,8 @@ def _with_strides(x: Tensor, strides: Optional[Tuple[int, ...]]) -> Tensor:
 
 def forward(x: Tensor, threshold: Tensor, scale: Optional[Tensor], spec: Spec) -> Tensor:
     """Return the layer's output for tensors that :func:`reason` has nothing against."""
-    library = loaded().handle
-    x = x.detach()
-    plan = _state["plans"].get(x, spec)
+    found, x = kernels(x.dtype), x.detach()
+    library, plan = found.loaded.handle, found.plans.get(x, spec)
     x = _with_strides(x, plan.x_strides)
     y = torch.empty_strided(plan.shape, plan.strides, dtype=x.dtype)
     if plan.empty:
@@ -110,9 +130,9 @@ def forward(x: Tensor, threshold: Tensor, scale: Optional[Tensor], spec: Spec) -
 def backward(gradient: Tensor, x: Tensor, threshold: Tensor, scale: Optional[Tensor],
              spec: Spec) -> Tuple[Tensor, Tensor, Tensor]:
     """Return the gradients of x, threshold and scale (empty without one), shaped and typed like them."""
-    library = loaded().handle
+    found = kernels(x.dtype)
     x = _with_strides(x.detach(), tuple(dense_like(x.shape, x.stride())))
-    plan = _state["plans"].get(x, spec)
+    library, plan = found.loaded.handle, found.plans.get(x, spec)
     gradient = _with_strides(gradient.detach().to(x.dtype), plan.strides)
     g_x = torch.empty_strided(x.shape, x.stride(), dtype=x.dtype)
     if plan.empty:
@@ -146,13 +166,17 @@ def describe() -> Dict[str, Any]:
         "vector_bytes": found.vector_bytes,
         "threads": found.pool,
         "features": cpu_features(),
-        "tuning": _tuning(),
+        "tuning": _tuning(torch.float32),
+        "other_types": {str(dtype).replace("torch.", ""): {
+            "reason": other.loaded.reason, "tuning": _tuning(dtype),
+            "build_seconds": None if other.loaded.built is None else other.loaded.built.seconds,
+        } for dtype, other in _KERNELS.items() if dtype is not torch.float32},
     }
 
 
-def _tuning() -> Dict[str, Any]:
+def _tuning(dtype: torch.dtype) -> Dict[str, Any]:
     """Return what was found out by trying, for as many threads as torch has now; empty where no kernel runs."""
-    tunings = _state["tunings"]
+    tunings = kernels(dtype).tunings
     if tunings is None:
         return {}
     tunings.at(torch.get_num_threads())

@@ -12,17 +12,26 @@ COMMON_FOLDER = "common"
 
 
 class Family(NamedTuple):
-    """One library: ``folder`` below the CPU sources, the ``units`` to compile, and who takes torch's threads."""
+    """One library: ``folder`` below the CPU sources, the ``units`` to compile, and who takes torch's threads.
+
+    ``flags`` are for the compiler, beside those of every family.
+    """
 
     name: str
     folder: str
     units: Tuple[str, ...]
     pools: Tuple[str, ...]
+    flags: Tuple[str, ...] = ()
+
+    @property
+    def functions(self) -> str:
+        """What the names of the library's functions begin with."""
+        return self.name.split("-")[0]
 
     @property
     def library(self) -> str:
         """File name of the built library."""
-        return "lib{}cpu.so".format(self.name)
+        return "lib{}cpu.so".format(self.name.replace("-", ""))
 
 
 def _family(name: str, *units: str, **more: object) -> Family:
@@ -30,12 +39,20 @@ def _family(name: str, *units: str, **more: object) -> Family:
     return Family(name, folder, units, tuple("{}_{}".format(name, pool) for pool in pools))  # type: ignore
 
 
+def _fused(name: str, element: str, *units: str) -> Family:
+    """The fused layer for one type of tensors: who never meets the others does not wait for their compiler."""
+    pools = tuple("wht_set_pool" + part for part in ("", "_backward") + (("_roofs",) if "roofs.cpp" in units else ()))
+    return Family(name, "", units, pools, () if element == "float" else ("-DELEMENT=" + element,))
+
+
+FUSED = ("forward_strided.cpp", "forward_rows.cpp", "backward.cpp", "forward.cpp")
 FAMILIES: Dict[str, Family] = {family.name: family for family in (
     _family("depthwise", "channels.cpp", "rows.cpp", "depthwise.cpp"),
     _family("ht", "ht.cpp"),
     _family("mf", "mf.cpp"),
-    _family("wht", "forward_strided.cpp", "forward_rows.cpp", "backward.cpp", "forward.cpp", "roofs.cpp",
-            folder="", pools=("set_pool", "set_pool_backward", "set_pool_roofs")),
+    _fused("wht", "float", *(FUSED + ("roofs.cpp",))),
+    _fused("wht-bfloat16", "bf16", *FUSED),
+    _fused("wht-float16", "fp16", *FUSED),
     _family("debut", "stages_two.cpp", "stages_one.cpp", "narrow.cpp", "debut.cpp"),
     _family("lhc", "lhc.cpp"),
 )}

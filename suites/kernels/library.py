@@ -72,15 +72,18 @@ def _type_functions(handle: Any) -> None:
     handle.wht_free.restype = None
     handle.wht_forward.argtypes = [POINTER] * 5 + [ctypes.c_int]
     handle.wht_backward.argtypes = [POINTER] * 8 + [ctypes.c_int]
+
+
+def _type_roofs(handle: Any) -> None:
     handle.wht_copy.argtypes = [POINTER, POINTER, ctypes.c_int64, ctypes.c_int, ctypes.c_int]
     handle.wht_copy.restype = None
     handle.wht_multiply_add.argtypes = [ctypes.c_int64, ctypes.c_int, POINTER]
     handle.wht_multiply_add.restype = ctypes.c_int64
 
 
-def _fits(handle: Any, family: str) -> bool:
+def _fits(handle: Any, functions: str) -> bool:
     """Tell whether the library and this package speak of the same interface and structures."""
-    return getattr(handle, family + "_interface")() == INTERFACE and (family != "wht" or (
+    return getattr(handle, functions + "_interface")() == INTERFACE and (functions != "wht" or (
         handle.wht_geometry_bytes() == ctypes.sizeof(GeometryStruct)
         and handle.wht_tuning_bytes() == ctypes.sizeof(TuningStruct)))
 
@@ -88,7 +91,7 @@ def _fits(handle: Any, family: str) -> bool:
 def load(built: Optional[Built] = None, family: str = "wht") -> Loaded:
     """Build if need be, load, and give the kernels torch's pool of threads. Never raises for want of any.
 
-    Functions of a family other than the first are typed by the module that calls them.
+    Functions of families other than the fused layer's are typed by the module that calls them.
     """
     if platform.system() != "Linux":
         return Loaded(None, "the CPU kernels are built on Linux only", None, "none", None)
@@ -100,17 +103,20 @@ def load(built: Optional[Built] = None, family: str = "wht") -> Loaded:
     except OSError:
         return Loaded(None, "the built kernels do not load: delete the kernel cache and try again", built, "none",
                       None)
-    if not _fits(handle, family):
+    functions = FAMILIES[family].functions
+    if not _fits(handle, functions):
         return Loaded(None, "the built kernels are of another version: delete the kernel cache", built, "none", None)
-    if family == "wht":
+    if functions == "wht":
         _type_functions(handle)
+    if family == "wht":
+        _type_roofs(handle)
     pool = pool_function()
     for name in FAMILIES[family].pools:
         function = getattr(handle, name)
         function.argtypes, function.restype = [POINTER], None
         function(pool)
     return Loaded(handle, None, built, "torch's OpenMP" if pool else "own threads",
-                  getattr(handle, family + "_vector_bytes")())
+                  getattr(handle, functions + "_vector_bytes")())
 
 
 @functools.lru_cache(maxsize=None)

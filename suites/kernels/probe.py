@@ -44,23 +44,25 @@ class Probed(NamedTuple):
     quiet: bool = True
 
 
-def probe_geometry(kind: str, size_bytes: int) -> Geometry:
-    """Return a float32 call of this kind of work whose input and output have ``size_bytes`` each."""
+def probe_geometry(kind: str, size_bytes: int, dtype: int = 0) -> Geometry:
+    """Return a call of this kind of work with ``size_bytes`` of input and of output; ``dtype`` as in Geometry."""
     length = LENGTHS[kind.split()[0]]
-    lines = size_bytes // 4 // length
+    lines = size_bytes // (2 if dtype else 4) // length
     inner = 1 if kind.endswith("rows") else min(WIDTH, lines)
     outer = lines // inner
     step = length * inner
-    return Geometry(ROWS if inner == 1 else STRIDED, 0, 0, outer, 1, step, 0, step, 0, inner, 1, length, 1, length, 1,
-                    length, length, length, step, inner, step, inner, 0, 0, 0)
+    kind_number = ROWS if inner == 1 else STRIDED
+    return Geometry(kind_number, dtype, 0, outer, 1, step, 0, step, 0, inner, 1, length, 1, length, 1, length,
+                    length, length, step, inner, step, inner, 0, 0, 0)
 
 
 class Runner:
     """Runs races on the library, from one buffer into the other and back, as the layers of a network do."""
 
     def __init__(self, library: Any, threads: int, clock: Clock = time.perf_counter,
-                 cpu_clock: Clock = time.process_time) -> None:
+                 cpu_clock: Clock = time.process_time, dtype: int = 0) -> None:
         self._library = library
+        self._dtype = dtype
         self._threads = threads
         self._clock = clock
         self._cpu_clock = cpu_clock
@@ -80,7 +82,7 @@ class Runner:
     def race(self, kind: str, size_bytes: int, forms: Sequence[Tuning]) -> List[float]:
         """Return the least seconds of each form of this kind of work, taken in turns."""
         buffers = self._buffers(size_bytes)
-        geometry = probe_geometry(kind, size_bytes)
+        geometry = probe_geometry(kind, size_bytes, self._dtype)
         table = (ctypes.c_float * (geometry.p1 * geometry.p2))()
         both = (ctypes.c_double * 2)(*factors(geometry.p1 * geometry.p2, "ortho"))
         plans = [self._library.wht_plan(ctypes.byref(GeometryStruct(*geometry)), ctypes.byref(TuningStruct(*form)),
@@ -123,12 +125,12 @@ class Runner:
 
 
 def probe(library: Any, threads: int, clock: Clock = time.perf_counter,
-          cpu_clock: Clock = time.process_time) -> Probed:
+          cpu_clock: Clock = time.process_time, dtype: int = 0) -> Probed:
     """Try every kind of work on ``threads`` threads; takes some tenths of a second on a PC.
 
     On a machine too busy to tell, which the first race shows, gives up and returns the default.
     """
-    runner, began = Runner(library, threads, clock, cpu_clock), clock()
+    runner, began = Runner(library, threads, clock, cpu_clock, dtype), clock()
     found = {}  # type: Dict[str, Tuning]
     for kind, ways in sorted(WAYS.items()):
         found[kind] = choose(functools.partial(runner.race, kind), ways)
@@ -218,7 +220,7 @@ class Tunings:
             for threads, probed in sorted(self.probed.items())}
 
 
-def tunings_of(library: Any, folder: str) -> Tunings:
-    """Return the tunings of a loaded library, kept in ``folder``."""
+def tunings_of(library: Any, folder: str, dtype: int = 0) -> Tunings:
+    """Return the tunings of a loaded library for tensors of ``dtype``, kept in ``folder``."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return Tunings(lambda threads: kept(folder, threads, lambda: probe(library, threads)), cores)
+    return Tunings(lambda threads: kept(folder, threads, lambda: probe(library, threads, dtype=dtype)), cores)

@@ -1,5 +1,7 @@
 """The doctor tells the truth about every source, with a remedy for each that is missing."""
 
+import pytest
+
 from harness.app.doctor import (
     clock_findings,
     environment_findings,
@@ -8,10 +10,15 @@ from harness.app.doctor import (
     status_findings,
     torch_findings,
 )
+from harness.clocks import why_not_lock
 from harness.reasons import sentence
+from harness.rule import COMPARE_LAUNCHES
 from harness.session import Choices, SessionError, settle, why_no_energy
 from harness.settings import Settings
+from harness.system.programs import Done
 
+PC = {"jetson": False, "l4t": None}
+NANO = {"jetson": True, "l4t": "32.7.1"}
 METERS = [
     {"name": "ina3221", "quantity": "power", "available": False, "chosen": False,
      "reason": "the rails may only be used by root", "remedy": "sudo chmod a+r ..."},
@@ -30,13 +37,30 @@ def test_a_refused_meter_shows_its_reason_and_remedy_and_the_chosen_one_says_so(
 
 
 def test_a_torch_without_cuda_is_told_apart_from_a_machine_without_a_gpu():
-    assert "no CUDA" in torch_findings(PROBED)[1].text
+    assert "no CUDA" in torch_findings(PROBED, PC)[1].text
     with_cuda = dict(PROBED, torch=dict(PROBED["torch"], cuda="10.2", cuda_reason=None))
-    assert torch_findings(with_cuda)[1].remedy == "check the driver with nvidia-smi"
+    assert torch_findings(with_cuda, PC)[1].remedy == "check the driver with nvidia-smi"
+
+
+def test_on_a_jetson_nobody_is_sent_to_nvidia_smi_or_to_a_driver():
+    for cuda, group in ((None, False), ("10.2", True)):
+        probed = dict(PROBED, torch=dict(PROBED["torch"], cuda=cuda))
+        remedy = torch_findings(probed, NANO)[1].remedy
+        assert "nvidia-smi" not in remedy and "driver" not in remedy and ("group 'video'" in remedy) == group
+    missing = {"torch": {"version": None, "version_reason": "torch cannot be imported"}, "gpu": {}}
+    assert "JetPack 4" in torch_findings(missing, NANO)[0].remedy
+
+
+def test_who_may_not_lock_the_clocks_is_told_what_that_needs_instead_of_the_option():
+    clocks = {"power_mode": "MAXN", "cpu_locked": False, "cpu_min_hz": 102e6, "cpu_max_hz": 1479e6,
+              "gpu_locked": None, "gpu_locked_reason": "there is no GPU devfreq"}
+    refused = why_not_lock(run=lambda command: Done(1, "a password is required"), user_id=1000)
+    assert "NOPASSWD" in clock_findings(clocks, refused)[1].remedy
+    assert why_not_lock(run=lambda command: Done(0, command[-1]), user_id=0) is None
 
 
 def test_missing_torch_is_one_finding_with_the_way_out():
-    found = torch_findings({"torch": {"version": None, "version_reason": "torch cannot be imported"}, "gpu": {}})
+    found = torch_findings({"torch": {"version": None, "version_reason": "torch cannot be imported"}, "gpu": {}}, PC)
     assert len(found) == 1 and found[0].ok is False and "run_bench.sh" in found[0].remedy
 
 
@@ -76,6 +100,15 @@ def test_the_best_device_present_is_chosen_and_a_missing_one_refused():
         assert "torch sees no CUDA device" in str(error) and "doctor" in str(error)
     else:
         raise AssertionError("a CUDA run without a CUDA device must be refused")
+
+
+def test_for_compare_means_many_short_launches_that_are_all_played_and_no_other_pass():
+    settings = settle(Choices(for_compare=True), PROBED)
+    assert (settings.launches, settings.every_launch, settings.passes) == (COMPARE_LAUNCHES, True, ("verify", "time"))
+    assert settle(Choices(for_compare=True, launches=8), PROBED).launches == 8
+    assert not settle(Choices(), PROBED).every_launch
+    with pytest.raises(SessionError, match="goes without --quick"):
+        settle(Choices(for_compare=True, quick=True), PROBED)
 
 
 def test_quick_means_one_launch_and_says_why_it_leaves_energy_out():

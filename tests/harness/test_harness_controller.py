@@ -12,7 +12,7 @@ from harness.record import Header, RecordWriter, Unit, load_run
 from harness.record.codec import to_json
 from harness.rule import Rule
 from harness.settings import Settings
-from harness.words import Pass, Status
+from harness.words import Heap, Pass, Status
 from harness.work_units import charged_s
 
 CONV = Case("conv1x1", "torch", "m:f", (1, 8, 4, 4))
@@ -31,7 +31,9 @@ class FakeWorkers:
         self.wrong, self.crash, self.states, self.charged_s = set(wrong), crash, states or {}, charged_s
 
     def __call__(self, job, limit_s, progress, extra_environment):
-        self.jobs.append(dict(job, heap="warm" if extra_environment == heap_environment("warm") else "default"))
+        heap, = [heap for heap in Heap if extra_environment == heap_environment(heap)]
+        assert job.get("heap", heap) == heap
+        self.jobs.append(dict(job, heap=heap.value))
         if self.crash and self.crash(job):
             return Outcome(None, CRASH, 1.0)
         if job["pass"] == "verify":
@@ -40,8 +42,8 @@ class FakeWorkers:
                                          "reason": wrong if case in self.wrong else None}
                                         for case in job["cases"]]}, None, 1.0)
         if job["pass"] == "time":
-            decided = self.states.get(job["launch"], "faster" if job["role"] == "first" else "agrees")
-            rivals = job["cases"][1:] if job["role"] == "first" else job["first"]["hot"]
+            decided = self.states.get(job["launch"], "agrees" if job["role"] == "confirm" else "faster")
+            rivals = job["first"]["hot"] if job["role"] == "confirm" else job["cases"][1:]
             ids = [job["cases"][0]] * 2 + list(rivals)
             return Outcome({"charged_s": self.charged_s, "series": [{
                 "cache": "hot", "entrants": ids, "calls_per_sample": [1] * len(ids), "rounds": [], "looks": [12],
@@ -81,11 +83,64 @@ def test_units_run_in_the_order_verify_time_memory(tmp_path):
                                ("memory", 1), ("memory", 1), ("memory", 1), ("memory", 1)]
 
 
-def test_the_time_pass_gets_a_warm_heap_and_the_memory_pass_the_default_one(tmp_path):
+def test_the_time_pass_gets_a_warm_heap_and_the_memory_pass_the_pinned_one(tmp_path):
     workers = FakeWorkers()
-    run(tmp_path, workers)
+    recorded, _ = run(tmp_path, workers)
     assert {(job["pass"], job["heap"]) for job in workers.jobs} == {
-        ("verify", "warm"), ("time", "warm"), ("memory", "default")}
+        ("verify", "warm"), ("time", "warm"), ("memory", "pinned")}
+    assert recorded.memory("1d/wht-matrix").heap is Heap.PINNED
+
+
+def test_memory_is_measured_on_both_heaps_where_the_suite_wants_it(tmp_path):
+    workers = FakeWorkers()
+    recorded, _ = run(tmp_path, workers, comparisons=(ONE._replace(both_heaps=True), TWO), memory_repeats=3)
+    heaps = [(job["comparison"]["id"], job["heap"]) for job in workers.jobs if job["pass"] == "memory"]
+    assert heaps == [("1d", "pinned"), ("1d", "default")] * 12 + [("2d", "pinned")] * 9
+    for heap in (Heap.PINNED, Heap.DEFAULT):
+        lines = recorded.memory_repeats("1d/conv1x1-torch", heap)
+        assert [(line.repeat, line.heap) for line in lines] == [(number, heap) for number in range(1, 7)]
+    assert recorded.memory_repeats("2d/wht-matrix", Heap.DEFAULT) == []
+
+
+def test_a_run_stopped_between_the_heaps_goes_on_with_the_other(tmp_path):
+    plan = (ONE._replace(both_heaps=True),)
+    run(tmp_path, FakeWorkers(), comparisons=plan)
+    record = tmp_path / "record.jsonl"
+    lines = record.read_text().splitlines(True)
+    gone, = [line for line in lines if '"case":"1d/wht-matrix"' in line and '"heap":"default"' in line]
+    record.write_text("".join(line for line in lines if line != gone))
+    workers = FakeWorkers()
+    recorded, _ = run(tmp_path, workers, comparisons=plan)
+    assert [(job["cases"], job["heap"]) for job in workers.jobs] == [(["1d/wht-matrix"], "default")]
+    assert len(recorded.memory_repeats("1d/wht-matrix", Heap.DEFAULT)) == 1
+
+
+def test_a_wrong_layer_is_left_out_of_both_heaps_with_one_line(tmp_path):
+    workers = FakeWorkers(wrong=["1d/wht-matrix"])
+    recorded, _ = run(tmp_path, workers, comparisons=(ONE._replace(both_heaps=True),))
+    assert recorded.memory("1d/wht-matrix").status is Status.SKIPPED
+    assert recorded.memory_repeats("1d/wht-matrix", Heap.DEFAULT) == []
+
+
+def test_a_pass_that_would_tell_nothing_of_a_comparison_is_left_out_and_said(tmp_path):
+    workers = FakeWorkers()
+    plan = (ONE._replace(without=("time",)), TWO._replace(without=("memory",)))
+    recorded, _ = run(tmp_path, workers, comparisons=plan)
+    assert [(job["pass"], job["comparison"]["id"]) for job in workers.jobs] == [
+        ("verify", "1d")] + [("memory", "1d")] * 4 + [("verify", "2d")] + [("time", "2d")] * 4
+    assert recorded.why_not_timed("1d", "1d/wht-matrix").code is Code.TELLS_NOTHING
+    assert recorded.why_absent(Pass.MEMORY, "2d/wht-matrix").code is Code.TELLS_NOTHING
+    assert recorded.why_absent(Pass.ENERGY, "2d/wht-matrix").code is Code.NOT_ASKED
+
+
+def test_the_time_left_is_shared_by_the_comparisons_that_are_timed(tmp_path):
+    def budget(folder, comparisons):
+        workers = FakeWorkers()
+        run(folder, workers, comparisons=comparisons, budget_s=60.0)
+        return [job["budget_s"] for job in workers.jobs if job["pass"] == "time"]
+
+    silent = TWO._replace(id="3d", without=("time",))
+    assert budget(tmp_path / "a", (silent, ONE, TWO)) == budget(tmp_path / "b", (ONE, TWO))
 
 
 def test_memory_is_repeated_in_turns_and_the_baseline_plays_twice(tmp_path):
@@ -235,6 +290,22 @@ def test_no_launch_follows_when_nothing_was_decided(tmp_path):
     _, said = run(tmp_path, workers)
     assert [name for name in workers.names() if name[0] == "time"] == [("time", 1)]
     assert said[-1].startswith("[6/6]")
+
+
+def test_a_run_for_comparing_plays_every_launch_with_every_rival_whatever_the_first_decided(tmp_path):
+    for state in ("undecided", "faster"):
+        workers = FakeWorkers(states=dict.fromkeys(range(1, 6), state))
+        run(tmp_path / state, workers, launches=5, every_launch=True)
+        timed = [job for job in workers.jobs if job["pass"] == "time"]
+        assert [(job["launch"], job["role"], len(job["cases"])) for job in timed] == [
+            (launch, "whole", 3) for launch in range(1, 6)]
+
+
+def test_a_run_for_comparing_goes_on_past_a_failed_launch_but_not_past_a_failed_first(tmp_path):
+    for failing, played in ((3, [1, 2, 3, 4]), (1, [1])):
+        workers = FakeWorkers(crash=lambda job, failing=failing: job.get("launch") == failing)
+        run(tmp_path / str(failing), workers, every_launch=True, passes=("verify", "time"))
+        assert sorted({job["launch"] for job in workers.jobs if job["pass"] == "time"}) == played
 
 
 def test_a_contradicted_rival_leaves_the_later_launches(tmp_path):

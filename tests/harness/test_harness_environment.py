@@ -61,8 +61,9 @@ def test_this_machine_can_be_described_as_plain_json():
 
 def test_the_heap_a_worker_runs_on_is_said_in_words():
     assert describe_heap(heap_environment("warm")).startswith("warm heap")
-    assert describe_heap(heap_environment("default")).startswith("default heap")
+    assert describe_heap(heap_environment("pinned")).startswith("pinned heap")
+    assert heap_environment("default") == {} and describe_heap({}).startswith("default heap")
     assert describe_heap({"MALLOC_ARENA_MAX": "1"}) == "set by the user: MALLOC_ARENA_MAX"
     assert set(heap_environment("warm")) == set(WARM_HEAP)
-    with pytest.raises(ValueError, match="warm, default"):
+    with pytest.raises(ValueError, match="warm, pinned, default"):
         heap_environment("hot")

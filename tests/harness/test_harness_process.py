@@ -1,13 +1,16 @@
 """A worker may end in any way; the caller always gets an outcome in words."""
 
 import os
+import re
 import sys
 import time
 
 import pytest
 
-from harness import process
-from harness.reasons import Code, because, sentence
+from harness import messages, process
+from harness.reasons import Code, because, sentence, whole_sentence
+from harness.system.processes import start_ticks
+from harness.system.tree import Tree
 
 sys.path.insert(0, os.path.dirname(__file__))
 
@@ -30,7 +33,7 @@ def test_a_result_comes_back_and_printed_noise_does_not_disturb_it(end):
 def test_progress_is_passed_on_in_order(end):
     seen = []
     end(do="result", answer=1, steps=3, progress=seen.append)
-    assert [message["done"] for message in seen] == [0, 1, 2]
+    assert [message.done for message in seen] == [0, 1, 2]
 
 
 def test_an_error_the_worker_reports_is_the_reason(end):
@@ -73,3 +76,93 @@ def test_workers_on_arm_get_the_openblas_setting(monkeypatch):
     monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
     monkeypatch.setattr(process.os, "uname", lambda: type("U", (), {"machine": "aarch64"}))
     assert process.worker_environment({"A": "1"})["OPENBLAS_CORETYPE"] == "ARMV8"
+
+
+@pytest.mark.parametrize("then", ["hang at exit", "thread", "child with the pipe", "crash", "garbage", "nothing"])
+def test_a_result_that_was_sent_counts_whatever_the_worker_does_afterwards(end, monkeypatch, then):
+    monkeypatch.setattr(process, "EXIT_S", 0.5)
+    started = time.monotonic()
+    outcome = end(do="result, then", then=then)
+    assert outcome.payload == {"answer": 1} and outcome.reason is None
+    assert time.monotonic() - started < 5.0
+
+
+def test_a_child_that_leaves_its_group_is_ended_and_named(end):
+    outcome = end(do="result, then", then="child in a session of its own")
+    assert outcome.ok and len(outcome.left) == 1
+    name, pid = re.match(r"(.+) \(process (\d+)\)$", outcome.left[0]).groups()
+    assert name.startswith("python") and start_ticks(int(pid), Tree()) is None
+
+
+def test_a_child_that_holds_the_pipe_of_a_dead_worker_holds_nobody_up(end):
+    started = time.monotonic()
+    assert end(do="child with the pipe, then die").reason.code is Code.CRASHED
+    assert time.monotonic() - started < 5.0
+
+
+@pytest.mark.parametrize("sent", [
+    b"\xff\xfe\x00\n", b"null\n", b"[1]\n", b"{}\n", b'"result"\n', b'{"event":"result"}\n',
+    b'{"event":"result","payload":7}\n', b'{"event":"result","payload":{"a":NaN}}\n',
+    b'{"event":"result","payload":{"a":1e999}}\n', b'{"event":"error","reason":{}}\n', b'{"event":"tea"}\n',
+    b'{"event":"progress"}\n', b'{"event":"progress","done":"x","total":1,"what":"w"}\n',
+    b"[" * 100000 + b"\n", b'{"event":"result","payload":{}}\n'[:-3] + b"\n"])
+def test_anything_foreign_on_the_pipe_is_an_outcome(end, sent):
+    reason = end(do="send", bytes=sent.hex()).reason
+    assert reason.code is Code.FOREIGN and "pipe" in sentence(reason)
+
+
+def test_half_a_message_is_an_end_without_a_result(end):
+    assert end(do="send", bytes=b'{"event":"resu'.hex()).reason == because(Code.EXITED, NOISE, status=0)
+
+
+NOISE = "noise on standard output that must not be taken for a result"
+
+
+def test_a_message_without_end_does_not_fill_the_memory(end, monkeypatch):
+    monkeypatch.setattr(process, "Messages", lambda: messages.Messages(most_bytes=4 << 20))
+    assert end(do="flood").reason.code is Code.FOREIGN
+
+
+def test_a_pipe_closed_early_is_noticed_before_the_limit(end, monkeypatch):
+    monkeypatch.setattr(process, "EXIT_S", 0.3)
+    started = time.monotonic()
+    reason = end(do="send", bytes="", stay=True).reason
+    assert reason.code is Code.FOREIGN and time.monotonic() - started < 5.0
+
+
+def test_a_job_of_any_size_reaches_a_worker_or_its_limit(end):
+    assert end(do="result", answer=1, ballast="x" * (1 << 22)).ok
+
+
+def test_a_worker_that_cannot_be_started_is_an_outcome(monkeypatch):
+    def refuse(*arguments, **more):
+        raise OSError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(process.subprocess, "Popen", refuse)
+    before = len(os.listdir("/proc/self/fd"))
+    reason = process.run_worker({}, 5.0).reason
+    assert reason.code is Code.NOT_STARTED and "temporarily unavailable" in sentence(reason)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_worker_that_cannot_be_killed_is_not_waited_for(monkeypatch):
+    class Stuck:
+        pid, returncode = 2 ** 22 + 1, None
+
+        def wait(self, timeout):
+            raise process.subprocess.TimeoutExpired("stuck", timeout)
+
+    monkeypatch.setattr(process.os, "killpg", lambda group, number: None)
+    assert process.end_group(Stuck(), wait_s=0.01) is False
+
+
+def test_escape_codes_in_last_words_reach_no_terminal(end):
+    reason = end(do="exit", words="\x1b]0;gone\x07\x1b[31m").reason
+    assert "\x1b" not in (whole_sentence(reason) or "") and "\ufffd" in whole_sentence(reason)
+
+
+def test_no_descriptor_is_left_open(end):
+    before = len(os.listdir("/proc/self/fd"))
+    for do in ("result", "error", "killed"):
+        end(do=do, answer=1)
+    assert len(os.listdir("/proc/self/fd")) == before

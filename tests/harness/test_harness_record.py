@@ -48,8 +48,8 @@ from harness.settings import Settings
 from harness.words import Role, RunStatus, State, Status
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-CONV = Case("conv1x1", "torch", "m:f", (1, 8, 4, 4), options=(("bias", True),))
-WHT = Case("wht 1-D", "matrix", "m:g", (1, 8, 4, 4))
+CONV = Case("a", "", "m:f", (1, 8, 4, 4), options=(("bias", True),))
+WHT = Case("b", "", "m:g", (1, 8, 4, 4))
 COMPARISON = Comparison("1d", "one", CONV, (WHT,), "a note")
 HEADER = Header(2, "r", "s", "2026-03-14T10:15:00Z", 1, Settings("cpu", 1), Rule(), (COMPARISON,))
 END = End(RunStatus.COMPLETE, "2026-03-14T10:25:00Z")

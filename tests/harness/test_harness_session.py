@@ -74,11 +74,9 @@ def test_a_resume_without_the_runs_device_or_meter_stops_and_records_nothing(tmp
 
 def test_a_complete_run_is_taken_up_only_for_its_failed_units(tmp_path, monkeypatch):
     monkeypatch.setattr(session, "measure_roof", lambda *_: {})
-    monkeypatch.setattr("harness.controller.run_worker", None)
     work = session.start(SUITE, session.Choices(), probed(), str(tmp_path))
     broken = Outcome(None, None, 1.0)._replace(reason=session.because(Code.KILLED))
-    monkeypatch.setattr("harness.controller.Controller.__init__.__defaults__", (lambda *a, **k: broken, lambda: 0.0))
-    session.carry_on(work, ["run"], probed(), PlainProgress(lambda text: None))
+    session.carry_on(work, ["run"], probed(), PlainProgress(lambda text: None), runner=lambda *a, **k: broken)
     assert load_run(work.run.folder).ended
     with pytest.raises(session.SessionError, match="--retry-failed"):
         session.take_up(work.run.folder)
@@ -87,3 +85,15 @@ def test_a_complete_run_is_taken_up_only_for_its_failed_units(tmp_path, monkeypa
     with pytest.raises(RecordError, match="another process"):
         session.take_up(work.run.folder, retry_failed=True)
     again.writer.close()
+
+
+def test_the_roof_is_measured_in_the_types_that_the_cases_of_the_device_multiply_in(monkeypatch):
+    jobs = []
+    monkeypatch.setattr(session, "run_worker", lambda job, *_, **__: jobs.append(job) or Outcome({}, None, 1.0))
+    gpu = CONV._replace(device="cuda")
+    plan = [Comparison("1d", "one", gpu, (gpu._replace(layer="half", dtype="float16"),
+                                          gpu._replace(layer="fast", options=(("tf32", True),)))),
+            Comparison("2d", "two", CONV, (CONV._replace(layer="small", options=(("arithmetic", "int8"),)),))]
+    for device, types in (("cuda", ["float16", "float32", "tf32"]), ("cpu", ["float32", "int8"])):
+        session.measure_roof("m:f", session.settle(session.Choices(device=device), probed("Orin")), plan)
+        assert jobs.pop()["types"] == types

@@ -1,4 +1,4 @@
-// The kernels' own test program: many geometries against sums in double. Built by the sanitizer, instruction set
+// The kernels' own test program: many geometries against sums in double, for the type ELEMENT. Built by the sanitizer, instruction set
 // and aarch64 lanes, where no Python can follow. Buffers are exactly as large as the geometry says, so that a
 // sanitizer sees every read or write beyond them. Prints one line per failure; exit status 1 if there was any.
 #include <math.h>
@@ -25,13 +25,50 @@ static int64_t below(int64_t n) {
     return (int64_t)((state >> 33) % (uint64_t)n);
 }
 
+// How a type is read, written and rounded, told apart from how the kernels do it. unit: half the distance of numbers.
+struct As {
+    static double read(float v) { return v; }
+    static void write(float *p, double v) { *p = (float)v; }
+    static double unit(const float *, double) { return 0; }  // far below what the sums lose
+
+    static double read(bf16 v) {
+        const uint32_t bits = (uint32_t)v.bits << 16;
+        float f;
+        memcpy(&f, &bits, 4);
+        return f;
+    }
+    static void write(bf16 *p, double v) {
+        const float f = (float)v;
+        uint32_t bits;
+        memcpy(&bits, &f, 4);
+        p->bits = (uint16_t)(bits >> 16);  // any number near it will do
+    }
+    static double unit(const bf16 *, double v) { return ldexp(1, ilogb(fabs(v) + 1e-30) - 8); }
+
+    static double read(fp16 v) {
+        const int exponent = v.bits >> 10 & 31, fraction = v.bits & 1023;
+        const double size = exponent == 31  ? (fraction ? NAN : INFINITY)
+                            : exponent == 0 ? ldexp(fraction, -24) : ldexp(1024 + fraction, exponent - 25);
+        return v.bits & 0x8000 ? -size : size;
+    }
+    static void write(fp16 *p, double v) {
+        int exponent;
+        const double fraction = frexp(fabs(v), &exponent);
+        const bool normal = exponent > -14;
+        p->bits = (uint16_t)((v < 0 ? 0x8000 : 0) + (normal ? ((exponent + 14) << 10) + (int)(fraction * 2048) - 1024
+                                                            : (int)ldexp(fabs(v), 24)));
+    }
+    static double unit(const fp16 *, double v) { return ldexp(1, ilogb(fabs(v) + 6e-5) - 11); }
+};
+
 struct Tensor {
-    float *data;  // malloc'd to the last byte
+    Element *data;  // malloc'd to the last byte
     size_t count;
-    explicit Tensor(size_t n) : data((float *)malloc(n * sizeof(float))), count(n) {
-        for (size_t i = 0; i < n; i++) data[i] = (float)(2 * uniform());
+    explicit Tensor(size_t n) : data((Element *)malloc(n * sizeof(Element))), count(n) {
+        for (size_t i = 0; i < n; i++) As::write(data + i, 2 * uniform());
     }
     ~Tensor() { free(data); }
+    double operator[](size_t i) const { return As::read(data[i]); }
 };
 
 static void transform(std::vector<double> &v) {
@@ -72,9 +109,9 @@ static Answer expected(const Geometry &g, const double *factor, const Tensor &x,
                 std::vector<double> v(length, 0), u(length), gu(length, 0), gv(length);
                 for (int64_t k = 0; k < length; k++) {
                     int64_t at = valid_offset(k, g.p2, g.n1, n2, g.x1, g.x2);
-                    if (at >= 0) v[k] = x.data[x0 + at];
+                    if (at >= 0) v[k] = x[x0 + at];
                     at = valid_offset(k, g.p2, g.m1, m2, g.y1, g.y2);
-                    if (at >= 0) gu[k] = gy.data[y0 + at];
+                    if (at >= 0) gu[k] = gy[y0 + at];
                 }
                 transform(v);
                 transform(gu);
@@ -105,10 +142,10 @@ static Answer expected(const Geometry &g, const double *factor, const Tensor &x,
                 for (int64_t k = 0; k < length; k++) {
                     const int64_t from = valid_offset(k, g.p2, g.n1, n2, g.x1, g.x2);
                     const int64_t to = valid_offset(k, g.p2, g.m1, m2, g.y1, g.y2);
-                    const double plus = g.residual && from >= 0 ? x.data[x0 + from] : 0;
+                    const double plus = g.residual && from >= 0 ? x[x0 + from] : 0;
                     if (to >= 0) a.y[y0 + to] = u[k] * factor[1] + plus;
                     if (from >= 0)
-                        a.gx[x0 + from] = gv[k] * factor[0] + (g.residual && to >= 0 ? gy.data[y0 + to] : 0);
+                        a.gx[x0 + from] = gv[k] * factor[0] + (g.residual && to >= 0 ? gy[y0 + to] : 0);
                 }
             }
     return a;
@@ -116,11 +153,12 @@ static Answer expected(const Geometry &g, const double *factor, const Tensor &x,
 
 static int failures = 0, checked = 0;
 
-static void compare(const char *what, const Geometry &g, const float *got, const std::vector<double> &want) {
+// Within float32's rounding of the sums, and one rounding of the result to its own type.
+template <class T> static void compare(const char *what, const Geometry &g, const T *got, const std::vector<double> &want) {
     double worst = 0, size = 1;
     for (double w : want) size = fabs(w) > size ? fabs(w) : size;
     for (size_t i = 0; i < want.size(); i++) {
-        double error = fabs(got[i] - want[i]);
+        double error = fabs(As::read(got[i]) - want[i]) - As::unit(got, want[i]);
         if (!(error <= worst)) worst = error;  // a NaN stays
     }
     checked++;
@@ -150,8 +188,8 @@ static void check(Geometry g, int threads) {
     for (float &s : scale) s = (float)(1.5 * uniform());
     const float *s = below(2) ? scale.data() : 0;
     Answer want = expected(g, factor, x, gy, y.count, threshold, s);
-    memset(y.data, 0, y.count * sizeof(float));
-    memset(gx.data, 0, gx.count * sizeof(float));
+    memset((void *)y.data, 0, y.count * sizeof(Element));
+    memset((void *)gx.data, 0, gx.count * sizeof(Element));
     if (wht_forward(plan, x.data, y.data, threshold.data(), s, threads)) failures++;
     compare("forward", g, y.data, want.y);
     if (wht_backward(plan, x.data, gy.data, gx.data, threshold.data(), s, gt.data(), s ? gs.data() : 0, threads)) failures++;
@@ -169,6 +207,7 @@ int main(int argc, char **argv) {
     for (int i = 0; i < rounds; i++) {
         Geometry g = {};
         g.kind = below(2);
+        g.dtype = sizeof(Element) == sizeof(float) ? FLOAT32 : BFLOAT16;
         g.nonlinearity = below(2);
         g.threshold_mode = below(3);
         g.keep_first = below(2);
@@ -208,6 +247,7 @@ int main(int argc, char **argv) {
         }
         check(g, threads);
     }
-    printf("%d comparisons, %d failures, %d-byte vectors\n", checked, failures, wht_vector_bytes());
+    printf("%d comparisons, %d failures, %d-byte vectors, %d-byte elements\n", checked, failures, wht_vector_bytes(),
+           (int)sizeof(Element));
     return failures != 0;
 }

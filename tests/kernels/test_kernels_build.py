@@ -146,6 +146,21 @@ def test_only_the_cpus_that_divide_fast_are_told_to():
     assert building.native_flags("riscv64", "") == ()
 
 
+def test_a_type_of_tensors_is_built_when_it_is_first_met(tmp_path):
+    script = ("import os, torch; from suites.kernels import fused_layer, status;"
+              "folder = os.path.join(os.environ['XDG_CACHE_HOME'], 'edge-transform-bench', 'kernels');"
+              "names = lambda: [n for n in os.listdir(folder) if os.path.isdir(os.path.join(folder, n))];"
+              "built = lambda: sorted(n.rsplit('-', 1)[0] for n in names());"
+              "x = torch.ones(1, 8, 16); fused_layer(x, torch.zeros(8)); assert built() == ['wht'], built();"
+              "assert status()['cpu']['other_types'] == {};"
+              "assert fused_layer(x.bfloat16(), torch.zeros(8)).dtype == torch.bfloat16;"
+              "assert built() == ['wht', 'wht-bfloat16'], built();"
+              "assert status()['cpu']['other_types']['bfloat16']['build_seconds'] > 0")
+    if building.find_compiler() is None:
+        pytest.skip("no C++ compiler here")
+    assert subprocess.call([sys.executable, "-c", script], cwd=ROOT, env=environment(tmp_path)) == 0
+
+
 def test_a_family_is_built_alone_and_anew_only_for_what_it_reads(tmp_path, monkeypatch):
     folder = tmp_path / "cpu"
     program = '#include "shared.h"\n#include "vec.h"\nextern "C" int one() { return SHARED; }\n'

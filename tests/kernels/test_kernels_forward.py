@@ -117,6 +117,18 @@ def test_two_byte_types_are_float32_inside(kernels, dtype, options, last):
     check(x.contiguous(memory_format=torch.channels_last) if last else x, **options)
 
 
+@pytest.mark.parametrize("dtype,digits", [(torch.bfloat16, 8), (torch.float16, 11)], ids=["bfloat16", "float16"])
+@pytest.mark.parametrize("length", [2 ** k for k in range(1, 13)])
+@pytest.mark.parametrize("last", [False, True], ids=["contiguous", "channels_last"])
+def test_two_byte_types_lose_one_rounding_at_every_length(kernels, dtype, digits, length, last):
+    x, (threshold, _) = noise(3, length, 4, 16).to(dtype), tables(length, False)
+    x = x.contiguous(memory_format=torch.channels_last) if last else x
+    got = fused_layer(x, threshold)
+    want = dense_layer(double(x), double(threshold))
+    half_a_unit = 2.0 ** (torch.floor(torch.log2(want.abs())) - digits)
+    assert ((got.double() - want).abs() - half_a_unit).max().item() <= 2e-6
+
+
 def test_every_float16_is_read_and_written_as_torch_does(kernels):
     # A length-2 transform of (a, a) with huge negative thresholds off: coefficient 0 kept, coefficient 1 zero.
     bits = torch.arange(0, 65536, dtype=torch.int32).to(torch.int16)

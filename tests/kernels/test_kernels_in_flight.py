@@ -15,8 +15,10 @@ from suites.kernels.tuning import Tuning
 @pytest.fixture(params=[Tuning(0, 0), Tuning(0, 0, 0, 128)], ids=["in flight", "in turn"])
 def no_cache(kernels, monkeypatch, request):
     """Plans made as if there were no cache, and none of them left behind."""
-    plans = planned.Plans(cpu_call.loaded().handle, lambda geometry, threads: request.param)
-    monkeypatch.setitem(cpu_call._state, "plans", plans)
+    for dtype in cpu_call.FAMILY_OF:
+        found = cpu_call.kernels(dtype)
+        plans = planned.Plans(found.loaded.handle, lambda geometry, threads: request.param)
+        monkeypatch.setattr(found, "plans", plans)
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)

@@ -47,6 +47,35 @@ def test_every_instruction_set_gives_the_sums_of_the_test_program(tmp_path, name
     assert vector is None or "{}-byte vectors".format(vector) in output
 
 
+TWO_BYTES = pytest.mark.parametrize("element", ["bf16", "fp16"])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not X86, reason="x86 only")
+@TWO_BYTES
+@pytest.mark.parametrize("flags,needs", [
+    ([], None), (["-mavx2", "-mfma", "-mf16c"], "f16c"), (["-march=native"], None)],
+    ids=["baseline", "avx2", "native"])
+def test_every_instruction_set_rounds_two_byte_types_once(tmp_path, element, flags, needs):
+    if needs and not has(needs):
+        pytest.skip("this CPU has no {}".format(needs))
+    assert "2-byte elements" in run(tmp_path, "g++", ["-O1", "-DELEMENT=" + element] + flags, ["400", "3", "4096"])
+
+
+@pytest.mark.slow
+@TWO_BYTES
+def test_sanitizers_find_nothing_in_two_byte_types(tmp_path, element):
+    run(tmp_path, "g++", ["-O1", "-g", "-fsanitize=address", "-fno-sanitize-recover=all", "-march=native",
+                          "-DELEMENT=" + element], ["150", "4", "512"])
+
+
+@pytest.mark.slow
+@TWO_BYTES
+def test_aarch64_rounds_two_byte_types_once_under_emulation(tmp_path, element):
+    run(tmp_path, "aarch64-linux-gnu-g++", ["-O2", "-mcpu=cortex-a57", "-static", "-DELEMENT=" + element],
+        ["150", "3", "1024"], ["qemu-aarch64-static"])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("sanitizer", ["address,undefined", "thread"])
 @pytest.mark.parametrize("flags", [["-march=native"], []], ids=["native", "baseline"])

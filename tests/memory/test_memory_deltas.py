@@ -1,10 +1,11 @@
 """From stages to figures: what other programs may have moved is no figure."""
 
-from harness.passes.memory import deltas, ram_moved_bytes, thinned, tiny_cases
+from harness.passes.memory import deltas, kept_freed, ram_moved_bytes, thinned, tiny_cases
 from harness.plan import Case
 from harness.record import MemoryTrace, Stage
 
 MB = 10 ** 6
+COLUMNS = ("rss_delta_peak_bytes", "uss_delta_peak_bytes", "ram_delta_peak_bytes")
 INPUT = Stage(rss_bytes=300 * MB, uss_bytes=200 * MB, ram_used_bytes=900 * MB, swap_used_bytes=0)
 
 
@@ -52,6 +53,24 @@ def test_a_system_that_others_moved_is_no_figure():
 
 def test_a_quiet_system_gives_the_figure():
     assert figures(Stage(340 * MB, 240 * MB, 940 * MB, 0))["ram_delta_peak_bytes"] == 40 * MB
+
+
+def test_pages_that_an_earlier_process_freed_do_not_hide_what_the_layer_took():
+    before, after = (INPUT._replace(ram_settled_bytes=700 * MB) for _ in range(2))
+    # 40 MB came off a processor's list: MemFree, and so the tegrastats formula, did not move
+    found = deltas({"input": before, "after": after}, 340 * MB,
+                   Seen(Stage(340 * MB, 240 * MB, 900 * MB, 0, ram_settled_bytes=740 * MB)))
+    assert found["ram_delta_peak_bytes"] == 40 * MB
+
+
+def test_calls_that_take_more_than_the_first_have_no_figure_on_the_default_heap():
+    said = {"rss_delta_peak_bytes": 60 * MB, "uss_delta_peak_bytes": 60 * MB, "ram_delta_peak_bytes": None,
+            "calls": 50}
+    found = kept_freed(said, 10 * MB)
+    assert [found[column] for column in COLUMNS] == [None] * 3
+    assert all("first call took 10.0 MB and the 49 after it 50.0 MB more" in found[column + "_reason"]
+               for column in COLUMNS)
+    assert kept_freed(said, 59.5 * MB) == kept_freed(said, None) == {}
 
 
 def test_what_cannot_be_read_is_none_with_a_reason():

@@ -5,36 +5,56 @@ import pytest
 from harness.allocator import heap_environment
 from harness.plan import Target, comparison_to_dict
 from harness.process import run_worker
+from harness.statistics.memory import compare_memory
+from harness.words import Heap, State
 from suites import calibration
 
 MB = 1e6
 COLUMNS = ("rss_delta_peak_bytes", "uss_delta_peak_bytes", "ram_delta_peak_bytes")
 
 
-def measured(kind, size_mb):
-    comparison = calibration.holding(kind, Target("cpu", 1))
-    case, = [case for case in comparison.cases if dict(case.options)["mb"] == size_mb]
+def measured(comparison, case, heap):
     job = {"pass": "memory", "comparison": comparison_to_dict(comparison), "cases": [comparison.case_id(case)],
-           "seed": 1}
-    outcome = run_worker(job, 120.0, extra_environment=heap_environment("default"))
+           "seed": 1, "heap": heap.value}
+    outcome = run_worker(job, 120.0, extra_environment=heap_environment(heap))
     assert outcome.ok, outcome.reason
     return outcome.payload
 
 
-@pytest.mark.parametrize("kind, size_mb", [
-    ("output", 0), ("output", 40), ("weights", 10), ("workspace", 100), ("malloc", 40), ("mmap", 400)])
-def test_every_column_says_what_is_held_within_2_percent_or_1_mb_or_nothing_with_the_reason(kind, size_mb):
-    payload = measured(kind, size_mb)
+def held(kind, size_mb, heap):
+    found = [(one, case) for one in calibration.holding(Target("cpu", 1)) for case in one.cases
+             if dict(case.options) == {"kind": kind, "mb": size_mb}]
+    return measured(*found[0], heap)
+
+
+@pytest.mark.parametrize("kind, size_mb, heap", [
+    ("output", 0, Heap.PINNED), ("output", 40, Heap.PINNED), ("weights", 10, Heap.PINNED),
+    ("workspace", 100, Heap.PINNED), ("malloc", 40, Heap.PINNED), ("mmap", 400, Heap.PINNED),
+    ("output", 0, Heap.DEFAULT), ("output", 10, Heap.DEFAULT), ("output", 100, Heap.DEFAULT),
+    ("weights", 10, Heap.DEFAULT), ("workspace", 10, Heap.DEFAULT), ("workspace", 100, Heap.DEFAULT),
+    ("malloc", 10, Heap.DEFAULT)])
+def test_every_column_says_what_is_held_within_2_percent_or_1_mb_or_nothing_with_the_reason(kind, size_mb, heap):
+    payload = held(kind, size_mb, heap)
+    assert payload["allocator"].startswith(heap.value + " heap")
     for column in COLUMNS:
         if payload[column] is None:
             assert payload[column + "_reason"]
         else:
             assert abs(payload[column] - size_mb * MB) <= max(MB, 0.02 * size_mb * MB), (column, payload[column])
-    assert payload["rss_delta_peak_bytes"] is not None  # the kernel's own peak needs nobody's silence
+    if heap is Heap.PINNED:
+        assert payload["rss_delta_peak_bytes"] is not None  # the kernel's own peak needs nobody's silence
 
 
 def test_a_trace_shows_the_working_set_over_time():
-    trace = measured("output", 40)["trace"]
+    trace = held("output", 40, Heap.PINNED)["trace"]
     assert len(trace["time_s"]) == len(trace["rss_bytes"]) <= 120
     assert trace["time_s"] == sorted(trace["time_s"])
     assert max(trace["rss_bytes"]) - min(trace["rss_bytes"]) > 30 * MB
+
+
+@pytest.mark.parametrize("heap", [Heap.PINNED, Heap.DEFAULT])
+def test_identical_layers_take_the_same_in_either_heap(heap):
+    same, = [one for one in calibration.comparisons(Target("cpu", 1)) if one.id == "same"]
+    base = [measured(same, same.baseline, heap)["rss_delta_peak_bytes"] for _ in range(6)]
+    twin = [measured(same, same.rivals[0], heap)["rss_delta_peak_bytes"] for _ in range(3)]
+    assert compare_memory(base, twin).state is State.SAME, (base, twin)

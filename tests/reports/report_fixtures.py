@@ -31,7 +31,7 @@ from harness.record import (
 )
 from harness.rule import Rule
 from harness.settings import Settings
-from harness.words import Role, RunStatus, State, Status
+from harness.words import Heap, Role, RunStatus, State, Status
 
 LOOKS = (12, 18, 27, 40, 60, 90, 135, 200, 300, 450)
 BUILDER = "suites.layers:build"
@@ -117,12 +117,15 @@ class RecordBuilder:
                       clock_reason=None if clock else "this machine does not report its clock")
 
     def time(self, ident, times, launches=4, rounds=18, noise=0.01, caches=("hot",), clock=None, settled=True,
-             stopped=None, jump=0.0):
-        """The launches of one comparison; ``jump`` moves the rivals' times from launch to launch."""
+             stopped=None, jump=0.0, effect=0.0):
+        """The launches of one comparison; ``jump`` moves the rivals' times from launch to launch, ``effect`` is the
+        standard deviation of what a launch does to each case."""
         one = self.comparisons[ident]
         for launch in range(1, launches + 1):
             shift = {slug: value * (1 + jump * (-1) ** launch * (slug != one.baseline.slug))
                      for slug, value in times.items()}
+            if effect:
+                shift = {slug: value * math.exp(self.random.gauss(0, effect)) for slug, value in shift.items()}
             series = []
             for cache in caches:
                 slower = {slug: value * (1.3 if cache == "cold" else 1) for slug, value in shift.items()}
@@ -150,7 +153,7 @@ class RecordBuilder:
                 first if launch == 1 or first is State.UNDECIDED else State.AGREES, rounds)
         return states
 
-    def memory(self, ident, sizes, swap=0, torch_peak=True, repeats=1, spread=20000, missing=()):
+    def memory(self, ident, sizes, swap=0, torch_peak=True, repeats=1, spread=20000, missing=(), heap=Heap.PINNED):
         """Memory passes: the baseline plays twice as often. Of the repeats in ``missing`` the RAM has no number."""
         one = self.comparisons[ident]
         for case in one.cases:
@@ -159,11 +162,12 @@ class RecordBuilder:
             count = repeats * (2 if repeats > 1 and case == one.baseline else 1)
             for repeat in range(1, count + 1):
                 self.memory_repeat(one, case, sizes[case.slug] + spread * ((repeat - 1) % 3 - 1) * (repeats > 1),
-                                   repeat, swap, torch_peak, repeat in missing)
+                                   repeat, swap, torch_peak, repeat in missing, heap=heap)
 
-    def memory_repeat(self, one, case, peak, repeat, swap, torch_peak, no_ram, offsets=(2, 1, 3)):
+    def memory_repeat(self, one, case, peak, repeat, swap, torch_peak, no_ram, offsets=(2, 1, 3),
+                      heap=Heap.PINNED):
         stages = {name: Stage(60000000 + i * 40000000, 50000000 + i * 40000000, 900000000 + i * 40000000, 0)
-                  for i, name in enumerate(["start", "torch", "context", "input", "layer", "peak"])}
+                  for i, name in enumerate(["start", "torch", "context", "warm", "input", "layer", "peak"])}
         rss, uss, ram = (peak + 1000000 * offset for offset in offsets)
         reason = None if torch_peak else "torch has no allocator counters for the CPU"
         self.append(MemoryLine(
@@ -174,7 +178,7 @@ class RecordBuilder:
             rss_delta_peak_bytes=rss, uss_delta_peak_bytes=uss, ram_delta_peak_bytes=None if no_ram else ram,
             ram_delta_peak_bytes_reason="other programs moved 9.0 MB meanwhile" if no_ram else None,
             ram_baseline_bytes=1020000000, nvmap_delta_bytes_reason="the NvMap statistics need root",
-            swap_delta_bytes=swap, sampling_period_s=0.005, ram_resolution_bytes=4096))
+            swap_delta_bytes=swap, sampling_period_s=0.005, ram_resolution_bytes=4096, heap=heap))
 
     def energy(self, ident, per_call, seconds=10.0, idle_w=1.24, drop=False, refused=(), seconds_per_call=0.002):
         """Energy passes; slugs in ``refused`` get no number and a reason."""

@@ -170,3 +170,20 @@ def test_no_two_labels_of_a_crossover_overlap(pages, tmp_path):
         function (t) { return t.getBoundingClientRect(); }).sort(function (a, b) { return a.top - b.top; });
       seen.gaps = boxes.slice(1).map(function (b, i) { return b.top - boxes[i].top; });""")
     assert len(seen["gaps"]) == 3 and min(seen["gaps"]) >= 14
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_no_text_of_a_roofline_covers_a_point_or_another_text(pages, tmp_path, width):
+    seen = opened(pages["sweep"], tmp_path, """
+      var chart = document.querySelector("svg.roofline");
+      function boxes(what) { return Array.prototype.map.call(chart.querySelectorAll(what), function (t) {
+        var b = t.getBoundingClientRect(); return [b.left, b.right, b.top + 2, b.bottom - 2, t.textContent]; }); }
+      function touch(a, b) { return Math.min(a[1], b[1]) - Math.max(a[0], b[0]) > 0
+        && Math.min(a[3], b[3]) - Math.max(a[2], b[2]) > 0; }
+      var texts = boxes("text"), dots = boxes("circle");
+      seen.count = [texts.length, dots.length];
+      seen.bad = [];
+      texts.forEach(function (t, i) {
+        dots.concat(texts.slice(0, i)).forEach(function (o) { if (touch(t, o)) seen.bad.push([t[4], o[4]]); }); });
+      seen.out = texts.filter(function (t) { return t[0] < 0 || t[1] > innerWidth; });""", width)
+    assert seen["count"][1] == 4 and seen["bad"] == [] and seen["out"] == []

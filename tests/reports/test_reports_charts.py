@@ -2,10 +2,19 @@ import re
 import xml.etree.ElementTree as ElementTree
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from report_fixtures import NANO, RecordBuilder, layer
 
+from harness.plan import Comparison
+from harness.record import CheckResult
+from reports.findings import findings
 from reports.findings.sweeps import sweep_of
 from reports.formats.drawing import Charts
+from reports.formats.page import render_page
+from reports.formats.roofline_text import roofline_key
 from reports.formats.svg.charts import CAP_SHARE, interval_axis, interval_row
+from reports.formats.svg.labels import NARROW, WIDE, beside, dot
 from reports.formats.svg.lines import (
     LABEL_GAP,
     Series,
@@ -188,16 +197,53 @@ def test_lines_that_do_not_cross_get_no_mark():
 
 
 def test_a_roofline_point_sits_under_its_share_of_the_roof():
-    roof = Roof(236e9, 20.5e9)
-    points = [Point("conv", 30.0, 118e9, True), Point("wht", 2.0, 20.5e9)]
-    root = parse(roofline(roof, points, "r"))
-    x, y = roofline_scales(roof, points)
+    roofs = [Roof("fp32", 236e9), Roof("fp16", 944e9)]
+    points = [Point(30.0, 118e9, True, 236e9), Point(2.0, 20.5e9, False, 41e9), Point(40.0, 472e9, False, 820e9)]
+    root = parse(roofline(roofs, 20.5e9, points, ["1 conv", "2 wht", "3 half"], "r"))
+    x, y = roofline_scales(roofs, 20.5e9, points)
     spots = [(place(one, "cx"), float(one.get("cy"))) for one in by_class(root, "dot")]
     assert spots == [pytest.approx((x(p.intensity), y(p.rate)), abs=0.006) for p in points]
-    texts = " ".join(one.text for one in root.iter("text"))
-    assert "conv 50" in texts and "wht 50" in texts
-    assert "FLOP per byte" in texts and "FLOP/s" in texts.split()
-    assert roof.at(2.0) == 41e9 and roof.at(100.0) == 236e9
+    drops = [(place(one, "x1"), float(one.get("y1"))) for one in by_class(root, "drop")][:3]
+    assert drops == [pytest.approx((x(p.intensity), y(p.roof)), abs=0.006) for p in points]
+    assert len(by_class(root, "roof")) == 2
+    texts = [one.text for one in root.iter("text")]
+    assert "fp32" in texts and "fp16" in texts and texts[-3:] == ["1 conv", "2 wht", "3 half"]
+    titles = [one.text for one in by_class(root, "axis-title")]
+    assert titles == ["arithmetic rate, FLOP/s (log)", "intensity, FLOP per byte (log)"]
+
+
+def test_roofs_that_lie_together_share_a_line_of_text():
+    roofs = [Roof("fp16", 100e12), Roof("bf16", 101e12), Roof("fp32", 10e12)]
+    root = parse(roofline(roofs, 1e12, [Point(5.0, 1e12, False, 5e12)], ["1 a"], "r"))
+    names = [one.text for one in by_class(root, "halo") if "point-number" not in one.get("class")]
+    assert names == ["bf16, fp16", "fp32"]
+
+
+def test_a_roofline_without_a_measured_roof_still_draws_its_points():
+    root = parse(roofline([], 20e9, [Point(2.0, 20.5e9)], ["1 a: int8, no roof"], "r"))
+    assert len(by_class(root, "dot")) == 1 and not by_class(root, "drop")
+
+
+spots = st.lists(st.tuples(st.floats(2, 65), st.floats(60, 280)), min_size=1, max_size=12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(spots, st.floats(NARROW, WIDE))
+def test_no_number_covers_a_point_or_another_number_at_any_width(spots, width):
+    boxes = beside(spots, [str(i + 1) for i in range(len(spots))], [], 40, 294)
+
+    def edges(box):
+        x, y = box.x * width / 100.0 + box.dx, box.y + box.dy
+        return x - box.half_width, x + box.half_width, y - box.half_height, y + box.half_height
+
+    def touch(one, other):
+        a, b = edges(one), edges(other)
+        return min(a[1], b[1]) - max(a[0], b[0]) > 1e-6 and min(a[3], b[3]) - max(a[2], b[2]) > 1e-6
+
+    drawn = [dot(x, y) for x, y in spots]
+    assert not [(one, other) for one in boxes for other in drawn if touch(one, other)]
+    assert not [(i, j) for i in range(len(boxes)) for j in range(i) if touch(boxes[i], boxes[j])]
+    assert all(edges(box)[0] >= -1e-6 and edges(box)[1] <= width + 1e-6 for box in boxes)
 
 
 def test_markup_escapes_what_comes_from_a_record():
@@ -240,3 +286,42 @@ def test_a_sweep_becomes_one_line_per_layer(found, runs):
 def test_the_roofline_is_drawn_only_from_a_measured_roof(found):
     assert found["nano"].rooflines == ()
     assert [len(one.points) for one in found["sweep"].rooflines] == [4]
+
+
+def typed(folder, roof):
+    """A run of one comparison on CUDA with a rival in each of several types, and ``roof`` in its record."""
+    base = layer("Conv", "best", device="cuda")
+    rivals = (layer("Conv", "TF32", device="cuda", options=(("tf32", True),)),
+              layer("Conv", "half", device="cuda", dtype="float16"),
+              layer("Conv", "int8", device="cuda", options=(("arithmetic", "int8"),)))
+    one = Comparison("types", "Types", base, rivals)
+    build = RecordBuilder(folder, [one], device="cuda", environment=NANO._replace(roof=roof))
+    build.check(one.id, [CheckResult(one.case_id(case), True, parameters=1, macs=5 * 10 ** 11, bytes=10 ** 9)
+                         for case in one.cases])
+    build.time(one.id, {case.slug: 0.1 for case in one.cases}, launches=1, rounds=12)
+    build.end()
+    return findings(build.load(), published=())
+
+
+def test_each_rival_lies_under_the_roof_of_its_own_type(tmp_path):
+    told = typed(tmp_path, {
+        "bytes_per_s": 1e12, "flops_per_s": 2e13, "flops_per_s_by_dtype": {"float32": 2e13, "tf32": 4e13,
+                                                                           "float16": 8e13, "int8": None},
+        "flops_by_dtype": {"float32": "torch.mm"}, "flops_per_s_by_dtype_reason": {"int8": "the CPU only"}})
+    chart, = told.rooflines
+    # 10^13 FLOP/s each
+    shares = {point.type: point.share for point in chart.points}
+    assert shares.pop("int8") is None
+    assert shares == pytest.approx({"float32": 0.5, "tf32": 0.25, "float16": 0.125}, rel=0.01)
+    key = roofline_key(chart)
+    assert key[0].startswith("1 Conv best: fp32, 50")
+    assert any(entry.endswith("Conv int8: int8, no roof") for entry in key)
+    assert "fp32 roof, measured 20.0\u202fTFLOP/s (torch.mm)" in key and "int8 roof not measured: the CPU only" in key
+    page = render_page(told)
+    assert "int8, no roof" in page and "tf32 roof, measured 40.0" in page
+
+
+def test_a_type_of_which_an_older_record_has_no_roof_is_drawn_without_one_and_says_so(tmp_path):
+    chart, = typed(tmp_path, {"bytes_per_s": 1e12, "flops_per_s": 2e13}).rooflines
+    assert {point.type for point in chart.points if point.share is not None} == {"float32"}
+    assert "fp16 roof not measured: this run measured no roof of this type" in roofline_key(chart)

@@ -1,8 +1,9 @@
 """What weakens a run: a busy machine, a clock that moves, a layer that spoils its input, energy at another pace."""
 
 import pytest
-from report_fixtures import NANO, RecordBuilder, comparison
+from report_fixtures import NANO, RecordBuilder, comparison, layer
 
+from harness.plan import Comparison
 from harness.record import CheckResult, EnergyLine
 from harness.system.load import load_1min
 from harness.words import Status
@@ -123,3 +124,16 @@ def test_a_win_in_float16_is_never_told_as_one_in_float32(tmp_path):
     single, half = text.split(";")
     assert "slower" in single and "(float32, 1 thread)" in single and "faster" not in single
     assert "3.00\u00d7 faster" in half and "(float16, 1 thread)" in half
+
+
+@pytest.mark.parametrize("options, said", [((("arithmetic", "int8"),), "int8"), ((("tf32", True),), "tf32")])
+def test_a_win_by_other_products_in_float32_layers_is_never_told_as_one_in_float32(tmp_path, options, said):
+    base = layer("conv", device="cuda")
+    one = Comparison("a", "Size a", base, (layer("wht", "fast", device="cuda", options=options),
+                                           layer("wht", "plain", device="cuda")))
+    build = RecordBuilder(tmp_path, [one], device="cuda")
+    build.verify("a")
+    build.time("a", {"conv": 2e-3, "wht-fast": 5e-4, "wht-plain": 4e-3}, noise=1e-4)
+    build.end()
+    text = headline_text(findings(build.load(), published=()))
+    assert "({} against float32, CUDA)".format(said) in text

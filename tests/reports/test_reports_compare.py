@@ -1,3 +1,8 @@
+"""Two runs of one board: what became of each advantage, and the exit status."""
+
+import csv
+import io
+import json
 import os
 
 import pytest
@@ -5,62 +10,203 @@ from report_fixtures import NANO, RecordBuilder, comparison
 
 from reports import compare
 from reports.findings.changes import changes
+from reports.findings.compared import compared
 from reports.formats.changes_text import changes_text
 
 BASE = {"conv": 2e-3, "wht-fused": 1e-3, "wht-torch": 4e-3}
+REFERENCE = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "results",
+                         "reference")
 
 
-def made(folder, times=BASE, launches=4, environment=NANO, rivals=("wht fused", "wht torch"), seed=1, **more):
+def made(folder, times=BASE, launches=4, environment=NANO, rivals=("wht fused", "wht torch"), seed=1, effect=0.004,
+         **more):
     build = RecordBuilder(folder, [comparison("a", "A", "conv", rivals)], environment=environment, seed=seed,
                           ident=os.path.basename(str(folder)), launches=launches)
     build.verify("a")
-    build.time("a", times, launches=launches, rounds=12, **more)
+    build.time("a", times, launches=launches, rounds=12, effect=effect, **more)
     build.end()
     return build.load()
 
 
-def run(capsys, old, new):
-    status = compare.main([old.folder, new.folder])
-    return status, capsys.readouterr().out
+def run(capsys, *runs, options=()):
+    status = compare.main([one if isinstance(one, str) else one.folder for one in runs] + list(options))
+    captured = capsys.readouterr()
+    return status, captured.out + captured.err
 
 
-def test_the_same_code_twice_is_the_same_and_status_0(tmp_path, capsys):
+def words(text):
+    return " ".join(text.replace("\u202f", " ").split())
+
+
+# A run against itself --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted(os.listdir(REFERENCE)))
+def test_a_run_against_itself_is_same_or_unchanged_and_status_0(name, capsys):
+    folder = os.path.join(REFERENCE, name)
+    status, out = run(capsys, folder, folder)
+    assert status == compare.FINE
+    assert "cannot tell" not in out and "faster" not in out and "slower" not in out
+    assert "one and the same run" in out
+
+
+def test_a_quick_run_against_itself_is_the_same(tmp_path, capsys):
+    one = made(tmp_path / "old", launches=1)
+    assert run(capsys, one, one)[0] == compare.FINE
+
+
+# Four launches ---------------------------------------------------------------------------------------------
+
+
+def test_the_same_code_twice_is_unchanged_within_a_width_and_status_0(tmp_path, capsys):
     status, out = run(capsys, made(tmp_path / "old"), made(tmp_path / "new", seed=2))
     assert status == compare.FINE
-    assert "3 same" in out
+    assert "unchanged within" in words(out) or "same within" in words(out)
+    assert "cannot tell" not in out
 
 
-def test_a_case_that_became_slower_is_status_1(tmp_path, capsys):
+def test_an_advantage_that_became_smaller_is_status_1(tmp_path, capsys):
     slower = dict(BASE, **{"wht-fused": 1.3e-3})
     status, out = run(capsys, made(tmp_path / "old"), made(tmp_path / "new", slower, seed=2))
     assert status == compare.SLOWER
-    assert "1.30x slower" in out or "1.30\u00d7 slower" in out
+    assert "1.30\u00d7 slower" in out or "1.29\u00d7 slower" in out
 
 
-def test_a_case_that_became_faster_is_status_0(tmp_path, capsys):
+def test_an_advantage_that_became_larger_is_status_0(tmp_path, capsys):
     faster = dict(BASE, **{"wht-fused": 0.5e-3})
     status, out = run(capsys, made(tmp_path / "old"), made(tmp_path / "new", faster, seed=2))
     assert status == compare.FINE
-    assert "1 faster, 2 same" in out
+    assert "1 faster" in out
 
 
-def test_one_launch_cannot_tell_and_is_status_2_with_a_next_step(tmp_path, capsys):
-    status, out = run(capsys, made(tmp_path / "old", launches=1), made(tmp_path / "new", launches=1, seed=2))
+def test_a_machine_slower_by_a_half_changes_times_and_no_advantage(tmp_path, capsys):
+    status, out = run(capsys, made(tmp_path / "old"), made(tmp_path / "new", {
+        slug: 1.5 * value for slug, value in BASE.items()}, seed=2))
+    assert status == compare.FINE
+    advantages, times = out.split("Time per call")
+    assert "slower" not in advantages and times.count("\u00d7 slower") == 3
+
+
+def test_what_the_reader_is_told_of_a_change_is_the_interval_around_it(tmp_path):
+    found = changes(made(tmp_path / "old"), made(tmp_path / "new", dict(BASE, conv=1e-3), seed=2))
+    conv = next(case for case in found.cases if case.case == "a/conv")
+    assert conv.baseline and conv.advantage is None
+    assert conv.time.speed == pytest.approx(2.0, rel=0.02)
+    assert conv.time.low < conv.time.speed < conv.time.high
+    rival = next(case for case in found.cases if case.case == "a/wht-fused")
+    assert rival.advantages == (pytest.approx(2.0, rel=0.02), pytest.approx(1.0, rel=0.02))
+    assert rival.advantage.speed == pytest.approx(0.5, rel=0.02)
+
+
+# --fail-on -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("times, option, status", [
+    (1.2e-3, "5%", compare.SLOWER),          # 20 % slower, and 5 % counts
+    (1.2e-3, "30%", compare.FINE),           # 30 % is ruled out
+    (1e-3, "5%", compare.FINE),              # unchanged within less than 5 %
+    (1e-3, "0.1%", compare.CANNOT_TELL)])    # nobody can rule 0.1 % out
+def test_fail_on_asks_for_a_slowdown_that_counts(times, option, status, tmp_path, capsys):
+    old = made(tmp_path / "old", effect=0.002)
+    new = made(tmp_path / "new", dict(BASE, **{"wht-fused": times}), seed=2, effect=0.002)
+    assert run(capsys, old, new, options=["--fail-on", option])[0] == status
+
+
+@pytest.mark.parametrize("text", ["much", "-3%", "0%", ""])
+def test_a_share_that_is_none_is_status_3(text, tmp_path, capsys):
+    one = made(tmp_path / "old")
+    with pytest.raises(SystemExit) as ended:
+        compare.main([one.folder, one.folder, "--fail-on=" + text])
+    assert ended.value.code == compare.UNREADABLE
+    assert "is no share: write 5%" in capsys.readouterr().err
+
+
+# One launch ------------------------------------------------------------------------------------------------
+
+
+MANY = tuple("wht {}".format(letter) for letter in "abcdefgh")
+MANY_TIMES = dict({"conv": 2e-3}, **{"wht-{}".format(letter): 1e-3 for letter in "abcdefgh"})
+
+
+def quick_pair(tmp_path, **changed):
+    new = dict(MANY_TIMES, **{slug.replace("_", "-"): value for slug, value in changed.items()})
+    return (made(tmp_path / "old", MANY_TIMES, 1, rivals=MANY, effect=0.03),
+            made(tmp_path / "new", new, 1, rivals=MANY, seed=2, effect=0.03))
+
+
+def test_one_launch_each_shows_nothing_and_is_status_2(tmp_path, capsys):
+    status, out = run(capsys, *quick_pair(tmp_path))
     assert status == compare.CANNOT_TELL
-    assert "next step: make both runs with" in " ".join(out.split())
+    assert out.count("nothing shown") >= 8 and "worth a look" not in out
+    assert "make both runs with 'run --for-compare'" in words(out)
+
+
+def test_what_holds_for_many_cases_is_said_once(tmp_path, capsys):
+    _, out = run(capsys, *quick_pair(tmp_path))
+    assert words(out).count("8 cases: one launch each") == 1
+    assert words(out).count("--for-compare") == 1
+
+
+def test_a_difference_beyond_those_of_the_other_rivals_is_worth_a_look_and_still_not_shown(tmp_path, capsys):
+    status, out = run(capsys, *quick_pair(tmp_path, wht_a=2e-3))
+    assert status == compare.CANNOT_TELL
+    line = next(line for line in out.split("\n") if "a/wht-a" in line)
+    assert "worth a look" in line
+    assert sum("worth a look" in line for line in out.split("\n") if "a/wht" in line) == 1
+
+
+def test_both_advantages_of_a_quick_pair_are_said(tmp_path, capsys):
+    _, out = run(capsys, made(tmp_path / "old", launches=1, effect=0.0, noise=0.0),
+                 made(tmp_path / "new", launches=1, effect=0.0, noise=0.0, seed=2))
+    line = next(line for line in out.split("\n") if "a/wht-fused" in line)
+    assert line.count("2.0") == 2
+
+
+# What cannot be compared -----------------------------------------------------------------------------------
 
 
 def test_a_case_in_one_run_only_cannot_be_told(tmp_path, capsys):
     less = {"conv": 2e-3, "wht-fused": 1e-3}
     status, out = run(capsys, made(tmp_path / "old"), made(tmp_path / "new", less, seed=2, rivals=("wht fused",)))
     assert status == compare.CANNOT_TELL
-    assert "In one of the runs only: a/wht-torch" in out
+    assert "In one of the runs only: a/wht-torch" in words(out)
 
 
-def test_the_differences_of_the_environments_come_first(tmp_path, capsys):
-    other = NANO._replace(clocks=dict(NANO.clocks, power_mode="5W"))
-    _, out = run(capsys, made(tmp_path / "old"), made(tmp_path / "new", environment=other))
-    assert out.index("clocks.power_mode: MAXN -> 5W") < out.index("The new run against the old one")
+def test_runs_without_a_common_time_cannot_be_told(runs):
+    found = compared([runs["empty"], runs["empty"]])
+    assert (found.changes[0].cases, found.changes[0].alone) == ((), ())
+    assert compare.exit_status(found) == compare.CANNOT_TELL
+    assert "No case was timed in both runs" in words(changes_text(found))
+
+
+def test_a_folder_without_a_run_is_status_3(tmp_path, capsys):
+    status, out = run(capsys, str(tmp_path), str(tmp_path))
+    assert status == compare.UNREADABLE
+    assert "holds no record.jsonl" in out
+
+
+def test_one_run_alone_is_status_3(tmp_path, capsys):
+    status, out = run(capsys, made(tmp_path / "old"))
+    assert (status, out) == (compare.UNREADABLE, "compare needs two runs, or a run and 'published'\n")
+
+
+def test_the_exit_statuses_are_documented_in_the_help(capsys):
+    with pytest.raises(SystemExit):
+        compare.main(["--help"])
+    assert "1 at least one advantage became smaller" in words(capsys.readouterr().out)
+
+
+# Environments ----------------------------------------------------------------------------------------------
+
+
+def test_the_differences_of_the_environments_come_first_with_what_they_explain(tmp_path, capsys):
+    other = NANO._replace(clocks=dict(NANO.clocks, power_mode="5W"), torch=dict(NANO.torch, version="1.9.0"))
+    _, out = run(capsys, made(tmp_path / "old"), made(tmp_path / "new", environment=other, seed=2))
+    told = words(out)
+    places = [told.index(text) for text in (
+        "power mode: clocks.power_mode: MAXN | 5W", "versions: torch.version: 1.10.0 | 1.9.0",
+        "explains no difference in speed: settings.seed: 1 | 2", "Advantage over the baseline")]
+    assert places == sorted(places)
 
 
 def test_alike_environments_are_said_to_be_alike(tmp_path, capsys):
@@ -68,40 +214,37 @@ def test_alike_environments_are_said_to_be_alike(tmp_path, capsys):
     assert "The environments are alike." in out
 
 
-def test_runs_without_a_common_time_cannot_be_told(tmp_path, runs):
-    found = changes(runs["empty"], runs["empty"])
-    assert (found.cases, found.alone) == ((), ())
-    assert compare.exit_status(found) == compare.CANNOT_TELL
-    assert "No case was timed in both runs." in changes_text(found)
-
-
-def test_a_folder_without_a_run_is_status_3(tmp_path, capsys):
-    assert compare.main([str(tmp_path), str(tmp_path)]) == compare.UNREADABLE
-    assert "holds no record.jsonl" in capsys.readouterr().err
+# Formats ---------------------------------------------------------------------------------------------------
 
 
 def test_the_answer_is_ascii_where_it_must_be(tmp_path):
-    old, new = made(tmp_path / "old"), made(tmp_path / "new", dict(BASE, conv=1.9e-3), seed=2)
-    changes_text(changes(old, new), 80, False).encode("ascii")
+    found = compared([made(tmp_path / "old"), made(tmp_path / "new", dict(BASE, conv=1.9e-3), seed=2)])
+    changes_text(found, 80, False).encode("ascii")
 
 
-def test_the_exit_statuses_are_documented_in_the_help(capsys):
-    with pytest.raises(SystemExit):
-        compare.main(["--help"])
-    assert "1 at least one case became slower" in capsys.readouterr().out
+def test_every_format_names_the_change(tmp_path, capsys):
+    slower = dict(BASE, **{"wht-fused": 1.3e-3})
+    pair = made(tmp_path / "old"), made(tmp_path / "new", slower, seed=2)
+    for kind in ("table", "markdown", "html", "csv", "json"):
+        status, out = run(capsys, *pair, options=["--format", kind])
+        assert status == compare.SLOWER, kind
+        assert "a/wht-fused" in out and "slower" in out, kind
 
 
-def test_a_speed_is_old_time_over_new_time(tmp_path):
-    found = changes(made(tmp_path / "old"), made(tmp_path / "new", dict(BASE, conv=1e-3), seed=2))
-    conv = next(case for case in found.cases if case.case == "a/conv")
-    assert conv.change.speed == pytest.approx(2.0, rel=0.01)
-    assert conv.change.low < conv.change.speed < conv.change.high
-    assert conv.old_s / conv.new_s == pytest.approx(2.0, rel=0.02)
+def test_the_csv_holds_numbers_that_can_be_reckoned_with(tmp_path, capsys):
+    slower = dict(BASE, **{"wht-fused": 1.3e-3})
+    _, out = run(capsys, made(tmp_path / "old"), made(tmp_path / "new", slower, seed=2), options=["--format", "csv"])
+    rows = {(row["run"], row["case"]): row for row in csv.DictReader(io.StringIO(out))}
+    assert len(rows) == 6
+    row = rows["new", "a/wht-fused"]
+    assert float(row["change"]) == pytest.approx(1 / 1.3, rel=0.02)
+    assert float(row["change_low"]) < float(row["change"]) < float(row["change_high"])
+    assert float(row["time_change"]) == pytest.approx(1 / 1.3, rel=0.02)
+    assert rows["old", "a/wht-fused"]["change"] == "" and row["launches"] == "4"
 
 
-def test_what_is_said_of_many_cases_is_said_once(tmp_path, capsys):
-    rivals = ("wht fused", "wht torch", "wht a", "wht b")
-    times = dict(BASE, **{"wht-a": 1e-3, "wht-b": 1e-3})
-    _, out = run(capsys, made(tmp_path / "old", times, 1, rivals=rivals), made(tmp_path / "new", times, 1, seed=2,
-                                                                                rivals=rivals))
-    assert " ".join(out.split()).count("next step:") == 1 and "5 cases: a run made in one launch" in out
+def test_the_json_holds_codes_and_no_sentence(tmp_path, capsys):
+    _, out = run(capsys, made(tmp_path / "old"), made(tmp_path / "new", seed=2), options=["--format", "json"])
+    found = json.loads(out)
+    assert found["changes"][0]["same_board"] is True
+    assert {case["case"] for case in found["changes"][0]["cases"]} == {"a/conv", "a/wht-fused", "a/wht-torch"}

@@ -111,3 +111,23 @@ def test_the_frame_has_a_row_for_every_process(repeated):
     assert [row["repeat"] for row in found if row["case"] == "a/conv"] == [1, 2, 3, 4, 5, 6]
     assert [row["ram_delta_peak_bytes"] is None for row in found if row["case"] == "a/wht-small"] == [
         False, True, False]
+
+
+def test_a_comparison_on_the_cpu_inside_a_cuda_run_shows_what_its_process_took(tmp_path):
+    plan = [comparison("gpu", "On the GPU", "conv", ("wht small",), device="cuda"),
+            comparison("cpu", "On the CPU", "conv", ("wht small",), device="cpu")]
+    build = RecordBuilder(tmp_path, plan, device="cuda", passes=("verify", "time", "memory"))
+    for one in plan:
+        build.verify(one.id)
+        build.time(one.id, {"conv": 1e-3, "wht-small": 2e-3}, launches=1, rounds=12)
+        build.memory(one.id, {"conv": 40 * MB, "wht-small": 10 * MB}, repeats=3, torch_peak=one.id == "gpu")
+    build.end()
+    told = findings(build.load(), published=())
+    assert [table.memory_kind for table in told.tables] == [Kind.TORCH_ALLOCATED, Kind.RSS]
+    # torch's count as it is, RSS 2 MB above what the record's builder was told
+    assert [[row.memory.value for row in table.rows] for table in told.tables] == [
+        [40 * MB, 10 * MB], [42 * MB, 12 * MB]]
+    page, text = render_page(told), markdown(told)
+    for title in ("torch allocated", "process RSS"):
+        assert "Memory ({}): the highest reading".format(title) in page and "memory, " + title in text
+    assert [bar.high for bar in memory_bars(told, told.tables[1])] == [42 * MB + 20000, 12 * MB + 20000]

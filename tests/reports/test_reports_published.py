@@ -1,14 +1,21 @@
+import csv
 import io
 import os
 
 import pytest
 from report_fixtures import RecordBuilder, comparison
 
+from harness.app.registry import all_suites
+from harness.plan import Target
+from harness.words import Heap, State
 from reports.findings import findings
 from reports.findings.memory import Kind
 from reports.findings.published import FOLDER, UNITS, Published, PublishedError, Quantity, read_published
+from reports.formats.markdown import markdown
 from reports.formats.page import render_page
-from reports.formats.texts import PUBLISHED_CAUTION, measured_text, printed_text, value_with_unit
+from reports.formats.published_text import PUBLISHED_CAUTION, measured_text, printed_text, value_with_unit
+from reports.formats.tables import published_csv
+from reports.formats.terminal import terminal_text
 
 HEAD = "comparison,case,quantity,value,unit,device,runtime,protocol,source,note\n"
 ROWS = """p,conv,time_s,2.3204,s,Jetson Nano 4 GB,"TFLite, CPU",batch 1,"README, a commit",
@@ -30,11 +37,12 @@ def write(folder, text, name="a.csv"):
 
 @pytest.fixture
 def run(tmp_path):
-    one = comparison("p", "published protocol", "conv", ("WHT fast",), protocol="published")
+    one = comparison("p", "published protocol", "conv", ("WHT fast",), protocol="published")._replace(both_heaps=True)
     build = RecordBuilder(tmp_path / "run", [one])
     build.verify("p")
     build.time("p", {"conv": 0.2, "wht-fast": 0.08})
-    build.memory("p", {"conv": 50000000, "wht-fast": 10000000})
+    build.memory("p", {"conv": 50000000, "wht-fast": 10000000}, repeats=3)
+    build.memory("p", {"conv": 70000000, "wht-fast": 69000000}, repeats=3, spread=900000, heap=Heap.DEFAULT)
     build.end()
     return build.load()
 
@@ -60,18 +68,57 @@ def test_ratios_parameters_and_multiply_adds_stand_beside_what_this_run_says(row
 def test_saved_memory_is_that_of_the_whole_process(rows):
     one = rows["p/wht-fast", "memory_saving"]
     assert one.measured == pytest.approx(100 * (1 - 230.0 / 270.0))
-    assert measured_text(one).startswith("14.8\u202f% of the whole process")
+    assert "whole process 14.8\u202f% [14.8\u202f%, 14.8\u202f%], smaller" in measured_text(one)
 
 
-def test_a_memory_stands_in_its_parts_each_labelled(rows):
+def test_a_memory_stands_in_its_parts_on_each_heap_with_spread_and_verdict(rows):
     saving, plain = rows["p/wht-fast", "memory_saving"], rows["p/conv", "memory_bytes"]
-    # the stage "torch" is 100 MB in the record; RSS is 2 MB above what the record's builder was told
-    assert saving.shares == (100000000, pytest.approx(100 * (1 - 12.0 / 52.0)), Kind.RSS)
-    assert measured_text(saving) == (
-        "14.8\u202f% of the whole process (100\u202fMB of it the runtime: Python and torch); the layer's own share "
-        "76.9\u202f% (process RSS)")
-    assert plain.shares.own == 52000000 and "the layer's own share 52.0\u202fMB" in measured_text(plain)
-    assert rows["p/conv", "time_s"].shares is None
+    pinned, default = saving.shares
+    # RSS is 2 MB above what the record's builder was told, the process 220 MB; the stage "warm" is 180 MB
+    assert (pinned.heap, default.heap, pinned.kind) == (Heap.PINNED, Heap.DEFAULT, Kind.RSS)
+    assert pinned.runtime_bytes == default.runtime_bytes == 180000000
+    assert pinned.own.value == pytest.approx(1 - 12.0 / 52.0) and pinned.own.state is State.SMALLER
+    assert pinned.own.low == pytest.approx(1 - 12.02 / 51.98) and pinned.own.high == pytest.approx(1 - 11.98 / 52.02)
+    assert default.process.value == pytest.approx(1 - 289.0 / 290.0) and default.process.state is State.SAME
+    assert default.process.low == pytest.approx(1 - 289.9 / 289.1)
+    text = measured_text(saving)
+    assert text.startswith("pinned heap: whole process 14.8\u202f%")
+    assert "; default heap: whole process 0.3\u202f%" in text
+    assert text.count("(180\u202fMB of it the runtime: Python, torch and libraries)") == 2
+    assert "layer alone 76.9\u202f% [76.9\u202f%, 77.0\u202f%], smaller (process RSS)" in text
+    assert plain.shares[0].own.value == 52000000 and plain.shares[0].own.state is None
+    assert rows["p/conv", "time_s"].shares == ()
+
+
+def test_every_format_shows_both_heaps_and_both_shares(tmp_path, run):
+    found = findings(run, read_published(write(tmp_path, HEAD + ROWS)))
+    plain = " ".join(terminal_text(found, None).split())
+    for text in (markdown(found), plain, render_page(found)):
+        assert "pinned heap: whole process 14.8" in text and "default heap: whole process 0.3" in text
+        assert "published protocol, pinned heap" in text and "published protocol, default heap" in text
+    row = next(row for row in csv.DictReader(io.StringIO(published_csv(found))) if row["quantity"] == "memory_saving")
+    assert float(row["pinned_process"]) == pytest.approx(1 - 230.0 / 270.0)
+    assert (row["pinned_process_verdict"], row["default_layer_verdict"]) == ("smaller", "same")
+
+
+def test_a_record_of_one_heap_shows_that_one(tmp_path):
+    one = comparison("p", "published protocol", "conv", ("WHT fast",))
+    build = RecordBuilder(tmp_path / "run", [one])
+    build.verify("p")
+    build.time("p", {"conv": 0.2, "wht-fast": 0.08})
+    build.memory("p", {"conv": 50000000, "wht-fast": 10000000})
+    build.end()
+    rows = findings(build.load(), read_published(write(tmp_path, HEAD + ROWS))).published
+    saving, = [row for row in rows if row.printed.quantity is Quantity.MEMORY_SAVING]
+    assert [shares.heap for shares in saving.shares] == [Heap.PINNED] and saving.shares[0].own.state is None
+
+
+def test_every_comparison_with_a_published_memory_is_measured_on_both_heaps():
+    figures = {one.comparison for one in read_published(FOLDER)
+               if one.quantity in (Quantity.MEMORY, Quantity.MEMORY_SAVING) and one.value is not None}
+    both = {one.id for suite in all_suites() if suite.suite for one in suite.suite.comparisons(Target("cpu", 1))
+            if one.both_heaps}
+    assert figures and figures <= both
 
 
 def test_what_a_source_does_not_give_is_blank_and_says_why(rows):

@@ -81,7 +81,7 @@ def small_copy(monkeypatch):
 
 
 def test_every_type_has_a_rate_or_a_reason_and_the_old_keys_stay(small_copy):
-    found = roof.measure("cpu", 1, QUICK)
+    found = roof.measure("cpu", 1, limits=QUICK)
     assert set(found["flops_per_s_by_dtype"]) == set(found["flops_by_dtype"]) == set(roof.TYPES)
     for name, value in found["flops_per_s_by_dtype"].items():
         assert (value is None) == (name in found["flops_per_s_by_dtype_reason"]), name
@@ -90,6 +90,18 @@ def test_every_type_has_a_rate_or_a_reason_and_the_old_keys_stay(small_copy):
     assert "capability 8.0" in found["flops_per_s_by_dtype_reason"]["tf32"]
     assert found["flops_by"] in ("torch.mm", "1x1 convolution", "multiply-add loop")
     assert found["bytes_by"] in ("torch copy", "copy past the caches")
+
+
+def test_only_the_types_that_a_run_holds_are_measured_beside_float32(small_copy):
+    found = roof.measure("cpu", 1, ("int8", "float32"), QUICK._replace(last_side=256))
+    assert list(found["flops_per_s_by_dtype"]) == ["float32", "int8"]
+    assert found["flops_by_dtype"]["int8"] == "int8 1x1 convolution" or found["flops_per_s_by_dtype_reason"]["int8"]
+
+
+def test_a_type_that_nobody_knows_has_a_reason(small_copy):
+    found = roof.measure("cpu", 1, ("float4",), QUICK._replace(last_side=128))
+    assert found["flops_per_s_by_dtype"]["float4"] is None
+    assert "'float4'" in found["flops_per_s_by_dtype_reason"]["float4"]
 
 
 def test_a_type_torch_refuses_is_none_with_torchs_own_words(small_copy, monkeypatch):
@@ -101,7 +113,7 @@ def test_a_type_torch_refuses_is_none_with_torchs_own_words(small_copy, monkeypa
         return itertools.islice(real(device, name, sampler, limits), 1)
 
     monkeypatch.setattr(roof, "arithmetic", refusing)
-    found = roof.measure("cpu", 1, QUICK._replace(last_side=128))
+    found = roof.measure("cpu", 1, limits=QUICK._replace(last_side=128))
     assert found["flops_per_s_by_dtype"]["bfloat16"] is None
     assert found["flops_per_s_by_dtype_reason"]["bfloat16"] == "not implemented for 'BFloat16'"
 
@@ -115,7 +127,7 @@ def test_no_large_product_beside_it_lies_above_the_roof(small_copy):
         return max(2.0 * side ** 3 / sampler.sample(lambda: torch.mm(a, b), 1).seconds for _ in range(5))
 
     before = beside()
-    found = roof.measure("cpu", 1, QUICK._replace(last_side=1024, call_s=0.2))["flops_per_s"]
+    found = roof.measure("cpu", 1, ("float32",), QUICK._replace(last_side=1024, call_s=0.2))["flops_per_s"]
     assert found > 0.85 * min(before, beside())  # neighbours on the cores come and go
 
 

@@ -17,6 +17,34 @@ def test_used_ram_follows_the_tegrastats_formula(tmp_path):
     assert memory.swap_used_bytes(meminfo) == 5120 * 1024
 
 
+ZONEINFO = """Node 0, zone   Normal
+  pages free     1000
+        min      10
+      nr_free_pages 1000
+  pagesets
+    cpu: 0
+              count:    40
+              high:     186
+    cpu: 1
+              count:    2
+Node 0, zone    Movable
+  pages free     0
+"""
+
+
+def test_pages_that_wait_on_a_processors_list_are_free(tmp_path):
+    root = fake_boards.any_linux(tmp_path)
+    assert memory.free_bytes(root) is None                   # this board's kernel tells nothing
+    fake_boards.write(root, "/proc/zoneinfo", ZONEINFO)
+    assert memory.free_bytes(root) == 1042 * os.sysconf("SC_PAGE_SIZE")
+    assert memory.ram_used_bytes({"MemTotal": 100, "MemFree": 7, "Buffers": 1, "Cached": 2}, 40) == 57
+
+
+def test_this_machines_free_memory_is_at_least_what_meminfo_says(tmp_path):
+    free = memory.free_bytes()
+    assert free is not None and free > 0.9 * memory.read_meminfo()["MemFree"]
+
+
 def test_huge_page_counts_are_not_turned_into_bytes(tmp_path):
     assert memory.read_meminfo(fake_boards.any_linux(tmp_path))["HugePages_Total"] == 7
 
@@ -72,7 +100,7 @@ def test_the_kernels_peak_sees_a_spike_that_sampling_would_miss():
     before = memory.current_rss_bytes()
     spike = bytearray(os.urandom(1) * (64 << 20))
     del spike
-    peak, reason = window.stop()
+    peak, reason = window.peak()
     if reason:
         pytest.skip(reason)
     assert peak - before > 60 << 20
@@ -82,5 +110,5 @@ def test_a_kernel_that_refuses_the_reset_gives_a_reason_and_no_peak(tmp_path):
     fake_boards.write(tmp_path, "/proc/self/status", "VmHWM:    30 kB\nVmRSS:    20 kB")
     window = memory.PeakRssWindow("self", str(tmp_path))
     window.start()
-    peak, reason = window.stop()
+    peak, reason = window.peak()
     assert peak is None and "cannot reset the peak" in reason

@@ -1,76 +1,124 @@
-"""How close to the hardware: arithmetic rate against arithmetic intensity under the measured roof."""
+"""How close to the hardware: arithmetic rate against arithmetic intensity under the measured roofs."""
 
-from typing import NamedTuple, Sequence, Tuple
+import textwrap
+from typing import List, NamedTuple, Sequence, Tuple
 
+from reports.formats.svg.labels import Box, beside, label, text_width
 from reports.formats.svg.lines import size_text
 from reports.formats.svg.markup import chart, element, line, number, percent, stretched, text
-from reports.formats.svg.scales import Log, log_ticks, spread_apart
-from reports.numbers import si, significant
+from reports.formats.svg.scales import Log, log_ticks
+from reports.numbers import si
 
-HEIGHT = 336
-TOP = 48
-FOOT = 42
-LABEL_GAP = 15
+HEIGHT = 340
+TOP = 40
+FOOT = 46
+#: Points lie left of this share of the width: the names of the roofs stand right of it.
+RIGHT_MOST = 65.0
+#: Room left of the axis (pixels) that every frame of this chart gives it.
+LEFT = 48
+KEY_CHARS, KEY_LINE = 36, 16     # a phone shows no longer line
 
 
 class Roof(NamedTuple):
-    """What this device reached when measured: ``flops`` per second and ``bytes_per_s`` of copying."""
+    """The most FLOP per second that this device reached in the type called ``label``."""
 
+    label: str
     flops: float
-    bytes_per_s: float
-
-    def at(self, intensity: float) -> float:
-        """Return the most FLOP/s that ``intensity`` (FLOP per byte) allows."""
-        return min(self.flops, intensity * self.bytes_per_s)
 
 
 class Point(NamedTuple):
-    """One layer: ``intensity`` in FLOP per byte, ``rate`` in FLOP/s."""
+    """One layer: ``intensity`` in FLOP per byte, ``rate`` in FLOP/s; ``roof`` is what lies above it, if known."""
 
-    name: str
     intensity: float
     rate: float
     baseline: bool = False
+    roof: float = 0.0
 
 
-def roofline_scales(roof: Roof, points: Sequence[Point]) -> Tuple[Log, Log]:
-    """Return the x scale (percent) and the y scale (pixels, upside down) that hold roof and points."""
-    ridge = roof.flops / roof.bytes_per_s
-    xs = [point.intensity for point in points] + [ridge]
-    ys = [point.rate for point in points] + [roof.flops]
-    low = min(xs) / 2
-    return Log(low, max(xs) * 4), Log(min(min(ys), roof.at(low)) / 1.6, max(ys) * 1.1, HEIGHT - FOOT, TOP)
+def roofline_scales(roofs: Sequence[Roof], bytes_per_s: float, points: Sequence[Point]) -> Tuple[Log, Log]:
+    """Return the x scale (percent) and the y scale (pixels, upside down) that hold roofs and points."""
+    ridges = [roof.flops / bytes_per_s for roof in roofs]
+    low = min([point.intensity for point in points] + ridges) / 2
+    most = max(point.intensity for point in points)
+    high = max(low * (most / low) ** (100.0 / RIGHT_MOST), max(ridges or [most]) * 2)
+    rates = [point.rate for point in points]
+    tops = [roof.flops for roof in roofs] or [high * bytes_per_s]
+    floor = min(rates + [low * bytes_per_s]) / 1.6
+    return Log(low, high), Log(floor, max(tops + rates) * 1.6, HEIGHT - FOOT, TOP)
 
 
-def roofline(roof: Roof, points: Sequence[Point], label: str = "") -> str:
-    """Return the chart: the roof as measured here, and each point with its share of the roof above it."""
-    x, y = roofline_scales(roof, points)
+def roofline(roofs: Sequence[Roof], bytes_per_s: float, points: Sequence[Point], key: Sequence[str],
+             name: str = "") -> str:
+    """Return the chart: the roofs as measured here, and each point with a number that ``key`` explains below."""
+    x, y = roofline_scales(roofs, bytes_per_s, points)
+    parts = _axes(x, y)
+    for roof in roofs or [Roof("", x.high * bytes_per_s)]:
+        corners = [(x.low, x.low * bytes_per_s), (roof.flops / bytes_per_s, roof.flops), (x.high, roof.flops)]
+        parts.append(stretched("".join("{}{} {}".format("L" if i else "M", number(10 * x(a)), number(y(b)))
+                                       for i, (a, b) in enumerate(corners)), HEIGHT, "roof"))
+    spots = [(x(point.intensity), y(point.rate)) for point in points]
+    names = _roof_names(roofs, y, spots)
+    parts.extend(text(said, "100%", box.y + box.dy + 4, "note halo", "end") for said, box in names)
+    for point, (across, down) in zip(points, spots):
+        if point.roof:
+            parts.append(line(percent(across), y(point.roof), percent(across), down, "drop"))
+    numbers = [str(i + 1) for i in range(len(points))]
+    boxes = beside(spots, numbers, [box for _, box in names], TOP, HEIGHT - FOOT)
+    parts.extend(_leader(box) for box in boxes if abs(box.dx) + abs(box.dy) > 20)
+    parts.extend(element("circle", cx=percent(across), cy=down, r=5,
+                         class_="dot series-{}".format(0 if point.baseline else 1))
+                 for point, (across, down) in zip(points, spots))
+    parts.extend(text(said, percent(box.x), box.y + box.dy + 4, "note halo point-number", "middle", dx=box.dx)
+                 for said, box in zip(numbers, boxes))
+    parts.extend(text(words, "0%", HEIGHT + KEY_LINE * (i + 1) - 4, "note", "start", dx=4 - LEFT)
+                 for i, words in enumerate(key_lines(key)))
+    return chart(parts, roofline_height(key), "roofline", name)
+
+
+def roofline_height(key: Sequence[str]) -> int:
+    """Return the height of the chart with its key."""
+    return HEIGHT + KEY_LINE * len(key_lines(key)) + 4
+
+
+def key_lines(key: Sequence[str]) -> List[str]:
+    """Return ``key`` in lines that fit a phone."""
+    return [part for entry in key for part in textwrap.wrap(
+        entry, KEY_CHARS, subsequent_indent="\u2003", break_long_words=True)]
+
+
+def _axes(x: Log, y: Log) -> List[str]:
     parts = []
     for tick in log_ticks(y.low, y.high, 5):
         parts.append(line("0%", y(tick), "100%", y(tick), "grid"))
         parts.append(text(str(si(tick, "")).replace("\u202f", "").replace(".00", "").replace(".0", ""), -8,
                           y(tick) + 4, "tick", "end"))
-    for tick in log_ticks(x.low, x.high, 6):
-        parts.append(text(size_text(tick), percent(x(tick)), HEIGHT - FOOT + 17, "tick", "middle"))
-    parts.append(text("FLOP per byte", "100%", HEIGHT - FOOT + 33, "tick", "end"))
-    parts.append(text("FLOP/s", -8, TOP - 12, "tick", "end"))
-    ridge = roof.flops / roof.bytes_per_s
-    corners = [(x.low, roof.at(x.low)), (ridge, roof.flops), (x.high, roof.flops)]
-    parts.append(stretched("".join("{}{} {}".format("L" if i else "M", number(10 * x(a)), number(y(b)))
-                                   for i, (a, b) in enumerate(corners)), HEIGHT, "roof"))
-    parts.append(text("peak, measured: {}".format(si(roof.flops, "FLOP/s")), "100%", y(roof.flops) - 9, "note",
-                      "end"))
-    parts.append(text("slope: copy, measured: {}".format(si(roof.bytes_per_s, "B/s")), "100%",
-                      y(roof.flops) - 25, "note", "end"))
-    for point in points:
-        spot = percent(x(point.intensity))
-        parts.append(line(spot, y(roof.at(point.intensity)), spot, y(point.rate), "drop"))
-    places = spread_apart([y(point.rate) + 5 for point in points], LABEL_GAP, y(roof.flops) + 18, HEIGHT - FOOT - 24)
-    for point, place in zip(points, places):
-        share = "{}\u202f%".format(significant(100 * point.rate / roof.at(point.intensity), 2))
-        left = x(point.intensity) > 65
-        parts.append(text("{} {}".format(point.name, share), percent(x(point.intensity)), place, "note halo",
-                          "end" if left else "start", dx=-10 if left else 10))
-    parts.extend(element("circle", cx=percent(x(point.intensity)), cy=y(point.rate), r=5,
-                         class_="dot series-{}".format(0 if point.baseline else 1)) for point in points)
-    return chart(parts, HEIGHT, "roofline", label)
+    parts.extend(text(size_text(tick), percent(x(tick)), HEIGHT - FOOT + 17, "tick", "middle")
+                 for tick in log_ticks(x.low, x.high, 5))
+    return parts + [text("arithmetic rate, FLOP/s (log)", "0%", TOP - 22, "tick axis-title", "start", dx=4 - LEFT),
+                    text("intensity, FLOP per byte (log)", "100%", HEIGHT - FOOT + 34, "tick axis-title", "end")]
+
+
+def _roof_names(roofs: Sequence[Roof], y: Log, spots: Sequence[Tuple[float, float]]) -> List[Tuple[str, Box]]:
+    """Return the names of the roofs at their right ends: those that lie too close to part share one line."""
+    groups: List[Tuple[List[str], float]] = []
+    for roof in sorted(roofs, key=lambda one: -one.flops):
+        place = y(roof.flops)
+        if groups and place - groups[-1][1] < 15:
+            groups[-1][0].append(roof.label)
+        else:
+            groups.append(([roof.label], place))
+    found = []
+    for labels, place in groups:
+        said = ", ".join(labels)
+        above, below = (label(100.0, place, -text_width(said) / 2.0, down, said) for down in (-9.0, 9.0))
+        clear = all(abs(above.y + above.dy - down) > 13 or across < RIGHT_MOST - 20 for across, down in spots)
+        found.append((said, above if clear or any(
+            abs(below.y + below.dy - down) <= 13 for _, down in spots) else below))
+    return found
+
+
+def _leader(box: Box) -> str:
+    """Return the line from a point to a label that stands away from it."""
+    reach = 1.0 - 8.0 / max(abs(box.dx), abs(box.dy))
+    return element("svg", line(0, 0, box.dx * reach, box.dy * reach, "drop"), x=percent(box.x),
+                   y=box.y, width=1, height=1, overflow="visible")

@@ -24,14 +24,47 @@ struct Sums {
 };
 static INLINE void add_to(float *sum, vf v) { store(sum, load(sum) + v); }
 
-// R rows of x and of g, already transformed down to here; the gradient replaces g.
-template <int R, int KIND>
+// From the sums v of x and u of g to the gradient, in place of u, for N coefficients: thresholds, scales and sums of
+// theirs are at(i) after the first. PLAIN: there are no scales. See gradient_factor for `factor`.
+template <int N, int KIND, bool PLAIN, class At>
+static INLINE void coefficients(vf *v, vf *u, const Call &call, Sums sums, vf factor, const At &at) {
+    vf w[N], t[N], by_threshold[N];
+    const bool scaled = !PLAIN && call.scale;
+    Each<N>::run([&](int i) UNROLLED { w[i] = scaled ? v[i] * at.table(call.scale, i) : v[i]; });
+    Each<N>::run([&](int i) UNROLLED { t[i] = at.table(call.threshold, i); });
+    Each<N>::run([&](int i) UNROLLED { u[i] *= factor; });
+    nonlinear_backward<N, KIND>(w, u, t, by_threshold, call.constants);
+    Each<N>::run([&](int i) UNROLLED { add_to(at.sum(sums.threshold, i), by_threshold[i]); });
+    Each<N>::run([&](int i) UNROLLED { u[i] *= w[i]; });
+    if (!scaled) return;
+    if (call.need_scale) Each<N>::run([&](int i) UNROLLED { add_to(at.sum(sums.scale, i), u[i] * v[i]); });
+    Each<N>::run([&](int i) UNROLLED { u[i] *= at.table(call.scale, i); });
+}
+
+// Where the tables and the sums of coefficients lie that fill a row of vectors each, or a vector together.
+struct AtRow {
+    int64_t row;
+    INLINE vf table(const float *values, int i) const { return splat(values[row + i]); }
+    INLINE float *sum(float *sums, int i) const { return sums + (row + i) * VL; }
+};
+struct AtLanes {
+    int64_t from;
+    INLINE vf table(const float *values, int i) const { return load(values + from + i * VL); }
+    INLINE float *sum(float *sums, int i) const { return sums + from + i * VL; }
+};
+
+// What the sums of g are multiplied by: the inverse transform's factor, and the forward's too where no scales hold it.
+static INLINE vf gradient_factor(const Call &call, bool both) {
+    return splat((float)(call.plan->inverse_factor * (both ? call.plan->forward_factor : 1)));
+}
+
+// R rows of x and of g, already transformed down to here; the gradient replaces g. PLAIN: neither scales nor an
+// untouched first coefficient.
+template <int R, int KIND, bool PLAIN>
 static NOINLINE void core_backward(const float *x, float *g, int64_t row_floats, int64_t columns, const Call &call,
                                    int64_t row, Sums sums, FetchBoth *fetch) {
-    const Constants &k = call.constants;
-    const float *threshold = call.threshold + row, *scale = call.scale + row;
-    const vf forward = splat((float)call.plan->forward_factor), inverse = splat((float)call.plan->inverse_factor);
-    const bool keep = call.plan->g.keep_first && row == 0;
+    const vf factor = gradient_factor(call, !call.scale), first = gradient_factor(call, true);
+    const bool keep = !PLAIN && call.plan->g.keep_first && row == 0;
     const int N = R < 4 ? R : 4;
     Walk<R, const float> x_at(x, row_floats);
     Walk<R, float> g_at(g, row_floats);
@@ -41,17 +74,9 @@ static NOINLINE void core_backward(const float *x, float *g, int64_t row_floats,
         Butterfly<R>::run(v);
         Each<R>::run([&](int j) UNROLLED { u[j] = load(g_at.row(j)); });
         Butterfly<R>::run(u);
-        const vf kept = u[0] * inverse * forward;
+        const vf kept = u[0] * first;
         Each<R / N>::run([&](int i) UNROLLED {
-            vf w[N], t[N], g_threshold[N], *sum = v + i * N, *g_u = u + i * N;
-            Each<N>::run([&](int j) UNROLLED { w[j] = sum[j] * splat(scale[i * N + j]); });
-            Each<N>::run([&](int j) UNROLLED { t[j] = splat(threshold[i * N + j]); });
-            Each<N>::run([&](int j) UNROLLED { g_u[j] *= inverse; });
-            nonlinear_backward<N, KIND>(w, g_u, t, g_threshold, k);
-            Each<N>::run([&](int j) UNROLLED { add_to(sums.threshold + (row + i * N + j) * VL, g_threshold[j]); });
-            if (call.need_scale)
-                Each<N>::run([&](int j) UNROLLED { add_to(sums.scale + (row + i * N + j) * VL, w[j] * sum[j]); });
-            Each<N>::run([&](int j) UNROLLED { g_u[j] = w[j] * splat(scale[i * N + j]); });
+            coefficients<N, KIND, PLAIN>(v + i * N, u + i * N, call, sums, factor, AtRow{row + i * N});
         });
         if (keep) u[0] = kept;
         Butterfly<R>::run(u);
@@ -60,14 +85,22 @@ static NOINLINE void core_backward(const float *x, float *g, int64_t row_floats,
     }
 }
 
+template <int R, int KIND>
+static INLINE void core_backward_of(const float *x, float *g, int64_t row_floats, int64_t columns, const Call &call,
+                                    int64_t row, Sums sums, FetchBoth *fetch) {
+    const bool plain = R == 8 && KIND == SMOOTH;  // the usual case alone: code takes time to build
+    if (plain && !call.scale && !call.plan->g.keep_first) core_backward<R, KIND, plain>(x, g, row_floats, columns, call, row, sums, fetch);
+    else core_backward<R, KIND, false>(x, g, row_floats, columns, call, row, sums, fetch);
+}
+
 template <int KIND>
 static INLINE void run_core_backward(int radix, const float *x, float *g, int64_t row_floats, int64_t columns,
                                      const Call &call, int64_t row, Sums sums, FetchBoth *fetch) {
     switch (radix) {
-        case 1: return core_backward<1, KIND>(x, g, row_floats, columns, call, row, sums, fetch);
-        case 2: return core_backward<2, KIND>(x, g, row_floats, columns, call, row, sums, fetch);
-        case 4: return core_backward<4, KIND>(x, g, row_floats, columns, call, row, sums, fetch);
-        default: return core_backward<8, KIND>(x, g, row_floats, columns, call, row, sums, fetch);
+        case 1: return core_backward_of<1, KIND>(x, g, row_floats, columns, call, row, sums, fetch);
+        case 2: return core_backward_of<2, KIND>(x, g, row_floats, columns, call, row, sums, fetch);
+        case 4: return core_backward_of<4, KIND>(x, g, row_floats, columns, call, row, sums, fetch);
+        default: return core_backward_of<8, KIND>(x, g, row_floats, columns, call, row, sums, fetch);
     }
 }
 
@@ -131,11 +164,10 @@ static void strided_units(Call &call, int64_t begin, int64_t end, float *x_scrat
 }
 
 // One part of a row, V vectors; LANES and first_lanes as in the forward. Adds up one sum per coefficient.
-template <int V, int LANES, int KIND>
-static NOINLINE void row_backward(const float *x, const float *g, float *out, int64_t rows, const Call &call, int64_t at, Sums sums) {
-    const Constants &k = call.constants;
-    const vf forward = splat((float)call.plan->forward_factor), inverse = splat((float)call.plan->inverse_factor);
-    const bool keep = call.plan->g.keep_first && at == 0;
+template <int V, int LANES, int KIND, bool PLAIN>
+static NOINLINE void row_backward_of(const float *x, const float *g, float *out, int64_t rows, const Call &call, int64_t at, Sums sums) {
+    const vf factor = gradient_factor(call, !call.scale), first = gradient_factor(call, true);
+    const bool keep = !PLAIN && call.plan->g.keep_first && at == 0;
     const int N = V < 4 ? V : 4;
     for (int64_t r = 0; r < rows; r++, x += V * VL, g += V * VL, out += V * VL) {
         vf v[V], u[V];
@@ -145,24 +177,22 @@ static NOINLINE void row_backward(const float *x, const float *g, float *out, in
         Each<V>::run([&](int i) UNROLLED { u[i] = load(g + i * VL); });
         Butterfly<V>::run(u);
         InVector<V, LANES>::run(u);
-        const vf kept = u[0] * inverse * forward;
+        const vf kept = u[0] * first;
         Each<V / N>::run([&](int i) UNROLLED {
-            vf w[N], t[N], g_threshold[N], *sum = v + i * N, *g_u = u + i * N;
-            const int64_t from = at + i * N * VL;
-            Each<N>::run([&](int j) UNROLLED { w[j] = sum[j] * load(call.scale + from + j * VL); });
-            Each<N>::run([&](int j) UNROLLED { t[j] = load(call.threshold + from + j * VL); });
-            Each<N>::run([&](int j) UNROLLED { g_u[j] *= inverse; });
-            nonlinear_backward<N, KIND>(w, g_u, t, g_threshold, k);
-            Each<N>::run([&](int j) UNROLLED { add_to(sums.threshold + from + j * VL, g_threshold[j]); });
-            if (call.need_scale)
-                Each<N>::run([&](int j) UNROLLED { add_to(sums.scale + from + j * VL, w[j] * sum[j]); });
-            Each<N>::run([&](int j) UNROLLED { g_u[j] = w[j] * load(call.scale + from + j * VL); });
+            coefficients<N, KIND, PLAIN>(v + i * N, u + i * N, call, sums, factor, AtLanes{at + i * N * VL});
         });
         if (keep) u[0] = call.first_lanes ? kept : u[0];
         InVector<V, LANES>::run(u);
         Butterfly<V>::run(u);
         Each<V>::run([&](int i) UNROLLED { store(out + i * VL, u[i]); });
     }
+}
+
+template <int V, int LANES, int KIND>
+static INLINE void row_backward(const float *x, const float *g, float *out, int64_t rows, const Call &call, int64_t at, Sums sums) {
+    const bool plain = LANES == VL && KIND == SMOOTH;  // the usual case alone: code takes time to build
+    if (plain && !call.scale && !call.plan->g.keep_first) row_backward_of<V, LANES, KIND, plain>(x, g, out, rows, call, at, sums);
+    else row_backward_of<V, LANES, KIND, false>(x, g, out, rows, call, at, sums);
 }
 
 template <int KIND>
@@ -183,35 +213,48 @@ static INLINE void run_row_backward(int vectors, int64_t lanes, const float *x, 
 
 // Rows of x and of the gradient to come, or null.
 struct AheadRows {
-    const float *x, *g;
+    Ahead x, g;
 };
 
-// Rows of x and of the gradient to the gradient of x in `out`, through the scratch rows x and g. Inputs and `out`
-// may be these scratch rows themselves.
-static void row_levels_backward(int level, const float *x_in, float *x, const float *g_in, float *g, float *out,
-                                int64_t rows, const Levels &levels, const Call &call, int64_t at, Sums sums,
-                                AheadRows ahead) {
-    int radix = levels.radix[level];
+static INLINE void row_core_backward(const float *x, const float *g, float *out, int64_t rows, const Call &call, int64_t at,
+                                     Sums sums) {
+    const Levels &levels = call.plan->backward;
+    const int vectors = levels.radix[levels.count - 1];
+    if (call.plan->g.nonlinearity == SMOOTH)
+        run_row_backward<SMOOTH>(vectors, call.plan->length, x, g, out, rows, call, at, sums);
+    else run_row_backward<SOFT>(vectors, call.plan->length, x, g, out, rows, call, at, sums);
+}
+
+// Parts of x and of the gradient in scratch, at `level`, a level below the top; the gradient of x replaces g.
+static void row_levels_backward(int level, float *x, float *g, const Levels &levels, const Call &call, int64_t at,
+                                Sums sums, AheadRows ahead) {
+    const int radix = levels.radix[level];
     if (level == levels.count - 1) {
-        if (ahead.x) {
-            fetch_lines(ahead.x + at, radix * sizeof(vf));
-            fetch_lines(ahead.g + at, radix * sizeof(vf));
+        if (ahead.x.row) {
+            fetch_lines(ahead.x.row + at * ahead.x.bytes, radix * VL * ahead.x.bytes);
+            fetch_lines(ahead.g.row + at * ahead.g.bytes, radix * VL * ahead.g.bytes);
         }
-        if (call.plan->g.nonlinearity == SMOOTH)
-            run_row_backward<SMOOTH>(radix, call.plan->length, x_in, g_in, out, rows, call, at, sums);
-        else run_row_backward<SOFT>(radix, call.plan->length, x_in, g_in, out, rows, call, at, sums);
-        return;
+        return row_core_backward(x, g, g, 1, call, at, sums);
     }
-    int64_t part = levels.rows[level + 1] * VL;
+    const int64_t part = levels.rows[level + 1] * VL;
+    row_stage<false>(radix, x, part, x, part, part / VL);
+    row_stage<false>(radix, g, part, g, part, part / VL);
+    for (int j = 0; j < radix; j++)
+        row_levels_backward(level + 1, x + j * part, g + j * part, levels, call, at + j * part, sums, ahead);
+    row_stage<false>(radix, g, part, g, part, part / VL);
+}
+
+// Rows that are done in registers, or one of several levels: from x and g to `out`, which may be one of them.
+template <class T>
+static void row_through_backward(const T *x_in, const T *g_in, T *out, float *x, float *g, const Call &call, Sums sums,
+                                 bool past_cache, AheadRows ahead) {
+    const Levels &levels = call.plan->backward;
+    const int radix = levels.radix[0];
+    const int64_t part = levels.rows[1] * VL;
     row_stage<false>(radix, x_in, part, x, part, part / VL);
     row_stage<false>(radix, g_in, part, g, part, part / VL);
-    for (int j = 0; j < radix; j++) {
-        int64_t o = j * part;
-        row_levels_backward(level + 1, x + o, x + o, g + o, g + o, g + o, 1, levels, call, at + o, sums, ahead);
-    }
-    // At the top, and past the caches where the output is large.
-    if (level == 0 && call.past_cache && out != g && (uintptr_t)out % sizeof(vf) == 0)
-        row_stage<true>(radix, g, part, out, part, part / VL);
+    for (int j = 0; j < radix; j++) row_levels_backward(1, x + j * part, g + j * part, levels, call, j * part, sums, ahead);
+    if (past_cache) row_stage<true>(radix, g, part, out, part, part / VL);
     else row_stage<false>(radix, g, part, out, part, part / VL);
 }
 
@@ -219,19 +262,23 @@ template <class T>
 static void rows_units(Call &call, int64_t begin, int64_t end, float *x_scratch, float *g_scratch, Sums sums) {
     const Plan &plan = *call.plan;
     const Geometry &o = plan.g;
-    const Levels &levels = plan.backward;
+    const bool levels = plan.backward.count > 1, is_float = sizeof(T) == sizeof(float);
     const T *x = (const T *)call.x, *g = (const T *)call.g;
     T *y = (T *)call.y;
     const int64_t length = plan.length, all = o.outer * o.blocks;
     for (int64_t unit = begin; unit < end; unit++) {
-        int64_t row = unit * plan.batch, rows = all - row < plan.batch ? all - row : plan.batch;
-        int64_t filled = rows * length, vectors = (filled + VL - 1) / VL;
-        if (plan.plain && (length >= VL || filled % VL == 0)) {
-            const int64_t from = row * length;
-            const float *x_row = (const float *)call.x + from, *g_row = (const float *)call.g + from;
-            const bool fetch = plan.prefetch && levels.count > 1;
-            row_levels_backward(0, x_row, x_scratch, g_row, g_scratch, (float *)call.y + from, length >= VL ? rows : vectors,
-                                levels, call, 0, sums, fetch ? AheadRows{x_row + length, g_row + length} : AheadRows{0, 0});
+        const int64_t row = unit * plan.batch, rows = all - row < plan.batch ? all - row : plan.batch, from = row * length;
+        const int64_t filled = rows * length, vectors = (filled + VL - 1) / VL;
+        if (plan.whole && levels) {
+            const Ahead x_ahead = {plan.prefetch ? (const char *)(x + from + length) : 0, sizeof(T)};
+            const Ahead g_ahead = {plan.prefetch ? (const char *)(g + from + length) : 0, sizeof(T)};
+            row_through_backward(x + from, g + from, y + from, x_scratch, g_scratch, call, sums,
+                                 call.past_cache && (uintptr_t)(y + from) % sizeof(vf) == 0, AheadRows{x_ahead, g_ahead});
+            continue;
+        }
+        if (plan.whole && is_float && (length >= VL || filled % VL == 0)) {
+            row_core_backward((const float *)call.x + from, (const float *)call.g + from, (float *)call.y + from,
+                              length >= VL ? rows : vectors, call, 0, sums);
             continue;
         }
         for (int64_t r = 0; r < rows; r++) {
@@ -240,8 +287,10 @@ static void rows_units(Call &call, int64_t begin, int64_t end, float *x_scratch,
             gather(g + p.y, g + plan.y_extent, o.m1, p.m2, o.y1, o.p1, o.p2, g_scratch + r * length);
         }
         for (int64_t i = filled; i < vectors * VL; i++) x_scratch[i] = g_scratch[i] = 0;
-        row_levels_backward(0, x_scratch, x_scratch, g_scratch, g_scratch, g_scratch, length >= VL ? rows : vectors,
-                            levels, call, 0, sums, AheadRows{0, 0});
+        if (levels)
+            row_through_backward(x_scratch, g_scratch, g_scratch, x_scratch, g_scratch, call, sums, false,
+                                 AheadRows{{0, 0}, {0, 0}});
+        else row_core_backward(x_scratch, g_scratch, g_scratch, length >= VL ? rows : vectors, call, 0, sums);
         for (int64_t r = 0; r < rows; r++) {
             RowPlace p = row_place(o, row + r);
             scatter(g_scratch + r * length, o.p2, o.n1, p.n2, o.x1, y + p.x, o.residual ? g + p.y : (const T *)0, o.y1,
@@ -314,16 +363,16 @@ int wht_backward(const void *plan_pointer, const void *x, const void *gy, void *
     // Padded to whole cache lines after the tables, then 2 * length sums in double for each chunk.
     float *tables = arena(TABLES, 2 * count * sizeof(float) + call.chunks * 2 * length * sizeof(double));
     if (!tables) return 1;
-    fill_tables(plan, threshold, 1, scale, plan.forward_factor, tables, tables + count);
-    call.constants.set(1, 1, 1);
+    // Without scales the sums themselves go through the nonlinearity, which knows the factor from them to w.
+    const bool fold = !scale && plan.forward_factor > 1e-3 && plan.forward_factor < 1e3;
+    fill_tables(plan, threshold, 1, scale, plan.forward_factor, tables, fold ? 0 : tables + count);
+    call.constants.set_backward(fold ? plan.forward_factor : 1);
     call.threshold = tables;
-    call.scale = tables + count;
+    call.scale = fold ? 0 : tables + count;
     call.partial = (double *)(tables + 2 * count);
     for (int l = 0; l < VL; l++) call.first_lanes[l] = l % length == 0 ? -1 : 0;
     call.past_cache = plan.past_cache_backward;
-    const Work work = plan.g.dtype == FLOAT32 ? chunks_backward<float>
-                      : plan.g.dtype == BFLOAT16 ? chunks_backward<bf16> : chunks_backward<fp16>;
-    parallel_for(&pool, threads, call.chunks, 1, work, &call);
+    parallel_for(&pool, threads, call.chunks, 1, chunks_backward<Element>, &call);
     if (call.failed) return 1;
     for (int64_t k = 0; k < length; k++) {
         double t = 0, s = 0;
@@ -332,6 +381,7 @@ int wht_backward(const void *plan_pointer, const void *x, const void *gy, void *
             if (g_scale) s += call.partial[c * 2 * length + length + k];
         }
         int64_t to = plan.order ? plan.order[k] : k;
+        if (fold) t /= plan.forward_factor;  // gradient_factor had it in
         if (plan.g.threshold_mode == ABSOLUTE) t = threshold[to] > 0 ? t : threshold[to] < 0 ? -t : 0;
         if (plan.g.threshold_mode == CLAMPED) t = threshold[to] > 0 ? t : 0;
         if (plan.g.keep_first && k == 0) t = s = 0;

@@ -45,7 +45,11 @@ static inline void fill_tables(const Plan &plan, const float *threshold, double 
     }
 }
 
-template <class T> static INLINE constexpr bool is_float() { return sizeof(T) == sizeof(float); }
+// The type of the tensors this library is built for.
+#if !defined(ELEMENT)
+#define ELEMENT float
+#endif
+typedef ELEMENT Element;
 
 static const float ZEROS[WIDEST_TILE] = {0};
 
@@ -101,12 +105,26 @@ template <int R, bool PAST_CACHE, class In, class Out>
 static INLINE void stage(const In *in, int64_t in_stride, Out *out, int64_t out_stride, int64_t columns) {
     Walk<R, const In> from(in, in_stride);
     Walk<R, Out> to(out, out_stride);
-    for (int64_t c = 0; c < columns; c++, from.next(), to.next()) {
+    const vf one = hidden_one();
+    int64_t c = 0;
+    if (PAST_CACHE && sizeof(Out) < sizeof(float))
+        for (; c + 2 <= columns; c += 2) {
+            vf v[2][R];
+            Each<2>::run([&](int i) UNROLLED {
+                Each<R>::run([&](int j) UNROLLED { v[i][j] = load(from.row(j)); });
+                Spread<R>::run(v[i], one);
+                from.next();
+            });
+            Each<R>::run([&](int j) UNROLLED { store_pair_past_cache(to.row(j), v[0][j], v[1][j]); });
+            to.next();
+            to.next();
+        }
+    for (; c < columns; c++, from.next(), to.next()) {
         vf v[R];
         Each<R>::run([&](int j) UNROLLED { v[j] = load(from.row(j)); });
-        Butterfly<R>::run(v);
+        Spread<R>::run(v, one);
         Each<R>::run([&](int j) UNROLLED {
-            if (PAST_CACHE) store_past_cache(to.row(j), v[j]);
+            if (PAST_CACHE && sizeof(Out) == sizeof(float)) store_past_cache((float *)to.row(j), v[j]);
             else store(to.row(j), v[j]);
         });
     }
@@ -115,10 +133,11 @@ static INLINE void stage(const In *in, int64_t in_stride, Out *out, int64_t out_
 // The same in place.
 template <int R> static INLINE void stage_here(float *block, int64_t stride, int64_t columns) {
     Walk<R, float> at(block, stride);
+    const vf one = hidden_one();
     for (int64_t c = 0; c < columns; c++, at.next()) {
         vf v[R];
         Each<R>::run([&](int j) UNROLLED { v[j] = load(at.row(j)); });
-        Butterfly<R>::run(v);
+        Spread<R>::run(v, one);
         Each<R>::run([&](int j) UNROLLED { store(at.row(j), v[j]); });
     }
 }

@@ -2,8 +2,8 @@
 // The work itself is in two files of its own, so that compilers can share it.
 #include "call.h"
 
-Work strided_forward_of(int64_t dtype);
-Work rows_forward_of(int64_t dtype);
+Work strided_forward_work();
+Work rows_forward_work();
 
 static Pool pool;
 
@@ -47,7 +47,7 @@ int wht_forward(const void *plan_pointer, const void *x, void *y, const float *t
     // Several chunks for each thread, to share the load; fewer where each has to fill a pipeline of tiles first.
     const int64_t grain = plan.cut.units / (threads * (plan.in_flight ? 2 : 8));
     parallel_for(&pool, threads, plan.cut.units, grain,
-                 plan.g.kind == STRIDED ? strided_forward_of(plan.g.dtype) : rows_forward_of(plan.g.dtype), &call);
+                 plan.g.kind == STRIDED ? strided_forward_work() : rows_forward_work(), &call);
     return call.failed;
 }
 }

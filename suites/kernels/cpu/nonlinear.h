@@ -35,6 +35,11 @@ struct Constants {
         soft = splat((float)(s * out));
         first_factor = splat((float)first);
     }
+    // For nonlinear_backward: s leads from its values to w.
+    void set_backward(double s) {
+        set(s, 1 / s, 0);
+        soft = splat((float)s);
+    }
 };
 
 // As many values at a time as registers hold, stage by stage: one chain after the other is longer than a core
@@ -66,24 +71,23 @@ static INLINE void nonlinear(vf *v, const Threshold &threshold, const Constants 
     Each<N>::run([&](int i) UNROLLED { v[i] = KIND == SMOOTH ? p[i] * r[i] : with_sign(r[i], v[i]); });
 }
 
-// Backward, N values at a time. w: argument of the threshold function, replaced by its gradient; gu: gradient of
-// the result; constants set with factors 1. g_threshold gets gu * dS/dT.
+// Backward, N values at a time. v: the forward's sums, or the argument w itself; replaced by the slope dS/dw. k was set
+// with the factor from v to w, and k.soft holds it. by_threshold gets gu dS/dT. A NaN in v comes through, and so does
+// an infinity, whose slope is 0 times infinity.
 template <int N, int KIND>
-static INLINE void nonlinear_backward(vf *w, const vf *gu, const vf *threshold, vf *g_threshold, const Constants &k) {
-    vf d[N];
-    vi above[N];
-    Each<N>::run([&](int i) UNROLLED { d[i] = absolute(w[i]); });
-    Each<N>::run([&](int i) UNROLLED { d[i] = d[i] - threshold[i]; });
-    Each<N>::run([&](int i) UNROLLED { above[i] = d[i] > k.zero; });
-    // w - w is 0, but lets a NaN or an infinity in w come through.
+static INLINE void nonlinear_backward(vf *v, const vf *gu, const vf *threshold, vf *by_threshold, const Constants &k) {
+    vf a[N], d[N];
+    Each<N>::run([&](int i) UNROLLED { a[i] = absolute(v[i]); });
+    Each<N>::run([&](int i) UNROLLED { d[i] = a[i] * k.soft - threshold[i]; });
     if (KIND == SOFT) {
-        Each<N>::run([&](int i) UNROLLED { above[i] &= w[i] != k.zero; });
-        Each<N>::run([&](int i) UNROLLED { g_threshold[i] = (vf)((vi)with_sign(-gu[i], w[i]) & above[i]); });
-        Each<N>::run([&](int i) UNROLLED { w[i] = (vf)((vi)gu[i] & above[i]) + (w[i] - w[i]); });
+        // The sign of 0 is 0.
+        Each<N>::run([&](int i) UNROLLED { a[i] = d[i] > k.zero && a[i] > k.zero ? k.one : k.zero; });
+        Each<N>::run([&](int i) UNROLLED { by_threshold[i] = with_sign(gu[i] * -a[i], v[i]); });
+        Each<N>::run([&](int i) UNROLLED { v[i] = a[i] + (v[i] - v[i]); });
         return;
     }
-    vf c[N], z[N], p[N], q[N];
-    Each<N>::run([&](int i) UNROLLED { c[i] = clamp(w[i], k.limit, k.minus_limit); });
+    vf c[N], z[N], p[N], q[N], t[N];
+    Each<N>::run([&](int i) UNROLLED { c[i] = min2(k.limit, a[i]); });
     Each<N>::run([&](int i) UNROLLED { z[i] = c[i] * c[i]; });
     Each<N>::run([&](int i) UNROLLED { q[i] = z[i] + k.q[3]; });
     Each<N>::run([&](int i) UNROLLED { p[i] = z[i] * k.p[3] + k.p[2]; });
@@ -92,13 +96,14 @@ static INLINE void nonlinear_backward(vf *w, const vf *gu, const vf *threshold, 
     Each<N>::run([&](int i) UNROLLED { q[i] = z[i] * q[i] + k.q[1]; });
     Each<N>::run([&](int i) UNROLLED { p[i] = z[i] * p[i] + k.p[0]; });
     Each<N>::run([&](int i) UNROLLED { q[i] = z[i] * q[i] + k.q[0]; });
-    Each<N>::run([&](int i) UNROLLED { p[i] = c[i] * p[i]; });
-    Each<N>::run([&](int i) UNROLLED { p[i] = divide(p[i], q[i]); });  // tanh(w)
-    Each<N>::run([&](int i) UNROLLED { q[i] = gu[i] * p[i]; });
-    Each<N>::run([&](int i) UNROLLED { g_threshold[i] = (vf)((vi)-q[i] & above[i]); });
-    Each<N>::run([&](int i) UNROLLED { q[i] = (vf)((vi)with_sign(q[i], w[i]) & above[i]) + (w[i] - w[i]); });
-    Each<N>::run([&](int i) UNROLLED { p[i] = k.one - p[i] * p[i]; });
+    Each<N>::run([&](int i) UNROLLED { t[i] = divide(c[i] * p[i], q[i]); });  // tanh |w|
     // Beyond the limit tanh is flat, whatever the distance to the threshold.
-    Each<N>::run([&](int i) UNROLLED { d[i] = (vf)((vi)max2(k.zero, d[i]) & (absolute(w[i]) < k.limit)); });
-    Each<N>::run([&](int i) UNROLLED { w[i] = gu[i] * (p[i] * d[i]) + q[i]; });
+    Each<N>::run([&](int i) UNROLLED { p[i] = k.one - t[i] * t[i]; });
+    Each<N>::run([&](int i) UNROLLED { p[i] = a[i] < k.limit ? p[i] : k.zero; });
+    // Both halves of the slope, (1 - t^2) d and t, are there above the threshold only; !(<=) holds for a NaN.
+    Each<N>::run([&](int i) UNROLLED { p[i] = p[i] * d[i] + t[i]; });
+    Each<N>::run([&](int i) UNROLLED { p[i] = d[i] <= k.zero ? k.zero : p[i]; });
+    Each<N>::run([&](int i) UNROLLED { t[i] = d[i] > k.zero ? t[i] : k.zero; });
+    Each<N>::run([&](int i) UNROLLED { by_threshold[i] = with_sign(gu[i] * -t[i], v[i]); });
+    Each<N>::run([&](int i) UNROLLED { v[i] = p[i]; });
 }

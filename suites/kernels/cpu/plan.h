@@ -79,9 +79,8 @@ struct Plan {
     bool in_flight;                 // STRIDED: memory is read and written while another tile is computed
     int64_t *offsets;               // the tables behind these
     Rows x_rows, y_rows, x_rows_last, y_rows_last;
-    bool x_aligned, y_aligned;      // STRIDED: every row begins a whole number of vectors after the first
+    bool x_aligned, y_aligned;      // STRIDED: every row begins a whole number of vectors' bytes after the first
     bool whole;                     // ROWS: rows are whole and contiguous on both sides
-    bool plain;                     // and float32
     bool prefetch;                  // the input is fetched ahead of its use
     bool past_cache;                // the output, and of the backward the gradient of x, is stored past the caches
     bool past_cache_backward;
@@ -220,7 +219,6 @@ static inline bool plan_rows(Plan *plan) {
                   g.m2 == g.p2 && g.m2_last == g.p2 && !g.residual && (g.p1 == 1 || (g.x1 == g.p2 && g.y1 == g.p2)) &&
                   (g.blocks == 1 || (g.x_block == plan->length && g.y_block == plan->length)) &&
                   (g.outer == 1 || (g.x_outer == g.blocks * plan->length && g.y_outer == g.blocks * plan->length));
-    plan->plain = plan->whole && g.dtype == FLOAT32;
     return true;
 }
 
@@ -253,8 +251,9 @@ static inline Plan *plan_make(const Geometry &geometry, const Tuning &tuning, co
     plan->y_rows = rows_of(y, length);
     plan->x_rows_last = rows_of(x_last, length);
     plan->y_rows_last = rows_of(y_last, length);
-    plan->x_aligned = ((g.p1 > 1 ? g.x1 : 0) | g.x2 | g.x_outer | g.x_block) % VL == 0;
-    plan->y_aligned = ((g.p1 > 1 ? g.y1 : 0) | g.y2 | g.y_outer | g.y_block) % VL == 0;
+    const int64_t element = g.dtype == FLOAT32 ? 4 : 2, full = 4 * VL / element;
+    plan->x_aligned = ((g.p1 > 1 ? g.x1 : 0) | g.x2 | g.x_outer | g.x_block) % full == 0;
+    plan->y_aligned = ((g.p1 > 1 ? g.y1 : 0) | g.y2 | g.y_outer | g.y_block) % full == 0;
     int64_t inner = g.kind == STRIDED ? g.inner : 1;
     int64_t x_most = (g.blocks - 1) * g.x_block + largest(x_last, length);
     int64_t y_most = (g.blocks - 1) * g.y_block + largest(y_last, length);
@@ -266,13 +265,9 @@ static inline Plan *plan_make(const Geometry &geometry, const Tuning &tuning, co
     }
     plan->x_extent = (g.outer - 1) * g.x_outer + x_most + inner;
     plan->y_extent = (g.outer - 1) * g.y_outer + y_most + inner;
-    const int64_t element = g.dtype == FLOAT32 ? 4 : 2;
     plan->prefetch = plan->x_extent * element > tuning.prefetch_bytes;
-    // Only float32 comes in whole lines.
-    plan->past_cache = g.dtype == FLOAT32 && plan->y_extent * element > tuning.past_cache_bytes &&
-                       (plan->y_aligned || g.kind == ROWS);
-    plan->past_cache_backward = g.dtype == FLOAT32 && plan->x_extent * element > tuning.past_cache_bytes &&
-                                (plan->x_aligned || g.kind == ROWS);
+    plan->past_cache = plan->y_extent * element > tuning.past_cache_bytes && (plan->y_aligned || g.kind == ROWS);
+    plan->past_cache_backward = plan->x_extent * element > tuning.past_cache_bytes && (plan->x_aligned || g.kind == ROWS);
     if (!(g.kind == STRIDED ? plan_strided(plan) : plan_rows(plan))) {
         plan_free(plan);
         return 0;

@@ -30,8 +30,8 @@ struct RowTask {
 };
 
 // BATCH rows of V vectors each; LANES: length of the transform inside a vector.
-template <int V, int LANES, int KIND, bool PLAIN, int BATCH>
-static INLINE void row_batch(const float *in, float *out, const RowTask &task, const Constants &k) {
+template <int V, int LANES, int KIND, bool PLAIN, int BATCH, class T>
+static INLINE void row_batch(const T *in, T *out, const RowTask &task, const Constants &k) {
     const int N = V * BATCH, G = N < GROUP ? N : GROUP;
     vf v[N];
     Each<N>::run([&](int i) UNROLLED { v[i] = load(in + i * VL); });
@@ -47,13 +47,14 @@ static INLINE void row_batch(const float *in, float *out, const RowTask &task, c
         Each<BATCH>::run([&](int b) UNROLLED { v[b * V] = task.first_lanes ? kept[b] : v[b * V]; });
     InVector<N, LANES>::run(v);
     Each<BATCH>::run([&](int b) UNROLLED { Butterfly<V>::run(v + b * V); });
-    if (task.past_cache) Each<N>::run([&](int i) UNROLLED { store_past_cache(out + i * VL, v[i]); });
+    if (N > 1 && task.past_cache)
+        Each<N / 2>::run([&](int i) UNROLLED { store_pair_past_cache(out + 2 * i * VL, v[2 * i], v[2 * i + 1]); });
     else Each<N>::run([&](int i) UNROLLED { store(out + i * VL, v[i]); });
 }
 
 // PLAIN: neither a table of scales nor an untouched first coefficient.
-template <int V, int LANES, int KIND, bool PLAIN>
-static NOINLINE void row_core_of(const float *in, float *out, int64_t rows, const RowTask &task, const Constants &k) {
+template <int V, int LANES, int KIND, bool PLAIN, class T>
+static NOINLINE void row_core_of(const T *in, T *out, int64_t rows, const RowTask &task, const Constants &k) {
     const int BATCH = V >= 8 ? 1 : 8 / V;
     int64_t r = 0;
     for (; r + BATCH <= rows; r += BATCH)
@@ -62,15 +63,15 @@ static NOINLINE void row_core_of(const float *in, float *out, int64_t rows, cons
         for (; r < rows; r++) row_batch<V, LANES, KIND, PLAIN, 1>(in + r * V * VL, out + r * V * VL, task, k);
 }
 
-template <int V, int LANES, int KIND>
-static INLINE void row_core(const float *in, float *out, int64_t rows, const RowTask &task, const Constants &k) {
+template <int V, int LANES, int KIND, class T>
+static INLINE void row_core(const T *in, T *out, int64_t rows, const RowTask &task, const Constants &k) {
     const bool plain = LANES == VL && KIND == SMOOTH;  // the usual case alone: code takes time to build
     if (plain && !task.scale && !task.keep_first) row_core_of<V, LANES, KIND, plain>(in, out, rows, task, k);
     else row_core_of<V, LANES, KIND, false>(in, out, rows, task, k);
 }
 
-template <int KIND>
-static INLINE void run_row_core(int vectors, int64_t lanes, const float *in, float *out, int64_t rows, const RowTask &task,
+template <int KIND, class T>
+static INLINE void run_row_core(int vectors, int64_t lanes, const T *in, T *out, int64_t rows, const RowTask &task,
                                 const Constants &k) {
     if (vectors == 2) return row_core<2, VL, KIND>(in, out, rows, task, k);
     if (vectors == 4) return row_core<4, VL, KIND>(in, out, rows, task, k);
@@ -85,8 +86,8 @@ static INLINE void run_row_core(int vectors, int64_t lanes, const float *in, flo
 #endif
 }
 
-template <bool PAST_CACHE>
-static NOINLINE void row_stage(int radix, const float *in, int64_t in_stride, float *out, int64_t out_stride,
+template <bool PAST_CACHE, class In, class Out>
+static NOINLINE void row_stage(int radix, const In *in, int64_t in_stride, Out *out, int64_t out_stride,
                                int64_t columns) {
     switch (radix) {
         case 2: return stage<2, PAST_CACHE>(in, in_stride, out, out_stride, columns);
@@ -101,24 +102,37 @@ static INLINE void fetch_lines(const void *p, int64_t bytes) {
     for (int64_t c = 0; c < bytes; c += 64) __builtin_prefetch((const char *)p + c, 0, 3);
 }
 
-// One part of a row at `level`, from `in` to `out` through `scratch` (all three may be the same memory).
-// ahead: the next row, fetched part by part, or null.
-static void row_levels(int level, const float *in, float *out, float *scratch, const Levels &levels, const Call &call,
-                       int64_t at, bool past_cache, const float *ahead) {
-    int radix = levels.radix[level];
+// The row to come after this one, of elements of `bytes` each, fetched part by part; or null.
+struct Ahead {
+    const char *row;
+    int64_t bytes;
+};
+
+// One part of a row in scratch, at `level`, a level below the top.
+static void row_levels(int level, float *part, const Levels &levels, const Call &call, int64_t at, Ahead ahead) {
+    const int radix = levels.radix[level];
     if (level == levels.count - 1) {
-        if (ahead) fetch_lines(ahead + at, radix * sizeof(vf));
-        RowTask task = {call.threshold + at, call.scale ? call.scale + at : 0, call.plan->g.keep_first && at == 0,
-                        past_cache, call.first_lanes};
-        if (call.plan->g.nonlinearity == SMOOTH) run_row_core<SMOOTH>(radix, VL, in, out, 1, task, call.constants);
-        else run_row_core<SOFT>(radix, VL, in, out, 1, task, call.constants);
+        if (ahead.row) fetch_lines(ahead.row + at * ahead.bytes, radix * VL * ahead.bytes);
+        const RowTask task = {call.threshold + at, call.scale ? call.scale + at : 0, call.plan->g.keep_first && at == 0,
+                              false, call.first_lanes};
+        if (call.plan->g.nonlinearity == SMOOTH) run_row_core<SMOOTH>(radix, VL, part, part, 1, task, call.constants);
+        else run_row_core<SOFT>(radix, VL, part, part, 1, task, call.constants);
         return;
     }
-    int64_t part = levels.rows[level + 1] * VL, stride = levels.stride[level + 1];
+    const int64_t below = levels.rows[level + 1] * VL, stride = levels.stride[level + 1];
+    row_stage<false>(radix, part, stride, part, stride, below / VL);
+    for (int j = 0; j < radix; j++) row_levels(level + 1, part + j * stride, levels, call, at + j * below, ahead);
+    row_stage<false>(radix, part, stride, part, stride, below / VL);
+}
+
+// A whole row of several levels: from `in` to `out`, which may be the same memory, through `scratch`.
+template <class T>
+static void row_through(const T *in, T *out, float *scratch, const Call &call, bool past_cache, Ahead ahead) {
+    const Levels &levels = call.plan->levels;
+    const int radix = levels.radix[0];
+    const int64_t part = levels.rows[1] * VL, stride = levels.stride[1];
     row_stage<false>(radix, in, part, scratch, stride, part / VL);
-    for (int j = 0; j < radix; j++)
-        row_levels(level + 1, scratch + j * stride, scratch + j * stride, scratch + j * stride, levels, call,
-                   at + j * part, false, ahead);
+    for (int j = 0; j < radix; j++) row_levels(1, scratch + j * stride, levels, call, j * part, ahead);
     if (past_cache) row_stage<true>(radix, scratch, stride, out, part, part / VL);
     else row_stage<false>(radix, scratch, stride, out, part, part / VL);
 }
@@ -184,11 +198,22 @@ static INLINE void scatter(const float *in, int64_t p2, int64_t m1, int64_t m2, 
     }
 }
 
+// Some rows on the way through registers, or a row through the levels.
+template <class T>
+static INLINE void rows_done(const T *in, T *out, int64_t vectors, float *scratch, const Call &call, bool past_cache,
+                             Ahead ahead) {
+    const Plan &plan = *call.plan;
+    if (plan.levels.count > 1) return row_through(in, out, scratch, call, past_cache, ahead);
+    const RowTask task = {call.threshold, call.scale, plan.g.keep_first != 0, past_cache, call.first_lanes};
+    if (plan.g.nonlinearity == SMOOTH)
+        run_row_core<SMOOTH>(plan.levels.radix[0], plan.length, in, out, vectors, task, call.constants);
+    else run_row_core<SOFT>(plan.levels.radix[0], plan.length, in, out, vectors, task, call.constants);
+}
+
 template <class T> static void rows_forward(void *context, int64_t begin, int64_t end) {
     Call &call = *(Call *)context;
     const Plan &plan = *call.plan;
     const Geometry &g = plan.g;
-    const Levels &levels = plan.levels;
     float *scratch = arena(SCRATCH, plan.scratch_floats * sizeof(float));
     if (!scratch) {
         call.failed = 1;
@@ -197,52 +222,22 @@ template <class T> static void rows_forward(void *context, int64_t begin, int64_
     const T *x = (const T *)call.x;
     T *y = (T *)call.y;
     const int64_t length = plan.length, all = g.outer * g.blocks;
-    const bool single = levels.count == 1;
-    RowTask task = {call.threshold, call.scale, g.keep_first != 0, false, call.first_lanes};
     for (int64_t unit = begin; unit < end; unit++) {
-        int64_t row = unit * plan.batch, rows = all - row < plan.batch ? all - row : plan.batch;
+        const int64_t row = unit * plan.batch, rows = all - row < plan.batch ? all - row : plan.batch;
         // Rows shorter than a vector share one; a part-filled last vector goes through scratch.
-        int64_t vectors = length >= VL ? rows : rows * length / VL;
-        bool direct = plan.plain && (length >= VL || rows * length % VL == 0);
-        if (direct) {
-            const float *in = (const float *)call.x + row * length;
-            float *out = (float *)call.y + row * length;
-            bool past_cache = call.past_cache && (uintptr_t)out % sizeof(vf) == 0;
-            if (!single) {
-                row_levels(0, in, out, scratch, levels, call, 0, past_cache, plan.prefetch ? in + length : 0);
-                continue;
-            }
-            task.past_cache = past_cache;
-            if (g.nonlinearity == SMOOTH)
-                run_row_core<SMOOTH>(levels.radix[0], length, in, out, vectors, task, call.constants);
-            else run_row_core<SOFT>(levels.radix[0], length, in, out, vectors, task, call.constants);
+        if (plan.whole && (length >= VL || rows * length % VL == 0)) {
+            const T *in = x + row * length;
+            T *out = y + row * length;
+            const Ahead ahead = {plan.prefetch ? (const char *)(in + length) : 0, sizeof(T)};
+            rows_done(in, out, length >= VL ? rows : rows * length / VL, scratch, call,
+                      call.past_cache && (uintptr_t)out % sizeof(vf) == 0, ahead);
             continue;
         }
-        // Whole rows of a two-byte type: one run, converted on the way in and out.
-        const bool run = plan.whole && rows * length % VL == 0;
-        const int64_t ahead = plan.prefetch && row + 2 * rows <= all ? rows * length : 0;
-        if (run)
-            for (int64_t c = 0; c < rows * length; c += VL) {
-                __builtin_prefetch(x + row * length + c + ahead, 0, 3);
-                store(scratch + c, load(x + row * length + c));
-            }
-        else
-            for (int64_t r = 0; r < rows; r++) {
-                RowPlace p = row_place(g, row + r);
-                gather(x + p.x, x + plan.x_extent, g.n1, p.n2, g.x1, g.p1, g.p2, scratch + r * length);
-            }
-        task.past_cache = false;
-        if (!single) row_levels(0, scratch, scratch, scratch, levels, call, 0, false, 0);
-        else if (g.nonlinearity == SMOOTH)
-            run_row_core<SMOOTH>(levels.radix[0], length, scratch, scratch, length >= VL ? rows : (rows * length + VL - 1) / VL,
-                                 task, call.constants);
-        else
-            run_row_core<SOFT>(levels.radix[0], length, scratch, scratch, length >= VL ? rows : (rows * length + VL - 1) / VL,
-                               task, call.constants);
-        if (run) {
-            for (int64_t c = 0; c < rows * length; c += VL) store(y + row * length + c, load(scratch + c));
-            continue;
+        for (int64_t r = 0; r < rows; r++) {
+            RowPlace p = row_place(g, row + r);
+            gather(x + p.x, x + plan.x_extent, g.n1, p.n2, g.x1, g.p1, g.p2, scratch + r * length);
         }
+        rows_done(scratch, scratch, length >= VL ? rows : (rows * length + VL - 1) / VL, scratch, call, false, Ahead{0, 0});
         for (int64_t r = 0; r < rows; r++) {
             RowPlace p = row_place(g, row + r);
             scatter(scratch + r * length, g.p2, g.m1, p.m2, g.y1, y + p.y, g.residual ? x + p.x : (const T *)0, g.x1, g.n1,

@@ -76,7 +76,7 @@ static NOINLINE void last_pass(const float *scratch, const Levels &levels, const
             T *to = y + g * t.y_rows.step;
             const int64_t to_stride = groups * t.y_rows.step;
             for (int64_t c = t.tail ? t.whole : 0;; c = 0) {  // the tail's column, then all before it
-                if (is_float<T>() && c == 0 && past_cache) stage<R, true>(q, stride, to, to_stride, t.whole);
+                if (c == 0 && past_cache) stage<R, true>(q, stride, to, to_stride, t.whole);
                 else stage<R, false>(q + c * VL, stride, to + t.at(c), to_stride, c == 0 ? t.whole : 1);
                 if (c == 0) break;
             }
@@ -244,7 +244,7 @@ static INLINE void run_first(const Levels &levels, const RowPointers<T> &rows, c
 template <class T>
 static INLINE void run_last(const Call &call, const Levels &levels, const float *scratch, const Tile &t, T *y,
                             const RowPointers<T> *residual, Groups g, Fetch *fetch) {
-    // The plan says that the strides keep the alignment; only float32 comes in whole lines.
+    // The plan says that the strides keep the alignment.
     const bool past = call.past_cache && (uintptr_t)y % sizeof(vf) == 0;
     switch (levels.radix[0]) {
         case 2: return last_pass<2>(scratch, levels, t, y, residual, past, g.begin, g.end, fetch);

@@ -154,12 +154,22 @@ static INLINE void narrow(uint16_t *p, vu w) {
 #endif
 }
 static INLINE vf load(const bf16 *p) { return (vf)(widen(&p->bits) << 16); }
+#if defined(__AVX512BF16__)
+// The processor's own conversion, to nearest even as well; what is too small for a normal number becomes 0.
+static INLINE void store(bf16 *p, vf v) {
+    typedef uint16_t vh __attribute__((vector_size(VL * 2)));
+    vh h;
+    __asm__("vcvtneps2bf16 %1, %0" : "=v"(h) : "v"(v));
+    *(vh_any *)p = h;
+}
+#else
 static INLINE void store(bf16 *p, vf v) {
     vu u = (vu)v;
     vu rounded = (u + 0x7fff + ((u >> 16) & 1)) >> 16;
     vu quiet = (u >> 16) | 0x40;  // a NaN must not be rounded up into an infinity
     narrow(&p->bits, v == v ? rounded : quiet);
 }
+#endif
 #if defined(__AVX512F__) || (defined(__AVX__) && defined(__F16C__))
 // The processor's own conversion, to nearest even as well.
 static INLINE vf load(const fp16 *p) {
@@ -192,9 +202,41 @@ static INLINE void store(fp16 *p, vf v) {
 }
 #endif
 
-// A line of these takes two stores: they are left to the caches.
-static INLINE void store_past_cache(bf16 *p, vf v) { store(p, v); }
-static INLINE void store_past_cache(fp16 *p, vf v) { store(p, v); }
+// Two vectors side by side, of the two-byte types in one store past the caches: a line must not go there by halves.
+static INLINE void store_pair_past_cache(float *p, vf a, vf b) {
+    store_past_cache(p, a);
+    store_past_cache(p + VL, b);
+}
+#if defined(__AVX512F__) || (defined(__AVX2__) && defined(__F16C__))
+typedef uint16_t vh __attribute__((vector_size(VL * 2)));
+static INLINE vf join(vh a, vh b) {
+    vf both;
+#if defined(__AVX512F__)
+    __asm__("vinserti64x4 $1, %t2, %g1, %g0" : "=v"(both) : "v"(a), "v"(b));
+#else
+    __asm__("vinserti128 $1, %x2, %t1, %t0" : "=x"(both) : "x"(a), "x"(b));
+#endif
+    return both;
+}
+static INLINE vh packed(const fp16 *, vf v) {
+    vh h;
+    __asm__("vcvtps2ph $0, %1, %0" : "=" VECTOR_REGISTER(h) : VECTOR_REGISTER(v));
+    return h;
+}
+static INLINE vh packed(const bf16 *, vf v) {
+    uint16_t bits[VL];
+    store((bf16 *)bits, v);
+    return *(const vh_any *)bits;
+}
+template <class T> static INLINE void store_pair_past_cache(T *p, vf a, vf b) {
+    store_past_cache((float *)(void *)p, join(packed(p, a), packed(p, b)));
+}
+#else
+template <class T> static INLINE void store_pair_past_cache(T *p, vf a, vf b) {
+    store(p, a);
+    store(p + VL, b);
+}
+#endif
 
 // Calls f(0) .. f(N-1), unrolled by the compiler whatever its version (no unroll pragma before GCC 8).
 template <int N> struct Each {
@@ -223,3 +265,32 @@ template <int R> struct Butterfly {
 template <> struct Butterfly<1> {
     static INLINE void run(vf *) {}
 };
+
+// The same bits with every difference as a multiplication by one and a subtraction: AMD's cores add on two pipes and
+// multiply-add on two others, and a pass of butterflies alone leaves the others idle. Elsewhere the two are alike.
+#if defined(__FMA__) && defined(VECTOR_REGISTER) && !defined(NO_SPLIT)
+static INLINE vf hidden_one() {
+    vf one = splat(1.0f);
+    __asm__("" : "+" VECTOR_REGISTER(one));  // or the compiler leaves the multiplication out
+    return one;
+}
+template <int R> struct Spread {
+    static INLINE void run(vf *v, vf one) {
+        Spread<R / 2>::run(v, one);
+        Spread<R / 2>::run(v + R / 2, one);
+        Each<R / 2>::run([v, one](int i) UNROLLED {
+            vf a = v[i], b = v[i + R / 2];
+            v[i] = a + b;
+            v[i + R / 2] = a * one - b;
+        });
+    }
+};
+template <> struct Spread<1> {
+    static INLINE void run(vf *, vf) {}
+};
+#else
+static INLINE vf hidden_one() { return splat(1.0f); }
+template <int R> struct Spread {
+    static INLINE void run(vf *v, vf) { Butterfly<R>::run(v); }
+};
+#endif

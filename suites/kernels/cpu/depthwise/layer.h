@@ -29,7 +29,7 @@ struct Call {
     int failed;                 // set to 1 by a thread that found no memory
 };
 
-enum { BAND_BYTES = 24 << 10, WHOLE_BAND_BYTES = 384 << 10 };
+enum { BAND_BYTES = 24 << 10, WHOLE_BAND_BYTES = 384L << 10 };
 
 // Output rows of a band: what fits the first cache as a padded copy and, channels-last, where the rows of a band hold
 // all channels, the second one as it is.

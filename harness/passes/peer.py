@@ -1,0 +1,87 @@
+"""One case in a process of its own that times a stretch whenever it is asked: half of a lock-step pair.
+
+The job is the first line of standard input, then each line asks for one stretch, ``{"sampler": index, "calls":
+number}``; answers go out as JSON lines on the pipe that is the first argument. Between two questions the process does
+nothing, so that the other versions have the machine to themselves.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+from typing import Any, Callable, Dict, List
+
+import torch
+
+from harness.passes.process_state import put_back, read_state, tidied
+from harness.passes.time import instruments
+from harness.subjects import Inputs, build, cases_of, prepare
+from harness.system.children import die_with_parent
+from harness.worker import describe
+
+#: A process is at rest after so many steps of so many seconds in which it used next to no CPU.
+QUIET_STEPS, REST_STEP_S = 3, 0.001
+MOST_REST_S = 0.25
+
+
+def serve(job: Dict[str, Any], asked: Any, send: Any) -> None:
+    """Build the job's one case, say that it is ready, and answer every line of ``asked`` with a sample."""
+    comparison, cases = cases_of(job)
+    case = cases[0]
+    prepare(cases)
+    timer, _ = instruments(case)
+    state = read_state(torch)
+    subject = build(case, Inputs(job["seed"]))
+    put_back(torch, state)
+    disturbs = comparison.case_id(case) in job.get("disturbing", ())
+    call = tidied(subject.call, torch, state) if disturbs else subject.call
+    send({"timer": timer.describe(), "caches": [sampler.cache for sampler in timer.samplers],
+          "resolution_s": timer.resolution_s, "implementation": subject.implementation})
+    with torch.inference_mode(case.mode == "inference"):
+        for line in iter(asked.readline, ""):
+            question = json.loads(line)
+            if question.get("rest"):
+                send({"rested_s": rest()})
+                continue
+            send(dict(timer.samplers[question["sampler"]].sample(call, question["calls"])._asdict()))
+
+
+def rest(clock: Callable[[], float] = time.perf_counter, used: Callable[[], float] = time.process_time,
+         sleep: Callable[[float], None] = time.sleep) -> float:
+    """Wait until this process uses no CPU any more, and return the seconds that took.
+
+    The threads of OpenMP go on for some milliseconds after a layer has ended, waiting for the next one: in another
+    process's turn they would take its cores. At most :data:`MOST_REST_S`.
+    """
+    begun, quiet = clock(), 0
+    while quiet < QUIET_STEPS and clock() - begun < MOST_REST_S:
+        before = used()
+        sleep(REST_STEP_S)
+        quiet = quiet + 1 if used() - before < 0.2 * REST_STEP_S else 0
+    return clock() - begun
+
+
+def main(argv: List[str]) -> int:
+    """Serve until standard input ends; what goes wrong is told as an ``error``."""
+    die_with_parent(signal.SIGKILL)
+    if os.getppid() != int(argv[2]):
+        return 1  # who wanted to know died first
+    channel = os.fdopen(int(argv[1]), "w", 1)
+
+    def send(message: Dict[str, Any]) -> None:
+        channel.write(json.dumps(message, allow_nan=False) + "\n")
+        channel.flush()
+
+    try:
+        serve(json.loads(sys.stdin.readline()), sys.stdin, send)
+    except Exception as error:  # any failure becomes the recorded reason of the launch
+        traceback.print_exc()
+        send({"error": describe(error)})
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))

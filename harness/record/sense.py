@@ -1,0 +1,145 @@
+"""What the schema cannot say: whether the values of a line fit each other and the plan.
+
+A record from elsewhere may have passed through an editor, a bad disk or a bad mind. Everything that reads a run may
+rest on what is checked here. A fault is a :class:`SchemaError` with the field.
+"""
+
+from typing import Any, Dict, FrozenSet, Optional, Sequence, Sized
+
+from harness.plan import Comparison
+from harness.record.amount_lines import EnergyLine, FitLine, MemoryLine, SoakLine
+from harness.record.lines import CheckLine, Header, Line, Session
+from harness.record.schema import SchemaError
+from harness.record.time_lines import BASELINE, COPY, LaunchLine, Round, Series
+
+#: Sections of the environment and options of a case hold what they like, so deep and no deeper.
+DEEPEST = 8
+
+
+class Sense:
+    """Checks the lines of one record in order; the plan comes first."""
+
+    def __init__(self) -> None:
+        self._plan: Dict[str, Comparison] = {}
+        self._cases: Dict[str, FrozenSet[str]] = {}
+
+    def check(self, line: Line) -> None:
+        """Raise :class:`SchemaError` where ``line`` makes no sense."""
+        if isinstance(line, Header):
+            self._header(line)
+        elif isinstance(line, Session):
+            for name in line.environment._fields:
+                _shallow("environment.{}".format(name), getattr(line.environment, name))
+        elif isinstance(line, CheckLine):
+            self._known(line)
+            for number, result in enumerate(line.results):
+                self._case(line.comparison, result.case, "results[{}].case".format(number))
+                _shallow("results[{}].pinned".format(number), result.pinned)
+        elif isinstance(line, LaunchLine):
+            self._known(line)
+            self._launch(line)
+        elif isinstance(line, (MemoryLine, EnergyLine, FitLine, SoakLine)):
+            self._known(line)
+            if isinstance(line, MemoryLine) and line.trace is not None:
+                _alike("trace", line.trace)
+            if isinstance(line, EnergyLine) and line.traces is not None:
+                _alike("traces", line.traces)
+            if isinstance(line, SoakLine):
+                self._soak(line)
+
+    def _header(self, header: Header) -> None:
+        rule = header.rule
+        _must(rule.min_rounds <= rule.max_rounds, "rule.max_rounds", "must not be below min_rounds")
+        for number, comparison in enumerate(header.comparisons):
+            field = "comparisons[{}]".format(number)
+            _must(comparison.id not in self._plan, field + ".id", "stands there twice")
+            ids = [comparison.case_id(case) for case in comparison.cases]
+            _must(len(set(ids)) == len(ids), field + ".rivals", "must have names of their own")
+            for case in comparison.cases:
+                _shallow(field + ".options", dict(case.options))
+            self._plan[comparison.id] = comparison
+            self._cases[comparison.id] = frozenset(ids)
+
+    def _known(self, line: Any) -> None:
+        _must(line.comparison in self._plan, "comparison", "names no comparison of the plan")
+        case = getattr(line, "case", None)
+        if case is not None:
+            self._case(line.comparison, case, "case")
+
+    def _case(self, comparison: str, case: str, field: str) -> None:
+        _must(case in self._cases[comparison], field, "names no case of its comparison")
+
+    def _launch(self, line: LaunchLine) -> None:
+        comparison = self._plan[line.comparison]
+        for case in line.left_out:
+            self._case(line.comparison, case, "left_out")
+        caches = [series.cache for series in line.series]
+        _must(len(set(caches)) == len(caches), "series", "must each have a cache state of their own")
+        for number, series in enumerate(line.series):
+            self._series(comparison, series, "series[{}]".format(number))
+
+    def _series(self, comparison: Comparison, series: Series, field: str) -> None:
+        baseline = comparison.case_id(comparison.baseline)
+        rivals = series.entrants[COPY + 1:]
+        _must(series.entrants[BASELINE] == series.entrants[COPY] == baseline, field + ".entrants",
+              "must begin with the baseline and its copy")
+        _must(len(set(rivals)) == len(rivals) and baseline not in rivals
+              and self._cases[comparison.id].issuperset(rivals), field + ".entrants",
+              "must name each rival of the comparison once at most")
+        count = len(series.entrants)
+        _must(len(series.calls_per_sample) == count, field + ".calls_per_sample", "must have one number per entrant")
+        _must(all(low < high for low, high in zip((0,) + series.looks, series.looks)), field + ".looks",
+              "must be rising numbers from 1")
+        for number, played in enumerate(series.rounds):
+            _round(played, count, "{}.rounds[{}]".format(field, number))
+
+    def _soak(self, line: SoakLine) -> None:
+        comparison = self._plan[line.comparison]
+        pair = (comparison.case_id(comparison.baseline), line.case)
+        for number, block in enumerate(line.blocks):
+            field = "blocks[{}]".format(number)
+            _must(block.case in pair, field + ".case", "must be the baseline or the rival")
+            _must(block.end_s > block.start_s, field + ".end_s", "must lie after start_s")
+        if len(line.blocks) > 1:
+            _must(tuple(block.case for block in line.blocks[:2]) == pair, "blocks",
+                  "must begin with baseline and rival")
+        if line.trace is not None:
+            _alike("trace", line.trace)
+            _must(all(block < max(2, len(line.blocks)) for block in line.trace.block), "trace.block",
+                  "must number the blocks")
+            _must(not line.blocks or {0, 1}.issubset(line.trace.block), "trace.block",
+                  "must have readings of the first two blocks")
+
+
+def _round(played: Round, count: int, field: str) -> None:
+    order = played.order
+    _must(len(set(order)) == len(order) and all(0 <= place < count for place in order)
+          and BASELINE in order and COPY in order, field + ".order",
+          "must name the baseline, its copy and rivals once each")
+    for name in ("sample_s", "settle_s", "enqueue_s", "hidden"):
+        values: Optional[Sized] = getattr(played, name)
+        _must(values is None or len(values) == 2 * len(order), "{}.{}".format(field, name),
+              "must have two values per entrant of the order")
+
+
+def _alike(field: str, trace: Any) -> None:
+    """Check that all lists of ``trace`` that hold anything are of one length."""
+    lengths = {len(values) for values in trace if len(values)}
+    _must(len(lengths) < 2, field, "must hold lists of one length")
+
+
+def _shallow(field: str, value: Any, deep: int = 0) -> None:
+    _must(deep <= DEEPEST, field, "is nested too deep")
+    inside: Sequence[Any] = ()
+    if isinstance(value, dict):
+        inside = list(value.values())
+    elif isinstance(value, (list, tuple)):
+        inside = value
+    for one in inside:
+        if isinstance(one, (dict, list, tuple)):
+            _shallow(field, one, deep + 1)
+
+
+def _must(right: bool, field: str, problem: str) -> None:
+    if not right:
+        raise SchemaError("field '{}'".format(field), problem)

@@ -1,0 +1,219 @@
+"""Several runs as the columns of one comparison: time, advantage, memory, energy, and the share of each roof."""
+
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+from harness.record import Run
+from reports.findings.about import Device, device
+from reports.findings.causes import Group, grouped
+from reports.findings.changes import Changes, changes
+from reports.findings.environment import differences, run_facts
+from reports.findings.findings import tables_of
+from reports.findings.memory import Kind
+from reports.findings.published import BYTES, TIMES, Published, Quantity
+from reports.findings.rows import Row, RowState, Table
+
+Tables = Sequence[Table]
+
+
+class Roof(NamedTuple):
+    """What the device can do at most, measured in the same run, or ``None``: multiply-add and copy."""
+
+    flops_per_s: Optional[float] = None
+    bytes_per_s: Optional[float] = None
+
+
+class RunColumn(NamedTuple):
+    """A column: a run on a device, or (``printed``) what others published of one."""
+
+    run: str
+    device: Device
+    roof: Roof
+    printed: bool = False
+
+
+class Cell(NamedTuple):
+    """One case in one column. ``state`` is ``None`` where the column has no such case.
+
+    ``speed`` is the advantage over the baseline of the same column, with its interval ``low`` to ``high``.
+    ``memory_bytes`` is of the kind ``memory_kind``. ``roof_share`` is the least time that the device's roof allows
+    over the time it took; ``None`` where the roof or the case's operations and bytes are not known.
+    """
+
+    state: Optional[RowState] = None
+    speed: Optional[float] = None
+    low: Optional[float] = None
+    high: Optional[float] = None
+    median_s: Optional[float] = None
+    memory_bytes: Optional[float] = None
+    memory_kind: Optional[Kind] = None
+    energy_per_image_j: Optional[float] = None
+    roof_share: Optional[float] = None
+
+
+class CaseRow(NamedTuple):
+    """One case in every column."""
+
+    case: str
+    name: str
+    baseline: bool
+    cells: Tuple[Cell, ...]
+
+
+class CaseTable(NamedTuple):
+    """One comparison in every column, the baseline first."""
+
+    key: str
+    title: str
+    baseline: str
+    rows: Tuple[CaseRow, ...]
+
+
+class Won(NamedTuple):
+    """What wins one comparison on one device.
+
+    ``name`` is the fastest rival of those that are faster, with its ``speed``; the baseline (speed 1) if every rival
+    is slower; ``None`` where nothing is decided. ``level`` are the rivals whose intervals reach into the winner's.
+    """
+
+    name: Optional[str]
+    speed: Optional[float]
+    level: Tuple[str, ...] = ()
+
+
+class Winners(NamedTuple):
+    """One line of the map: a comparison, and who wins it in each column (``None``: not measured there)."""
+
+    key: str
+    title: str
+    cells: Tuple[Optional[Won], ...]
+
+
+class Compared(NamedTuple):
+    """All that ``compare`` says: what differs around the runs, each run against the first, and all side by side."""
+
+    columns: Tuple[RunColumn, ...]
+    groups: Tuple[Group, ...]
+    changes: Tuple[Changes, ...]
+    tables: Tuple[CaseTable, ...]
+    winners: Tuple[Winners, ...]
+
+
+def compared(runs: Sequence[Run], published: Sequence[Published] = ()) -> Compared:
+    """Return the comparison of ``runs``, each against the first; ``published`` adds a column per device there."""
+    columns = [RunColumn(run.id, device(run), _roof(run)) for run in runs]
+    tables = [_main(tables_of(run)) for run in runs]
+    found = [_table(key, tables, columns) for key in _keys(tables)]
+    known = {row.case: row for table in found for row in table.rows}
+    for name in _devices(published, known):
+        columns.append(RunColumn("published", Device(name, False, 0), Roof(), True))
+        mine = [one for one in published if one.device == name and one.value is not None]
+        found = [_with_printed(table, mine) for table in found]
+    differing = differences([run_facts(run) for run in runs]) if len(runs) > 1 else ()
+    return Compared(tuple(columns), grouped(differing), tuple(changes(runs[0], other) for other in runs[1:]),
+                    tuple(found), tuple(_winners(table) for table in found))
+
+
+def _roof(run: Run) -> Roof:
+    section, settings = run.environment.roof, run.header.settings
+    if (section.get("device", settings.device), section.get("threads", settings.threads)) != (
+            settings.device, settings.threads):
+        return Roof()
+    return Roof(section.get("flops_per_s"), section.get("bytes_per_s"))
+
+
+def _main(tables: Tables) -> Dict[str, Table]:
+    return {table.key: table for table in tables if table.main}
+
+
+def _keys(tables: Sequence[Dict[str, Table]]) -> List[str]:
+    keys: List[str] = []
+    for some in tables:
+        keys.extend(key for key in some if key not in keys)
+    return keys
+
+
+def _table(key: str, tables: Sequence[Dict[str, Table]], columns: Sequence[RunColumn]) -> CaseTable:
+    mine = [some.get(key) for some in tables]
+    first = next(table for table in mine if table is not None)
+    order: List[Row] = []
+    for table in mine:
+        if table is not None:
+            order.extend(row for row in table.rows if row.case not in [one.case for one in order])
+    rows = []
+    for row in sorted(order, key=lambda one: not one.baseline):
+        cells = []
+        for table, column in zip(mine, columns):
+            own = None if table is None else next((one for one in table.rows if one.case == row.case), None)
+            cells.append(Cell() if own is None or table is None else _cell(own, table, column.roof))
+        rows.append(CaseRow(row.case, row.name, row.baseline, tuple(cells)))
+    return CaseTable(key, first.title, first.baseline, tuple(rows))
+
+
+def _cell(row: Row, table: Table, roof: Roof) -> Cell:
+    energy = None if row.energy.value is None else row.energy.value / row.images
+    return Cell(row.state, 1.0 if row.baseline and row.times is not None else row.speed, row.low, row.high,
+                row.median_s, row.memory.value, table.memory_kind, energy, roof_share(row, roof))
+
+
+def roof_share(row: Row, roof: Roof) -> Optional[float]:
+    """Return the least time that ``roof`` allows ``row`` over its median, ``None`` where something is not known."""
+    if not roof.flops_per_s or not roof.bytes_per_s or not row.macs or not row.bytes or not row.median_s:
+        return None
+    return max(2.0 * row.macs / roof.flops_per_s, row.bytes / roof.bytes_per_s) / row.median_s
+
+
+def _devices(published: Sequence[Published], known: Dict[str, CaseRow]) -> List[str]:
+    """Return the devices of the printed times, speeds and memories that belong to a known case."""
+    names: List[str] = []
+    for one in published:
+        shown = one.value is not None and one.quantity in SHOWN
+        if shown and one.device not in names and "{}/{}".format(one.comparison, one.case) in known:
+            names.append(one.device)
+    return names
+
+
+#: Printed quantities that a cell can show.
+SHOWN = (Quantity.TIME, Quantity.SPEED, Quantity.MEMORY)
+
+
+def _with_printed(table: CaseTable, printed: Sequence[Published]) -> CaseTable:
+    values = {("{}/{}".format(one.comparison, one.case), one.quantity): one for one in reversed(printed)}
+    base = next((_printed_s(values.get((row.case, Quantity.TIME))) for row in table.rows if row.baseline), None)
+    rows = []
+    for row in table.rows:
+        time_s = _printed_s(values.get((row.case, Quantity.TIME)))
+        told, memory = values.get((row.case, Quantity.SPEED)), values.get((row.case, Quantity.MEMORY))
+        speed = base / time_s if base and time_s else None if told is None else told.value
+        size = None if memory is None or memory.value is None else memory.value * BYTES[memory.unit]
+        has_any = any(value is not None for value in (time_s, speed, size))
+        state = None if not has_any else RowState.BASELINE if row.baseline else RowState.NOT_MEASURED
+        rows.append(row._replace(cells=row.cells + (Cell(state, speed, None, None, time_s, size),)))
+    return table._replace(rows=tuple(rows))
+
+
+def _printed_s(one: Optional[Published]) -> Optional[float]:
+    return None if one is None or one.value is None else one.value * TIMES[one.unit]
+
+
+def _winners(table: CaseTable) -> Winners:
+    return Winners(table.key, table.title, tuple(
+        won([(row.name, row.baseline, row.cells[index]) for row in table.rows])
+        for index in range(len(table.rows[0].cells))))
+
+
+def won(cells: Sequence[Tuple[str, bool, Cell]]) -> Optional[Won]:
+    """Return who wins among ``cells`` (name, whether it is the baseline, cell) of one comparison on one device."""
+    rivals = [(name, cell) for name, baseline, cell in cells if not baseline and cell.speed is not None
+              and cell.state not in (None, RowState.NOT_MEASURED)]
+    if not rivals:
+        return None
+    faster = sorted(((name, cell) for name, cell in rivals if cell.state is RowState.FASTER),
+                    key=lambda pair: -(pair[1].speed or 0.0))
+    if faster:
+        name, best = faster[0]
+        edge = best.low if best.low is not None else best.speed
+        return Won(name, best.speed, tuple(other for other, cell in faster[1:]
+                                           if cell.high is not None and edge is not None and cell.high >= edge))
+    if all(cell.state is RowState.SLOWER for _, cell in rivals):
+        return Won(next(name for name, baseline, _ in cells if baseline), 1.0)
+    return Won(None, None)

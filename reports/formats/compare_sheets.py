@@ -1,0 +1,160 @@
+"""What ``compare`` says, as tables of words: the terminal, Markdown and the page print these."""
+
+from typing import List, Optional
+
+from harness.statistics.between_runs import Change
+from harness.words import State
+from reports.findings.changes import Changes
+from reports.findings.compared import CaseTable, Cell, Compared, RunColumn, Won
+from reports.findings.rows import RowState
+from reports.formats.change_words import change_interval, change_text, notes, tally_text
+from reports.formats.sheets import Sheet
+from reports.formats.texts import device_text, memory_title
+from reports.numbers import NARROW, SIGNS, interval, joules, seconds, si, size, speed, times
+from reports.wording import value_text
+
+#: The key of the sheet of the environments.
+ENVIRONMENTS = "environments"
+
+LIMITS = ("The runs were made at different times, so whatever changed in between (temperature, clocks, software, "
+          "other load) is part of a difference: the words say that figures differ, not why. The advantage is a "
+          "rival's speed over the baseline of its own run, so what slows a whole machine down cancels in it.")
+
+
+def headline(found: Compared) -> str:
+    """Return the first line: what became of the second run's advantages, or which devices stand side by side."""
+    if len(found.changes) == 1 and found.changes[0].same_board:
+        one = found.changes[0]
+        return "{} against {}: {}.".format(one.second.run, one.first.run, tally_text(one))
+    return "{} side by side.".format(" | ".join(column_names(found)))
+
+
+def column_names(found: Compared) -> List[str]:
+    """Return a short heading for each column: the device, and the run where devices are alike."""
+    names = [column_name(column) for column in found.columns]
+    return [name if names.count(name) == 1 else "{}, {}".format(name, column.run)
+            for name, column in zip(names, found.columns)]
+
+
+def column_name(column: RunColumn) -> str:
+    """Return a column's device in words."""
+    return "published: {}".format(column.device.name) if column.printed else device_text(column.device)
+
+
+def compare_sheets(found: Compared) -> List[Sheet]:
+    """Return every table, in the order they are to be read."""
+    sheets = [environment_sheet(found)] if len(found.columns) > 1 else []
+    for one in found.changes:
+        if one.same_board:
+            sheets += [advantage_sheet(one), time_sheet(one)]
+    if side_by_side(found):
+        sheets += [roof_sheet(found)] + [device_sheet(found, table) for table in found.tables]
+        sheets += [winners_sheet(found)]
+    return sheets
+
+
+def side_by_side(found: Compared) -> bool:
+    """Return whether the devices' tables say more than the changes: not for two runs of one board."""
+    return len(found.columns) != 2 or not all(one.same_board for one in found.changes) or not found.changes
+
+
+def environment_sheet(found: Compared) -> Sheet:
+    """Return what differs around the runs, by what it explains."""
+    rows = [(group.cause.value, one.name) + tuple(value_text(value, one.name) for value in one.values)
+            for group in found.groups for one in group.differences]
+    runs = [name for name, column in zip(column_names(found), found.columns) if not column.printed]
+    title = "What differs between the environments" if rows else "The environments are alike"
+    return Sheet(ENVIRONMENTS, "Environments", title, ("explains", "fact") + tuple(runs), rows, (), ())
+
+
+def advantage_sheet(found: Changes) -> Sheet:
+    """Return the advantages of both runs and what became of each."""
+    rows = []
+    for case in found.cases:
+        if case.advantage is not None:
+            old, new = ("", "") if case.advantages is None else (times(one) for one in case.advantages)
+            rows.append((_named(case.case, case.cache, found), old, new, signed(case.advantage, found.usual),
+                         change_interval(case.advantage)))
+    return Sheet("advantage-" + found.second.run, "Advantages", "Advantage over the baseline",
+                 ("rival", "old", "new", "advantage", "interval"), rows, (1, 2, 4),
+                 ["old: {}; new: {}.".format(found.first.run, found.second.run)] + notes(found))
+
+
+def time_sheet(found: Changes) -> Sheet:
+    """Return the times of both runs and what became of each."""
+    rows = [(_named(case.case, case.cache, found), seconds(case.times_s[0]) or "", seconds(case.times_s[1]) or "",
+             signed(case.time), change_interval(case.time)) for case in found.cases]
+    return Sheet("time-" + found.second.run, "Times", "Time per call, with all that changed between the runs",
+                 ("case", "old", "new", "time", "interval"), rows, (1, 2, 4), [LIMITS])
+
+
+def signed(change: Change, usual: Optional[float] = None) -> str:
+    """Return what became of a figure behind its sign."""
+    sign = SIGNS[State.SAME.value if change.state is State.UNCHANGED else change.state.value]
+    return "{} {}".format(sign, change_text(change, usual))
+
+
+def _named(case: str, cache: str, found: Changes) -> str:
+    several = len({one.cache for one in found.cases}) > 1
+    return "{}{}".format(case, " ({})".format(cache) if several else "")
+
+
+def roof_sheet(found: Compared) -> Sheet:
+    """Return the devices with what each can do at most."""
+    rows = [(name, column.run, si(column.roof.flops_per_s, "FLOP/s") or "not measured",
+             si(column.roof.bytes_per_s, "B/s") or "not measured")
+            for name, column in zip(column_names(found), found.columns)]
+    return Sheet("roofs", "Devices", "The devices and their roofs", ("device", "run", "multiply-add", "copy"), rows,
+                 (2, 3), ("The roof is what a multiply-add loop and a copy reached in the same run; the share of it "
+                          "is the least time the roof allows over the time taken.",))
+
+
+def device_sheet(found: Compared, table: CaseTable) -> Sheet:
+    """Return one comparison with a column for each device; the lines of a cell are parted by newlines."""
+    names = column_names(found)
+    rows = [(row.name,) + tuple("\n".join(cell_lines(cell, row.baseline)) for cell in row.cells)
+            for row in table.rows]
+    return Sheet("devices-" + table.key, "Devices", "{} (against {})".format(table.title, table.baseline),
+                 ("case",) + tuple(names), rows, (), ())
+
+
+def cell_lines(cell: Cell, baseline: bool) -> List[str]:
+    """Return time, advantage with its interval, memory, energy and share of the roof, as far as they are known."""
+    if cell.state is None:
+        return ["\u2013 no such case"]
+    lines = [seconds(cell.median_s) or ("" if cell.speed or cell.memory_bytes else str(cell.state))]
+    if cell.speed is not None and not baseline:
+        ends = "" if cell.low is None or cell.high is None else " " + interval(cell.speed, cell.low, cell.high)
+        word = "" if cell.state is RowState.NOT_MEASURED else SIGNS[cell.state.value] + " "
+        doubt = " (cannot tell)" if cell.state is RowState.CANNOT_TELL else ""
+        lines.append("{}{}{}{}".format(word, speed(cell.speed), ends, doubt))
+    if cell.memory_bytes is not None:
+        lines.append("{}{}".format(size(cell.memory_bytes), "" if cell.memory_kind is None else " " + str(
+            memory_title(cell.memory_kind))))
+    if cell.energy_per_image_j is not None:
+        lines.append("{} per image".format(joules(cell.energy_per_image_j)))
+    if cell.roof_share is not None:
+        lines.append("{:.2g}{}% of its roof".format(100.0 * cell.roof_share, NARROW))
+    return [line for line in lines if line]
+
+
+def winners_sheet(found: Compared) -> Sheet:
+    """Return the map: which layer wins on which device."""
+    rows = [(one.title,) + tuple(winner_text(cell) for cell in one.cells) for one in found.winners]
+    return Sheet("winners", "Winners", "Which layer wins on which device", ("comparison",) + tuple(
+        column_names(found)), rows, (), ("A rival wins where it is faster than the baseline; 'or' names those whose "
+                                         "intervals reach into the winner's. The baseline wins where every rival is "
+                                         "slower.",))
+
+
+def winner_text(won: Optional[Won]) -> str:
+    """Return who wins in words."""
+    if won is None:
+        return "\u2013 not measured"
+    if won.name is None:
+        return "? nobody: no rival is told from the baseline"
+    if won.speed == 1.0:
+        return "{} (baseline)".format(won.name)
+    return "{}{}{}".format(won.name, "" if won.speed is None else " " + times(won.speed),
+                           "".join(" or " + other for other in won.level))
+

@@ -1,0 +1,12 @@
+// What the kernels use of pthread.h, for a compiler that comes without a C library (test_kernels_gcc7.py).
+#pragma once
+typedef unsigned long pthread_t; typedef unsigned pthread_key_t; typedef int pthread_once_t;
+#define PTHREAD_ONCE_INIT 0
+extern "C" {
+int pthread_create(pthread_t *, const void *, void *(*)(void *), void *);
+int pthread_join(pthread_t, void **);
+int pthread_key_create(pthread_key_t *, void (*)(void *));
+int pthread_once(pthread_once_t *, void (*)(void));
+int pthread_setspecific(pthread_key_t, const void *);
+int posix_memalign(void **, unsigned long, unsigned long);
+}

@@ -1,0 +1,168 @@
+"""Runs of several devices as columns: what each cell holds, who wins where, and how far each is from its roof."""
+
+import csv
+import io
+import json
+import os
+import re
+
+import pytest
+from report_fixtures import NANO, RecordBuilder, comparison
+
+from harness.record import CheckResult
+from reports import compare
+from reports.findings.causes import Cause, cause_of
+from reports.findings.compared import Cell, Roof, compared, roof_share, won
+from reports.findings.published import Published, Quantity
+from reports.findings.rows import RowState
+from reports.formats.changes_text import changes_text
+from reports.formats.compare_files import csv_text, html_text, json_text, markdown_text
+
+DESKTOP = NANO._replace(board={"model": None}, cpu={"model": "AMD EPYC", "cores": 2}, roof={
+    "flops_per_s": 100e9, "bytes_per_s": 20e9, "device": "cpu", "threads": 2})
+SLOW_ROOF = {"flops_per_s": 10e9, "bytes_per_s": 4e9, "device": "cpu", "threads": 2}
+
+
+def made(folder, ident, environment, times):
+    """Ten images; the rivals' multiply-adds and bytes are such that the shares can be reckoned by hand."""
+    one = comparison("a", "A title", "conv", ("wht fused", "wht torch"))
+    build = RecordBuilder(folder, [one], environment=environment, ident=ident)
+    build.check("a", [CheckResult(one.case_id(case), True, 1e-6, 1e-4, macs=10 ** 7, bytes=10 ** 6)
+                      for case in one.cases])
+    build.time("a", times)
+    build.memory("a", dict.fromkeys(times, 10 ** 7), repeats=3)
+    build.energy("a", dict.fromkeys(times, 0.003))
+    build.end()
+    return build.load()
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("devices")
+    nano = made(folder / "nano", "nano-run", NANO._replace(roof=SLOW_ROOF),
+                {"conv": 20e-3, "wht-fused": 10e-3, "wht-torch": 40e-3})
+    desktop = made(folder / "desktop", "desktop-run", DESKTOP, {"conv": 2e-3, "wht-fused": 4e-3, "wht-torch": 4e-3})
+    return nano, desktop
+
+
+def words(text):
+    return " ".join(text.replace("\u202f", " ").split())
+
+
+def cell(found, case, column):
+    return next(row for table in found.tables for row in table.rows if row.case == case).cells[column]
+
+
+def test_a_cell_holds_time_advantage_interval_memory_energy_per_image_and_share_of_the_roof(both):
+    one = cell(compared(both), "a/wht-fused", 0)
+    assert one.median_s == pytest.approx(10e-3, rel=0.02)
+    assert one.low < one.speed < one.high and one.speed == pytest.approx(2.0, rel=0.02)
+    assert one.memory_bytes == pytest.approx(1.2e7, rel=0.02)
+    assert one.energy_per_image_j == pytest.approx((3e-3 + 1.24 * 0.002) / 10)  # ten images a call
+    assert one.roof_share == pytest.approx(2e7 / 10e9 / 10e-3, rel=0.02)        # 2 ms of multiply-adds in 10 ms
+
+
+@pytest.mark.parametrize("roof, share", [
+    (Roof(10e9, 4e9), 0.2), (Roof(1000e9, 1e9), 0.1), (Roof(None, 1e9), None), (Roof(), None)])
+def test_the_share_of_the_roof_is_that_of_the_tighter_limit(roof, share, both):
+    class Row:
+        macs, bytes, median_s = 10 ** 7, 10 ** 6, 10e-3
+
+    assert roof_share(Row, roof) == (None if share is None else pytest.approx(share))
+
+
+def test_a_roof_measured_with_other_threads_is_not_used(tmp_path):
+    other = NANO._replace(roof=dict(SLOW_ROOF, threads=1))
+    run = made(tmp_path / "run", "run", other, {"conv": 20e-3, "wht-fused": 10e-3})
+    found = compared([run])
+    assert found.columns[0].roof == Roof()
+    assert cell(found, "a/wht-fused", 0).roof_share is None
+
+
+def test_devices_are_named_and_never_called_old_or_new(both):
+    for text in (changes_text(compared(both), 200), markdown_text(compared(both)), html_text(compared(both))):
+        assert "Jetson Nano" in text and "AMD EPYC" in text
+        assert " old " not in text and "| old" not in text and ">old<" not in text
+
+
+def test_nothing_becomes_slower_from_one_board_to_another(both):
+    assert compare.exit_status(compared(both)) == compare.FINE
+
+
+def test_the_map_says_who_wins_on_which_device(both):
+    found = compared(both)
+    assert [one.name for one in found.winners[0].cells] == ["wht fused", "conv"]
+    text = words(changes_text(found, 200))
+    assert re.search("wht fused (2.0|1.99).?\u00d7", text) and "conv (baseline)" in text
+
+
+def test_rivals_whose_intervals_reach_into_the_winners_share_the_first_place():
+    cells = [("conv", True, Cell(RowState.BASELINE, 1.0)), ("a", False, Cell(RowState.FASTER, 2.0, 1.9, 2.1)),
+             ("b", False, Cell(RowState.FASTER, 1.95, 1.85, 2.0)), ("c", False, Cell(RowState.FASTER, 1.5, 1.4, 1.6))]
+    assert won(cells).name == "a" and won(cells).level == ("b",)
+
+
+def test_nobody_wins_where_nothing_is_told_and_where_nothing_was_measured_there_is_no_cell():
+    doubt = [("conv", True, Cell(RowState.BASELINE, 1.0)), ("a", False, Cell(RowState.CANNOT_TELL, 1.01))]
+    assert won(doubt).name is None
+    assert won([("conv", True, Cell()), ("a", False, Cell())]) is None
+
+
+def test_a_case_that_one_device_lacks_leaves_its_cell_empty(both, tmp_path):
+    less = made(tmp_path / "less", "less", DESKTOP, {"conv": 2e-3, "wht-fused": 4e-3})
+    found = compared([both[0], less])
+    assert cell(found, "a/wht-torch", 1).speed is None
+    assert "not measured" in changes_text(found, 200)
+
+
+@pytest.mark.parametrize("name, cause", [
+    ("board.model", Cause.BOARD), ("clocks.power_mode", Cause.POWER), ("clocks.gpu_max_hz", Cause.CLOCKS),
+    ("gpu.tf32_matmul", Cause.BACKEND), ("gpu.name", Cause.BOARD), ("torch.version", Cause.VERSIONS),
+    ("torch.mkldnn", Cause.BACKEND), ("settings.threads", Cause.THREADS), ("git.commit", Cause.CODE),
+    ("python.encoding", Cause.NONE), ("settings.seed", Cause.NONE), ("os.container", Cause.NONE)])
+def test_each_fact_is_said_to_explain_what_it_can(name, cause):
+    assert cause_of(name) is cause
+
+
+PRINTED = [Published("a", slug, Quantity.TIME, value, "ms", "Jetson Nano", "TFLite", "p", "s", "")
+           for slug, value in (("conv", 30.0), ("wht-fused", 10.0))]
+
+
+def test_printed_numbers_get_a_column_of_their_own_and_no_verdict(both):
+    found = compared(both[:1], PRINTED)
+    assert [column.printed for column in found.columns] == [False, True]
+    printed = cell(found, "a/wht-fused", 1)
+    assert (printed.state, printed.median_s, printed.speed) == (RowState.NOT_MEASURED, 0.01, 3.0)
+    assert cell(found, "a/wht-torch", 1).state is None
+    assert "published: Jetson Nano" in changes_text(found, 200)
+    assert found.winners[0].cells[1] is None
+
+
+def test_the_papers_numbers_are_found_beside_the_reference_run(capsys):
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    name = next(one for one in sorted(os.listdir(os.path.join(root, "results", "reference"))) if "paper" in one)
+    status = compare.main([os.path.join(root, "results", "reference", name), "published"])
+    assert status == compare.FINE
+    assert "published: " in capsys.readouterr().out
+
+
+def test_every_format_holds_every_device(both):
+    found = compared(both)
+    rows = list(csv.DictReader(io.StringIO(csv_text(found))))
+    assert {row["run"] for row in rows} == {"nano-run", "desktop-run"} and len(rows) == 6
+    assert {row["energy_per_image_j"] == "" for row in rows} == {False}
+    told = json.loads(json_text(found))
+    assert [column["run"] for column in told["columns"]] == ["nano-run", "desktop-run"]
+    page = html_text(found)
+    page.encode("ascii")
+    assert "<script" not in page and "src=" not in page and "of its roof" in page
+    assert "per image" in markdown_text(found)
+
+
+def test_three_runs_are_each_held_against_the_first(both, tmp_path):
+    again = made(tmp_path / "again", "again", NANO._replace(roof=SLOW_ROOF),
+                 {"conv": 20e-3, "wht-fused": 15e-3, "wht-torch": 40e-3})
+    found = compared([both[0], both[1], again])
+    assert [(one.first.run, one.second.run, one.same_board) for one in found.changes] == [
+        ("nano-run", "desktop-run", False), ("nano-run", "again", True)]
+    assert compare.exit_status(found) == compare.SLOWER
