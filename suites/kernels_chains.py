@@ -1,4 +1,4 @@
-"""Comparisons of the kernels suite on a CPU: DeBut chains and heterogeneous convolutions against the best dense layer.
+"""Comparisons of the kernels suite on a CPU: DeBut chains and heterogeneous convolutions against dense layers.
 
 The suites ``debut`` and ``lhc`` run these layers in every form; here are the shapes whose speed is a goal.
 """
@@ -47,14 +47,14 @@ def comparisons(target: Target) -> List[Comparison]:
 def chain(target: Target, layer: Layer) -> Comparison:
     """A DeBut layer against the best dense one."""
     name = "x".join(map(str, layer.shape)) + "-{}".format(layer.out_features)
-    size = dict(out_features=layer.out_features, kernel=layer.kernel)
+    size = {"out_features": layer.out_features, "kernel": layer.kernel}
     base = _best(target, layer)
 
     def case(title: str, form: str, builder: str, **more: Any) -> Case:
         return base._replace(layer=title, implementation=form, builder=builder,
                              options=tuple(sorted(dict(size, **more).items())))
 
-    source = {} if layer.chain is None else dict(chains=layer.chain[0], index=layer.chain[1])
+    source = {} if layer.chain is None else {"chains": layer.chain[0], "index": layer.chain[1]}
     return Comparison(
         "kernels-debut-{}{}".format(name, "-" + layer.label if layer.label else ""),
         "DeBut {}{} to {}, {}".format(layer.label + " " if layer.label else "", _kind(layer.kernel),
@@ -69,7 +69,8 @@ def sparse(target: Target, channels: int, side: int) -> Comparison:
     base = _best(target, layer)
     rivals = tuple(base._replace(layer="LHC {:.0f}%".format(100 * density), implementation="fused", builder=LHC,
                                  options=(("density", density),)) for density in DENSITIES)
-    default = base._replace(implementation="default", builder=DENSE, options=(("kernel", 3), ("out_features", channels)))
+    default = base._replace(implementation="default", builder=DENSE,
+                            options=(("kernel", 3), ("out_features", channels)))
     return Comparison("kernels-lhc-1x{0}x{1}x{1}".format(channels, side),
                       "Heterogeneous 3x3, 1x{0}x{1}x{1}".format(channels, side), base, (default,) + rivals,
                       "Percent: share of the blocks of 16 outputs x 32 inputs x 1 tap that are kept.")
