@@ -35,13 +35,29 @@ CHAINS = (
 #: Channels and side of a plane, and the shares of the blocks that are kept.
 SPARSE = ((64, 56), (128, 28), (256, 14), (512, 7))
 DENSITIES = (0.1, 0.25, 0.5)
+MF_DEPTHWISE = "suites.builders.multiplication_free:depthwise"
+MF_LINEAR = "suites.builders.multiplication_free:linear"
+#: Name, stock form and layer of a training step of each kind of layer that trains.
+TRAINED = (
+    ("debut", "blocks", Case("DeBut", "", DEBUT, (1, 512, 7, 7), options=(
+        ("chains", MONOTONIC[0]), ("index", MONOTONIC[1]), ("kernel", 3), ("out_features", 512)))),
+    ("debut-linear", "blocks", Case("DeBut", "", DEBUT, (64, 512), options=(("kernel", 0), ("out_features", 256)))),
+    ("ht", "matrix", Case("HT-perceptron, 3 paths", "", "suites.builders.transforms:ht_perceptron", (1, 16, 32, 32),
+                          options=(("paths", 3),))),
+) + tuple(
+    ("{}-{}".format(kind, member), "stock", Case("MF {} {}".format(title, member), "", builder, shape,
+                                                 options=(("member", member),)))
+    for kind, title, builder, shape in (("depthwise", "depthwise 3x3", MF_DEPTHWISE, (1, 256, 14, 14)),
+                                        ("linear", "linear", MF_LINEAR, (32, 256)))
+    for member in ("sum", "min", "match-min"))
 
 
 def comparisons(target: Target) -> List[Comparison]:
     """Return the comparisons for ``target``; none but on a CPU, where alone all these kernels run."""
     if target.device != "cpu":
         return []
-    return [chain(target, layer) for layer in CHAINS] + [sparse(target, *size) for size in SPARSE]
+    return ([chain(target, layer) for layer in CHAINS] + [sparse(target, *size) for size in SPARSE]
+            + [training(target, *one) for one in TRAINED])
 
 
 def chain(target: Target, layer: Layer) -> Comparison:
@@ -74,6 +90,15 @@ def sparse(target: Target, channels: int, side: int) -> Comparison:
     return Comparison("kernels-lhc-1x{0}x{1}x{1}".format(channels, side),
                       "Heterogeneous 3x3, 1x{0}x{1}x{1}".format(channels, side), base, (default,) + rivals,
                       "Percent: share of the blocks of 16 outputs x 32 inputs x 1 tap that are kept.")
+
+
+def training(target: Target, name: str, stock: str, case: Case) -> Comparison:
+    """A training step with the kernel going forward against one through the stock form and autograd."""
+    base = case._replace(implementation=stock, device=target.device, threads=target.threads, mode="training")
+    return Comparison("kernels-training-" + name,
+                      "A training step, {}, {}".format(case.layer, "x".join(map(str, case.shape))), base,
+                      (base._replace(implementation="fused"),),
+                      "Both go back in stock operations; the kernel's side keeps the input alone for it.")
 
 
 def _best(target: Target, layer: Layer) -> Case:

@@ -1,4 +1,7 @@
-"""Goals of the DeBut and LHC kernels: (comparison, layer, rivals, at most so many times the best of them)."""
+"""Goals of the DeBut and LHC kernels and of training.
+
+Each is (comparison, layer, rivals, at most so many times the best of them).
+"""
 
 from typing import Tuple
 
@@ -15,7 +18,16 @@ FASTER = (("1x512x14x14-512", 14.0), ("1x512x7x7-512", 14.0), ("1x512x7x7-512-bu
 SPARSE = (("LHC 10%", 6.0), ("LHC 25%", 2.8), ("LHC 50%", 1.4))
 FEW_CHANNELS = {"LHC 10%": 5.0}
 
+#: A training step: never slower than through the stock form.
+TRAINED = (("debut", "DeBut", "blocks"), ("debut-linear", "DeBut", "blocks"),
+           ("ht", "HT-perceptron, 3 paths", "matrix")) + tuple(
+    ("{}-{}".format(kind, member), "MF {} {}".format(title, member), "stock")
+    for kind, title in (("depthwise", "depthwise 3x3"), ("linear", "linear"))
+    for member in ("sum", "min", "match-min"))
+
 ROWS: Tuple[Row, ...] = tuple(("kernels-debut-" + name, "DeBut", DENSE, 1 / factor) for name, factor in FASTER)
+ROWS += tuple(("kernels-training-" + name, layer, ("{} {}".format(layer, form),), 1.0)
+              for name, layer, form in TRAINED)
 ROWS += tuple(("kernels-lhc-1x64x56x56", layer, DENSE, 1 / FEW_CHANNELS.get(layer, factor))
               for layer, factor in SPARSE)
 ROWS += tuple(("kernels-lhc-" + shape, layer, DENSE, 1 / factor)
