@@ -6,8 +6,7 @@ torch as before.
 """
 
 import ctypes
-from operator import is_
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor
@@ -46,10 +45,16 @@ def plan_address(plan: Any) -> int:
 
 
 class _Ready(NamedTuple):
-    weights: Weights
-    versions: List[Optional[int]]
-    places: List[Optional[int]]
+    key: Tuple
+    weights: Tuple[Tuple[Optional[Tensor], int, int], ...]  # each with its version and its place in memory
     call: Call
+
+
+def _state(weight: Optional[Tensor]) -> Tuple[Optional[Tensor], int, int]:
+    return (None, 0, 0) if weight is None else (weight, weight._version, weight.data_ptr())
+
+
+_NOTHING = _Ready((), (), torch.neg)
 
 
 class Prepared:
@@ -59,10 +64,11 @@ class Prepared:
     see :mod:`suites.kernels.packed` for what that does not see. Threads may use it at once: a call never changes.
     """
 
-    __slots__ = ("_kept",)
+    __slots__ = ("_kept", "_last")
 
     def __init__(self) -> None:
         self._kept: Dict[Tuple, _Ready] = {}
+        self._last = _NOTHING  # comparing with it costs less than a look-up, which hashes the whole key
 
     def find(self, x: Tensor, options: Tuple, weights: Weights) -> Optional[Call]:
         """Return the call for ``x``, or ``None`` if none is ready.
@@ -73,14 +79,20 @@ class Prepared:
         if torch.is_grad_enabled() or type(x) is not Tensor or x.layout is not torch.strided:
             return None
         key = (x.shape, x.stride(), x.dtype, x.device, options)
-        found = self._kept.get(key)
-        if found is None:
-            return None
-        kept, versions, places, call = found
-        if (len(kept) == len(weights) and all(map(is_, kept, weights)) and versions == _versions(weights)
-                and places == _places(weights)):
-            return call
-        self._kept.clear()
+        found = self._last
+        if found.key != key:
+            there = self._kept.get(key)
+            if there is None:
+                return None
+            self._last = found = there
+        if len(weights) == len(found.weights):
+            for weight, (tensor, version, place) in zip(weights, found.weights):
+                if weight is not tensor or (
+                        weight is not None and (weight._version != version or weight.data_ptr() != place)):
+                    break
+            else:
+                return found.call
+        self._forget()
         return None
 
     def keep(self, x: Tensor, options: Tuple, weights: Weights, used: Weights, call: Call) -> None:
@@ -93,13 +105,18 @@ class Prepared:
             return
         if not all(one is None or any(one is weight for weight in weights) for one in used):
             return
+        key = (x.shape, x.stride(), x.dtype, x.device, options)
         try:
-            ready = _Ready(tuple(weights), _versions(weights), _places(weights), call)
+            ready = _Ready(key, tuple(_state(weight) for weight in weights), call)
         except RuntimeError:  # tensors made in inference mode have no counter: trust nothing
             return
         if len(self._kept) >= MOST_CALLS:
-            self._kept.clear()
-        self._kept[x.shape, x.stride(), x.dtype, x.device, options] = ready
+            self._forget()
+        self._kept[key] = ready
+
+    def _forget(self) -> None:
+        self._kept.clear()
+        self._last = _NOTHING
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -112,11 +129,3 @@ class Prepared:
 
     def __reduce__(self) -> Tuple:
         return Prepared, ()
-
-
-def _versions(weights: Weights) -> List[Optional[int]]:
-    return [None if weight is None else weight._version for weight in weights]
-
-
-def _places(weights: Weights) -> List[Optional[int]]:
-    return [None if weight is None else weight.data_ptr() for weight in weights]

@@ -165,7 +165,7 @@ def test_threads_may_share_a_layer_while_its_kinds_of_input_change(case):
             for turn in range(60):
                 which = (start + turn) % 3
                 if turn % 7 == 0:
-                    layer._prepared._kept.clear()
+                    layer._prepared._forget()
                 if not torch.equal(layer(inputs[which]), wanted[which]):
                     wrong.append(turn)
 
