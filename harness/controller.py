@@ -8,7 +8,7 @@ import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set
 
 from harness.allocator import heap_environment
-from harness.culprits import play_past_culprits
+from harness.culprits import Played, play_past_culprits
 from harness.fit_search import bracket, next_batch
 from harness.plan import Comparison, comparison_to_dict
 from harness.process import Outcome, run_worker
@@ -84,8 +84,10 @@ class Controller:
         elif name is Pass.ENERGY and self.plan.no_energy is not None:
             for unit in all_units(comparison, (name.value,)):
                 self._skip(unit, self.plan.no_energy)
+        elif name is Pass.ENERGY:
+            self._energy(comparison)
         else:
-            self._case_by_case(name, comparison)
+            self._memory(comparison)
 
     def _verify(self, comparison: Comparison) -> None:
         ids = [comparison.case_id(case) for case in comparison.cases]
@@ -137,17 +139,45 @@ class Controller:
         played = play_past_culprits(ids, play, lambda text: self.progress.note("{}: {}".format(unit, text)))
         self._finish(unit, played.outcome, load=load, left_out=played.left_out)
 
-    def _case_by_case(self, name: Pass, comparison: Comparison) -> None:
+    def _memory(self, comparison: Comparison) -> None:
         fit = set(self._runnable(comparison))
-        for unit in all_units(comparison, (name.value,), repeats=self.settings.memory_repeats):
-            extra = ({"power": self.plan.power, "timed_call_s": self.record.call_s(comparison.id, unit.case or "")}
-                     if name is Pass.ENERGY else {"heap": (unit.heap or Heap.PINNED).value})
+        for unit in all_units(comparison, (Pass.MEMORY.value,), repeats=self.settings.memory_repeats):
             if unit.case in fit:
-                self._unit(unit, self._job(name, comparison, [unit.case], **extra))
+                self._unit(unit, self._job(Pass.MEMORY, comparison, [unit.case],
+                                           heap=(unit.heap or Heap.PINNED).value))
             elif unit.launch in (None, 1) and unit.heap is None:
                 self._skip(unit, self._why_unfit(comparison, unit.case or ""))
             else:
                 self.progress.skip(work_of([unit]))
+
+    def _energy(self, comparison: Comparison) -> None:
+        """Measure all cases by turns in one worker; what is left of a comparison is measured with all others anew."""
+        units = {unit.case or "": unit for unit in all_units(comparison, (Pass.ENERGY.value,))}
+        fit = [case for case in self._runnable(comparison) if case in units]
+        for case, unit in units.items():
+            if case not in fit:
+                self._skip(unit, self._why_unfit(comparison, case))
+        left = [case for case in fit if not self._is_done(units[case])]
+        if not left:
+            return
+        whole = Unit(Pass.ENERGY, comparison.id)
+        self._begin(whole)
+        job = self._job(Pass.ENERGY, comparison, fit, power=self.plan.power, rule=to_json(self.record.header.rule),
+                        limit_s=0.8 * self.settings.limit_s,
+                        timed_call_s={case: self.record.call_s(comparison.id, case) for case in fit})
+
+        def play(present: Sequence[str]) -> Outcome:
+            return self._work(whole, dict(job, cases=list(present)))
+
+        played = Played(Outcome(None, Reason(Code.NO_RIVAL_LEFT), 0.0), {})
+        if fit[0] == comparison.case_id(comparison.baseline):
+            played = play_past_culprits(fit, play, lambda text: self.progress.note("{}: {}".format(whole, text)))
+        if played.outcome.reason is not None and played.outcome.reason.code is Code.NO_RIVAL_LEFT:
+            # unlike a time, an energy is worth something without another to compare it with
+            played = played._replace(outcome=play([case for case in fit if case not in played.left_out]))
+        for case in fit:
+            self._retried.add(units[case])
+            self._finish(units[case], _share(played, case, len(fit)), planned=case in left)
 
     def _fit(self, comparison: Comparison) -> None:
         fit, limit = set(self._runnable(comparison)), int(self.settings.fit_bytes or 0)
@@ -319,3 +349,15 @@ class Controller:
         self.writer.append(line)
         self.record.add(line)
         return line
+
+
+def _share(played: Played, case: str, cases: int) -> Outcome:
+    """Return what a worker that measured several cases says of one, with its share of the time."""
+    outcome = played.outcome._replace(seconds=played.outcome.seconds / cases)
+    if case in played.left_out:
+        return outcome._replace(payload=None, reason=played.left_out[case])
+    if outcome.payload is None:
+        return outcome
+    found = outcome.payload.get("cases", {}).get(case)
+    return outcome._replace(payload=found, reason=outcome.reason if found is not None else because(
+        Code.FOREIGN, "it lacks the case {}".format(case)))

@@ -19,6 +19,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple, Union
 
 from harness.messages import Error, ForeignError, Messages, Progress, Result
 from harness.reasons import Code, Reason, because
+from harness.signals import deferred
 from harness.system.guard import MemoryGuard
 from harness.system.strays import VARIABLE, end_strays, new_mark
 from harness.system.suspend import asleep_s
@@ -95,9 +96,9 @@ def run_worker(job: Dict[str, Any], limit_s: float, progress: Report = lambda me
                 if not isinstance(said, Reason):
                     worker.has_ended_within(EXIT_S)
         finally:
-            ended = end_group(worker.process)
-            left = end_strays(worker.mark, worker.process.pid)
-        reason = None
+            with deferred():  # a second Ctrl-C must not leave half of it behind
+                ended = end_group(worker.process)
+                left = end_strays(worker.mark, worker.process.pid)
         if isinstance(said, Result):
             return Outcome(said.payload, None, time.monotonic() - started, worker.witness.read(), left,
                            asleep_s() - asleep)

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import signal
 import time
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -24,7 +23,8 @@ from harness.signals import Ended, ending_signals_raise, undisturbed
 from harness.soak_blocks import block_length_s
 from harness.source import SourceFile, read_source, why_changed
 from harness.system.memory import read_meminfo
-from harness.system.strays import orphans
+from harness.system.strays import end_orphans
+from harness.text import printable
 from harness.versions import against, checked_out, commit_of, label_of
 from harness.words import Heap, Pass, RunStatus
 
@@ -37,6 +37,9 @@ QUICK_BUDGET_S = 45.0
 
 class SessionError(Exception):
     """A run that cannot start; the message is one sentence with the remedy."""
+
+    def __init__(self, message: str) -> None:
+        super(SessionError, self).__init__(printable(message))
 
 
 class Choices(NamedTuple):
@@ -56,6 +59,7 @@ class Choices(NamedTuple):
     fit_bytes: Optional[int] = None
     soak_s: Optional[float] = None
     soak_block_s: Optional[float] = None
+    power_mode: Optional[str] = None
     for_compare: bool = False
     against: Optional[str] = None
 
@@ -95,7 +99,7 @@ def settle(choices: Choices, probed: Dict[str, Any]) -> Settings:
         launch_cap_s=max(Settings._field_defaults["launch_cap_s"], choices.budget_s or 0.0),
         memory_repeats=1 if choices.quick else Settings._field_defaults["memory_repeats"],
         limit_s=choices.limit_s, only=choices.only, power=choices.power, lock_clocks=choices.lock_clocks,
-        passes=passes_for(choices), fit_bytes=choices.fit_bytes, soak_s=choices.soak_s,
+        passes=passes_for(choices), power_mode=choices.power_mode, fit_bytes=choices.fit_bytes, soak_s=choices.soak_s,
         soak_block_s=None if choices.soak_s is None else choices.soak_block_s or block_length_s(choices.soak_s))
 
 
@@ -271,7 +275,8 @@ def carry_on(work: Work, argv: Sequence[str], probed: Dict[str, Any], progress: 
     try:
         with ending_signals_raise(), versions_of(settings) as versions, locked_clocks(
                 settings.lock_clocks, settings.device, tell=progress.note) as lock:
-            end_orphans(progress)
+            for name in end_orphans():
+                progress.note("A process of an earlier run that was killed was still at work: {}".format(name))
             roofs = measure_roof(roof, settings, work.run.comparisons)
             session = Session(tuple(argv), utc_now(), environment(settings, probed, lock, roofs),
                               changed_file(work.run.header.suite_file))
@@ -306,15 +311,6 @@ def versions_of(settings: Settings) -> Iterator[Dict[str, str]]:
         return
     with checked_out(settings.against) as folder:
         yield {label_of(settings.against): folder}
-
-
-def end_orphans(progress: PlainProgress) -> None:
-    """End what is left of runs that were killed: it would be measured beside."""
-    for stray in orphans():
-        with contextlib.suppress(OSError):
-            os.kill(stray.pid, signal.SIGKILL)
-        progress.note("A process of an earlier run that was killed was still at work and was ended: {} (process "
-                      "{})".format(stray.name, stray.pid))
 
 
 def changed_file(had: Optional[SourceFile]) -> Optional[SourceFile]:

@@ -20,7 +20,8 @@ class Settings(NamedTuple):
     each case's memory is measured in. ``fit_bytes`` is the memory of the pass ``fit``; ``soak_s`` is how long the
     pass ``soak`` keeps each rival and its baseline busy by turns of ``soak_block_s``. ``every_launch``: no launch is
     left out, whatever the first one decided, since launches are what two runs are compared by. ``against`` is the
-    commit whose layers the present ones are run against.
+    commit whose layers the present ones are run against. ``power_mode`` is the mode of a Jetson that the run was told
+    to set, ``None`` where it took the one it found.
     """
 
     device: str
@@ -38,6 +39,7 @@ class Settings(NamedTuple):
     fit_bytes: Optional[int] = None
     soak_s: Optional[float] = None
     soak_block_s: Optional[float] = None
+    power_mode: Optional[str] = None
     passes: Tuple[str, ...] = PASSES
     every_launch: bool = False
     against: Optional[str] = None

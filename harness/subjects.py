@@ -53,6 +53,11 @@ class Inputs:
         return self._made[key]
 
 
+    def made(self) -> List[Any]:
+        """Return every input made so far."""
+        return list(self._made.values())
+
+
 def build(case: Case, inputs: Inputs, own_input: bool = False) -> Subject:
     """Import the builder of ``case`` and return what it makes; ``own_input`` gives it a copy nobody else sees."""
     x = inputs.get(case)

@@ -1,9 +1,7 @@
 """Makes the report of recorded runs: ``python -m reports RUN... [--format ...] [--out DIR] [--no-figures]``."""
 
 import argparse
-import contextlib
 import hashlib
-import io
 import os
 import sys
 from typing import List, Optional, Sequence
@@ -11,18 +9,14 @@ from typing import List, Optional, Sequence
 from harness.record import RecordError, Run, load_run
 from reports.findings import Findings, findings
 from reports.findings.published import PublishedError
-from reports.formats.files import Content, Options
+from reports.formats.files import Options
 from reports.formats.registry import FORMATS
 from reports.formats.terminal import print_report
+from reports.writing import OutputError, write
 
 TERMINAL, ALL = "terminal", "all"
 NAMES = (TERMINAL,) + tuple(one.name for one in FORMATS) + (ALL,)
-STDOUT = "-"
 USAGE = 2
-
-
-class OutputError(Exception):
-    """A file that could not be written; the message is one sentence with the remedy."""
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
@@ -84,28 +78,6 @@ def make(found: Findings, wanted: str, options: Options, out: str) -> List[str]:
             for note in made.notes:
                 sys.stderr.write(note + "\n")
     return written
-
-
-def write(folder: str, name: str, content: Content) -> Optional[str]:
-    """Write text with LF line ends, as UTF-8, or bytes as they are; return the path, ``None`` for standard output."""
-    data = content if isinstance(content, bytes) else content.encode("utf-8")
-    if folder == STDOUT:
-        stream = getattr(sys.stdout, "buffer", None)
-        sys.stdout.write(data.decode("utf-8", "replace")) if stream is None else stream.write(data)
-        return None
-    path = os.path.join(folder, *name.split("/"))
-    beside = "{}.{}.part".format(path, os.getpid())
-    try:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with io.open(beside, "wb") as file:
-            file.write(data)
-        os.replace(beside, path)  # the old file or the whole new one, never a part
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            os.remove(beside)
-        raise OutputError("{} could not be written ({}): make room, or name another folder with --out".format(
-            path, error.strerror or error)) from None
-    return path
 
 
 if __name__ == "__main__":

@@ -9,20 +9,25 @@ told (one launch each, or not in both runs); 3 a run could not be read.
 """
 
 import argparse
+import multiprocessing
+import os
 import sys
-from typing import Callable, Dict, NoReturn, Optional, Sequence
+from typing import Callable, Dict, List, NoReturn, Optional, Sequence
 
 from harness.record import RecordError, load_run
 from harness.settings import parse_share
 from harness.words import Word
 from reports.exit_codes import CANNOT_TELL, FINE, SLOWER, UNREADABLE, Answer, status
 from reports.findings.changes import Changes
-from reports.findings.compared import Compared, compared
-from reports.findings.findings import cleaned
+from reports.findings.cleaned import cleaned
+from reports.findings.compared import Compared, Summary, compared, summary_of
 from reports.findings.published import PublishedError, read_published
 from reports.formats.changes_text import changes_text
 from reports.formats.compare_files import csv_text, html_text, json_text, markdown_text
 from reports.formats.terminal import terminal_of
+
+#: A process that reads runs must have so many of them to be worth its start.
+LEAST_A_WORKER = 8
 
 #: The name that stands for the printed numbers of ``results/published``.
 PUBLISHED = "published"
@@ -85,6 +90,23 @@ def parser() -> argparse.ArgumentParser:
     return found
 
 
+def summary(path: str) -> Summary:
+    """Return what is compared of the run at ``path``. Raises ``RecordError``."""
+    return summary_of(load_run(path))
+
+
+def summaries(paths: Sequence[str]) -> List[Summary]:
+    """Return what is compared of each run; only that is kept, and many runs are read by every core.
+
+    Raises the ``RecordError`` of the first that cannot be read.
+    """
+    workers = min(os.cpu_count() or 1, len(paths) // LEAST_A_WORKER)
+    if workers < 2:
+        return [summary(path) for path in paths]
+    with multiprocessing.Pool(workers) as pool:
+        return list(pool.imap(summary, paths, chunksize=LEAST_A_WORKER))
+
+
 def write_utf8(text: str) -> None:
     """Write ``text`` to standard output as UTF-8, whatever the terminal takes."""
     stream = getattr(sys.stdout, "buffer", None)
@@ -101,8 +123,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     try:
         if not names or len(arguments.runs) < 2:
             raise RecordError("compare needs two runs, or a run and '{}'".format(PUBLISHED))
-        found = cleaned(compared([load_run(name) for name in names],
-                                 read_published() if PUBLISHED in arguments.runs else ()))
+        found = cleaned(compared(summaries(names), read_published() if PUBLISHED in arguments.runs else ()))
     except (RecordError, PublishedError, OSError) as error:
         sys.stderr.write("{}\n".format(error))
         return UNREADABLE

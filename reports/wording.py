@@ -54,6 +54,12 @@ WHY = {
     WhyCode.LAUNCH_BEYOND_FACTOR: "a launch beyond one and a half factors",
     WhyCode.WITHIN_FACTOR: "mean within the factor",
     WhyCode.WITHIN_FLOOR: "mean within the A/A floor",
+    WhyCode.ACROSS: "the interval reaches across the factor",
+    WhyCode.NOT_BY_TURNS: "not measured by turns with the baseline, so a board that warms up could tell them apart",
+    WhyCode.NO_ENERGY: "one of the two has no number",
+    WhyCode.FEW_ROUNDS: "{recorded} of the {wanted} rounds of windows that a verdict needs: use a faster meter, or "
+                        "give the worker more time with --limit",
+    WhyCode.NO_FLOOR: "the baseline was measured once only, so there is no noise floor",
     WhyCode.NOT_IN_BOTH: "not timed in both runs",
     WhyCode.ONE_LAUNCH: "one launch each",
     WhyCode.WIDE_INTERVAL: "the launches of a run differ too much",

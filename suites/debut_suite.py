@@ -71,7 +71,8 @@ def comparison(layer: Layer, target: Target) -> Comparison:
         builder, chosen = BEST, (("kernel", layer.kernel), ("out_channels", layer.out_features), ("relu", False))
     best = default._replace(implementation="best", builder=builder, options=chosen)
     return Comparison(layer.id, layer.title, best, tuple(rivals),
-                      "Fused: the CPU kernel; blocks: sums on strided views; grouped: grouped 1x1 convolutions. "
+                      "Fused: a kernel for the whole chain; blocks: sums on strided views; grouped: grouped 1x1 "
+                      "convolutions. "
                       "The baseline is the fastest dense layer here, 'default' torch's own on the input as it is.")
 
 

@@ -1,4 +1,4 @@
-"""Comparisons of the kernels suite on a CPU: depthwise and multiplication-free layers, and the HT-perceptron.
+"""Comparisons of the kernels suite: depthwise and multiplication-free layers, and on a CPU the HT-perceptron.
 
 What one read and one write of memory allow stands beside the layers that could reach it.
 """
@@ -16,6 +16,7 @@ OWN_DEPTHWISE = "suites.builders.convolutions:own_depthwise"
 MF_DEPTHWISE = "suites.builders.multiplication_free:depthwise"
 MF_LINEAR = "suites.builders.multiplication_free:linear"
 HT = "suites.builders.transforms:ht_perceptron"
+COPY = "suites.builders.copies:clone"
 KERNELS_COPY = "suites.builders.copies:kernels_copy"
 
 MEMBERS = ("sum", "min", "match-min")
@@ -27,11 +28,10 @@ DENSE = ((64, 512), (512, 1024))
 
 
 def comparisons(target: Target) -> List[Comparison]:
-    """Return the comparisons for ``target``; none but on a CPU, where alone these kernels run."""
-    if target.device != "cpu":
-        return []
+    """Return the comparisons for ``target``; the perceptron has a kernel on a CPU alone."""
+    perceptrons = PERCEPTRONS if target.device == "cpu" else ()
     return ([depthwise(target, shape) for shape in ACROSS_PLANES]
-            + [perceptron(target, shape) for shape in PERCEPTRONS] + [dense(target, shape) for shape in DENSE])
+            + [perceptron(target, shape) for shape in perceptrons] + [dense(target, shape) for shape in DENSE])
 
 
 def depthwise(target: Target, shape: Tuple[int, ...]) -> Comparison:
@@ -45,9 +45,16 @@ def depthwise(target: Target, shape: Tuple[int, ...]) -> Comparison:
          plain._replace(implementation="own kernel", builder=OWN_DEPTHWISE))
         + tuple(plain._replace(layer="MF depthwise 3x3 " + member, implementation="fused", builder=MF_DEPTHWISE,
                                options=(("member", member),)) for member in MEMBERS)
-        + tuple(plain._replace(layer="Copy", implementation=form, builder=KERNELS_COPY)
-                for form in ("memcpy", "past the caches")),
+        + copies(plain),
         "torch's own depthwise convolution leaves much of a CPU unused; the own kernel is the honest one to beat.")
+
+
+def copies(case: Case) -> Tuple[Case, ...]:
+    """What one read and one write of memory take: by the kernels' own threads on a CPU, by torch elsewhere."""
+    if case.device != "cpu":
+        return (case._replace(layer="Copy", implementation="", builder=COPY),)
+    return tuple(case._replace(layer="Copy", implementation=form, builder=KERNELS_COPY)
+                 for form in ("memcpy", "past the caches"))
 
 
 def perceptron(target: Target, shape: Tuple[int, ...]) -> Comparison:

@@ -166,8 +166,8 @@ def _both(best: Case, default: Case) -> Tuple[Case, ...]:
 
 
 def _own_depthwise(case: Case) -> Tuple[Case, ...]:
-    """The depthwise convolution in the project's own CPU kernel, which has a forward only."""
-    if case.device != "cpu" or case.mode == "training" or case.dtype == "float64":
+    """The depthwise convolution in the project's own kernel, which has a forward only."""
+    if case.mode == "training" or case.dtype == "float64":
         return ()
     return (_rival(case, "Depthwise 3x3", OWN_DEPTHWISE, "own kernel"),)
 

@@ -3,6 +3,7 @@
 Imports here cost every start, so each command imports what it needs itself.
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -24,6 +25,7 @@ from harness.app.arguments import (
     from_caller,
 )
 from harness.nearest import unknown
+from harness.text import printable
 
 RESULTS = "results"
 
@@ -78,6 +80,8 @@ def cli() -> None:
               help="Instead of timing: keep each rival and its baseline busy by turns for so long, such as 10m.")
 @click.option("--soak-block", "soak_block_s", type=DURATION,
               help="Length of one turn. Default: a minute, less where the soak would hold too few.")
+@click.option("--power-modes", metavar="MODES",
+              help="One run in each of these modes of a Jetson, such as 5W,MAXN; then the first one is put back.")
 @click.option("--lock-clocks", is_flag=True, help="Lock CPU and GPU clocks for this run and put them back after it.")
 @click.option("--out", type=FOLDER, help="Folder that gets the run's folder. Default: the project's results.")
 @click.option("--resume", metavar="RUN", help="Finish a stopped run; its own settings hold.")
@@ -87,50 +91,83 @@ def cli() -> None:
 @click.pass_context
 def run(context: click.Context, suite: Optional[str], out: Optional[str], resume: Optional[str], retry_failed: bool,
         anyway: bool, no_report: bool, budget: Optional[float], limit: float, fail_on: Optional[float],
+        power_modes: Optional[str],
         **choices: Any) -> None:
     """Run SUITE (a name from 'list', or a .py file of your own) and write its report."""
     from harness import session
+    from harness.app.power_modes import Runs, run_modes
+    from harness.clocks import PowerModeError
     from harness.progress import make_progress
-    from harness.reasons import Code
-    from harness.record import RecordError
-    from harness.words import RunStatus
+    from harness.record import RecordError, load_run
+    from harness.signals import Ended
+
+    def carry_on(work: Any, probed: Any) -> Any:
+        click.echo(printable("Run {} in {}".format(work.run.id, work.run.folder)), err=True)
+        return work.run, session.carry_on(work, sys.argv[1:], probed, make_progress(), ROOF)
 
     try:
         # Everything that can be told wrong without torch is told before a worker spends seconds on loading it.
         if resume is not None:
             refuse_choices(context)
-            work = session.take_up(find_run(resume, out or RESULTS), retry_failed, anyway)
-            if suite not in (None, work.run.suite):
-                raise session.SessionError("--resume {}: that run is of suite '{}', not '{}'. Leave the suite "
-                                           "out.".format(resume, work.run.suite, suite))
-            probed = session.probe(work.run.header.settings.device, work.plan.power, status_of(work.run.suite))
-            work = session.ready(work, probed)
+            folder = find_run(resume, out or RESULTS)
+
+            def go_on(mode: Optional[str]) -> Any:
+                work = session.take_up(folder, retry_failed, anyway)
+                if suite not in (None, work.run.suite):
+                    raise session.SessionError("--resume {}: that run is of suite '{}', not '{}'. Leave the suite "
+                                               "out.".format(resume, work.run.suite, suite))
+                probed = session.probe(work.run.header.settings.device, work.plan.power, status_of(work.run.suite))
+                return carry_on(session.ready(work, probed), probed)
+
+            power_modes, run_once = load_run(folder).header.settings.power_mode, go_on
         elif retry_failed or anyway:
             raise session.SessionError("{} goes with --resume RUN: a new run has nothing to go on from.".format(
                 "--retry-failed" if retry_failed else "--anyway"))
         else:
             wanted = session.Choices(budget_s=budget, limit_s=limit, **choices)
-            work, probed = begin(suite or DEFAULT_SUITE, wanted, out or RESULTS)
-        click.echo("Run {} in {}".format(work.run.id, work.run.folder), err=True)
-        end = session.carry_on(work, sys.argv[1:], probed, make_progress(), ROOF)
-    except (session.SessionError, RecordError, ValueError, OSError) as error:
+            chosen = check(suite or DEFAULT_SUITE, wanted)
+
+            def run_once(mode: Optional[str]) -> Any:
+                return carry_on(*begin(chosen, wanted._replace(power_mode=mode), out or RESULTS))
+
+        if power_modes is None:
+            one, end = run_once(None)
+            made = Runs([one], end, [])
+        else:
+            made = run_modes(power_modes, run_once, lambda text: click.echo(text, err=True))
+    except Ended as ended:  # between two runs: within one it is recorded
+        sys.exit(128 + ended.number)
+    except (session.SessionError, PowerModeError, RecordError, ValueError, OSError) as error:
         if choices["against"] is not None:  # status 1 would say that something became slower
             raise UnreadableError(str(error)) from None
         raise click.ClickException(str(error)) from None
-    if end.status is RunStatus.COMPLETE:
-        code = 0 if no_report else report_process([work.run.folder])
-        if work.run.header.settings.against is not None:
-            sys.exit(report_process([work.run.folder], fail_on_options(fail_on), module="reports.against"))
-        if not nothing_timed(work.run):
+    finish(made, no_report, fail_on)
+
+
+def finish(made: Any, no_report: bool, fail_on: Optional[float]) -> None:
+    """Make the report of the runs that were made, side by side if there are several, and exit with their status."""
+    from harness.reasons import Code
+    from harness.words import RunStatus
+
+    folders = [run.folder for run in made.runs]
+    if made.end.status is RunStatus.COMPLETE:
+        code = 0 if no_report else report_process(folders)
+        if made.runs[0].header.settings.against is not None:
+            sys.exit(report_process(folders[:1], fail_on_options(fail_on), module="reports.against"))
+        if not all(nothing_timed(run) for run in made.runs):
             sys.exit(code)
         raise click.ClickException("nothing could be timed: the report says of each case why not.")
-    click.echo("Stopped. Everything finished is kept; go on with: ./run_bench.sh run --resume {}".format(
-        work.run.folder), err=True)
-    if end.reason is not None and end.reason.code is Code.SIGNALLED:
+    click.echo("Stopped. Everything finished is kept; go on with: ./run_bench.sh run --resume {}".format(folders[-1]),
+               err=True)
+    if made.left:
+        click.echo("Not begun: {}. Run them with --power-modes {}, then './run_bench.sh report' with all of their "
+                   "folders.".format(", ".join(made.left), ",".join(made.left)), err=True)
+    reason = made.end.reason
+    if reason is not None and reason.code is Code.SIGNALLED:
         # Who sends a signal does not wait for a report.
-        sys.exit(128 + signal.Signals[str(end.reason.numbers["signal"])])
+        sys.exit(128 + signal.Signals[str(reason.numbers["signal"])])
     if not no_report:
-        report_process([work.run.folder])
+        report_process(folders)
     sys.exit(130)
 
 
@@ -147,7 +184,7 @@ def status_of(suite: str) -> List[str]:
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), help="Default: cuda if torch sees one, else cpu.")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads. Default: torch's own choice.")
 @click.option("--out", type=FOLDER, help="Folder that gets the run's folder. Default: the project's results.")
-def calibrate(quick: bool, device: Optional[str], threads: Optional[int], out: str) -> None:
+def calibrate(quick: bool, device: Optional[str], threads: Optional[int], out: Optional[str]) -> None:
     """Say what this machine can tell, as it is now, from loads whose answer is known.
 
     Exit status: 0 every number given was right and no identical layers were called different, 1 otherwise.
@@ -158,9 +195,9 @@ def calibrate(quick: bool, device: Optional[str], threads: Optional[int], out: s
     from harness.words import RunStatus
 
     try:
-        work, probed = begin(CALIBRATION, session.Choices(device=device, threads=threads, quick=quick),
-                             out or RESULTS)
-        click.echo("Run {} in {}".format(work.run.id, work.run.folder), err=True)
+        wanted = session.Choices(device=device, threads=threads, quick=quick)
+        work, probed = begin(check(CALIBRATION, wanted), wanted, out or RESULTS)
+        click.echo(printable("Run {} in {}".format(work.run.id, work.run.folder)), err=True)
         end = session.carry_on(work, sys.argv[1:], probed, make_progress(), None)
     except (session.SessionError, RecordError, ValueError, OSError) as error:
         raise click.ClickException(str(error)) from None
@@ -176,9 +213,8 @@ def nothing_timed(run: Any) -> bool:
     return "time" in run.header.settings.passes and not any(run.timed(one.id) for one in run.comparisons)
 
 
-def begin(name: str, choices: Any, out: str) -> Tuple[Any, Any]:
-    """Check all that can be told without torch, ask a worker for the rest, and start a new run."""
-    from harness import session
+def check(name: str, choices: Any) -> Tuple[Any, Optional[str]]:
+    """Return the suite ``name`` and its file; raises ``ValueError`` for all that can be told wrong without torch."""
     from harness.app.registry import load_suite
     from harness.meters import check_named
 
@@ -190,8 +226,16 @@ def begin(name: str, choices: Any, out: str) -> Tuple[Any, Any]:
         raise ValueError("--against compares versions of this project's own layers: name one of its suites, no file")
     if not name.endswith(".py"):  # a file's plan may load torch itself, in a process of its own
         check_selection(suite, choices.device, choices.threads, choices.quick, choices.only)
+    return suite, name if name.endswith(".py") else None
+
+
+def begin(chosen: Tuple[Any, Optional[str]], choices: Any, out: str) -> Tuple[Any, Any]:
+    """Ask a worker what there is here, and start a new run of what :func:`check` returned."""
+    from harness import session
+
+    suite, file = chosen
     probed = session.probe(choices.device, choices.power, status_of(suite.name))
-    return session.start(suite, choices, probed, out, name if name.endswith(".py") else None), probed
+    return session.start(suite, choices, probed, out, file), probed
 
 
 #: What --resume goes well with; everything else is in the run's record already.
@@ -273,41 +317,53 @@ def fail_on_options(share: Optional[float]) -> List[str]:
     return [] if share is None else ["--fail-on", "{:.9g}%".format(100.0 * share)]
 
 
+@cli.command()
+@click.argument("runs", nargs=-1, required=True)
+@click.option("--to", "form", required=True, type=click.Choice(["pyperf", "github-action-benchmark", "csv", "parquet",
+                                                                "json"]), help="The form.")
+@click.option("--out", metavar="PATH", help="File to write, - for standard output. Default: one in the run's folder.")
+def export(runs: Sequence[str], form: str, out: Optional[str]) -> None:
+    """Write RUNS for other programs: every sample for pyperf, medians for dashboards, or one tidy table of all."""
+    options = ["--to", form] + (["--out", out] if out else [])
+    sys.exit(report_process(_find_all(runs), options, module="reports.export"))
+
+
 @cli.command(name="list")
 @click.argument("suite", required=False)
 @click.option("--quick", is_flag=True, help="The smaller list that 'run --quick' takes.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="Plan for it.")
-def list_(suite: Optional[str], quick: bool, device: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+def list_(suite: Optional[str], quick: bool, device: str, as_json: bool) -> None:
     """List the suites, or the cases of SUITE."""
-    from harness.app.registry import all_suites, load_suite
-    from harness.plan import Target
-    from harness.planning import plan_comparisons
+    from harness.app import listing
 
-    if suite is None:
-        every = all_suites()
-        width = max(len(known.name) for known in every)
-        for known in every:
-            click.echo("{:{}} {}".format(known.name, width, known.suite.summary if known.suite else known.reason))
-        click.echo("\n'./run_bench.sh list SUITE' shows its cases, './run_bench.sh run SUITE' measures them.")
-        return
     try:
-        suite = from_caller(suite) if suite.endswith(".py") else suite
-        comparisons = plan_comparisons(load_suite(suite), Target(device, os.cpu_count() or 1), quick, None)
+        if suite is not None and suite.endswith(".py"):
+            suite = from_caller(suite)
+        if as_json:
+            data = listing.suites_data() if suite is None else listing.cases_data(suite, device, quick)
+            click.echo(json.dumps(data, indent=1))
+        else:
+            click.echo(listing.suites_text() if suite is None else listing.cases_text(suite, device, quick))
     except ValueError as error:
         raise click.ClickException(str(error)) from None
-    for comparison in comparisons:
-        click.echo("{}: {}".format(comparison.id, comparison.title))
-        for case in comparison.cases:
-            mark = "baseline" if case == comparison.baseline else "rival"
-            click.echo("  {:8} {}".format(mark, case))
 
 
 @cli.command()
-def doctor() -> None:
+@click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+def doctor(as_json: bool) -> None:
     """Say what can be measured here and what cannot, with the reason and the remedy."""
     from harness.app.doctor import examine, print_findings
+    from harness.session import SessionError
 
-    print_findings(examine())
+    try:
+        found = examine()
+    except SessionError as error:
+        raise click.ClickException(str(error)) from None
+    if as_json:
+        click.echo(json.dumps([one._asdict() for one in found], indent=1))
+    else:
+        print_findings(found)
 
 
 @cli.group(cls=NearestGroup)
@@ -330,10 +386,10 @@ def show() -> None:
 @clocks.command()
 @click.option("--force", is_flag=True, help="Also while the run that locked them seems to be going on.")
 def restore(force: bool) -> None:
-    """Put the clocks back as they were before a run that was killed or lost its power."""
-    from harness.clocks import restore_from_state
+    """Put the clocks and the power mode back as they were before a run that was killed or lost its power."""
+    from harness.clocks import restore_all
 
-    result = restore_from_state(force=force)
+    result = restore_all(force)
     for message in result.messages:
         click.echo(message)
     sys.exit(0 if result.restored else 1)

@@ -8,6 +8,7 @@ import os
 import re
 from typing import Any, Callable, Dict, List, Optional
 
+from harness.clocks.nvpmodel import find_nvpmodel, set_mode
 from harness.system.nvml import Gpu, MakeGpu
 from harness.system.programs import find_program, run_program, write_as_root
 from harness.system.sensors import cpu_policies, gpu_devfreq
@@ -73,6 +74,8 @@ def apply(change: Change, tree: Tree, write: Write = write_as_root, make_gpu: Ma
     elif change["kind"] == "nvml":
         with make_gpu(change["uuid"]) as gpu:
             gpu.lock_clock(change["mhz"])
+    elif change["kind"] == "nvpmodel":
+        _set_power_mode(change["program"], change["new"])
 
 
 def undo(change: Change, tree: Tree, write: Write = write_as_root, make_gpu: MakeGpu = Gpu) -> None:
@@ -93,6 +96,17 @@ def undo(change: Change, tree: Tree, write: Write = write_as_root, make_gpu: Mak
     elif change["kind"] == "nvml":
         with make_gpu(change["uuid"]) as gpu:
             gpu.unlock_clock()
+    elif change["kind"] == "nvpmodel":
+        program = find_nvpmodel(tree)
+        if program is None:
+            raise ChangeError("nvpmodel is gone: set power mode {} by hand".format(change["old"]))
+        _set_power_mode(program, change["old"])
+
+
+def _set_power_mode(program: str, number: int) -> None:
+    taken = set_mode(program, number)
+    if not taken.done:
+        raise ChangeError(str(taken.trouble))
 
 
 def _write(tree: Tree, name: str, text: str, write: Write) -> None:

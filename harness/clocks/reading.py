@@ -1,10 +1,10 @@
 """What the clocks are set to: power mode, governor, limits of CPU, GPU and memory, locked or not."""
 
-import re
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional
 
+from harness.clocks.nvpmodel import find_nvpmodel, parse_nvpmodel
 from harness.system.nvml import Gpu, MakeGpu, NvmlError
-from harness.system.programs import find_program, run_program
+from harness.system.programs import run_program
 from harness.system.sensors import cpu_policies, gpu_devfreq
 from harness.system.tree import Tree
 
@@ -36,16 +36,8 @@ def read_clocks(root: str = "/", make_gpu: MakeGpu = Gpu) -> Dict[str, Any]:
     return clocks
 
 
-def parse_nvpmodel(text: str) -> Tuple[Optional[str], Optional[int]]:
-    """Return name and number of the power mode from the output of ``nvpmodel -q``; warnings may precede it."""
-    match = re.search(r"^NV Power Mode: *(\S.*?) *$\s*(?:^([0-9]+) *$)?", text, re.MULTILINE)
-    if match is None:
-        return None, None
-    return match.group(1), None if match.group(2) is None else int(match.group(2))
-
-
 def _power_mode(tree: Tree) -> Dict[str, Any]:
-    program = find_program("nvpmodel", tree)
+    program = find_nvpmodel(tree)
     if program is None:
         reason = "nvpmodel is not on this machine: only a Jetson has power modes"
         return {"power_mode": None, "power_mode_reason": reason,

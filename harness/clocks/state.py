@@ -148,6 +148,9 @@ def restore_from_state(path: Optional[str] = None, root: str = "/", force: bool 
 
 _NOTHING = "no run has left its clocks locked: there is nothing to restore"
 
+#: Changes that outlive a restart of the machine: nvpmodel sets its mode again at every start.
+LASTING = ("nvpmodel",)
+
 
 def restore_held(path: str, root: str = "/", force: bool = False, write: Write = write_as_root,
                  make_gpu: MakeGpu = Gpu) -> RestoreResult:
@@ -158,17 +161,21 @@ def restore_held(path: str, root: str = "/", force: bool = False, write: Write =
         return RestoreResult(False, [str(error)])
     if state is None:
         return RestoreResult(True, [_NOTHING])
+    lasting = [change for change in state["changes"] if change.get("kind") in LASTING]
     if is_running(state) and not force:
-        return RestoreResult(False, ["the run that locked the clocks is still going (process {}): wait for it, or "
-                                     "end it first".format(state["pid"])])
-    if state.get("boot_id") is not None and state["boot_id"] != boot_id(Tree(root)):
+        what = "changed the power mode" if lasting else "locked the clocks"
+        return RestoreResult(False, ["the run that {} is still going (process {}): wait for it, or end it "
+                                     "first".format(what, state["pid"])])
+    restarted = state.get("boot_id") is not None and state["boot_id"] != boot_id(Tree(root))
+    if restarted and not lasting:
         remove_state(path)
         return RestoreResult(True, ["the machine was restarted since, which has put the clocks back"])
-    messages = undo_all(state["changes"], Tree(root), write, make_gpu)
+    messages = undo_all(lasting if restarted else state["changes"], Tree(root), write, make_gpu)
     if messages:
         return RestoreResult(False, messages)
     remove_state(path)
-    return RestoreResult(True, ["the clocks are back as they were"])
+    return RestoreResult(True, ["the power mode is {} again".format(lasting[0].get("name")) if lasting else
+                                "the clocks are back as they were"])
 
 
 def undo_all(changes: List[Change], tree: Tree, write: Write = write_as_root,

@@ -1,6 +1,7 @@
 """The energy figure of one case: joules per call, above idle, and how far they can be off."""
 
-from typing import Dict, NamedTuple, Optional, Tuple
+import math
+from typing import Dict, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from harness.energy.uncertainty import (
     combine,
     delay_u_w,
     ends_u_w,
+    jump_w,
     sampling_u_w,
     stamp_u_w,
     step_of,
@@ -22,11 +24,16 @@ Span = Tuple[float, float]
 
 
 class Marks(NamedTuple):
-    """Start and end (monotonic seconds, device synchronised) of the three stretches."""
+    """Start and end (monotonic seconds, device synchronised) of the idle stretches and of the windows under load."""
 
     idle_before: Span
-    load: Span
+    load: Tuple[Span, ...]
     idle_after: Span
+
+    @property
+    def load_s(self) -> float:
+        """Seconds under load, all windows together."""
+        return sum(end_s - start_s for start_s, end_s in self.load)
 
 
 class Sensor(NamedTuple):
@@ -41,7 +48,7 @@ class Figure(NamedTuple):
     """Energies in J per call, powers in W. With ``reason`` set there are no energies, only what was seen.
 
     Both uncertainties are ``COVERAGE`` standard uncertainties; ``parts_w`` holds the standard ones of the
-    mean power by origin.
+    mean power by origin. ``windows_j`` are the energies of the windows, in their order.
     """
 
     energy_per_call_j: Optional[float]
@@ -55,41 +62,48 @@ class Figure(NamedTuple):
     fresh: int
     step_w: Optional[float]
     parts_w: Dict[str, float]
+    windows_j: Tuple[float, ...] = ()
     reason: Optional[str] = None
 
 
 def measure(series: Series, marks: Marks, calls: int, sensor: Sensor, least_fresh: int = 50) -> Figure:
-    """Return the energy figure of ``calls`` calls between the load marks, or the reason why there is none."""
+    """Return the energy figure of ``calls`` calls in the windows under load, or the reason why there is none."""
     if series.reason:
-        return _nothing(series.reason)
-    start_s, end_s = marks.load
-    window_s = end_s - start_s
-    power_w = series.between(start_s, end_s)
-    fresh = series.fresh_between(start_s, end_s)
+        return nothing(series.reason)
+    load_s = marks.load_s
+    inside = [series.between(*span) for span in marks.load]
+    power_w = np.concatenate(inside)
+    fresh = sum(series.fresh_between(*span) for span in marks.load)
     try:
-        total_j = _integrate(series, start_s, end_s, sensor.lag_s or 0.0)
+        windows_j = windows_energy_j(series, marks.load, sensor)
         means = [_integrate(series, *span) / (span[1] - span[0]) for span in (marks.idle_before, marks.idle_after)]
     except WindowError as error:
         reason = "{}: let the meter run longer, or use another".format(error)
-        return _nothing(_too_few(fresh, least_fresh, window_s, series) if fresh < least_fresh else reason, fresh)
-    mean_w = total_j / window_s
+        return nothing(_too_few(fresh, least_fresh, load_s, series) if fresh < least_fresh else reason, fresh)
+    total_j = sum(windows_j)
+    mean_w = total_j / load_s
     peak_w = float(power_w.max()) if len(power_w) else None
     step_w = None if series.counter else sensor.step_w or step_of(series.values)
     idle = judge_idle(Stretch(means[0], series.between(*marks.idle_before)),
                       Stretch(means[1], series.between(*marks.idle_after)), mean_w, step_w)
-    parts = _parts(series, power_w, mean_w, marks.load, sensor, step_w)
-    seen = Figure(None, None, None, None, means[0], means[1], mean_w, peak_w, fresh, step_w, parts)
+    parts = _parts(series, inside, mean_w, marks.load, sensor, step_w)
+    seen = Figure(None, None, None, None, means[0], means[1], mean_w, peak_w, fresh, step_w, parts, windows_j)
     if fresh < least_fresh:
-        return seen._replace(reason=_too_few(fresh, least_fresh, window_s, series))
+        return seen._replace(reason=_too_few(fresh, least_fresh, load_s, series))
     if idle.reason:
         return seen._replace(reason=idle.reason)
     u_w = combine(*parts.values())
     parts["idle"] = idle.u_w
-    per_call_s = window_s / calls
+    per_call_s = load_s / calls
     return seen._replace(
         energy_per_call_j=total_j / calls, energy_above_idle_per_call_j=(mean_w - idle.level_w) * per_call_s,
         uncertainty_j=COVERAGE * u_w * per_call_s,
         uncertainty_above_idle_j=COVERAGE * combine(u_w, idle.u_w) * per_call_s)
+
+
+def windows_energy_j(series: Series, spans: Sequence[Span], sensor: Sensor) -> Tuple[float, ...]:
+    """Return the joules of each window. Raises ``WindowError`` where the readings do not cover one."""
+    return tuple(_integrate(series, start_s, end_s, sensor.lag_s or 0.0) for start_s, end_s in spans)
 
 
 def _integrate(series: Series, start_s: float, end_s: float, lag_s: float = 0.0) -> float:
@@ -98,21 +112,26 @@ def _integrate(series: Series, start_s: float, end_s: float, lag_s: float = 0.0)
     return integrate_power(series.times_s, series.values, start_s, end_s, lag_s)
 
 
-def _parts(series: Series, power_w: np.ndarray, mean_w: float, load: Span, sensor: Sensor,
+def _parts(series: Series, inside: Sequence[np.ndarray], mean_w: float, load: Sequence[Span], sensor: Sensor,
            step_w: Optional[float]) -> Dict[str, float]:
-    """Return the standard uncertainties of the load's mean power by origin."""
-    window_s = load[1] - load[0]
+    """Return the standard uncertainties of the load's mean power by origin; ``inside`` are each window's readings.
+
+    What happens at the marks is independent from window to window, but readings that come late do so in all alike.
+    """
+    count = len(load)
+    window_s = sum(end_s - start_s for start_s, end_s in load) / count
     # A reading shows a state up to this old: the sensor refreshed at some time since the last question.
     age_s = series.polling_s if series.period.resolved else min(series.polling_s,
                                                                 sensor.refresh_s or series.polling_s)
     if series.counter:
-        return {"stamp": stamp_u_w(mean_w, age_s, window_s)}
+        return {"stamp": stamp_u_w(mean_w, age_s, window_s) / math.sqrt(count)}
     period_s = series.period.period_s or series.polling_s
     if sensor.lag_s is None:
         age_s += period_s  # a low-pass nobody told of may delay by about as much again
-    ends_w = np.interp(load, series.times_s, series.values)
-    return {"step": step_u_w(power_w, step_w), "sampling": sampling_u_w(power_w),
-            "ends": ends_u_w(power_w, period_s, window_s),
+    ends_w = np.interp(np.array(load).T, series.times_s, series.values).mean(axis=1)
+    power_w, jump = np.concatenate(inside), jump_w(*inside)
+    return {"step": step_u_w(power_w, step_w), "sampling": sampling_u_w(jump, len(power_w)),
+            "ends": ends_u_w(jump, period_s, window_s) / math.sqrt(count),
             "delay": delay_u_w(float(ends_w[0]), float(ends_w[1]), age_s, window_s)}
 
 
@@ -125,5 +144,6 @@ def _too_few(fresh: int, least: int, window_s: float, series: Series) -> str:
                fresh, window_s, least, series.period.period_s, 1.1 * least * series.period.period_s + 1.0)
 
 
-def _nothing(reason: str, fresh: int = 0) -> Figure:
-    return Figure(None, None, None, None, None, None, None, None, fresh, None, {}, reason)
+def nothing(reason: str, fresh: int = 0) -> Figure:
+    """Return a figure without numbers."""
+    return Figure(None, None, None, None, None, None, None, None, fresh, None, {}, (), reason)

@@ -5,7 +5,7 @@ from typing import NamedTuple, Optional
 
 import numpy as np
 
-from harness.energy.uncertainty import combine, sampling_u_w, step_u_w
+from harness.energy.uncertainty import combine, jump_w, sampling_u_w, step_u_w
 from harness.energy.window import Values
 
 BLOCKS = 4
@@ -42,8 +42,8 @@ def judge_idle(before: Stretch, after: Stretch, load_w: float, step_w: Optional[
     """
     level_w = 0.5 * (before.mean_w + after.mean_w)
     drift_w = abs(after.mean_w - before.mean_w)
-    scatter_w = [combine(sampling_u_w(phase.readings_w), step_u_w(phase.readings_w, step_w))
-                 for phase in (before, after)]
+    scatter_w = [combine(sampling_u_w(jump_w(values), len(values)), step_u_w(values, step_w))
+                 for values in (before.readings_w, after.readings_w)]
     u_w = combine(0.5 * scatter_w[0], 0.5 * scatter_w[1], drift_w / math.sqrt(12.0))
     allowed_w = max(DRIFT_SHARE * abs(load_w - level_w), IDLE_SHARE * abs(level_w), 2.0 * (step_w or 0.0))
     return Idle(level_w, u_w, _doubt(before.readings_w, after.readings_w, drift_w, allowed_w))
@@ -79,5 +79,5 @@ def unrest_w(values: Values) -> float:
     """Return the range of the means of four stretches, less what scatter alone would give (2.1 sigma of four)."""
     blocks = [block for block in np.array_split(np.asarray(values, dtype=float), BLOCKS) if len(block)]
     means = [float(np.mean(block)) for block in blocks]
-    expected_w = 2.06 * sampling_u_w(values) * math.sqrt(BLOCKS)
+    expected_w = 2.06 * sampling_u_w(jump_w(values), len(values)) * math.sqrt(BLOCKS)
     return max(0.0, max(means) - min(means) - expected_w)

@@ -38,12 +38,14 @@ class Series(NamedTuple):
 
 
 def build_series(readings: Sequence[Any], input_rail: Callable[[Mapping[str, float]], Any],
-                 trusting: bool = False) -> Series:
+                 trusting: bool = False, sensor: Optional[Callable[[Optional[str]], Any]] = None) -> Series:
     """Make the series of the board's input from ``readings`` (objects with ``time_s, power_w, energy_j``).
 
     ``input_rail(mean watts by rail)`` chooses the rails, once for the whole series, so that one odd
     reading cannot change the choice in the middle. ``trusting`` takes every reading for fresh while the
     refresh period cannot be told yet: at rest a sensor may honestly show one rounded value for seconds.
+    ``sensor(rail)`` tells what is known of the sensor: one that refreshes faster than it is read is as fast as it
+    is read, however often a level power rounds to one value.
     """
     counter = any(reading.energy_j for reading in readings)
     named = [(reading.time_s, reading.energy_j if counter else reading.power_w) for reading in readings]
@@ -58,13 +60,17 @@ def build_series(readings: Sequence[Any], input_rail: Callable[[Mapping[str, flo
         return Series(counter, times, totals, SensorPeriod(None, False), 0.0, choice.name,
                       choice.reason or "the meter gave fewer than two readings of {}".format(choice.name))
     period = find_period(times, shown)
+    polling_s = float(np.median(np.diff(times)))
+    known_s = None if sensor is None else sensor(choice.name).refresh_s
+    if known_s is not None and known_s < polling_s and period.period_s is not None:
+        period = SensorPeriod(polling_s, False)
     if counter:
         fresh = _changes(shown)
     elif period.period_s is None and trusting:
         fresh = list(range(len(kept)))
     else:
         fresh = fresh_indices(times, shown, period)
-    return Series(counter, times[fresh], totals[fresh], period, float(np.median(np.diff(times))), choice.name,
+    return Series(counter, times[fresh], totals[fresh], period, polling_s, choice.name,
                   None, choice.warning)
 
 

@@ -36,29 +36,28 @@ def step_u_w(power_w: Values, step_w: Optional[float]) -> float:
     return one / math.sqrt(len(values)) if float(np.std(values)) >= 0.5 * step_w else one
 
 
-def sampling_u_w(power_w: Values) -> float:
+def jump_w(*stretches: Values) -> float:
+    """Return the root mean square of the differences of neighbouring readings; each stretch has its own."""
+    jumps = np.concatenate([np.diff(np.asarray(stretch, dtype=float)) for stretch in stretches])
+    return math.sqrt(float(np.mean(jumps ** 2))) if len(jumps) else 0.0
+
+
+def sampling_u_w(jump: float, readings: int) -> float:
     """Return the mean's uncertainty from what was not seen between the readings.
 
-    From the mean square of successive differences: slow changes, which the trapezoids follow, count
-    little; scatter and jumps count fully (von Neumann 1941).
+    From the successive differences (:func:`jump_w`): slow changes, which the trapezoids follow, count little;
+    scatter and jumps count fully (von Neumann 1941).
     """
-    values = np.asarray(power_w, dtype=float)
-    if len(values) < 2:
-        return 0.0
-    return math.sqrt(float(np.mean(np.diff(values) ** 2)) / 2.0 / len(values))
+    return jump / math.sqrt(2.0 * readings) if readings else 0.0
 
 
-def ends_u_w(power_w: Values, period_s: float, window_s: float) -> float:
+def ends_u_w(jump: float, period_s: float, window_s: float) -> float:
     """Return the mean's uncertainty from marks that fall between two readings.
 
     At each end the power over a part of one period is interpolated; it scatters around the line by the
     readings' own successive differences.
     """
-    values = np.asarray(power_w, dtype=float)
-    if len(values) < 2:
-        return 0.0
-    jump_w = math.sqrt(float(np.mean(np.diff(values) ** 2)))
-    return math.sqrt(2.0) * jump_w * period_s / math.sqrt(12.0) / window_s
+    return math.sqrt(2.0) * jump * period_s / math.sqrt(12.0) / window_s
 
 
 def stamp_u_w(mean_w: float, age_s: float, window_s: float) -> float:

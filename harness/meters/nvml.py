@@ -7,6 +7,8 @@ from harness.meters.base import MeterError, PolledMeter, Sees
 from harness.meters.rails import InputRail, RailSensor
 from harness.meters.reading import Reading
 from harness.system.nvml import Gpu, NvmlError
+from harness.system.sensors import gpu_devfreq
+from harness.system.tree import Tree
 
 
 class NvmlMeter(PolledMeter):
@@ -30,6 +32,8 @@ class NvmlMeter(PolledMeter):
         try:
             self._gpu.open()
         except NvmlError as error:
+            if gpu_devfreq(Tree(self.root)) is not None:  # no driver to install would change it
+                raise MeterError("a Jetson's GPU has no NVML", "use ina3221 or tegrastats") from error
             raise MeterError(error.reason, error.remedy) from error
         self._first_mj = None
 

@@ -1,17 +1,18 @@
 """Pass 2 as a worker's job: build the entrants of one comparison, choose timer and clock, time one launch."""
 
 import os
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, Tuple
 
 import torch
 
 from harness.allocator import describe_heap
+from harness.passes.entrants import build_entrants
 from harness.passes.launch_job import first_of
-from harness.passes.process_state import put_back, read_state, tidied
+from harness.passes.shared_input import Guard, check
 from harness.plan import Case
 from harness.record.codec import to_json
 from harness.rule import rule_from_dict
-from harness.subjects import Inputs, build, cases_of, prepare
+from harness.subjects import cases_of, prepare, synchronizer
 from harness.timing.clock_readers import ClockSource, cpu_clock, gpu_clock
 from harness.timing.cpu_timer import CpuTimer
 from harness.timing.cuda_timer import CudaTimer
@@ -22,11 +23,7 @@ from harness.words import Role
 
 
 def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
-    """Time the cases named by the job; return the payload of a ``time`` line.
-
-    The baseline is built twice: its second copy is the A/A check and has weights of its own, so that
-    differences of memory addresses show in the run's noise floor.
-    """
+    """Time the cases named by the job; return the payload of a ``time`` line."""
     comparison, cases = cases_of(job)
     first = first_of(job)
     if first is not None:  # only what is to be confirmed is built: a small board has no room for the rest
@@ -34,22 +31,12 @@ def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
         cases = [case for case in cases if comparison.case_id(case) in wanted]
     prepare(cases)
     timer, clock = instruments(cases[0])
-    inputs = Inputs(job["seed"])
     progress(0, 1, "building")
-    mark, places = marker(job), {}  # type: Mark, Dict[int, int]
-    entrants: List[Tuple[str, Call]] = []
-    implementations = {}
-    state = read_state(torch)
-    for case in [cases[0]] + cases:
-        name = comparison.case_id(case)
-        mark(job["cases"].index(name))
-        subject = build(case, inputs, own_input=name in job.get("own_input", ()))
-        put_back(torch, state)
-        call = tidied(subject.call, torch, state) if name in job.get("disturbing", ()) else subject.call
-        entrants.append((name, call))
-        places[id(call)] = job["cases"].index(name)
-        implementations[name] = subject.implementation
+    mark = marker(job)
+    entrants = build_entrants(job, comparison, cases, mark)
+    places = {id(call): job["cases"].index(name) for name, call in entrants.calls}
 
+    guard = Guard(entrants.inputs.made())
     timer.samplers = tuple(Watched(sampler, mark, places) for sampler in timer.samplers)
 
     def report(done: int, planned: int, left_s: float) -> None:
@@ -57,9 +44,11 @@ def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
 
     with torch.inference_mode(cases[0].mode == "inference"):
         figures = run_time_pass(
-            entrants, timer, rule_from_dict(job["rule"]), job["seed"], role=Role(job["role"]), first=first,
+            entrants.calls, timer, rule_from_dict(job["rule"]), job["seed"], role=Role(job["role"]), first=first,
             budget_s=job["budget_s"], limit_s=job["limit_s"], report=report, launch=job["launch"], clock=clock)
-    return dict(to_json(figures), implementations=implementations, allocator=describe_heap(os.environ))
+        check(guard, [call for _, call in entrants.calls], synchronizer(cases[0].device),
+              lambda index: mark(places[id(entrants.calls[index][1])]))
+    return dict(to_json(figures), implementations=entrants.implementations, allocator=describe_heap(os.environ))
 
 
 class Watched(Sampler):

@@ -6,6 +6,7 @@ unit of work, flushed and synced before the next begins, and an end. ``results/r
 
 from harness.record.amount_lines import (
            EnergyLine,
+           EnergyWindow,
            FitLine,
            FitProbe,
            MemoryLine,
@@ -37,8 +38,8 @@ from harness.record.time_lines import LaunchLine, Round, Series, SeriesDecision,
 from harness.record.wire import unit_line
 from harness.record.writer import RecordWriter
 
-__all__ = ["CheckLine", "CheckResult", "End", "EnergyLine", "Environment", "FILE_NAME", "FORMAT", "FitLine",
-           "FitProbe", "Header", "LaunchLine", "MemoryLine", "MemoryTrace", "MeterStatus", "Phase", "Place",
-           "RecordError", "RecordWriter", "Round", "Run", "SamplingCost", "Series", "SeriesDecision", "Session",
-           "SoakBlock", "SoakLine", "SoakTrace", "Stage", "TimerFacts", "Traces", "Unit", "UnitLine",
+__all__ = ["CheckLine", "CheckResult", "End", "EnergyLine", "EnergyWindow", "Environment", "FILE_NAME", "FORMAT",
+           "FitLine", "FitProbe", "Header", "LaunchLine", "MemoryLine", "MemoryTrace", "MeterStatus", "Phase",
+           "Place", "RecordError", "RecordWriter", "Round", "Run", "SamplingCost", "Series", "SeriesDecision",
+           "Session", "SoakBlock", "SoakLine", "SoakTrace", "Stage", "TimerFacts", "Traces", "Unit", "UnitLine",
            "WarmUpFacts", "has_failed", "load_run", "unit_line", "unit_of"]

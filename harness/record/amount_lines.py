@@ -101,8 +101,25 @@ class SamplingCost(NamedTuple):
     reason: Optional[str] = None
 
 
+class EnergyWindow(NamedTuple):
+    """Calls between two marks, on the clock of the phases, and the energy between them; ``copy`` of the A/A check."""
+
+    round: int
+    start_s: float
+    end_s: float
+    calls: int
+    energy_j: Optional[float] = None
+    copy: bool = False
+
+
 class EnergyLine(NamedTuple):
-    """The energy pass of one case; without a number ``reason`` says why, though the status is ok."""
+    """The energy pass of one case; without a number ``reason`` says why, though the status is ok.
+
+    The cases of a comparison are measured by turns in one worker; lines with the same ``together`` come from it.
+    ``windows`` are the case's own and, for the baseline, those of its second copy. The verdict is looked for after
+    the rounds ``looks``, which are empty where too few rounds could be played. ``traces`` and ``phases`` are of the
+    whole worker and stand with its first case.
+    """
 
     comparison: str
     case: str
@@ -134,6 +151,12 @@ class EnergyLine(NamedTuple):
     traces: Optional[Traces] = None
     phases: Tuple[Phase, ...] = ()
     sampling_cost: Optional[SamplingCost] = None
+    together: Optional[str] = None
+    rounds: Optional[int] = None
+    looks: Tuple[int, ...] = ()
+    windows: Tuple[EnergyWindow, ...] = ()
+    copy_energy_per_call_j: Optional[float] = None
+    copy_energy_per_call_j_reason: Optional[str] = None
     suspended_s: Optional[float] = None
 
 

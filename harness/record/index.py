@@ -1,7 +1,7 @@
 """A recorded run, indexed once on reading. Nobody outside this folder goes through lines."""
 
 import os
-from typing import TYPE_CHECKING, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from harness.plan import Case, Comparison
 from harness.reasons import Code, Reason
@@ -22,9 +22,6 @@ from harness.record.lines import (
 from harness.record.reader import stream_record
 from harness.record.time_lines import LaunchLine
 from harness.words import Heap, Pass, RunStatus, Status
-
-if TYPE_CHECKING:
-    import pandas
 
 
 class Place(NamedTuple):
@@ -211,14 +208,6 @@ class Run:
         if failed_launches:
             return failed_launches[-1].reason or Reason(Code.NOT_REACHED)
         return Reason(Code.LEFT_OUT) if launches else self.why_absent(Pass.TIME, comparison)
-
-    # Tables -------------------------------------------------------------------------------------------
-
-    def to_frame(self) -> "pandas.DataFrame":
-        """Return the tidy pandas DataFrame: one row per case and pass (columns: ``results/README.md``)."""
-        from harness.record.frame import run_to_frame
-
-        return run_to_frame(self)
 
     def __repr__(self) -> str:
         return "<Run {}: {} of {}, {}>".format(self.id, self.suite, self.header.created,

@@ -17,7 +17,7 @@ PLACES = (os.path.join(os.path.dirname(os.path.dirname(HERE)), "results", NAME),
 #: The order in which the documentation walks the format.
 CHAPTERS = (("run", ("settings", "rule", "comparison", "case", "suite_file")), ("session", ("environment", "meter")),
             ("verify", ("check_result",)), ("time", ("series", "round", "decision", "timer", "warm_up")),
-            ("memory", ("stage", "memory_trace")), ("energy", ("phase", "traces", "sampling_cost")),
+            ("memory", ("stage", "memory_trace")), ("energy", ("energy_window", "phase", "traces", "sampling_cost")),
             ("fit", ("fit_probe",)), ("soak", ("soak_block", "soak_trace")), ("end", ()),
             ("reason", ()))
 

@@ -56,6 +56,8 @@ class Sense:
             ids = [comparison.case_id(case) for case in comparison.cases]
             _must(len(set(ids)) == len(ids), field + ".rivals", "must have names of their own")
             for case in comparison.cases:
+                _must((case.device, case.threads) == (comparison.baseline.device, comparison.baseline.threads),
+                      field + ".rivals", "must have the baseline's device and threads")
                 _shallow(field + ".options", dict(case.options))
             self._plan[comparison.id] = comparison
             self._cases[comparison.id] = frozenset(ids)

@@ -88,6 +88,17 @@ class Series(NamedTuple):
         return found
 
 
+def samples_by_entrant(series: Series) -> List[List[float]]:
+    """Return :meth:`Series.samples_per_call_s` of every entrant, in one walk over the rounds."""
+    found: List[List[float]] = [[] for _ in series.entrants]
+    for played in series.rounds:
+        last = len(played.sample_s) - 1
+        for place, entrant in enumerate(played.order):
+            calls = series.calls_per_sample[entrant]
+            found[entrant].extend((played.sample_s[place] / calls, played.sample_s[last - place] / calls))
+    return found
+
+
 class LaunchLine(NamedTuple):
     """One launch of the time pass. ``charged_s`` is what it took of the budget: warm-up and sampling.
 

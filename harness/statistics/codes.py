@@ -19,6 +19,12 @@ class WhyCode(Word):
     LAUNCH_BEYOND_FACTOR = "launch-beyond-factor"   # same: one launch beyond one and a half factors
     WITHIN_FACTOR = "within-factor"                 # faster, slower: the mean
     WITHIN_FLOOR = "within-floor"                   # faster, slower: the mean, by the A/A floor
+    # of energy
+    ACROSS = "across"                               # the interval reaches across the factor
+    NOT_BY_TURNS = "not-by-turns"                   # measured one after the other: a warming board tells them apart
+    NO_ENERGY = "no-energy"                         # one of the two has no number
+    FEW_ROUNDS = "few-rounds"                       # recorded, wanted
+    NO_FLOOR = "no-floor"                           # no second copy of the baseline was measured
     # between runs
     NOT_IN_BOTH = "not-in-both"
     ONE_LAUNCH = "one-launch"

@@ -4,9 +4,10 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from harness.record.time_lines import BASELINE, LaunchLine, Series
+from harness.record.time_lines import BASELINE
 from harness.rule import Rule
 from harness.statistics.codes import Flag, FlagCode
+from harness.statistics.timed import Timed
 
 ENQUEUE_SHARE = 0.8
 NOT_HIDDEN_SHARE = 0.5  # of the samples: beyond it the median is one of launches too
@@ -16,7 +17,7 @@ WHO = ("baseline", "rival")
 CLOCK_SPREAD = 0.05  # between the 5th and the 95th percentile of the readings
 
 
-Held = Sequence[Tuple[LaunchLine, Series]]  # of each launch
+Held = Sequence[Timed]  # of each launch
 
 
 def find_flags(held: Held, rival: str, rule: Rule) -> Tuple[Flag, ...]:
@@ -26,18 +27,17 @@ def find_flags(held: Held, rival: str, rule: Rule) -> Tuple[Flag, ...]:
                  if flag is not None)
 
 
-def _indices(series: Series, rival: str) -> Tuple[int, int]:
+def _indices(one: Timed, rival: str) -> Tuple[int, int]:
     """Return the entrant indices of the baseline and of ``rival``."""
-    return BASELINE, series.entrants.index(rival)
+    return BASELINE, one.number_of[rival]
 
 
-def _values(series: Series, column: str, index: int) -> List[Tuple[float, float]]:
+def _values(one: Timed, column: str, index: int) -> List[Tuple[float, float]]:
     """Return (first, mirrored) values of one entrant in every round that has them."""
     found = []
-    for played in series.rounds:
-        values = getattr(played, column)
-        if values is not None and index in played.order:
-            place = played.order.index(index)
+    for number, place in one.places[index]:
+        values = getattr(one.series.rounds[number], column)
+        if values is not None:
             pair = (values[place], values[len(values) - 1 - place])
             if None not in pair:
                 found.append(pair)
@@ -45,12 +45,12 @@ def _values(series: Series, column: str, index: int) -> List[Tuple[float, float]
 
 
 def _coarse(held: Held, rival: str, rule: Rule) -> Optional[Flag]:
-    for line, series in held:
-        resolution_s = line.timer.resolution_s if line.timer is not None else None
+    for one in held:
+        resolution_s = one.line.timer.resolution_s if one.line.timer is not None else None
         if not resolution_s:
             continue
-        for who, index in zip(WHO, _indices(series, rival)):
-            pairs = _values(series, "sample_s", index)
+        for who, index in zip(WHO, _indices(one, rival)):
+            pairs = _values(one, "sample_s", index)
             steps = float(np.median(pairs)) / resolution_s if pairs else float("inf")
             if steps < rule.sample_steps:
                 return Flag(FlagCode.COARSE_CLOCK, {"who": who, "steps": steps, "least": rule.sample_steps})
@@ -61,9 +61,9 @@ def _launch_bound(held: Held, rival: str) -> Optional[Flag]:
     bound: Dict[str, float] = {}
     for place, who in enumerate(WHO):
         shares: List[float] = []
-        for _, series in held:
-            index = _indices(series, rival)[place]
-            for enqueue, sample in zip(_values(series, "enqueue_s", index), _values(series, "sample_s", index)):
+        for one in held:
+            index = _indices(one, rival)[place]
+            for enqueue, sample in zip(_values(one, "enqueue_s", index), _values(one, "sample_s", index)):
                 shares.extend((enqueue[0] / sample[0], enqueue[1] / sample[1]))
         if shares and float(np.median(shares)) > ENQUEUE_SHARE:
             bound[who + "_share"] = float(np.median(shares))
@@ -72,7 +72,7 @@ def _launch_bound(held: Held, rival: str) -> Optional[Flag]:
 
 def _launches_timed(held: Held, rival: str) -> Optional[Flag]:
     for place, who in enumerate(WHO):
-        told = [value for _, series in held for pair in _values(series, "hidden", _indices(series, rival)[place])
+        told = [value for one in held for pair in _values(one, "hidden", _indices(one, rival)[place])
                 for value in pair]
         seen = sum(1 for hidden in told if not hidden)
         if seen > NOT_HIDDEN_SHARE * len(told):
@@ -81,7 +81,7 @@ def _launches_timed(held: Held, rival: str) -> Optional[Flag]:
 
 
 def _moved(held: Held) -> Optional[Flag]:
-    readings = [value for _, series in held for played in series.rounds for value in played.clock_hz or ()
+    readings = [value for one in held for played in one.series.rounds for value in played.clock_hz or ()
                 if value is not None]
     if readings:
         low, high = np.percentile(readings, [5.0, 95.0])
@@ -93,8 +93,8 @@ def _moved(held: Held) -> Optional[Flag]:
 def _unsteady(held: Held, rival: str) -> Optional[Flag]:
     for place in (0, 1):
         pairs: List[Tuple[float, float]] = []
-        for _, series in held:
-            pairs.extend(_values(series, "sample_s", _indices(series, rival)[place]))
+        for one in held:
+            pairs.extend(_values(one, "sample_s", _indices(one, rival)[place]))
         apart = sum(1 for first, last in pairs if max(first, last) > (1.0 + MIRROR_DIFFERENCE) * min(first, last))
         if pairs and apart > MIRROR_ROUNDS * len(pairs):
             return Flag(FlagCode.UNSTEADY, {"who": WHO[place], "difference": MIRROR_DIFFERENCE,

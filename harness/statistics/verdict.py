@@ -5,23 +5,21 @@ first sample) are read. Signs: log ratios are rival over baseline, so negative m
 """
 
 import math
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
 from harness.reasons import Reason
-from harness.record.time_lines import COPY, LaunchLine, Series
-from harness.rule import Rule, level_per_look
+from harness.record.time_lines import COPY, LaunchLine, TimerFacts
+from harness.rule import Rule
 from harness.statistics.codes import Flag, FlagCode, NextStep, Why, WhyCode
 from harness.statistics.decide import Decision, confirming_launch, first_launch, joint_state
 from harness.statistics.flags import Held, find_flags
 from harness.statistics.next_step import Evidence, next_step
 from harness.statistics.ratios import round_ratios
-from harness.statistics.signed_rank import Interval, pseudo_median, signed_rank_interval
+from harness.statistics.signed_rank import Interval, signed_rank_interval
+from harness.statistics.timed import Timed, timed
 from harness.words import Role, State, Status
-
-#: Round ratios by launch and entrant, all of one cache state.
-Ratios = Dict[int, Dict[int, List[float]]]
 
 #: The timer whose samples are taken of arrays in main memory.
 HOST_TIMER = "perf_counter"
@@ -88,6 +86,15 @@ class Verdict(NamedTuple):
     in_one_launch: bool
 
 
+class Shared(NamedTuple):
+    """What all rivals of one cache state share; ``real_aa`` are launches whose A/A check shows a real difference."""
+
+    failed: Tuple[LaunchLine, ...]
+    real_aa: Tuple[int, ...]
+    baseline_times: Optional[Times]
+    timer: Optional[TimerFacts]
+
+
 class AACheck(NamedTuple):
     """The baseline against its own second copy in one launch; ``speed`` 1 is no difference."""
 
@@ -113,10 +120,11 @@ def verdicts(lines: Sequence[LaunchLine], rule: Rule) -> List[Verdict]:
     found: List[Verdict] = []
     for series in done[0].series:
         # what all rivals of a cache state share is computed once
-        ratios = {line.launch: round_ratios(one) for line in done
-                  for one in [_series_of(line, series.cache)] if one is not None}
-        times = case_times(done, series.cache, series.entrants[0])
-        found.extend(_verdict(done, failed, series.cache, rival, rule, ratios, times)
+        played = [one for line in done for one in [timed(line, series.cache)] if one is not None]
+        shared = Shared(tuple(failed), tuple(one.line.launch for one in played if one.aa_is_real(rule)),
+                        _times([one.samples_per_call_s(series.entrants[0]) for one in played
+                                if series.entrants[0] in one.number_of]), done[0].timer)
+        found.extend(_verdict([one for one in played if rival in one.number_of], shared, rival, rule)
                      for rival in series.entrants[COPY + 1:])
     return found
 
@@ -136,24 +144,23 @@ def aa_checks(lines: Sequence[LaunchLine], rule: Rule) -> List[AACheck]:
 
 def case_times(lines: Sequence[LaunchLine], cache: str, case: str) -> Optional[Times]:
     """Return median, P5 and P95 (s per call) of ``case`` over all launches, the A/A copy left out."""
-    values: List[float] = []
-    for line in lines:
-        series = _series_of(line, cache)
-        if series is not None and case in series.entrants:
-            values.extend(series.samples_per_call_s(series.entrants.index(case)))
+    return _times([series.samples_per_call_s(series.entrants.index(case)) for line in lines for series in line.series
+                   if series.cache == cache and case in series.entrants])
+
+
+def _times(samples: Sequence[Sequence[float]]) -> Optional[Times]:
+    values = [value for some in samples for value in some]
     if not values:
         return None
     p5, median, p95 = np.percentile(values, [5.0, 50.0, 95.0])
     return Times(float(median), float(p5), float(p95), len(values))
 
 
-def _verdict(lines: Sequence[LaunchLine], failed: Sequence[LaunchLine], cache: str, rival: str, rule: Rule,
-             ratios: Ratios, baseline_times: Optional[Times]) -> Verdict:
-    launches = _launches(lines, cache, rival, rule, ratios)
-    held = [(line, series) for line in lines for series in [_series_of(line, cache)]
-            if series is not None and rival in series.entrants]
+def _verdict(held: Held, shared: Shared, rival: str, rule: Rule) -> Verdict:
+    """Return the verdict on ``rival``, which took part in the launches ``held``."""
+    launches = _launches(held, rival, rule)
     flags = find_flags(held, rival, rule)
-    lost = [(line.launch, line.left_out.get(rival, line.reason)) for line in failed
+    lost = [(line.launch, line.left_out.get(rival, line.reason)) for line in shared.failed
             if line.status is Status.FAILED or rival in line.left_out]
     state, why = _state(launches, lost, flags, rule)
     played = [launch for launch in launches if launch.rounds]
@@ -161,34 +168,29 @@ def _verdict(lines: Sequence[LaunchLine], failed: Sequence[LaunchLine], cache: s
     interval = _shown(played)
     floor = max(abs(launch.aa_estimate) for launch in played) if played else None
     rounds = sum(launch.rounds for launch in launches)
-    series = held[0][1]
-    timer = lines[0].timer
+    first, timer = held[0], shared.timer
     evidence = Evidence(state, why, [launch.decision for launch in played], played[0].rounds if played else 0,
-                        mean, floor, _aa_is_real(held, rule, ratios), _round_s(series, rival), flags,
-                        timer is not None and timer.name == HOST_TIMER, rule)
+                        mean, floor, any(one.line.launch in shared.real_aa for one in held), _round_s(first, rival),
+                        flags, timer is not None and timer.name == HOST_TIMER, rule)
     return Verdict(
-        rival, series.entrants[0], cache, state, _speed(mean), _speed(interval.high), _speed(interval.low),
-        rule.min_rounds, tuple(math.exp(-launch.estimate) for launch in played), tuple(launches), rounds, 2 * rounds,
-        None if floor is None else math.expm1(floor), launches[0].stopped, why, next_step(evidence), flags,
-        case_times(lines, cache, rival), baseline_times, rule.launches == 1)
+        rival, first.series.entrants[0], first.series.cache, state, _speed(mean), _speed(interval.high),
+        _speed(interval.low), rule.min_rounds, tuple(math.exp(-launch.estimate) for launch in played),
+        tuple(launches), rounds, 2 * rounds, None if floor is None else math.expm1(floor), launches[0].stopped, why,
+        next_step(evidence), flags, _times([one.samples_per_call_s(rival) for one in held]), shared.baseline_times,
+        rule.launches == 1)
 
 
-def _launches(lines: Sequence[LaunchLine], cache: str, rival: str, rule: Rule, ratios: Ratios) -> List[Launch]:
+def _launches(held: Held, rival: str, rule: Rule) -> List[Launch]:
     found: List[Launch] = []
-    for line in lines:
-        series = _series_of(line, cache)
-        if series is None or rival not in series.entrants:
-            continue
-        own = ratios[line.launch]
-        d = own[series.entrants.index(rival)]
+    for one in held:
+        series, d = one.series, one.ratios[one.number_of[rival]]
         if not found:
             decision = first_launch(d, series.looks, rule)
         elif found[0].decision.state is State.UNDECIDED:
             break  # nothing to confirm
         else:
             decision = confirming_launch(d, series.looks, found[0].decision.state, found[0].decision.round, rule)
-        aa = pseudo_median(own[COPY]) if own[COPY] else 0.0
-        found.append(Launch(line.launch, series.role, decision, aa, len(d), series.stopped))
+        found.append(Launch(one.line.launch, series.role, decision, one.aa_estimate, len(d), series.stopped))
     return found
 
 
@@ -224,28 +226,10 @@ def _shown(launches: Sequence[Launch]) -> Interval:
     return Interval(centre, min(estimates + [low]), max(estimates + [high]))
 
 
-def _aa_is_real(held: Held, rule: Rule, ratios: Ratios) -> bool:
-    """Whether some launch's A/A interval excludes 0 while its estimate lies beyond the factor."""
-    for line, series in held:
-        d = ratios[line.launch][COPY]
-        if not d:
-            continue
-        centre, low, high = signed_rank_interval(d, level_per_look(rule, series.looks))
-        if low is not None and high is not None and abs(centre) > rule.edge and (low > 0.0 or high < 0.0):
-            return True
-    return False
-
-
-def _round_s(series: Series, rival: str) -> Optional[float]:
+def _round_s(one: Timed, rival: str) -> Optional[float]:
     """Mean length (s) of the rounds the rival took part in, settling calls counted."""
-    index = series.entrants.index(rival)
-    lengths = [sum(played.sample_s) + sum(value or 0.0 for value in played.settle_s or ())
-               for played in series.rounds if index in played.order]
+    lengths = [one.round_s[number] for number, _ in one.places[one.number_of[rival]]]
     return sum(lengths) / len(lengths) if lengths else None
-
-
-def _series_of(line: LaunchLine, cache: str) -> Optional[Series]:
-    return next((series for series in line.series if series.cache == cache), None)
 
 
 def _speed(log_time_ratio: Optional[float]) -> Optional[float]:

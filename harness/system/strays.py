@@ -73,6 +73,14 @@ def end_strays(mark: str, group: int, wait_s: float = GONE_S) -> Tuple[str, ...]
         time.sleep(0.01)
 
 
+def _counts_alike(pid: int) -> bool:
+    """Whether ``pid`` counts processes as we do: in a container its controller has another number."""
+    try:
+        return os.readlink("/proc/{}/ns/pid".format(pid)) == os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return False
+
+
 def orphans(tree: Optional[Tree] = None) -> List[Stray]:
     """Return what is left of workers whose controller has ended, by a kill say."""
     tree = tree or Tree()
@@ -80,6 +88,15 @@ def orphans(tree: Optional[Tree] = None) -> List[Stray]:
     for stray in marked(tree):
         pid, _, rest = stray.mark.partition(":")
         ticks = rest.partition(":")[0]
-        if pid.isdigit() and str(start_ticks(int(pid), tree) or "gone") != ticks:
+        if pid.isdigit() and _counts_alike(stray.pid) and str(start_ticks(int(pid), tree) or "gone") != ticks:
             found.append(stray)
     return found
+
+
+def end_orphans() -> List[str]:
+    """End what is left of killed runs, which would be measured beside; return in words what that was."""
+    found = orphans()
+    for stray in found:
+        with contextlib.suppress(OSError):
+            os.kill(stray.pid, signal.SIGKILL)
+    return ["{} (process {}), which was ended".format(stray.name, stray.pid) for stray in found]

@@ -174,23 +174,29 @@ def calibration(run: Run, found: Findings) -> Calibration:
     return Calibration(
         found.about, tuple(_load(run, comparison, case, heap) for heap in MEASURED_HEAPS
                            for comparison in run.comparisons if heap is Heap.PINNED or comparison.both_heaps
-                           for case in comparison.cases if "mb" in dict(case.options)),
+                           for case in comparison.cases if _told(case, "mb") is not None),
         twins, _memory_twins(found), _work(plan.get(MORE_WORK), rows, floors.get(MORE_WORK) or 0.0),
         _duty(run, plan.get(DUTY)), found.no_energy, max(least) if least else None,
         next((state[code] for code in OF_THE_STATE if code in state), None))
 
 
-def _kinds(run: Run, case: Case) -> Tuple[Kind, ...]:
-    if case.device != "cuda":
+def _told(case: Case, option: str) -> Optional[int]:
+    """Return what a load says of itself, ``None`` where it says no number that a load can have."""
+    value = dict(case.options).get(option)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MB else None
+
+
+def _kinds(run: Run) -> Tuple[Kind, ...]:
+    if run.header.settings.device != "cuda":
         return ON_CPU
     return ON_JETSON if run.environment.board.get("l4t") else ON_CUDA
 
 
 def _load(run: Run, comparison: Comparison, case: Case, heap: Heap) -> Load:
     ident = comparison.case_id(case)
-    held = int(dict(case.options)["mb"]) * MB
+    held = (_told(case, "mb") or 0) * MB
     lines = run.memory_repeats(ident, heap)
-    return Load(ident, case.name, held, tuple(_said(run, kind, lines, held) for kind in _kinds(run, case)), heap)
+    return Load(ident, case.name, held, tuple(_said(run, kind, lines, held) for kind in _kinds(run)), heap)
 
 
 def _said(run: Run, kind: Kind, lines: Sequence[MemoryLine], held: int) -> ColumnSaid:
@@ -236,8 +242,9 @@ def _memory_twins(found: Findings) -> Twins:
 def _work(comparison: Optional[Comparison], rows: Dict[str, Row], floor: float) -> Tuple[Work, ...]:
     if comparison is None:
         return ()
-    return tuple(_one_work(case.name, int(dict(case.options)["percent"]), rows[comparison.case_id(case)], floor)
-                 for case in comparison.rivals)
+    known = [(case, _told(case, "percent"), rows.get(comparison.case_id(case))) for case in comparison.rivals]
+    return tuple(_one_work(case.name, percent, row, floor) for case, percent, row in known
+                 if percent is not None and row is not None)
 
 
 def _one_work(name: str, percent: int, row: Row, floor: float) -> Work:
@@ -256,7 +263,9 @@ def _duty(run: Run, comparison: Optional[Comparison]) -> Tuple[Duty, ...]:
     base = run.energy(comparison.case_id(comparison.baseline))
     found = []
     for case in comparison.rivals:
-        percent, line = int(dict(case.options)["percent"]), run.energy(comparison.case_id(case))
+        percent, line = _told(case, "percent"), run.energy(comparison.case_id(case))
+        if percent is None:
+            continue
         mine = None if line is None else line.energy_above_idle_per_call_j
         theirs = None if base is None else base.energy_above_idle_per_call_j
         if line is None or base is None or mine is None or not theirs:

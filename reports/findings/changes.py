@@ -7,6 +7,7 @@ import numpy as np
 
 from harness.plan import Comparison
 from harness.record import LaunchLine, Run
+from harness.rule import Rule
 from harness.statistics.between_runs import (
     Change,
     advantage_levels,
@@ -14,7 +15,7 @@ from harness.statistics.between_runs import (
     time_levels,
     unchanged,
 )
-from reports.findings.about import device
+from reports.findings.about import Device, device
 from reports.findings.devices import Column
 from reports.findings.timing import CACHES
 
@@ -71,23 +72,36 @@ class Changes(NamedTuple):
     usual: Optional[float]
 
 
-def changes(first: Run, second: Run) -> Changes:
+class Side(NamedTuple):
+    """What a comparison needs of one run; ``board`` is what tells boards apart beside the device's name."""
+
+    run: str
+    device: Device
+    board: Tuple[Optional[str], ...]
+    rule: Rule
+    levels: RunLevels
+
+
+def side_of(run: Run) -> Side:
+    """Return what a comparison needs of ``run``."""
+    board = tuple(run.environment.board.get(name) for name in ("model", "soc"))
+    return Side(run.id, device(run), board, run.header.rule, run_levels(run))
+
+
+def changes(first: Side, second: Side) -> Changes:
     """Return a row for every case and cache state that both runs timed. The words follow the first run's rule."""
-    old, new = run_levels(first), run_levels(second)
-    same_run = first.id == second.id and old == new
-    cases = []
-    for key in old:
-        if key in new:
-            cases.append(_changed(key, old[key], new[key], first, same_run))
+    old, new = first.levels, second.levels
+    same_run = first.run == second.run and old == new
+    cases = tuple(_changed(key, old[key], new[key], first.rule, same_run) for key in old if key in new)
     alone = tuple(sorted({case for case, _ in set(old) ^ set(new)}))
-    return Changes(Column(first.id, device(first)), Column(second.id, device(second)), same_board(first, second),
-                   same_run, tuple(cases), alone, None if same_run else usual_difference(cases))
+    return Changes(Column(first.run, first.device), Column(second.run, second.device), same_board(first, second),
+                   same_run, cases, alone, None if same_run else usual_difference(cases))
 
 
-def same_board(first: Run, second: Run) -> bool:
+def same_board(first: Side, second: Side) -> bool:
     """Return whether both runs were made on the same kind of device."""
-    return all(device(first)[:2] == device(second)[:2] and first.environment.board.get(name)
-               == second.environment.board.get(name) for name in ("model", "soc"))
+    return (first.device.name, first.device.cuda, first.board) == (
+        second.device.name, second.device.cuda, second.board)
 
 
 def run_levels(run: Run) -> RunLevels:
@@ -111,8 +125,7 @@ def _comparison_levels(comparison: Comparison, lines: Sequence[LaunchLine], cach
     return found
 
 
-def _changed(key: Tuple[str, str], old: Levels, new: Levels, run: Run, same_run: bool) -> ChangedCase:
-    rule = run.header.rule
+def _changed(key: Tuple[str, str], old: Levels, new: Levels, rule: Rule, same_run: bool) -> ChangedCase:
     advantage = None if old.baseline else compare_levels(old.advantages, new.advantages, rule)
     time = compare_levels(old.times, new.times, rule)
     if same_run:

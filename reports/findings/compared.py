@@ -1,18 +1,16 @@
 """Several runs as the columns of one comparison: time, advantage, memory, energy, and the share of each roof."""
 
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from harness.record import Run
 from reports.findings.about import Device, device
 from reports.findings.causes import Group, grouped
-from reports.findings.changes import Changes, changes
+from reports.findings.changes import Changes, Side, changes, side_of
 from reports.findings.environment import differences, run_facts
 from reports.findings.findings import tables_of
 from reports.findings.memory import Kind
 from reports.findings.published import BYTES, TIMES, Published, Quantity
 from reports.findings.rows import Row, RowState, Table
-
-Tables = Sequence[Table]
 
 
 class Roof(NamedTuple):
@@ -98,18 +96,36 @@ class Compared(NamedTuple):
     winners: Tuple[Winners, ...]
 
 
-def compared(runs: Sequence[Run], published: Sequence[Published] = ()) -> Compared:
+class Summary(NamedTuple):
+    """What is kept of a run: all that a comparison says of it, and none of its samples."""
+
+    column: RunColumn
+    facts: Dict[str, Any]
+    side: Side
+    tables: Dict[str, CaseTable]
+
+
+def summary_of(run: Run) -> Summary:
+    """Return what a comparison needs of ``run``: tables of one column each."""
+    column = RunColumn(run.id, device(run), _roof(run))
+    tables = {table.key: CaseTable(table.key, table.title, table.baseline, tuple(
+        CaseRow(row.case, row.name, row.baseline, (_cell(row, table, column.roof),)) for row in table.rows))
+        for table in tables_of(run) if table.main}
+    return Summary(column, run_facts(run), side_of(run), tables)
+
+
+def compared(runs: Sequence[Summary], published: Sequence[Published] = ()) -> Compared:
     """Return the comparison of ``runs``, each against the first; ``published`` adds a column per device there."""
-    columns = [RunColumn(run.id, device(run), _roof(run)) for run in runs]
-    tables = [_main(tables_of(run)) for run in runs]
-    found = [_table(key, tables, columns) for key in _keys(tables)]
+    columns = [run.column for run in runs]
+    found = [_table(key, [run.tables.get(key) for run in runs]) for key in _keys([run.tables for run in runs])]
     known = {row.case: row for table in found for row in table.rows}
     for name in _devices(published, known):
         columns.append(RunColumn("published", Device(name, False, 0), Roof(), True))
         mine = [one for one in published if one.device == name and one.value is not None]
         found = [_with_printed(table, mine) for table in found]
-    differing = differences([run_facts(run) for run in runs]) if len(runs) > 1 else ()
-    return Compared(tuple(columns), grouped(differing), tuple(changes(runs[0], other) for other in runs[1:]),
+    differing = differences([run.facts for run in runs]) if len(runs) > 1 else ()
+    return Compared(tuple(columns), grouped(differing), tuple(changes(runs[0].side, other.side)
+                                                              for other in runs[1:]),
                     tuple(found), tuple(_winners(table) for table in found))
 
 
@@ -121,32 +137,24 @@ def _roof(run: Run) -> Roof:
     return Roof(section.get("flops_per_s"), section.get("bytes_per_s"))
 
 
-def _main(tables: Tables) -> Dict[str, Table]:
-    return {table.key: table for table in tables if table.main}
-
-
-def _keys(tables: Sequence[Dict[str, Table]]) -> List[str]:
+def _keys(tables: Sequence[Dict[str, CaseTable]]) -> List[str]:
     keys: List[str] = []
     for some in tables:
         keys.extend(key for key in some if key not in keys)
     return keys
 
 
-def _table(key: str, tables: Sequence[Dict[str, Table]], columns: Sequence[RunColumn]) -> CaseTable:
-    mine = [some.get(key) for some in tables]
+def _table(key: str, mine: Sequence[Optional[CaseTable]]) -> CaseTable:
+    """Return the tables of one column each as one of all columns, ``None`` where a run has no such comparison."""
     first = next(table for table in mine if table is not None)
-    order: List[Row] = []
+    order: Dict[str, CaseRow] = {}
     for table in mine:
-        if table is not None:
-            order.extend(row for row in table.rows if row.case not in [one.case for one in order])
-    rows = []
-    for row in sorted(order, key=lambda one: not one.baseline):
-        cells = []
-        for table, column in zip(mine, columns):
-            own = None if table is None else next((one for one in table.rows if one.case == row.case), None)
-            cells.append(Cell() if own is None or table is None else _cell(own, table, column.roof))
-        rows.append(CaseRow(row.case, row.name, row.baseline, tuple(cells)))
-    return CaseTable(key, first.title, first.baseline, tuple(rows))
+        for row in table.rows if table is not None else ():
+            order.setdefault(row.case, row)
+    cells = [{row.case: row.cells[0] for row in table.rows} if table is not None else {} for table in mine]
+    rows = sorted(order.values(), key=lambda row: not row.baseline)
+    return first._replace(rows=tuple(row._replace(cells=tuple(own.get(row.case, Cell()) for own in cells))
+                                     for row in rows))
 
 
 def _cell(row: Row, table: Table, roof: Roof) -> Cell:

@@ -6,20 +6,26 @@ from typing import Dict, NamedTuple, Optional, Tuple
 from harness.plan import Comparison
 from harness.reasons import Reason
 from harness.record import EnergyLine, Run
+from harness.rule import Rule
+from harness.statistics.energy import EnergyVerdict, energy_verdict, parted
 from harness.words import Pass
 from reports.findings.amounts import OF_THE_CHECK, Amount, absent, distinct
 
 
 class Saving(NamedTuple):
-    """Baseline energy over rival energy per call, above 1 the rival needs less, with its interval."""
+    """Baseline energy over rival energy per call, above 1 the rival needs less, with its interval if there is one."""
 
     ratio: float
-    low: float
-    high: float
+    low: Optional[float]
+    high: Optional[float]
 
 
 class CaseEnergy(NamedTuple):
-    """Energy of one case in joules per call and watts; ``reached`` tells whether the record has a line of it."""
+    """Energy of one case in joules per call and watts; ``reached`` tells whether the record has a line of it.
+
+    ``verdict`` is against the comparison's baseline, ``None`` for that itself and where one of the two was not
+    reached. ``windows`` counts the stretches that the number is made of, ``copy_j`` is the baseline's second copy.
+    """
 
     case: str
     name: str
@@ -35,6 +41,10 @@ class CaseEnergy(NamedTuple):
     rail: Optional[str] = None
     sampling_cost: Optional[float] = None       # time per call with the meter being read over that without
     saving: Optional[Saving] = None             # against the comparison's baseline
+    verdict: Optional[EnergyVerdict] = None
+    windows: int = 0
+    rounds: Optional[int] = None
+    copy_j: Optional[float] = None
 
     @property
     def per_image_j(self) -> Optional[float]:
@@ -56,6 +66,11 @@ class EnergyTable(NamedTuple):
     sources: Tuple[str, ...]
 
     @property
+    def floor(self) -> Optional[float]:
+        """The relative difference of two copies of the baseline, ``None`` where there was one only."""
+        return next((row.verdict.floor for row in self.rows if row.verdict is not None), None)
+
+    @property
     def measured(self) -> bool:
         """Whether any case has a number."""
         return any(row.per_call.value is not None for row in self.rows)
@@ -74,7 +89,7 @@ def case_energies(run: Run) -> Dict[str, CaseEnergy]:
         for case in comparison.cases:
             ident = comparison.case_id(case)
             own = _case(ident, case.name, base is None, case.shape[0], run.energy(ident), run)
-            found[ident] = own if base is None else own._replace(saving=saving(base, own))
+            found[ident] = own if base is None else _against(base, own, run, run.header.rule)
             base = base or own
     return found
 
@@ -87,11 +102,22 @@ def _case(ident: str, name: str, baseline: bool, images: int, line: Optional[Ene
     return CaseEnergy(ident, name, baseline, images, True,
                       absent(None, line.reason) if value is None else Amount(value),
                       line.energy_above_idle_per_call_j, line.uncertainty_j, line.mean_w, line.peak_w, line.meter,
-                      line.rail, cost)
+                      line.rail, cost, windows=len(parted(line)[0]), rounds=line.rounds,
+                      copy_j=line.copy_energy_per_call_j)
+
+
+def _against(base: CaseEnergy, rival: CaseEnergy, run: Run, rule: Rule) -> CaseEnergy:
+    """Return ``rival`` with its verdict and ratio; from a record without windows there is the ratio alone."""
+    mine, theirs = run.energy(rival.case), run.energy(base.case)
+    if mine is None or theirs is None:
+        return rival
+    verdict = energy_verdict(theirs, mine, rule)
+    by_turns = None if verdict.ratio is None else Saving(verdict.ratio, verdict.low, verdict.high)
+    return rival._replace(verdict=verdict, saving=by_turns or saving(base, rival))
 
 
 def saving(base: CaseEnergy, rival: CaseEnergy) -> Optional[Saving]:
-    """Return baseline energy / rival energy per call with its interval.
+    """Return baseline energy / rival energy per call of two cases that were measured one after the other.
 
     The ends take the two stated uncertainties together as independent relative errors; ``None`` if
     either number or uncertainty is missing.

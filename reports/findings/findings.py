@@ -5,10 +5,10 @@ from typing import Any, NamedTuple, Optional, Sequence, Tuple
 
 from harness.reasons import Reason
 from harness.record import LaunchLine, Run
-from harness.text import printable
 from harness.words import Heap, Pass
 from reports.findings.about import About, about
 from reports.findings.amounts import Gap
+from reports.findings.cleaned import cleaned
 from reports.findings.close_calls import CloseCall, close_calls
 from reports.findings.devices import Devices, side_by_side
 from reports.findings.energy import EnergyTable, case_energies, energy_table, why_no_energy
@@ -24,6 +24,7 @@ from reports.findings.environment import (
 from reports.findings.fit import FitTable, fit_tables
 from reports.findings.headline import Headline, Summary, headline, summary
 from reports.findings.memory import CaseMemory, MemoryTable, case_memories, main_kinds, memory_tables
+from reports.findings.power_modes import ModeTable, mode_tables
 from reports.findings.published import Published, PublishedRow, published_rows, read_published
 from reports.findings.rooflines import Roofline, rooflines
 from reports.findings.rows import Measured, Table, common_gaps, comparison_tables
@@ -70,6 +71,7 @@ class Findings(NamedTuple):
     refused: Tuple[Meter, ...]
     failed: Tuple[FailedUnit, ...]
     devices: Optional[Devices]
+    power_modes: Tuple[ModeTable, ...]
     launches: Tuple[LaunchLine, ...]
 
 
@@ -100,7 +102,8 @@ def findings(run: Run, published: Optional[Sequence[Published]] = None, others: 
         sweeps(run, tables), rooflines(run, tables),
         published_rows(tables, (memory, elsewhere), read_published() if published is None else published),
         section_facts(run.environment), refused_meters(run.environment), failed_units(run),
-        side_by_side([run] + list(others), every) if others else None, ()))._replace(launches=tuple(launches_of(run)))
+        side_by_side([run] + list(others), every) if others else None,
+        mode_tables([run] + list(others), every) if others else (), ()))._replace(launches=tuple(launches_of(run)))
 
 
 def _measured(run: Run, memory: Any, energy: Any) -> Measured:
@@ -110,21 +113,6 @@ def _measured(run: Run, memory: Any, energy: Any) -> Measured:
 def tables_of(run: Run) -> Sequence[Table]:
     """Return the comparison tables of ``run``."""
     return comparison_tables(run, _measured(run, case_memories(run), case_energies(run)))[0]
-
-
-def cleaned(value: Any) -> Any:
-    """Return ``value`` with every control character in its texts replaced: XML and terminals take none."""
-    if isinstance(value, Enum):
-        return value
-    if isinstance(value, str):
-        return value if value.isprintable() else printable(value, keep="\n")
-    if isinstance(value, dict):
-        return {cleaned(key): cleaned(one) for key, one in value.items()}
-    if isinstance(value, tuple) and hasattr(value, "_make"):
-        return value._make([cleaned(one) for one in value])
-    if isinstance(value, (tuple, list)):
-        return value if value and isinstance(value[0], float) else type(value)(cleaned(one) for one in value)
-    return value
 
 
 def as_data(found: Findings) -> Any:

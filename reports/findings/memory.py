@@ -4,7 +4,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from harness.plan import Comparison
 from harness.reasons import Code, Reason
-from harness.record import MemoryLine, Run
+from harness.record import MemoryLine, MemoryTrace, Run
 from harness.statistics.memory import MemoryVerdict, compare_memory, level
 from harness.words import Heap, Pass, Status, Word
 from reports.findings.amounts import Gap, absent, distinct
@@ -58,7 +58,8 @@ class CaseMemory(NamedTuple):
     """Memory of one case in bytes, one figure for each of :data:`KINDS`.
 
     ``peak`` is the whole process at the peak, ``runtime`` what it held before the input was made: Python, torch, and
-    the libraries and handles that any case of the kind loads. ``heap`` is what the processes ran on.
+    the libraries and handles that any case of the kind loads. ``heap`` is what the processes ran on,
+    ``trace`` the first one's resident memory while the calls ran.
     """
 
     case: str
@@ -70,6 +71,7 @@ class CaseMemory(NamedTuple):
     peak: Figure
     runtime: Figure
     heap: Heap = Heap.PINNED
+    trace: Optional[MemoryTrace] = None
 
     def of(self, kind: Kind) -> Figure:
         """Return the figure of ``kind``."""
@@ -126,7 +128,8 @@ def _case(run: Run, ident: str, name: str, base: str, heap: Heap) -> CaseMemory:
     figures = tuple(_figure(lines, kind.value, against) for kind in KINDS)
     runtime = [line.stages["warm"].rss_bytes if "warm" in line.stages else None for line in lines]
     return CaseMemory(ident, name, ident == base, True, figures, _figure(lines, "swap_delta_bytes", []),
-                      _figure(lines, "rss_peak_bytes", against), _of_values(runtime, (Reason(Code.NO_NUMBER),)), heap)
+                      _figure(lines, "rss_peak_bytes", against), _of_values(runtime, (Reason(Code.NO_NUMBER),)), heap,
+                      next((line.trace for line in lines if line.trace is not None), None))
 
 
 def _figure(lines: Sequence[MemoryLine], field: str, against: Sequence[MemoryLine]) -> Figure:

@@ -4,6 +4,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from harness.plan import Comparison
 from harness.record import LaunchLine, Run
+from harness.record.time_lines import COPY, samples_by_entrant
 from harness.statistics.verdict import Times, Verdict, verdicts
 from reports.numbers import quantile
 
@@ -47,9 +48,10 @@ def _samples(lines: Sequence[LaunchLine]) -> Dict[str, Dict[str, List[float]]]:
     for line in lines:
         for series in line.series:
             cases = found.setdefault(series.cache, {})
+            samples = samples_by_entrant(series)
             for entrant, case in enumerate(series.entrants):
-                if entrant != 1:
-                    cases.setdefault(case, []).extend(series.samples_per_call_s(entrant))
+                if entrant != COPY:
+                    cases.setdefault(case, []).extend(samples[entrant])
     for cases in found.values():
         for values in cases.values():
             values.sort()

@@ -68,6 +68,7 @@ class Trace(NamedTuple):
     meter: Optional[str]
     rail: Optional[str]
     chosen: bool = False
+    by_turns: bool = False      # of all cases of the comparison, not of this one alone
 
     @property
     def source(self) -> str:
@@ -108,7 +109,8 @@ def trace_of(case: Case, title: str, line: Optional[EnergyLine]) -> Optional[Tra
     places = kept_places([values for _, values in raw], len(times))
     panels = tuple(Panel(channel, tuple(_short(values[i]) for i in places)) for channel, values in raw)
     return Trace(line.case, case.name, title, tuple(round(times[i] - zero, 3) for i in places), panels, phases,
-                 clock_drop(times, dict(raw).get(Channel.CLOCK), phases, zero), len(times), line.meter, line.rail)
+                 clock_drop(times, dict(raw).get(Channel.CLOCK), phases, zero), len(times), line.meter, line.rail,
+                 by_turns=bool(line.windows))
 
 
 def _stretch(phase: Phase, times: Sequence[float], power: Optional[Sequence[Optional[float]]]) -> Stretch:

@@ -1,7 +1,7 @@
 """What a calibration found, for a terminal and as Markdown: tables, then one sentence about the machine."""
 
 import io
-from typing import List, NamedTuple, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 from reports.findings.calibration import BUDGET, Calibration, Twins
 from reports.formats.markdown import table as markdown_table
@@ -40,17 +40,21 @@ def sheets(one: Calibration) -> List[Sheet]:
 
 def _loads(one: Calibration) -> Sheet:
     kinds = [said.kind for said in one.loads[0].columns] if one.loads else []
-    rows, notes = [], []
+    rows: List[List[str]] = []
+    lacking: Dict[str, List[str]] = {}
     for load in one.loads:
         cells, name = [], "{}, {}".format(load.name, HEAPS[load.heap])
         for said in load.columns:
             if said.value is None or said.error_bytes is None:
                 cells += ["none", ""]
-                notes.append("{}, {}: {}".format(name, MEMORY_HEADS[said.kind], reason_text(said.reason)))
+                lacking.setdefault(MEMORY_HEADS[said.kind], []).append("{}: {}".format(
+                    name, reason_text(said.reason)))
             else:
                 error = ("+" if said.error_bytes > 0 else "") + (size(said.error_bytes) or "")
                 cells += [size(said.value) or "", error + ("" if said.right else " WRONG")]
         rows.append([name] + cells)
+    notes = ["{} has no number for {} of {} loads; the first is {}".format(head, len(found), len(one.loads), found[0])
+             for head, found in lacking.items()]
     heads = ["held"] + [text for kind in kinds for text in (MEMORY_HEADS[kind], "error")]
     return Sheet("Loads of known size: right within 2 % or 1 MB", heads, rows, notes)
 

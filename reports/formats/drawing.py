@@ -4,6 +4,7 @@ from typing import NamedTuple, Optional, Sequence
 
 from reports.findings import Findings
 from reports.findings.close_calls import CloseCall, band_of
+from reports.findings.power_modes import ModeTable
 from reports.findings.rooflines import Roofline
 from reports.findings.rows import Row, Table
 from reports.findings.samples import Strip, StripTable
@@ -13,9 +14,12 @@ from reports.formats.roofline_text import roofline_key, type_name
 from reports.formats.svg.charts import interval_axis, interval_row
 from reports.formats.svg.lines import Series, crossover, label_room
 from reports.formats.svg.panels import Mark, Panel, Phase, panels
+from reports.formats.svg.pareto import Point as ParetoPoint
+from reports.formats.svg.pareto import pareto_chart
 from reports.formats.svg.roofline import Point, Roof, roofline
 from reports.formats.svg.scales import Linear, Log, ratio_range, ratio_ticks
 from reports.formats.svg.strips import strip, strip_axis
+from reports.formats.texts import trace_name
 from reports.numbers import NARROW, TIMES, hertz, significant
 
 CLOSE_AXIS = (-10.0, 10.0)
@@ -128,14 +132,14 @@ class Charts:
                      for phase in trace.phases if phase.mean_w is not None and panel.channel is Channel.POWER]
             rows.append(Panel(look.label, values, means, look.from_zero or min(known) <= 0))
         # idle phases and the load are named (the load by what ran); what lies between is neither
-        phases = [Phase("{}, looping".format(trace.name) if phase.kind is PhaseKind.LOAD else phase.name,
+        phases = [Phase("{}, looping".format(trace_name(trace)) if phase.kind is PhaseKind.LOAD else phase.name,
                         phase.start_s, phase.end_s, phase.kind in (PhaseKind.LOAD, PhaseKind.IDLE),
                         phase.kind in (PhaseKind.LOAD, PhaseKind.BUSY)) for phase in trace.phases]
         place = next((i for i, panel in enumerate(trace.panels) if panel.channel is Channel.CLOCK), 0)
         drop = trace.drop
         marks = [] if drop is None else [Mark(drop.time_s, drop_label(drop.high_hz, drop.low_hz), place)]
         return panels(trace.time_s, rows, phases, marks, "{}: {} over {:.0f} s".format(
-            trace.name, ", ".join(row.label for row in rows), trace.time_s[-1]))
+            trace_name(trace), ", ".join(row.label for row in rows), trace.time_s[-1]))
 
     @staticmethod
     def crossover(sweep: Sweep) -> str:
@@ -143,6 +147,15 @@ class Charts:
         series = [Series(line.name, line.points, line.baseline) for line in sweep.lines]
         return crossover(series, sweep.axis, "time per call against {}: {}".format(
             sweep.axis, ", ".join(line.name for line in sweep.lines)))
+
+    @staticmethod
+    def power_modes(table: ModeTable) -> str:
+        """Return speed against power of one comparison in every mode, empty where no case has a power."""
+        cases = list(dict.fromkeys(point.case for point in table.points))
+        points = [ParetoPoint("{}, {}".format(point.name, point.mode), point.power_w or 0.0, point.images_per_s,
+                              cases.index(point.case), point.best) for point in table.drawn]
+        return pareto_chart(points, "speed against power: {}".format(
+            ", ".join(point.label for point in points))) if points else ""
 
     @staticmethod
     def label_room(sweep: Sweep) -> int:

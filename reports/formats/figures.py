@@ -6,6 +6,7 @@ from markupsafe import escape
 
 from harness.plan import slug
 from reports.findings import Findings
+from reports.findings.power_modes import ModeTable
 from reports.findings.rooflines import Roofline
 from reports.findings.rows import RowState, Table
 from reports.findings.samples import StripTable
@@ -21,6 +22,7 @@ from reports.formats.svg.lines import HEIGHT as LINES_HEIGHT
 from reports.formats.svg.markup import element, line, text
 from reports.formats.svg.palette import FONT, LIGHT, resolved
 from reports.formats.svg.panels import panels_height
+from reports.formats.svg.pareto import HEIGHT as PARETO_HEIGHT
 from reports.formats.svg.roofline import roofline_height
 from reports.formats.svg.strips import STRIP_HEIGHT
 
@@ -58,6 +60,8 @@ def all_figures(found: Findings) -> List[Tuple[str, str]]:
     made += [("trace-{}.svg".format(slug(trace.case)), trace_figure(charts, trace)) for trace in found.traces]
     made += [("crossover-{}.svg".format(slug("-".join([sweep.name, sweep.axis, sweep.baseline]))[:LONGEST]),
               crossover_figure(charts, sweep)) for sweep in found.sweeps]
+    made += [("power-modes-{}.svg".format(slug(one.id)), power_modes_figure(charts, one)) for one in found.power_modes
+             if one.drawn]
     return made + [("roofline-{}.svg".format(slug(one.id)), roofline_figure(charts, one)) for one in found.rooflines]
 
 
@@ -76,8 +80,7 @@ def comparison_figure(charts: Charts, table: Table) -> str:
     """Return one comparison: name, verdict, interval plot, speed with interval."""
     rows = [FigureRow(row.name, row.state, t.row_reason(row), charts.row(table, row),
                       _joined(t.speed_text(row), t.interval_text(row)), t.median_text(row)) for row in table.rows]
-    median = t.median_text(table.rows[0])
-    heading = "{}, against {}{}".format(t.table_title(table), table.baseline, " (" + median + ")" if median else "")
+    heading = "{}, {}".format(t.table_title(table), t.against_text(table))
     return _rows_figure(heading, charts.axis(), rows)
 
 
@@ -138,7 +141,7 @@ def samples_figure(charts: Charts, table: StripTable) -> str:
 
 def trace_figure(charts: Charts, trace: Trace) -> str:
     """Return power, clock and temperature of one energy pass."""
-    heading = "{}, {}".format(trace.name, trace.title) if trace.title else trace.name
+    heading = ", ".join(filter(None, (t.trace_name(trace), trace.title)))
     return _framed(heading, charts.panels(trace), panels_height(len(trace.panels)), 60, 16)
 
 
@@ -153,6 +156,12 @@ def roofline_figure(charts: Charts, one: Roofline) -> str:
     """Return the roofline of one comparison."""
     return _framed("{}: FLOP/s against FLOP per byte".format(one.title), charts.roofline(one),
                    roofline_height(roofline_key(one)), 64, 24, 900)
+
+
+def power_modes_figure(charts: Charts, one: ModeTable) -> str:
+    """Return speed against power of one comparison."""
+    return _framed("{}: images per second (log) against mean power".format(one.title), charts.power_modes(one),
+                   PARETO_HEIGHT, 64, 24)
 
 
 def _framed(heading: str, chart: str, height: float, left: float, right: float, width: float = WIDTH) -> str:

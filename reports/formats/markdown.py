@@ -72,9 +72,7 @@ def verdict(state: Word, sign: str) -> str:
 
 
 def _comparison(found: Findings, one: Table) -> List[str]:
-    median = t.median_text(one.rows[0])
-    lines = ["### {} (against {}{})".format(cell(t.table_title(one)), cell(one.baseline),
-                                            ", " + median if median else ""), ""]
+    lines = ["### {} ({})".format(cell(t.table_title(one)), cell(t.against_text(one))), ""]
     if one.note:
         lines += [cell(one.note), ""]
     heads = ["case", "verdict", "speed", "interval", "median"]
@@ -169,10 +167,13 @@ def _energy(found: Findings) -> List[str]:
         rows = [[row.name, t.joules_text(row.per_call), t.uncertainty_text(row) or "",
                  t.energy_text(row.above_idle_j) or "", t.energy_text(row.per_image_j),
                  t.watts_text(row.mean_w) or "", t.watts_text(row.peak_w) or "",
-                 "" if row.saving is None else t.saving_text(row.saving)] if row.per_call.value is not None else
-                [row.name, t.amount_reason(row.per_call)] + [""] * 6 for row in one.rows]
+                 "" if row.saving is None else t.saving_text(row.saving),
+                 t.energy_verdict_text(row) or ""] if row.per_call.value is not None else
+                [row.name, t.amount_reason(row.per_call)] + [""] * 7 for row in one.rows]
         lines += table(["case", "per call", "uncertainty", "above idle", "per image", "mean power", "peak power",
-                        "against the baseline"], rows, range(1, 8)) + [""]
+                        "against the baseline", "verdict"], rows, range(1, 8)) + [""]
+        windows = t.energy_windows_text(one)
+        lines += [cell(windows) + ".", ""] if windows else []
         lines += ["Read from {}.".format(cell(", ".join(one.sources))), ""] if one.sources else []
     return lines
 

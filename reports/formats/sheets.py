@@ -7,8 +7,9 @@ from harness.statistics.soak import Measure
 from harness.words import State
 from reports.findings.findings import Findings
 from reports.findings.fit import FitRow, FitTable
+from reports.findings.power_modes import ModeTable
 from reports.findings.soak import SoakRow, SoakTable
-from reports.numbers import NARROW, SIGNS, interval, si, size, speed, times, watts
+from reports.numbers import NARROW, SIGNS, interval, joules, si, significant, size, speed, times, watts
 from reports.wording import NO_REASON
 
 
@@ -25,8 +26,9 @@ class Sheet(NamedTuple):
 
 
 def sheets(found: Findings) -> List[Sheet]:
-    """Return the tables of what fits and of what is sustained; empty for a run that asked for neither."""
-    return [fit_sheet(one) for one in found.fit_tables] + [soak_sheet(one) for one in found.soak_tables]
+    """Return the tables of what fits, what is sustained and the power modes; empty for a run of none of them."""
+    return ([fit_sheet(one) for one in found.fit_tables] + [soak_sheet(one) for one in found.soak_tables]
+            + [power_modes_sheet(one) for one in found.power_modes])
 
 
 def answer(found: Findings) -> Optional[str]:
@@ -105,6 +107,19 @@ def _soak_cells(row: SoakRow) -> Tuple[str, ...]:
     return (row.name, "{} {}".format(SIGNS[verdict.state.value], verdict.state),
             "" if verdict.speed is None else speed(verdict.speed), ends, kept[0], kept[1],
             "{} (by {})".format(when, verdict.measure), heat, watts(row.sustained_w) or "")
+
+
+def power_modes_sheet(table: ModeTable) -> Sheet:
+    """Return speed and power of one comparison in every power mode, in words."""
+    without = [point for point in table.points if point.power_w is None]
+    notes = ["Best: no other case in any mode is as fast with less power, or faster with as much (the Pareto line)."]
+    reasons = list(dict.fromkeys(sentence(point.reason) or NO_REASON for point in without))
+    notes += ["No power, so nothing is best: {}.".format(reason) for reason in reasons]
+    rows = [(point.name, point.mode, "{}/s".format(significant(point.images_per_s)),
+             watts(point.power_w) or "not known", joules(point.per_image_j) or "not known",
+             "best" if point.best else "") for point in table.points]
+    return Sheet("power-modes-" + table.id, "Power modes", "Power modes: {}".format(table.title),
+                 ("case", "mode", "images", "mean power", "energy per image", "on the line"), rows, (2, 3, 4), notes)
 
 
 def _said(row: SoakRow) -> str:

@@ -17,14 +17,19 @@ from reports.formats.files import Made, Options
 SPEED = ("comparison", "case", "name", "cache", "baseline", "verdict", "speed_ratio", "speed_ratio_low",
          "speed_ratio_high", "median_s", "p5_s", "p95_s", "samples", "parameters", "multiply_accumulates", "form",
          "reason", "next_step")
-ENERGY = ("case", "name", "energy_per_call_j", "energy_above_idle_per_call_j", "energy_ratio", "reason", "source")
+ENERGY = ("case", "name", "energy_per_call_j", "energy_above_idle_per_call_j", "uncertainty_j", "windows", "rounds",
+          "copy_energy_per_call_j", "energy_ratio", "energy_ratio_low", "energy_ratio_high", "verdict",
+          "verdict_reason", "floor", "reason", "source")
 #: What each kind of memory has columns for, by the endings of their names.
 MEMORY = ("", "_low", "_high", "_repeats", "_verdict", "_difference", "_reason")
 SAMPLES = ("case", "copy", "cache", "launch", "round", "half", "calls", "sample_s", "per_call_s", "settle_s",
            "enqueue_s")
 FIT = ("comparison", "case", "name", "baseline", "limit_bytes", "largest_batch", "refused_batch", "ratio",
        "per_image_bytes", "own_bytes", "reason")
+MEMORY_TRACE = ("case", "heap", "time_s", "rss_bytes")
 SOAK = ("case", "busy", "time_s", "block", "calls_per_s", "clock_hz", "temperature_c", "power_w")
+POWER_MODES = ("comparison", "run", "mode", "case", "name", "baseline", "images_per_s", "mean_w", "per_image_j",
+               "best", "reason")
 PUBLISHED = ("case", "name", "quantity", "published", "unit", "measured", "measured_reason", "where", "protocol",
              "source", "note")
 #: Of a memory on one heap: the whole process and the layer alone, in bytes or as a share of the baseline's.
@@ -84,11 +89,16 @@ def memory_csv(found: Findings) -> str:
 
 def energy_csv(found: Findings) -> str:
     """Return one row per case that has an energy pass, the reason where there is no number."""
-    rows: List[List[Any]] = [
-        [row.case, row.name, row.per_call.value, row.above_idle_j, None if row.saving is None else row.saving.ratio,
-         t.amount_reason(row.per_call), row.source] for table in found.energy_tables for row in table.rows]
+    rows: List[List[Any]] = []
+    for row in (row for table in found.energy_tables for row in table.rows):
+        ends, verdict = row.saving or (None, None, None), row.verdict
+        rows.append([row.case, row.name, row.per_call.value, row.above_idle_j, row.uncertainty_j, row.windows or None,
+                     row.rounds, row.copy_j, ends[0], ends[1], ends[2],
+                     None if verdict is None else verdict.state.value,
+                     None if verdict is None or verdict.why is None else t.why_text(verdict.why),
+                     None if verdict is None else verdict.floor, t.amount_reason(row.per_call), row.source])
     known = {row[0] for row in rows}
-    rows += [[row.case, row.name, None, None, None, t.amount_reason(row.energy), None] for table in found.tables
+    rows += [[row.case, row.name] + [None] * 12 + [t.amount_reason(row.energy), None] for table in found.tables
              if table.main for row in table.rows if row.case not in known]
     return csv_text(ENERGY, rows)
 
@@ -143,6 +153,13 @@ def fit_csv(found: Findings) -> str:
         for table in found.fit_tables for row in table.rows])
 
 
+def memory_trace_csv(found: Findings) -> str:
+    """Return the process's resident memory over time while the calls ran, of the first process of each case."""
+    return csv_text(MEMORY_TRACE, [
+        [case.case, case.heap.value, time_s, size] for case in found.memory + found.default_heap
+        if case.trace is not None for time_s, size in zip(case.trace.time_s, case.trace.rss_bytes)])
+
+
 def soak_csv(found: Findings) -> str:
     """Return one row per reading of every soak: who was busy, speed, clock, temperature and power over time."""
     rows: List[List[Any]] = []
@@ -152,13 +169,23 @@ def soak_csv(found: Findings) -> str:
     return csv_text(SOAK, rows)
 
 
+def power_modes_csv(found: Findings) -> str:
+    """Return one row per case and power mode of runs that stand side by side."""
+    return csv_text(POWER_MODES, [
+        [table.id, point.run, point.mode, point.case, point.name, point.baseline, point.images_per_s, point.power_w,
+         point.per_image_j, point.best if point.power_w is not None else None, sentence(point.reason)]
+        for table in found.power_modes for point in table.points])
+
+
 def all_tables(found: Findings) -> List[Tuple[str, str]]:
     """Return ``(file name, text)`` of every table."""
     return [("energy.csv", energy_csv(found)), ("memory.csv", memory_csv(found)),
+            ("memory_over_time.csv", memory_trace_csv(found)),
             ("published.csv", published_csv(found)), ("samples.csv", samples_csv(found)),
             ("speed.csv", speed_csv(found))] + (
                 [("fit.csv", fit_csv(found))] if found.fit_tables else []) + (
-                [("soak.csv", soak_csv(found))] if found.soak_tables else [])
+                [("soak.csv", soak_csv(found))] if found.soak_tables else []) + (
+                [("power_modes.csv", power_modes_csv(found))] if found.power_modes else [])
 
 
 def make(found: Findings, options: Options) -> Made:

@@ -151,9 +151,7 @@ def _print_speed(console: Any, one: Table, show: Show, unicode_: bool) -> None:
     add_columns(table, ["rival", "verdict", "speed", "interval", "median", "J/call"][:5 + one.has_energy], rows)
     for row, words in zip(one.rows, rows):
         table.add_row(Text(words[0]), Text(words[1], style=COLOURS.get(row.state, "")), *map(Text, words[2:]))
-    median = t.median_text(one.rows[0])
-    print_table(console, show("{} (against {}{})".format(
-        t.table_title(one), one.baseline, ", " + median if median else "")), table)
+    print_table(console, show("{} ({})".format(t.table_title(one), t.against_text(one))), table)
     said = [(row.name, "; ".join(filter(None, [t.row_reason(row)] + [str(remark) for remark in t.remarks(row)])))
             for row in one.rows]
     _print_reasons(console, said, show)
@@ -231,9 +229,32 @@ def _print_memory(console: Any, found: Findings, show: Show, unicode_: bool) -> 
         if bare:
             console.print(fold(show("no verdict: {}".format(t.memory_verdict_text(
                 bare[0][1].of(bare[0][0]), False))), console.width))
+    _print_energy(console, found, show, unicode_)
     if found.no_energy:
         console.print()
         console.print(fold(show("Energy not measured: {}".format(t.reasons_text(found.no_energy))), console.width))
+
+
+def _print_energy(console: Any, found: Findings, show: Show, unicode_: bool) -> None:
+    from rich.text import Text
+
+    for one in found.energy_tables:
+        judged = [row for row in one.rows if row.verdict is not None and row.per_call.value is not None]
+        if not judged:
+            continue
+        table = new_table(unicode_)
+        rows = [[show(row.name), "baseline" if row.verdict is None else row.verdict.state.value] +
+                [show(text or "") for text in (t.joules_text(row.per_call), row.saving and t.saving_text(row.saving))]
+                for row in one.rows if row.per_call.value is not None]
+        add_columns(table, ["case", "energy", "J/call", "against the baseline"], rows)
+        for cells in rows:
+            table.add_row(*map(Text, cells))
+        print_table(console, show("Energy: {}".format(one.title)), table)
+        _print_reasons(console, [(row.name, t.why_text(row.verdict.why)) for row in judged
+                                 if row.verdict is not None and row.verdict.why is not None], show)
+        windows = t.energy_windows_text(one)
+        if windows:
+            console.print(fold(show(windows), console.width))
 
 
 def _memory_cell(row: CaseMemory, kind: Kind) -> List[str]:

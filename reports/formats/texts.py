@@ -13,6 +13,7 @@ from reports.findings.headline import Summary
 from reports.findings.memory import Figure, Kind, MemoryTable
 from reports.findings.rows import Row, RowState, Table
 from reports.findings.samples import Strip
+from reports.findings.traces import Trace
 from reports.findings.validity import OF_THE_MACHINE
 from reports.numbers import (
     NARROW,
@@ -109,6 +110,13 @@ def title_of(title: str, cache: Optional[str], alone: bool) -> str:
 def table_title(table: Table) -> str:
     """Return the title of a comparison table."""
     return title_of(table.title, table.cache, table.alone)
+
+
+def against_text(table: Table) -> str:
+    """Return whom a table is against, its median, and what the comparison itself ran on: it may have own threads."""
+    parts = ["against " + table.baseline, median_text(table.rows[0]),
+             "CUDA" if table.device == "cuda" else "CPU, " + count(table.threads, "thread")]
+    return ", ".join(part for part in parts if part)
 
 
 def memory_table_title(table: MemoryTable) -> str:
@@ -361,9 +369,35 @@ def saving_text(saving: Saving) -> str:
     """Return ``1.83x less [1.80, 1.86]``; within 10 % the sign says it, ``-3.0 % [-4.1, -1.9]``."""
     middle, low, high = saving
     if 1 / 1.1 < middle < 1.1:                           # here the reader expects energy, not speed: less is minus
-        return "{}{}% [{}, {}]".format(percent(1 / middle), NARROW, percent(1 / high), percent(1 / low))
+        alone = "{}{}%".format(percent(1 / middle), NARROW)
+        return alone if low is None or high is None else "{} [{}, {}]".format(alone, percent(1 / high),
+                                                                              percent(1 / low))
     factor = times(middle) + " less" if middle > 1 else times(1 / middle) + " more"
-    return "{} {}".format(factor, interval(middle, low, high))
+    return factor if low is None or high is None else "{} {}".format(factor, interval(middle, low, high))
+
+
+def energy_verdict_text(row: CaseEnergy) -> Optional[str]:
+    """Return smaller, larger or same, or *cannot tell* with why; ``None`` where there is nothing to judge."""
+    if row.verdict is None or row.per_call.value is None:
+        return None
+    state = row.verdict.state.value
+    return state if row.verdict.why is None else "{}: {}".format(state, why_text(row.verdict.why))
+
+
+def trace_name(trace: Trace) -> str:
+    """Return whose readings a trace shows under load."""
+    return "all cases by turns" if trace.by_turns else trace.name
+
+
+def energy_windows_text(table: EnergyTable) -> Optional[str]:
+    """Return how the windows of a comparison were taken, ``None`` for a record that has none."""
+    base = table.rows[0]
+    if not base.windows:
+        return None
+    told = "{} of each case, by turns in {}".format(count(base.windows, "window"), count(base.rounds or 0, "round"))
+    if table.floor is not None:
+        told += "; two copies of the baseline differ by {}{}%".format(percent(1 + table.floor, sign=False), NARROW)
+    return told + "; one process, so a difference tied to one process would not be seen"
 
 
 def sampling_cost_text(table: EnergyTable) -> Optional[str]:

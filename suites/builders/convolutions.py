@@ -92,7 +92,7 @@ class OwnDepthwise(nn.Module):
 
 
 def own_depthwise(case: Case, x: torch.Tensor) -> Subject:
-    """Depthwise 3x3 convolution with bias by the project's own CPU kernel; option ``relu`` (no).
+    """Depthwise 3x3 convolution with bias by the project's own kernel; option ``relu`` (no).
 
     torch's own leaves much of a CPU unused, and a ratio to it would flatter the layers that replace it. Raises
     ``RuntimeError`` where there is no such kernel.

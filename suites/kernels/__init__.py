@@ -5,7 +5,6 @@ where there is none; :func:`why_not_fused` says in a sentence why; :func:`status
 torch is imported on first use of a function, not with this package.
 """
 
-import sys
 from typing import TYPE_CHECKING, Any, Dict, Optional, Sequence
 
 if TYPE_CHECKING:
@@ -38,10 +37,10 @@ def fused_layer(x: "Tensor", threshold: "Tensor", scale: "Optional[Tensor]" = No
     are the same bits for every number of threads. Raises ``ValueError`` in one sentence for options or
     shapes without a meaning. Layer of arXiv 2104.07085 and 2201.02711.
     """
-    # Not an import statement: that alone would cost a small layer a microsecond in each call.
-    layer: Any = sys.modules.get("suites.kernels.layer")
-    if layer is None:  # a statement, since a compiled graph can follow no other import
-        from suites.kernels import layer
+    # A statement, since a compiled graph can follow no other import: a look into sys.modules that fails becomes a
+    # condition that its own import breaks. This form costs half a microsecond, "from ... import" a whole one.
+    import suites.kernels.layer as layer
+
     return layer.run_layer(x, threshold, scale, dims, block, nonlinearity, threshold_mode, residual, keep_first,
                            norm, order, out_channels, out)
 

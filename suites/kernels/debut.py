@@ -7,6 +7,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 import torch
 from torch import Tensor
 
+from suites.kernels import on_cuda
 from suites.kernels.handles import Handle
 from suites.kernels.library import POINTER, Loaded, loaded
 from suites.kernels.packed import Packed
@@ -117,6 +118,8 @@ def geometry(x: Tensor, spec: Spec) -> List[int]:
 
 def reason(x: Tensor, spec: Spec) -> Optional[str]:
     """Return why the kernel does not take ``x``, in a sentence, or ``None`` if it does."""
+    if x.is_cuda:
+        return on_cuda.problem("debut_launch", x, spec)
     if x.device.type != "cpu":
         return "there is no DeBut kernel for the device '{}'".format(x.device.type)
     if x.dtype not in DTYPES:
@@ -141,6 +144,9 @@ PACKED = Packed(_pack)
 
 def prepare(x: Tensor, factors: Sequence[Tensor], bias: Optional[Tensor], spec: Spec) -> Call:
     """Return the call of :func:`run` for tensors like ``x`` and these weights as they are now."""
+    if x.is_cuda:
+        there = on_cuda.launcher("debut_launch").run
+        return lambda x: there(x, factors, bias, spec)
     kernel, rows = kernel_of(spec), _rows(x, spec)
     plan, packing = kernel.plan(rows)
     packed = PACKED.get((*factors, bias), (spec, packing))

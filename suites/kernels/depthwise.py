@@ -7,6 +7,7 @@ from typing import Any, Optional, Sequence, Tuple
 import torch
 from torch import Tensor
 
+from suites.kernels import on_cuda
 from suites.kernels.bound import float_table, library_problem, plain_type_reason, pointers
 from suites.kernels.library import POINTER, Loaded, loaded
 from suites.kernels.machine import past_cache_bytes
@@ -29,12 +30,17 @@ def library() -> Loaded:
 
 def reason_of_type(x: Tensor) -> Optional[str]:
     """Return why the kernel does not take tensors like ``x`` of any size, in a sentence, or ``None`` if it does."""
+    if x.is_cuda and x.layout == torch.strided:
+        return on_cuda.type_problem("sums_launch", x.dtype, x.device)
     return plain_type_reason(x, "depthwise kernel", tuple(DTYPES)) or library_problem("depthwise")
 
 
 def reason(x: Tensor) -> Optional[str]:
     """Return why the kernel does not take ``x`` (N, C, H, W), in a sentence, or ``None`` if it does."""
-    return reason_of_type(x) or ("an empty tensor needs no kernel" if x.numel() == 0 else None)
+    problem = reason_of_type(x) or ("an empty tensor needs no kernel" if x.numel() == 0 else None)
+    if problem is None and x.is_cuda:
+        return on_cuda.launcher("sums_launch").too_large(x)
+    return problem
 
 
 def output_shape(shape: Sequence[int], stride: int) -> Tuple[int, ...]:
@@ -56,6 +62,9 @@ def memory_format(x: Tensor) -> torch.memory_format:
 
 def prepare(x: Tensor, weight: Tensor, bias: Optional[Tensor], stride: int, member: str, scale: float = 1.0) -> Call:
     """Return the call of :func:`run` for tensors like ``x`` and these weights as they are now."""
+    if x.is_cuda:
+        there = on_cuda.launcher("sums_launch").depthwise
+        return lambda x: there(x, weight, bias, stride, member, scale)
     order = memory_format(x)
     contiguous, shape = x.is_contiguous(memory_format=order), output_shape(x.shape, stride)
     numbers = _geometry(x.shape, weight.shape[-1], stride, member, x.dtype, order is torch.channels_last)

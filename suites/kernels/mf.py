@@ -7,6 +7,7 @@ from typing import Any, Optional, Sequence, Tuple
 import torch
 from torch import Tensor
 
+from suites.kernels import on_cuda
 from suites.kernels.bound import float_table, library_problem, plain_type_reason, pointers
 from suites.kernels.library import POINTER, Loaded, loaded
 from suites.kernels.packed import Packed
@@ -32,6 +33,8 @@ def library() -> Loaded:
 
 def reason_of_type(x: Tensor) -> Optional[str]:
     """Return why the kernel does not take tensors like ``x`` of any size, in a sentence, or ``None`` if it does."""
+    if x.is_cuda and x.layout == torch.strided:
+        return on_cuda.type_problem("sums_launch", x.dtype, x.device)
     return plain_type_reason(x, "multiplication-free dense kernel", tuple(DTYPES)) or library_problem("mf")
 
 
@@ -60,6 +63,9 @@ PACKED = Packed(_pack)
 
 def prepare(x: Tensor, weight: Tensor, bias: Optional[Tensor], member: str, scale: float = 1.0) -> Call:
     """Return the call of :func:`run` for tensors like ``x`` and these weights as they are now."""
+    if x.is_cuda:
+        there = on_cuda.launcher("sums_launch").dense
+        return lambda x: there(x, weight, bias, member, scale)
     outputs, inputs = weight.shape
     packed = PACKED.get((weight, bias), (member, scale))
     numbers = _geometry(x.numel() // inputs, inputs, outputs, member, x.dtype)

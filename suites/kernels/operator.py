@@ -4,14 +4,13 @@ The operator runs the kernel that takes the call and plain torch where none does
 may hold it for any tensor.
 """
 
-import importlib
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import torch
 from torch import Tensor
 
 from suites import torch_modes
-from suites.kernels import cpu_call
+from suites.kernels import cpu_call, on_cuda
 from suites.kernels.geometry import Spec, dense_like, out_shape
 from suites.kernels.plain import plain_gradient, plain_layer
 
@@ -32,15 +31,7 @@ def graph_problem() -> Optional[str]:
 
 def cuda_reason(x: Tensor, spec: Spec) -> Optional[str]:
     """Return why no CUDA kernel takes ``x``, in a sentence, or ``None`` if one does."""
-    launcher = _cuda_launcher()
-    return launcher if isinstance(launcher, str) else launcher.why_not(x, spec)
-
-
-def _cuda_launcher() -> Any:
-    try:
-        return importlib.import_module("suites.kernels.cuda.launch")
-    except ImportError as error:
-        return "the CUDA kernels are not there: {}".format(error)
+    return on_cuda.problem("launch", x, spec)
 
 
 def pack(spec: Spec) -> Tuple:
@@ -61,7 +52,7 @@ def forward(x: Tensor, threshold: Tensor, scale: Optional[Tensor], spec: Spec) -
     if x.device.type == "cpu" and cpu_call.reason(x, spec) is None:
         return cpu_call.forward(x, threshold, scale, spec)
     if x.device.type == "cuda" and cuda_reason(x, spec) is None:
-        return _cuda_launcher().forward(x, threshold, scale, spec)
+        return on_cuda.launcher("launch").forward(x, threshold, scale, spec)
     with torch.no_grad():
         return _laid_out(plain_layer(x, threshold, scale, spec), x)
 
@@ -72,7 +63,7 @@ def backward(gradient: Tensor, x: Tensor, threshold: Tensor, scale: Optional[Ten
     if x.device.type == "cpu" and cpu_call.reason(x, spec) is None:
         return cpu_call.backward(gradient, x, threshold, scale, spec)
     if x.device.type == "cuda" and cuda_reason(x, spec) is None:
-        return _cuda_launcher().backward(gradient, x, threshold, scale, spec)
+        return on_cuda.launcher("launch").backward(gradient, x, threshold, scale, spec)
     with torch.no_grad():
         g_x, g_threshold, g_scale = plain_gradient(gradient, x, threshold, scale, spec)
     return _laid_out(g_x, x), g_threshold, x.new_empty(0) if g_scale is None else g_scale
@@ -178,7 +169,7 @@ def describe_binding() -> str:
 
 def describe_cuda() -> Dict[str, Any]:
     """Return the CUDA half of :func:`suites.kernels.status`."""
-    launcher = _cuda_launcher()
+    launcher = on_cuda.launcher("launch")
     if isinstance(launcher, str):
         return {"available": False, "reason": launcher, "remedy": None}
     return launcher.describe()

@@ -90,7 +90,7 @@ def _multiply(matrix: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
 
 def _two_stage(x: torch.Tensor, size: int, rows_out: int, scale: float) -> torch.Tensor:
     """Multiply by H_slow (x) H_fast, the Kronecker form of the matrix: radix 32 twice for 1024 points."""
-    bits = size.bit_length() - 1
+    bits = int(size).bit_length() - 1  # a trace hands sizes on as tensors
     fast, slow = 1 << (bits // 2), 1 << (bits - bits // 2)
     outer, rows_in, inner = x.shape
     slow_in, slow_out = -(-rows_in // fast), -(-rows_out // fast)

@@ -14,8 +14,8 @@ import fake_boards
 from harness.meters import MeterHandle, make_meter
 from harness.passes.energy import EnergySettings, run_energy_pass
 
-QUICK = EnergySettings(load_s=1.0, least_fresh=12, limit_s=6.0, idle_s=0.8, settle_s=0.2, warmup_s=0.2, cost_s=0.1,
-                       batch_s=0.05, period_s=0.03)
+QUICK = EnergySettings(window_s=0.1, least_fresh=12, looks=(8,), limit_s=6.0, idle_s=0.8, settle_s=0.2, warmup_s=0.2,
+                       cost_s=0.1, batch_s=0.05, period_s=0.03)
 
 
 def nano_meter(root):
@@ -56,7 +56,7 @@ class Board:
 
 def test_a_board_that_draws_four_watts_more_is_measured_to_draw_four_watts_more(tmp_path):
     with Board(str(tmp_path)) as board:
-        payload = run_energy_pass(board.call, lambda: None, nano_meter(tmp_path), settings=QUICK)
+        payload = run_energy_pass([("one", board.call)], lambda: None, nano_meter(tmp_path), settings=QUICK)["one"]
     assert payload["reason"] is None, payload["reason"]
     assert payload["meter"] == "ina3221" and payload["rail"] == "POM_5V_IN"
     assert payload["idle_before_w"] == pytest.approx(2.0, abs=0.1)
@@ -75,6 +75,7 @@ def test_a_sampler_killed_in_the_middle_voids_the_figure_and_the_pass_goes_on(tm
             os.kill(meter.pid, 9)
 
     with Board(str(tmp_path)) as board:
-        payload = run_energy_pass(board.call, lambda: None, meter, settings=QUICK, report=kill_in_the_load)
+        payload = run_energy_pass([("one", board.call)], lambda: None, meter, settings=QUICK,
+                                  report=kill_in_the_load)["one"]
     assert payload["energy_per_call_j"] is None and "died while measuring" in payload["reason"]["said"]
     assert payload["phases"][-1]["name"] == "unmetered"

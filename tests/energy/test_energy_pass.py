@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from synthetic_bench import Bench, SimulatedMeter
+from synthetic_bench import GRID_S, Bench, SimulatedMeter
 
 from harness.meters.rails import InputRail
 from harness.passes.energy import Clock, EnergySettings, run_energy_pass
@@ -14,12 +14,12 @@ FIGURES = ("energy_per_call_j", "energy_above_idle_per_call_j", "uncertainty_j",
 def play(bench=None, meter=None, settings=None, synchronize=lambda: None, **options):
     bench = bench or Bench(1)
     meter = meter or SimulatedMeter(bench)
-    return run_energy_pass(bench.call, synchronize, meter, Clock(bench.now, bench.sleep),
-                           settings or EnergySettings(), **options)
+    return run_energy_pass([("one", bench.call)], synchronize, meter, Clock(bench.now, bench.sleep),
+                           settings or EnergySettings(), **options)["one"]
 
 
 def assert_void(payload, *words):
-    assert all(payload[key] is None for key in FIGURES)
+    assert all(payload.get(key) is None for key in FIGURES)
     for word in words:
         assert word in payload["reason"]["said"]
 
@@ -34,9 +34,18 @@ def test_a_good_run_has_every_field_finite_and_ready_for_json():
     assert payload["peak_w"] >= payload["mean_w"]
 
 
-def test_the_load_lies_between_two_idle_phases_and_goes_on_past_its_mark():
+def test_the_load_lies_between_two_idle_phases():
     names = [phase["name"] for phase in play()["phases"] if phase["name"] != "settle"]
-    assert names == ["first-call", "idle-before", "warm-up", "load", "run-out", "idle-after", "unmetered"]
+    assert names == ["first-call", "idle-before", "warm-up", "load", "idle-after", "unmetered"]
+
+
+def test_before_each_window_and_past_its_end_the_same_case_is_busy():
+    bench = Bench(1)
+    payload = play(bench)
+    for window in payload["windows"]:
+        first, last = bench.index(bench.start_s + window["start_s"]), bench.index(bench.start_s + window["end_s"])
+        lead, out = int((1.5 * 0.1 + 5 * 0.054) / GRID_S), int(1.5 * 0.1 / GRID_S)
+        assert bench.loaded[first - lead + 1:last + out - 1].all()
 
 
 def test_phases_follow_each_other_without_a_gap():
@@ -48,22 +57,31 @@ def test_the_device_is_synchronised_before_both_marks():
     bench = Bench(2)
     moments = []
     payload = play(bench, synchronize=lambda: moments.append(bench.now() - bench.start_s))
-    load = next(phase for phase in payload["phases"] if phase["name"] == "load")
-    for mark in (load["start_s"], load["start_s"] + payload["window_s"]):
-        assert min(abs(moment - mark) for moment in moments) < 1e-9
+    for window in payload["windows"]:
+        for mark in (window["start_s"], window["end_s"]):
+            assert min(abs(moment - mark) for moment in moments) < 1e-3
 
 
-def test_the_window_covers_whole_calls_only():
+def test_a_window_covers_whole_calls_only():
     bench = Bench(3, call_s=0.4)
     payload = play(bench)
     assert payload["window_s"] == pytest.approx(payload["calls"] * 0.4)
+    assert all(one["end_s"] - one["start_s"] == pytest.approx(0.4 * one["calls"]) for one in payload["windows"])
 
 
-def test_a_slow_sensor_makes_the_loop_longer_until_there_are_enough_fresh_readings():
+def test_a_slow_sensor_makes_the_windows_longer_until_there_are_enough_fresh_readings():
     bench = Bench(4, drift_w=0.0)
     payload = play(bench, SimulatedMeter(bench, period_s=0.25, refresh_s=0.5, lag_s=0))
-    assert payload["window_s"] > 20
+    assert payload["window_s"] / len(payload["windows"]) >= 4 * 0.5
     assert payload["reason"] is None and payload["readings_fresh"] >= 50
+
+
+def test_no_entrant_is_busy_for_longer_than_the_limit():
+    bench = Bench(4, drift_w=0.0)
+    payload = play(bench, SimulatedMeter(bench, period_s=0.25, refresh_s=0.5, lag_s=0), EnergySettings(limit_s=30.0))
+    load = next(phase for phase in payload["phases"] if phase["name"] == "load")
+    assert load["end_s"] - load["start_s"] < 30.0 * 1.05
+    assert payload["looks"] == [] and payload["rounds"] < 8
 
 
 def test_too_few_fresh_readings_at_the_limit_give_no_number_and_say_what_to_change():
@@ -80,6 +98,13 @@ def test_a_meter_that_repeats_one_value_counts_as_few_readings_not_as_many():
     assert_void(payload, "fresh readings", "repeated itself")
 
 
+def test_a_feed_that_stands_still_ends_the_rounds_at_once():
+    bench = Bench(6)
+    payload = play(bench, SimulatedMeter(bench, freezes_after_s=0.2))
+    assert_void(payload, "fresh readings", "repeated itself")
+    assert payload["rounds"] == 2
+
+
 def test_a_meter_that_freezes_during_the_load_gives_no_number():
     bench = Bench(7)
     payload = play(bench, SimulatedMeter(bench, freezes_after_s=6.0), EnergySettings(limit_s=8.0))
@@ -87,7 +112,7 @@ def test_a_meter_that_freezes_during_the_load_gives_no_number():
     assert payload["reason"]
 
 
-@pytest.mark.parametrize("moment_s", [0.5, 3.0, 7.0, 11.0])
+@pytest.mark.parametrize("moment_s", [0.5, 3.0, 7.0, 11.0, 16.0])
 def test_a_meter_that_dies_voids_the_figure_and_nothing_else(moment_s):
     bench = Bench(8)
     payload = play(bench, SimulatedMeter(bench, fails_after_s=moment_s))
@@ -98,8 +123,8 @@ def test_a_meter_that_dies_voids_the_figure_and_nothing_else(moment_s):
 
 def test_no_meter_gives_the_reason_it_was_handed():
     bench = Bench(9)
-    payload = run_energy_pass(bench.call, lambda: None, None, Clock(bench.now, bench.sleep),
-                              meter_reason="no meter on this machine measures power")
+    payload = run_energy_pass([("one", bench.call)], lambda: None, None, Clock(bench.now, bench.sleep),
+                              meter_reason="no meter on this machine measures power")["one"]
     assert_void(payload, "no meter on this machine")
     assert bench.calls == 0
 
@@ -116,13 +141,13 @@ def test_power_that_falls_slowly_after_a_load_is_awaited():
     meter = SimulatedMeter(bench)
     honest = bench.power_w
 
-    def lingering():
+    def lingering(first=0):
         """After the load the clocks stay up for 6 s at half the extra power."""
         power = honest()
         ends = [index for index in range(1, len(power)) if bench.loaded[index - 1] > bench.loaded[index]]
         for end in ends[1:]:  # not after the single first call
             power[end:end + 3000] += 2.0 * (bench.loaded[end:len(power)][:3000] == 0)
-        return power
+        return power[first:]
 
     bench.power_w = lingering
     payload = play(bench, meter)
@@ -149,7 +174,7 @@ def test_an_error_of_the_subject_is_raised_after_the_meter_was_stopped():
             raise RuntimeError("out of memory")
 
     with pytest.raises(RuntimeError, match="out of memory"):
-        run_energy_pass(breaks, lambda: None, meter, Clock(bench.now, bench.sleep))
+        run_energy_pass([("one", breaks)], lambda: None, meter, Clock(bench.now, bench.sleep))
     assert meter.stopped
 
 
@@ -201,8 +226,8 @@ def test_a_worker_on_a_machine_without_a_meter_records_why(monkeypatch):
     case = Case("identity", "plain", "no.such.module:build", (1, 1, 2, 2))
     comparison = Comparison("one", "One", case, ())
     job = {"comparison": comparison_to_dict(comparison), "cases": [comparison.case_id(case)], "seed": 1,
-           "power": "rapl"}
+           "power": "rapl", "timed_call_s": {}}
     monkeypatch.setattr(meters, "choose", lambda *options, **named: meters.Choice(
         None, [], "meter rapl was asked for but the kernel shows no RAPL counters"))
-    payload = energy.run(job, lambda *progress: None)
+    payload = energy.run(job, lambda *progress: None)["cases"]["one/identity-plain"]
     assert_void(payload, "meter rapl was asked for")  # and the layer was not even built

@@ -20,7 +20,7 @@ def test_the_reason_for_a_missing_number_reaches_the_record_of_a_pass_that_ended
 
     def worker(job, *options, **named):
         assert job["pass"] == "energy"
-        return Outcome({"energy_per_call_j": None, "reason": to_json(why)}, None, 1.0)
+        return Outcome({"cases": {"one/layer-torch": {"energy_per_call_j": None, "reason": to_json(why)}}}, None, 1.0)
 
     with RecordWriter(str(tmp_path)) as writer:
         writer.append(header)

@@ -13,11 +13,11 @@ def measured(seed, bench_options=None, meter_options=None, settings=None):
     """Return the payload, and per-call (found, true, stated) in total and above idle."""
     bench = Bench(seed, **(bench_options or {}))
     meter = SimulatedMeter(bench, **(meter_options or {}))
-    payload = run_energy_pass(bench.call, lambda: None, meter, Clock(bench.now, bench.sleep),
-                              settings or EnergySettings())
+    payload = run_energy_pass([("one", bench.call)], lambda: None, meter, Clock(bench.now, bench.sleep),
+                              settings or EnergySettings())["one"]
     assert payload["reason"] is None, payload["reason"]
-    start = next(phase["start_s"] for phase in payload["phases"] if phase["name"] == "load")
-    truth = [bench.true_j(start, start + payload["window_s"], above) / payload["calls"] for above in (False, True)]
+    truth = [sum(bench.true_j(one["start_s"], one["end_s"], above) for one in payload["windows"]) / payload["calls"]
+             for above in (False, True)]
     return payload, (payload["energy_per_call_j"], truth[0], payload["uncertainty_j"]), (
         payload["energy_above_idle_per_call_j"], truth[1], payload["uncertainty_above_idle_j"])
 
@@ -33,7 +33,7 @@ def covered(rows):
 def test_nano_like_sensor_steps_ramps_noise_within_one_percent_over_200_seeds():
     results = [measured(seed) for seed in range(SEEDS)]
     totals, above = [row[1] for row in results], [row[2] for row in results]
-    assert all(5.0 <= row[0]["window_s"] < 5.6 for row in results)
+    assert all(2 * 9 * 0.5 <= row[0]["window_s"] < 2 * 9 * 0.6 for row in results)
     assert relative_errors(totals).max() < 0.01
     assert relative_errors(above).max() < 0.01
     assert covered(totals) >= 0.90

@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from harness.energy.idle import Stretch, judge_idle
-from harness.energy.uncertainty import combine, delay_u_w, ends_u_w, sampling_u_w, stamp_u_w, step_of, step_u_w
+from harness.energy.uncertainty import (
+    combine,
+    delay_u_w,
+    ends_u_w,
+    jump_w,
+    sampling_u_w,
+    stamp_u_w,
+    step_of,
+    step_u_w,
+)
 
 
 def test_a_level_that_never_leaves_its_step_stays_uncertain_however_long_one_looks():
@@ -26,16 +35,20 @@ def test_an_unknown_step_is_read_off_the_values():
 def test_sampling_uncertainty_is_the_spread_of_the_mean_for_white_noise():
     random = np.random.RandomState(2)
     means = [random.normal(5, 0.5, 64).mean() for _ in range(2000)]
-    typical = np.median([sampling_u_w(random.normal(5, 0.5, 64)) for _ in range(200)])
+    typical = np.median([sampling_u_w(jump_w(random.normal(5, 0.5, 64)), 64) for _ in range(200)])
     assert typical == pytest.approx(np.std(means), rel=0.1)
 
 
 def test_a_slow_drift_is_not_taken_for_noise():
     drift = np.linspace(5, 6, 100)
-    assert sampling_u_w(drift) < sampling_u_w(np.random.RandomState(0).permutation(drift)) / 10
+    assert jump_w(drift) < jump_w(np.random.RandomState(0).permutation(drift)) / 10
 
 
-@pytest.mark.parametrize("part", [ends_u_w([5, 6, 5, 6], 0.1, 5.0), stamp_u_w(5.0, 0.05, 5.0),
+def test_what_happens_between_two_windows_is_no_scatter():
+    assert jump_w([5.0, 5.1], [9.0, 9.1]) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("part", [ends_u_w(1.0, 0.1, 5.0), stamp_u_w(5.0, 0.05, 5.0),
                                   delay_u_w(5.0, 6.0, 0.1, 5.0)])
 def test_what_happens_at_the_ends_matters_less_in_a_longer_window(part):
     assert 0 < part < 0.05

@@ -2,10 +2,11 @@
 
 import os
 
+from harness import load_run
 from harness.controller import Controller, RunPlan
 from harness.plan import Target
 from harness.progress import PlainProgress
-from harness.record import Header, RecordWriter, load_run
+from harness.record import Header, RecordWriter
 from harness.rule import Rule
 from harness.settings import Settings
 from suites.user_file import load_suite_file

@@ -8,6 +8,7 @@ import contextlib
 import glob
 import io
 import os
+import re
 import resource
 import signal
 import sys
@@ -25,10 +26,12 @@ for folder in (HERE, ROOT):
 
 from mutations import mutant  # noqa: E402
 
-from harness.record import RecordError, load_run  # noqa: E402
+from harness import RecordError, load_run  # noqa: E402
+from reports.compare import WRITERS  # noqa: E402
 from reports.findings import findings  # noqa: E402
 from reports.findings.calibration import CalibrationError, calibration  # noqa: E402
-from reports.findings.changes import changes  # noqa: E402
+from reports.findings.cleaned import cleaned  # noqa: E402
+from reports.findings.compared import compared, summary_of  # noqa: E402
 from reports.formats.calibration_text import calibration_markdown, calibration_text  # noqa: E402
 from reports.formats.changes_text import changes_text  # noqa: E402
 from reports.formats.files import Options  # noqa: E402
@@ -99,16 +102,28 @@ def report(run, publication=False):
                     check_markdown(content)
     with contextlib.suppress(CalibrationError):
         of_loads = calibration(run, found)
-        calibration_text(of_loads, 80, True, False)
-        calibration_markdown(of_loads)
+        for text in (calibration_text(of_loads, 80, True, False), calibration_markdown(of_loads)):
+            assert command(text) is None, "a control character in the calibration"
     return found
+
+
+def compare(old, new):
+    """Compare two runs; raise ``AssertionError`` where a control character gets through."""
+    found = cleaned(compared([summary_of(old), summary_of(new)]))
+    for text in [changes_text(found, 80, True, False)] + [make(found) for make in WRITERS.values()]:
+        assert command(text.replace("\t", "")) is None, "a control character in a comparison"
 
 
 def check_markdown(text):
     """Raise ``AssertionError`` if Markdown of a hostile name would be a tag, a link or a comment."""
-    plain = text.replace("\\\\", "")
+    plain = markup_of(text).lower()
     for bad in ("<img", "<script", "</script", "<!--", "](javascript"):
-        assert bad not in plain.lower(), "report.md holds {}".format(bad)
+        assert bad not in plain, "report.md holds {}".format(bad)
+
+
+def markup_of(text):
+    """Return what of a Markdown text may be markup: what is code or stands behind a backslash is not."""
+    return re.sub(r"`[^`\n]*`", "", re.sub(r"\\.", "", text))
 
 
 def steps(path, other, random, share):
@@ -118,8 +133,7 @@ def steps(path, other, random, share):
     yield FRAME, lambda: run[0].to_frame()
     if random.random() < share:
         yield REPORT, lambda: report(run[0], random.random() < 0.02)
-        yield COMPARE, lambda: [changes_text(changes(*pair), 80, True, False) for pair in
-                                ((run[0], other), (other, run[0]))]
+        yield COMPARE, lambda: [compare(*pair) for pair in ((run[0], other), (other, run[0]))]
 
 
 def try_mutant(data, folder, other, random, share, tried, faults):

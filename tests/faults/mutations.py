@@ -67,16 +67,25 @@ def change_value(data, random):
     container, key = place
     value = container[key]
     kind = random.randrange(10)
-    if kind < 5:
+    if kind < 2:
         container[key] = Raw(random.choice(WILD))
-    elif kind == 5:
+    elif kind == 2:
         del container[key]
-    elif kind == 6 and isinstance(value, (int, float)) and not isinstance(value, bool):
-        container[key] = random.choice([-value, 0, value * 1e6, value / 1e6, value + 1, value - 1, 0.5 * value])
-    elif kind == 6 and isinstance(value, str):
-        container[key] = random.choice([HOSTILE + value, value[:-1], value + value, value.upper(), "../" + value])
-    elif kind == 7 and isinstance(value, list):
+    elif kind == 3:
+        container[key] = None
+    elif kind < 7 and isinstance(value, bool):
+        container[key] = not value
+    elif kind < 7 and isinstance(value, int):
+        container[key] = random.choice([-value, 0, 1, 2, value + 1, value - 1, value * 1000, 10 ** 9, 10 ** 18])
+    elif kind < 7 and isinstance(value, float):
+        container[key] = random.choice([-value, 0.0, 1.0, value * 1e6, value / 1e6, value + 1, 0.5 * value, 1e-300,
+                                        1e29, 1e-12, float(int(value))])
+    elif kind < 7 and isinstance(value, str):
+        container[key] = random.choice([HOSTILE + value, value[:-1], value + value, value.upper(), "../" + value, ""])
+    elif kind < 7 and isinstance(value, list):
         container[key] = random.choice([value[:-1], value + value, value[::-1], value[:1], []])
+    elif kind < 7 and isinstance(value, dict):
+        container[key] = random.choice([{}, dict(list(value.items())[:1]), {HOSTILE: value}])
     elif kind == 7 and isinstance(container, list):
         container.append(value)
     elif kind == 8:

@@ -15,7 +15,8 @@ from harness.controller import Controller
 from harness.progress import PlainProgress
 from harness.record import RecordError, RecordWriter, load_run
 from harness.session import SessionError, first_line, new_folder
-from reports.__main__ import USAGE, OutputError, main, write
+from reports.__main__ import USAGE, main
+from reports.writing import OutputError, write
 
 OLD = "an older report"
 

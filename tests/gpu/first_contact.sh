@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What to run the day a GPU is at hand: ten steps, a verdict for each, ten minutes at most in all.
+# What to run the day a GPU is at hand: eleven steps, a verdict for each, ten minutes at most in all.
 # Usage: bash tests/gpu/first_contact.sh [PYTHON]   ($PYTHON, else the project's own, else python3; torch with CUDA)
 #
 # Steps 1 to 5 decide whether any later number means anything. Ends with 0 if every step that could run passed,
@@ -110,20 +110,25 @@ kernels() {
         --only '*10x1024x32x32/*fused,*10x1024x32x32/*default'
 }
 
+debut() { "$python" -m harness run debut --quick --device cuda --launches 1 --budget 45s --out "$out"; }
+
 # `timeout` starts programs only: functions reach it through a shell of their own.
 export python log out
-export -f skip gpu_tests sanitized device paper kernels
+export -f skip gpu_tests sanitized device paper kernels debut
+# Tests of the Walsh-Hadamard kernels, and of those of DeBut and multiplication-free layers.
+export kernel_tests='tests/kernels_cuda/test_cuda_device.py tests/kernels_cuda/test_cuda_layers_device.py'
 within() { step "$1" "$2" bash -c "$3"; }
 
 within "device and versions" 30 device
 within "kernels available" 60 '"$python" tests/gpu/steps.py kernels'
-within "memory of the kernels (memcheck)" 90 'sanitized memcheck tests/kernels_cuda/test_cuda_device.py -k every_option'
-within "races in the kernels (racecheck)" 60 'sanitized racecheck tests/kernels_cuda/test_cuda_device.py -k same_bits'
+within "memory of the kernels (memcheck)" 90 'sanitized memcheck $kernel_tests -k every_option'
+within "races in the kernels (racecheck)" 60 'sanitized racecheck $kernel_tests -k same_bits'
 within "tests on the device" 120 'gpu_tests tests/kernels_cuda tests/timing tests/suites -ra'
 within "a compiled training step" 60 '"$python" tests/gpu/steps.py compiled'
 within "the roof, for the data sheet" 60 '"$python" tests/gpu/steps.py roof'
 within "the sleep, cold and under load" 30 '"$python" tests/gpu/steps.py sleep'
 within "the kernels suite at 1024x32x32" 90 kernels
+within "the debut suite, quick" 90 debut
 within "doctor and the paper suite, quick" 150 paper
 
 printf '\n%s\nrecords: %s\n' "$summary" "$out"

@@ -50,6 +50,10 @@ class FakeWorkers:
                 "role": job["role"], "stopped": {"code": "all-decided"}, "decisions": {
                     rival: {"state": decided if isinstance(decided, str) else decided[rival], "round": 12}
                     for rival in rivals}}]}, None, 50.0)
+        if job["pass"] == "energy":
+            return Outcome({"cases": {case: {"energy_per_call_j": 1e-3, "together": str(len(self.jobs)),
+                                             "calls_per_s": job["timed_call_s"][case]}
+                                      for case in job["cases"]}}, None, 90.0)
         return Outcome({"rss_delta_peak_bytes": 1} if job["pass"] == "memory" else {}, None, 1.0)
 
     def names(self):
@@ -131,6 +135,14 @@ def test_a_pass_that_would_tell_nothing_of_a_comparison_is_left_out_and_said(tmp
     assert recorded.why_not_timed("1d", "1d/wht-matrix").code is Code.TELLS_NOTHING
     assert recorded.why_absent(Pass.MEMORY, "2d/wht-matrix").code is Code.TELLS_NOTHING
     assert recorded.why_absent(Pass.ENERGY, "2d/wht-matrix").code is Code.NOT_ASKED
+
+
+def test_a_comparison_without_energy_is_left_out_where_a_meter_answers_too(tmp_path):
+    workers = FakeWorkers()
+    recorded, _ = run(tmp_path, workers, comparisons=(ONE._replace(without=("time", "memory", "energy")),),
+                      passes=("verify", "time", "memory", "energy"))
+    assert [job["pass"] for job in workers.jobs] == ["verify"]
+    assert recorded.why_absent(Pass.ENERGY, "1d/wht-matrix").code is Code.TELLS_NOTHING
 
 
 def test_the_time_left_is_shared_by_the_comparisons_that_are_timed(tmp_path):
@@ -321,6 +333,60 @@ def test_without_a_power_meter_every_energy_line_says_why_and_the_user_hears_it_
     assert [recorded.energy(place.id).reason for place in recorded.places()] == [because(Code.NO_METER, "rapl")] * 3
     assert [job["pass"] for job in workers.jobs] == ["verify"]
     assert sum("no power meter" in line for line in said) == 1
+
+
+def test_the_energy_of_a_comparison_is_measured_by_one_worker_and_recorded_case_by_case(tmp_path):
+    workers = FakeWorkers()
+    recorded, _ = run(tmp_path, workers, passes=("verify", "energy"))
+    assert workers.cases("energy") == [["1d/conv1x1-torch", "1d/wht-matrix", "1d/wht-butterfly"]]
+    lines = [recorded.energy(place.id) for place in recorded.places()]
+    assert [(line.status, line.energy_per_call_j, line.together, line.seconds) for line in lines] == [
+        (Status.OK, 1e-3, "2", 30.0)] * 3
+
+
+def test_the_energy_pass_has_the_heap_of_the_time_pass_and_time_enough_to_end(tmp_path):
+    workers = FakeWorkers()
+    run(tmp_path, workers, passes=("verify", "energy"), limit_s=500.0)
+    job = workers.jobs[-1]
+    assert (job["heap"], job["limit_s"], job["rule"]["factor"]) == ("warm", 400.0, 0.02)
+
+
+def test_a_wrong_layer_has_no_energy_and_the_others_are_measured_without_it(tmp_path):
+    workers = FakeWorkers(wrong=["1d/wht-matrix"])
+    recorded, _ = run(tmp_path, workers, passes=("verify", "energy"))
+    assert workers.cases("energy") == [["1d/conv1x1-torch", "1d/wht-butterfly"]]
+    assert recorded.energy("1d/wht-matrix").status is Status.SKIPPED
+    assert recorded.energy("1d/wht-butterfly").status is Status.OK
+
+
+def test_an_energy_worker_that_dies_is_a_failure_of_each_case_and_retried_for_all_at_once(tmp_path):
+    recorded, _ = run(tmp_path, FakeWorkers(crash=lambda job: job["pass"] == "energy"), passes=("verify", "energy"))
+    assert all(recorded.energy(place.id).reason == CRASH for place in recorded.places())
+    workers = FakeWorkers()
+    recorded, _ = run(tmp_path, workers, retry_failed=True)
+    assert len(workers.cases("energy")) == 1 and len(workers.cases("energy")[0]) == 3
+    assert all(recorded.energy(place.id).status is Status.OK for place in recorded.places())
+
+
+def test_a_rival_that_ends_the_energy_worker_is_left_out_with_its_reason_and_the_others_are_measured(tmp_path):
+    workers = FakeWorkers(crash=lambda job: job["pass"] == "energy" and "1d/wht-matrix" in job["cases"])
+    recorded, _ = run(tmp_path, workers, passes=("verify", "energy"))
+    assert recorded.energy("1d/wht-matrix").reason == CRASH
+    assert recorded.energy("1d/wht-butterfly").status is Status.OK
+    assert recorded.energy("1d/conv1x1-torch").together == recorded.energy("1d/wht-butterfly").together
+
+
+def test_a_comparison_cut_off_between_two_energy_lines_is_measured_anew_so_that_its_windows_pair(tmp_path):
+    run(tmp_path, FakeWorkers(), passes=("verify", "energy"))
+    text = (tmp_path / "record.jsonl").read_text().splitlines(True)
+    (tmp_path / "record.jsonl").write_text("".join(text[:-1]))
+    workers = FakeWorkers()
+    recorded, _ = run(tmp_path, workers)
+    assert [len(cases) for cases in workers.cases("energy")] == [3]
+    assert len({recorded.energy(place.id).together for place in recorded.places()}) == 1
+    again = FakeWorkers()
+    run(tmp_path, again)
+    assert again.jobs == []
 
 
 def test_plain_progress_tells_the_time_left_by_the_work_left():

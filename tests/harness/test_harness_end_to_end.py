@@ -59,6 +59,13 @@ def test_eight_3x3_convolutions_are_found_slower_than_one_1x1(finished):
     assert run.timed("tiny")[0].series[0].decisions["tiny/twice"].state is State.SLOWER
 
 
+def test_a_run_in_which_nothing_could_be_timed_ends_with_1_and_says_so(tmp_path):
+    code, text = call("run", SUITE, "--quick", "--threads", "1", "--only", "tiny/wrong,tiny/refuses", "--out",
+                      str(tmp_path), "--no-report")
+    assert code == 1 and "nothing could be timed" in text
+    assert load_run(str(next(tmp_path.iterdir()))).ended
+
+
 def test_raw_samples_and_the_environment_are_kept(finished):
     run, _ = finished
     line, = run.timed("tiny")

@@ -5,8 +5,10 @@ import os
 import pytest
 import torch
 
+from harness.passes import entrants
 from harness.passes import time as time_pass
 from harness.passes.process_state import denormals_are_flushed, put_back, read_state
+from harness.passes.shared_input import Guard, SharedInputError, check
 from harness.passes.verify import run as verify
 from harness.passes.verify import same_bits
 from harness.plan import Target, comparison_to_dict
@@ -57,7 +59,7 @@ def test_an_innocent_rival_is_not_slowed_by_the_one_that_works_in_place(job):
     timed = dict(job, pinned={}, own_input=["disturbing/in-place"], disturbing=["disturbing/disturbs"], launch=1,
                  rule=rule_to_dict(Rule(max_rounds=12)), role="first", budget_s=1.0, limit_s=60.0)
     seen = []
-    subject = time_pass.build
+    subject = entrants.build
 
     def watched(case, inputs, own_input=False):
         seen.append((case.slug, own_input))
@@ -65,14 +67,52 @@ def test_an_innocent_rival_is_not_slowed_by_the_one_that_works_in_place(job):
         watched.shared = inputs.get(case)
         return made
 
-    time_pass.build = watched
+    entrants.build = watched
     try:
         time_pass.run(timed, lambda *_: None)
     finally:
-        time_pass.build = subject
+        entrants.build = subject
     assert dict(seen)["in-place"] is True and dict(seen)["innocent"] is False
     assert float(watched.shared.std()) == pytest.approx(1.0, abs=0.05)  # not halved hundreds of times
     assert torch.get_num_threads() == 1 and not denormals_are_flushed()
+
+
+class Late:
+    """A layer that works in place from its second call on, as one that has traced itself may."""
+
+    def __init__(self, x):
+        self.x, self.calls = x, 0
+
+    def __call__(self):
+        self.calls += 1
+        return self.x.mul_(0.5) if self.calls > 1 else self.x * 0.5
+
+
+def test_a_layer_that_works_in_place_later_voids_the_launch_and_is_named(job, comparison, monkeypatch):
+    subject = entrants.build
+
+    def late(case, inputs, own_input=False):
+        made = subject(case, inputs, own_input)
+        return made._replace(call=Late(inputs.get(case))) if case.slug == "nan" else made
+
+    marks = []
+    monkeypatch.setattr(entrants, "build", late)
+    monkeypatch.setattr(time_pass, "marker", lambda job: marks.append)
+    timed = dict(job, pinned={}, own_input=["disturbing/in-place"], disturbing=["disturbing/disturbs"], launch=1,
+                 rule=rule_to_dict(Rule(max_rounds=12)), role="first", budget_s=1.0, limit_s=60.0)
+    with pytest.raises(SharedInputError):
+        time_pass.run(timed, lambda *_: None)
+    assert job["cases"][marks[-1]] == "disturbing/nan"
+
+
+def test_an_input_that_nobody_changes_again_is_told_without_a_name():
+    x = torch.ones(4)
+    guard, named = Guard([x]), []
+    x.add_(1)
+    with pytest.raises(SharedInputError):
+        check(guard, [lambda: x + 1], lambda: None, named.append)
+    assert named == [] and guard.intact()
+    check(guard, [lambda: x + 1], lambda: None, named.append)
 
 
 def test_bits_are_compared_and_not_values():

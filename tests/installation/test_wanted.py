@@ -162,3 +162,10 @@ def test_paths_are_the_callers_wherever_the_script_has_gone(tmp_path, monkeypatc
     assert from_caller("mine.py") == str(tmp_path / "mine.py") and from_caller("/abs/mine.py") == "/abs/mine.py"
     monkeypatch.chdir(tmp_path)
     assert from_caller("mine.py") == "mine.py"
+
+
+def test_every_pinned_package_is_in_the_list_of_licences():
+    words = set(re.findall(r"[a-z0-9][a-z0-9-]*", read(os.path.join(PROJECT, "requirements", "LICENSES.md"))))
+    pinned = {name_of(block) for lane in NAMES for path in (lock_file(PROJECT, lane), figures_file(PROJECT, lane))
+              for block in locked(read(path))}
+    assert pinned - words == set()

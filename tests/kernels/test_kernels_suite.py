@@ -77,15 +77,20 @@ def test_the_compiled_layer_is_the_layer(block, form):
     assert torch.allclose(subject.call().double(), subject.reference(x.double()), atol=1e-5)
 
 
-def test_the_kernels_of_sums_stand_beside_the_best_dense_layer_on_a_cpu_alone():
-    there = {one.id: one for one in SUITE.comparisons(Target("cpu", 1))}
+@pytest.mark.parametrize("device, copy", [("cpu", "Copy memcpy"), ("cuda", "Copy")])
+def test_the_kernels_of_sums_stand_beside_the_best_dense_layer(device, copy):
+    there = {one.id: one for one in SUITE.comparisons(Target(device, 1))}
     members = {"MF depthwise 3x3 " + member + " fused" for member in ("sum", "min", "match-min")}
     names = {case.name for case in there["kernels-depthwise-1x256x14x14"].cases}
-    assert names >= members | {"Copy memcpy"}
+    assert names >= members | {copy}
     assert names >= {"Depthwise 3x3 " + form for form in ("best", "default", "own kernel")}
-    assert "HT-perceptron, 3 paths fused" in {case.name for case in there["kernels-ht-1x64x8x8"].cases}
     assert "MF linear min fused" in {case.name for case in there["kernels-linear-64x512"].cases}
-    assert not [one.id for one in SUITE.comparisons(Target("cuda")) if "depthwise" in one.id or "-ht-" in one.id]
+
+
+def test_the_perceptron_is_there_on_a_cpu_where_it_has_a_kernel():
+    there = {one.id: one for one in SUITE.comparisons(Target("cpu", 1))}
+    assert "HT-perceptron, 3 paths fused" in {case.name for case in there["kernels-ht-1x64x8x8"].cases}
+    assert not [one.id for one in SUITE.comparisons(Target("cuda")) if "-ht-" in one.id]
 
 
 def test_every_goal_names_cases_of_the_suite():

@@ -1,12 +1,13 @@
 """Compiles the CUDA kernels for real, without a GPU, and holds them to the limits of the devices.
 
-    python tests/kernels_cuda/compile_lane.py --folder CACHE [--archs 53,75,87,90] [--quick] [--old-nvrtc LIBRARY]
+    python tests/kernels_cuda/compile_lane.py --folder CACHE [--archs 53,72,87,90] [--quick]
+        [--old-nvrtc LIBRARY]
 
 Needs the wheels of NVRTC 12.9 and ptxas 12.9, the last that know sm_53; they are installed once into a virtual
-environment in CACHE. Without them it says why and ends with status 77. ``--old-nvrtc`` names a CUDA 10.2 NVRTC
-(torch 1.10 brings one): its PTX goes through the same assembler. Every kernel must fit into the registers and the
-shared memory of a thread block and spill nothing. At the end the counts of instructions and bytes give a modelled
-time for a Nano.
+environment in CACHE. Without them it says why and ends with status 77. ``--old-nvrtc`` names a CUDA 10.2 NVRTC, or a
+site-packages folder whose torch 1.10 brings one: its PTX goes through the same assembler. Every kernel must fit into
+the registers and the shared memory of a thread block and spill nothing. At the end the counts of instructions and
+bytes give modelled times for a Nano.
 """
 
 import argparse
@@ -22,11 +23,14 @@ from multiprocessing.pool import ThreadPool
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from suites.kernels.cuda import compiler, geometry, source, work
 
 WHEELS = ("nvidia-cuda-nvrtc-cu12==12.9.86", "nvidia-cuda-nvcc-cu12==12.9.86")
-ARCHS = (53, 75, 87, 90)
+ARCHS = (53, 72, 87, 90)
+#: Where torch 1.10 for CUDA 10.2 keeps the compiler it brings.
+OLD_NVRTC = os.path.join("torch", "lib", "libnvrtc-*.so.10.2")
 SHARED_BYTES = 48 * 1024
 SKIPPED = 77  # what a lane that cannot run here ends with
 HEADLINE = (10, 1024, 1024)  # images, channels, pixels
@@ -47,15 +51,18 @@ class Usage(NamedTuple):
     registers: int
     shared_bytes: int
     spill_bytes: int
+    stack_bytes: int = 0
 
 
 class Kernel(NamedTuple):
-    """One kernel of the lane."""
+    """One kernel of the lane, of ``program``; ``form`` is that of a Walsh-Hadamard layer."""
 
     title: str
     name: str
     macros: Dict[str, int]
-    form: geometry.Geometry
+    threads: int
+    form: Optional[geometry.Geometry] = None
+    program: str = "wht"
 
 
 def parse_usage(text: str) -> Dict[str, Usage]:
@@ -66,9 +73,10 @@ def parse_usage(text: str) -> Dict[str, Usage]:
         registers = re.search(r"Used (\d+) registers", part)
         if spills is None or registers is None:
             raise ValueError("ptxas printed no resources for {}".format(part.split("'")[0]))
-        shared = re.search(r"(\d+) bytes smem", part)
+        shared, stack = re.search(r"(\d+) bytes smem", part), re.search(r"(\d+) bytes stack frame", part)
         found[part.split("'")[0]] = Usage(int(registers.group(1)), int(shared.group(1)) if shared else 0,
-                                          int(spills.group(1)) + int(spills.group(2)))
+                                          int(spills.group(1)) + int(spills.group(2)),
+                                          int(stack.group(1)) if stack else 0)
     return found
 
 
@@ -101,7 +109,7 @@ def planned(title: str, shape: Sequence[int], options: work.Options, arch: int, 
     form = geometry.choose(job, backward, arch, 1, fixed)
     name = "wht_backward" if backward else "wht_forward"
     return Kernel("{} {}".format(title, name[4:] + (" with scale" if scaled else "")), name,
-                  geometry.macros(job, options, scaled, dtype, form, backward, fixed), form)
+                  geometry.macros(job, options, scaled, dtype, form, backward, fixed), form.threads, form)
 
 
 def kernels(arch: int, quick: bool) -> Iterator[Kernel]:
@@ -167,9 +175,11 @@ def faults(kernel: Kernel, usage: Usage, arch: int) -> List[str]:
     found = []
     if usage.spill_bytes:
         found.append("it spills {} bytes".format(usage.spill_bytes))
-    if usage.registers * kernel.form.threads > registers_of_block(arch):
+    if usage.stack_bytes and kernel.program != "wht":
+        found.append("{} bytes of its arrays are in memory".format(usage.stack_bytes))
+    if usage.registers * kernel.threads > registers_of_block(arch):
         found.append("{} registers for {} threads are more than {}".format(
-            usage.registers, kernel.form.threads, registers_of_block(arch)))
+            usage.registers, kernel.threads, registers_of_block(arch)))
     if usage.shared_bytes > SHARED_BYTES:
         found.append("{} bytes of shared memory are more than {}".format(usage.shared_bytes, SHARED_BYTES))
     return found
@@ -177,18 +187,20 @@ def faults(kernel: Kernel, usage: Usage, arch: int) -> List[str]:
 
 def check(nvrtc: Any, target: int, assembler: Assembler, arch: int, quick: bool) -> List[str]:
     """Compile every kernel to PTX for ``target`` and to machine code for ``arch``; return the faults."""
-    text, broken, made = source.read(), [], list(kernels(arch, quick))
+    import layers_lane  # which plans with what stands here
+
+    broken, made = [], list(kernels(arch, quick)) + list(layers_lane.kernels(arch, quick))
 
     def build(kernel: Kernel) -> Usage:
-        return assembler.run(nvrtc.ptx(text, target, kernel.macros), arch)[0][kernel.name]
+        return assembler.run(nvrtc.ptx(source.read(kernel.program), target, kernel.macros), arch)[0][kernel.name]
 
     with closing(ThreadPool(os.cpu_count() or 1)) as pool:
         usages = pool.map(build, made)
     for kernel, usage in zip(made, usages):
         wrong = faults(kernel, usage, arch)
         broken += ["sm_{} {}: {}".format(arch, kernel.title, fault) for fault in wrong]
-        print("{:>12} sm_{} {:<45} {:3} threads x {:3} registers, {:5} B shared, {} B spilled{}".format(
-            nvrtc.name, arch, kernel.title, kernel.form.threads, usage.registers, usage.shared_bytes,
+        print("{:>12} sm_{} {:<52} {:3} threads x {:3} registers, {:5} B shared, {} B spilled{}".format(
+            nvrtc.name, arch, kernel.title, kernel.threads, usage.registers, usage.shared_bytes,
             usage.spill_bytes, "  BROKEN" if wrong else ""))
     print("{} for sm_{}: {} kernels, {} broken limits".format(nvrtc.name, arch, len(made), len(broken)))
     return broken
@@ -208,6 +220,7 @@ def model(nvrtc: Any, assembler: Assembler) -> str:
     for title, shape, options in shapes:
         kernel = planned(title, shape, options, 53)
         _, code = assembler.run(nvrtc.ptx(source.read(), 53, kernel.macros), 53)
+        assert kernel.form is not None
         static = instructions(code, kernel.name, 53) / float(kernel.form.slots)
         # Each thread runs one of the R copies of every store and load of the two exchanges: 4 an element.
         unused = 4.0 * (kernel.form.rounds - 1)
@@ -258,13 +271,21 @@ def installed(folder: str) -> Tuple[Optional[str], Optional[str]]:
     return (found[0], None) if found else (None, "the virtual environment has no site-packages")
 
 
+def old_nvrtc(place: str) -> Optional[str]:
+    """Return the library that ``place`` is, or the one a torch in that site-packages folder brings."""
+    if not os.path.isdir(place):
+        return place
+    found = sorted(glob.glob(os.path.join(place, OLD_NVRTC)))
+    return found[0] if found else None
+
+
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the lane; 0 if every kernel keeps the limits, 1 if one does not, 77 if the wheels cannot be had."""
     parser = argparse.ArgumentParser(description="Compile the CUDA kernels and check their limits.")
     parser.add_argument("--folder", required=True, help="where the compiler's wheels are kept")
     parser.add_argument("--archs", default=",".join(str(arch) for arch in ARCHS))
     parser.add_argument("--quick", action="store_true", help="three lengths instead of twelve")
-    parser.add_argument("--old-nvrtc", help="path of a CUDA 10.2 libnvrtc, tried with compute_52")
+    parser.add_argument("--old-nvrtc", help="a CUDA 10.2 libnvrtc, or a folder with a torch that brings one, for 5.3")
     settings = parser.parse_args(argv)
     site, reason = installed(settings.folder)
     if site is None:
@@ -276,12 +297,20 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     for arch in (int(text) for text in settings.archs.split(",")):
         broken += check(nvrtc, arch, assembler, arch, settings.quick)
     if settings.old_nvrtc:
-        broken += check(PtxCompiler(settings.old_nvrtc), 52, assembler, 53, settings.quick)
+        library = old_nvrtc(settings.old_nvrtc)
+        if library is None:
+            print("without CUDA 10.2: there is no {} in {}".format(OLD_NVRTC, settings.old_nvrtc))
+        else:
+            broken += check(PtxCompiler(library), 53, assembler, 53, settings.quick)
+    import layers_lane
+
     print(model(nvrtc, assembler))
+    print(layers_lane.model(nvrtc, assembler))
     for fault in broken:
         print("BROKEN " + fault)
     return 1 if broken else 0
 
 
 if __name__ == "__main__":
+    sys.modules["compile_lane"] = sys.modules["__main__"]
     sys.exit(main())

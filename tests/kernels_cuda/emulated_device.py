@@ -1,4 +1,4 @@
-"""The emulator in the place of a device and its driver, as far as the launcher sees them."""
+"""The emulator in the place of a device and its driver, as far as the launchers see them."""
 
 import ctypes
 
@@ -6,23 +6,24 @@ from cuda_emulator import dynamic_bytes
 
 from suites.kernels.cuda.driver import Kernel
 
-NAMES = ("wht_forward", "wht_backward", "wht_reduce")
+NAMES = {"wht": ("wht_forward", "wht_backward", "wht_reduce"), "debut": ("debut_forward",),
+         "depthwise": ("depthwise_forward",), "mf": ("mf_forward",)}
 
 
 class EmulatedDevice:
-    """What the launcher needs of a device; its own driver too."""
+    """What the launcher of one program needs of a device; its own driver too."""
 
-    def __init__(self, library, multiprocessors=2):
+    def __init__(self, library, multiprocessors=2, program="wht"):
         self.library, self.index, self.arch, self.multiprocessors = library, 0, 53, multiprocessors
-        self.driver, self.builds, self.launches, self.fixes = self, 0, [], True
+        self.driver, self.builds, self.launches, self.fixes, self.program = self, 0, [], True, program
         library.emulator_launch.restype = ctypes.c_char_p
 
-    def may_fix_strides(self):
+    def may_fix_strides(self, program="wht"):
         return self.fixes
 
-    def kernels(self, macros, names, capturing):
+    def kernels(self, macros, names, capturing, program="wht"):
         self.builds += 1
-        assert not capturing
+        assert not capturing and program == self.program
         return [Kernel((name, macros), threads, dynamic_bytes(shared)) for name, threads, shared in names]
 
     def resident_blocks(self, device, kernel):
@@ -36,6 +37,6 @@ class EmulatedDevice:
         self.launches.append((name, blocks))
         for macro, value in macros.items():
             self.library.emulator_set(macro.encode(), value)
-        problem = self.library.emulator_launch(NAMES.index(name), ctypes.byref(call), blocks[0], blocks[1],
-                                               kernel.threads, kernel.shared_bytes, 0)
+        problem = self.library.emulator_launch(NAMES[self.program].index(name), ctypes.byref(call), blocks[0],
+                                               blocks[1], kernel.threads, kernel.shared_bytes, 0)
         assert problem is None, problem

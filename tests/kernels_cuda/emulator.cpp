@@ -13,58 +13,18 @@
 #include <ucontext.h>
 #include <vector>
 
-#define WHT_EMULATED
-#define WHT_FORWARD
-#define WHT_BACKWARD
+#define GPU_EMULATED
+// The numbers that name a kernel, made by cuda_emulator.py: EMULATED_SETTINGS(USE) lists them, each a macro.
+#include EMULATED_HEADER
 
-#define WHT_SETTINGS(USE)                                                                                       \
-    USE(LOG2N) USE(SLOTS) USE(LANES) USE(PIXELS) USE(TILES) USE(ROUNDS) USE(STRIDED) USE(CROP_IN) USE(CROP_OUT) \
-    USE(PLANE) USE(LOG2W) USE(SPLIT) USE(DTYPE) USE(SMOOTH) USE(MODE) USE(SCALED) USE(KEEP_FIRST) USE(RESIDUAL) \
-    USE(FIXED) USE(X_ROW) USE(X_HIGH) USE(X_STEP) USE(G_ROW) USE(G_HIGH) USE(G_STEP) USE(Y_ROW) USE(Y_HIGH)     \
-    USE(Y_STEP) USE(DYNAMIC_SHARED)
-
-namespace setting {
-#define DECLARE(name) static int name;
-WHT_SETTINGS(DECLARE)
-}
-#define WHT_LOG2N setting::LOG2N
-#define WHT_SLOTS setting::SLOTS
-#define WHT_LANES setting::LANES
-#define WHT_PIXELS setting::PIXELS
-#define WHT_TILES setting::TILES
-#define WHT_ROUNDS setting::ROUNDS
-#define WHT_STRIDED setting::STRIDED
-#define WHT_CROP_IN setting::CROP_IN
-#define WHT_CROP_OUT setting::CROP_OUT
-#define WHT_PLANE setting::PLANE
-#define WHT_LOG2W setting::LOG2W
-#define WHT_SPLIT setting::SPLIT
-#define WHT_DTYPE setting::DTYPE
-#define WHT_SMOOTH setting::SMOOTH
-#define WHT_MODE setting::MODE
-#define WHT_SCALED setting::SCALED
-#define WHT_KEEP_FIRST setting::KEEP_FIRST
-#define WHT_RESIDUAL setting::RESIDUAL
-#define WHT_FIXED setting::FIXED
-#define WHT_X_ROW setting::X_ROW
-#define WHT_X_HIGH setting::X_HIGH
-#define WHT_X_STEP setting::X_STEP
-#define WHT_G_ROW setting::G_ROW
-#define WHT_G_HIGH setting::G_HIGH
-#define WHT_G_STEP setting::G_STEP
-#define WHT_Y_ROW setting::Y_ROW
-#define WHT_Y_HIGH setting::Y_HIGH
-#define WHT_Y_STEP setting::Y_STEP
-#define WHT_DYNAMIC_SHARED setting::DYNAMIC_SHARED
-
-typedef long long wht_int64;
-#define WHT_SLOT_ARRAY 64
-#define WHT_INLINE static
-#define WHT_KERNEL static void
-#define WHT_SMALL_KERNEL static void
-#define WHT_UNROLL
-#define WHT_OPAQUE(value) (void)(value)
-#define WHT_OPAQUE_INT(value) (void)(value)
+typedef long long gpu_int64;
+#define GPU_INLINE static
+#define GPU_KERNEL static void
+#define GPU_SMALL_KERNEL static void
+#define GPU_UNROLL
+#define GPU_UNROLL_FOUR
+#define GPU_OPAQUE(value) (void)(value)
+#define GPU_OPAQUE_INT(value) (void)(value)
 
 namespace {
 
@@ -174,12 +134,12 @@ Tensor *find(const void *address) {
     return (const char *)address < tensor.base + tensor.elements * tensor.bytes ? &tensor : nullptr;
 }
 
-size_t element_bytes() { return setting::DTYPE == 0 ? 4 : 2; }
+size_t element_bytes() { return GPU_DTYPE == 0 ? 4 : 2; }
 
 struct Pointer {
     char *address;
     Pointer(const void *from = nullptr) : address((char *)from) {}
-    Pointer operator+(wht_int64 elements) const { return Pointer(address + elements * (wht_int64)element_bytes()); }
+    Pointer operator+(gpu_int64 elements) const { return Pointer(address + elements * (gpu_int64)element_bytes()); }
 };
 
 float half_to_float(unsigned short half) {
@@ -195,6 +155,7 @@ unsigned short float_to_half(float value) {
     if (std::isnan(value)) return 0x7fff;
     float magnitude = std::fabs(value);
     if (magnitude >= 65520.0f) return sign | 0x7c00;
+    if (magnitude == 0.0f) return sign;
     int exponent;
     std::frexp(magnitude, &exponent);
     int power = exponent - 11 < -24 ? -24 : exponent - 11;  // of the last kept bit
@@ -207,70 +168,74 @@ float float_of(unsigned bits) { float value; memcpy(&value, &bits, 4); return va
 
 bool trusting;
 
-float wht_get(Pointer from, int index) {
+float gpu_get(Pointer from, int index) {
     const char *address = (from + index).address;
     if (!trusting && !find(address)) { complain("reads an element outside its tensor"); return 0; }
-    if (setting::DTYPE == 0) { float value; memcpy(&value, address, 4); return value; }
+    if (GPU_DTYPE == 0) { float value; memcpy(&value, address, 4); return value; }
     unsigned short stored;
     memcpy(&stored, address, 2);
-    return setting::DTYPE == 1 ? half_to_float(stored) : float_of((unsigned)stored << 16);
+    return GPU_DTYPE == 1 ? half_to_float(stored) : float_of((unsigned)stored << 16);
 }
 
-void wht_put(Pointer to, int index, float value) {
+void gpu_put(Pointer to, int index, float value) {
     char *address = (to + index).address;
     Tensor *tensor = find(address);
     if (trusting) tensor = nullptr;
     if (!tensor && !trusting) { complain("writes an element outside its tensor"); return; }
     if (tensor && tensor->writes[(address - tensor->base) / tensor->bytes]++) complain("writes an element a second time");
-    if (setting::DTYPE == 0) { memcpy(address, &value, 4); return; }
+    if (GPU_DTYPE == 0) { memcpy(address, &value, 4); return; }
     unsigned short stored = float_to_half(value);
-    if (setting::DTYPE == 2) {
+    if (GPU_DTYPE == 2) {
         unsigned bits = bits_of(value);
         stored = std::isnan(value) ? 0x7fc0 : (unsigned short)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
     }
     memcpy(address, &stored, 2);
 }
 
-float wht_parameter(const float *from, int index) {
+float gpu_parameter(const float *from, int index) {
     if (!trusting && !find(from + index)) { complain("reads a parameter outside its table"); return 0; }
     return from[index];
 }
 
+void gpu_parameters(const float *from, int index, float *four) {
+    if ((uintptr_t)(from + index) % 16) complain("reads four parameters from a place that is no multiple of four");
+    for (int n = 0; n < 4; ++n) four[n] = gpu_parameter(from, index + n);
+}
+
 // The GPU's approximations: the right value, off by as much as a test asks for.
 double exp2_error, reciprocal_error;
-float wht_exp2(float x) { return (float)(std::exp2((double)x) * (1 + exp2_error)); }
-float wht_reciprocal(float x) { return (float)(1.0 / x * (1 + reciprocal_error)); }
-unsigned wht_multiply_high(unsigned a, unsigned b) { return (unsigned)((uint64_t)a * b >> 32); }
+float gpu_exp2(float x) { return (float)(std::exp2((double)x) * (1 + exp2_error)); }
+float gpu_reciprocal(float x) { return (float)(1.0 / x * (1 + reciprocal_error)); }
+unsigned gpu_multiply_high(unsigned a, unsigned b) { return (unsigned)((uint64_t)a * b >> 32); }
 using std::copysignf;
 using std::fabs;
 }  // namespace
 
-typedef Pointer wht_source;
-typedef Pointer wht_target;
-#define WHT_BLOCK_BARRIER() pause(AT_BLOCK_BARRIER)
-#define WHT_WARP_BARRIER() pause(AT_WARP_BARRIER)
-#define WHT_SHUFFLE_XOR(value, mask) shuffle_xor(value, mask)
-#define WHT_SHARED_PUT(shared, word, value) shared_put((int)(shared - (float *)nullptr) + (word), value)
-#define WHT_SHARED_GET(shared, word) shared_get((int)(shared - (float *)nullptr) + (word))
-#define WHT_STATIC_SHARED(name, count) \
+typedef Pointer gpu_source;
+typedef Pointer gpu_target;
+#define GPU_BLOCK_BARRIER() pause(AT_BLOCK_BARRIER)
+#define GPU_WARP_BARRIER() pause(AT_WARP_BARRIER)
+#define GPU_SHUFFLE_XOR(value, mask) shuffle_xor(value, mask)
+#define GPU_SHARED_PUT(shared, word, value) shared_put((int)(shared - (float *)nullptr) + (word), value)
+#define GPU_SHARED_GET(shared, word) shared_get((int)(shared - (float *)nullptr) + (word))
+#define GPU_STATIC_SHARED(name, count) \
     float *name = nullptr;             \
     reserve((size_t)(count))
 // What a kernel asks for at its launch is all it has; a static array comes with the kernel.
-#define WHT_SHARED_BUFFER(name, count)                \
+#define GPU_SHARED_BUFFER(name, count)                \
     float *name = nullptr;                            \
-    if (!WHT_DYNAMIC_SHARED) reserve((size_t)(count)); \
+    if (!GPU_DYNAMIC_SHARED) reserve((size_t)(count)); \
     if ((size_t)(count) > words.size()) complain("has too little shared memory")
 
-#include WHT_SOURCE
+#include GPU_SOURCE
+
+#include EMULATED_PROGRAM
 
 namespace {
-WhtParams arguments;
 int kernel;
 
 void thread_main() {
-    if (kernel == 0) wht_forward(arguments);
-    if (kernel == 1) wht_backward(arguments);
-    if (kernel == 2) wht_reduce(arguments);
+    emulated_thread(kernel);
     fibers[current].wait = DONE;
     swapcontext(&fibers[current].context, &scheduler);
 }
@@ -343,11 +308,11 @@ void run_block(unsigned threads, unsigned shared_words, bool reversed) {
 
 extern "C" {
 // Names and sizes the host must agree with.
-size_t emulator_params_bytes() { return sizeof(WhtParams); }
+size_t emulator_params_bytes() { return sizeof emulated_arguments; }
 
 int emulator_set(const char *name, int value) {
-#define SET(setting_name) if (!strcmp(name, "WHT_" #setting_name)) { setting::setting_name = value; return 1; }
-    WHT_SETTINGS(SET)
+#define SET(setting) if (!strcmp(name, #setting)) { setting_of_##setting = value; return 1; }
+    EMULATED_SETTINGS(SET)
     return 0;
 }
 
@@ -364,10 +329,6 @@ void emulator_approximate(double of_exp2, double of_reciprocal) {
     reciprocal_error = of_reciprocal;
 }
 
-void emulator_tanh(const float *x, float *y, size_t count) {
-    for (size_t i = 0; i < count; ++i) y[i] = wht_tanh(x[i], 1.0f);
-}
-
 // Lets a launch touch any memory: for callers that allocate outside the test's sight.
 void emulator_trust(int trusted) { trusting = trusted != 0; }
 
@@ -378,16 +339,14 @@ size_t emulator_written(const void *base) {
     return count;
 }
 
-// Words the exchanges and sums of the kernel named by the settings use.
-int emulator_shared_words(int which) {
-    return which == 0 ? (WHT_EXCHANGE_WORDS == 0 ? 1 : WHT_EXCHANGE_WORDS) : which == 1 ? WHT_BACKWARD_WORDS : 512;
-}
+// Words of shared memory of the last block.
+int emulator_words() { return (int)words.size(); }
 
-// kernel: 0 forward, 1 backward, 2 reduce. Returns null or what went wrong.
+// `which`: the number of a kernel among those of the program. Returns null or what went wrong.
 const char *emulator_launch(int which, const void *params, unsigned blocks_x, unsigned blocks_y, unsigned threads,
                             unsigned shared_bytes, int reversed) {
     problem.clear();
-    memcpy(&arguments, params, sizeof arguments);
+    memcpy(&emulated_arguments, params, sizeof emulated_arguments);
     kernel = which;
     gridDim = Index{blocks_x, blocks_y};
     blockDim = Index{threads, 1};
@@ -397,22 +356,5 @@ const char *emulator_launch(int which, const void *params, unsigned blocks_x, un
         }
     }
     return problem.empty() ? nullptr : problem.c_str();
-}
-
-// The bank conflicts of an exchange: the most threads of a warp that meet one of 32 banks with different words.
-int emulator_worst_bank(int low) {
-    int worst = 0;
-    for (unsigned first = 0; first < (unsigned)(WHT_LANES * WHT_PIXELS * WHT_TILES); first += 32) {
-        for (int s = 0; s < WHT_SLOTS; ++s) {
-            std::map<int, std::map<int, int>> banks;
-            for (unsigned t = first; t < first + 32; ++t) {
-                WhtWords place = wht_words(wht_place(t, 0));
-                int word = low ? wht_low_word(place, s) : wht_high_word(place, s);
-                banks[word % 32][word] = 1;
-                if ((int)banks[word % 32].size() > worst) worst = (int)banks[word % 32].size();
-            }
-        }
-    }
-    return worst;
 }
 }

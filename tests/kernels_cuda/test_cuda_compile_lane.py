@@ -3,9 +3,10 @@
 import struct
 
 import compile_lane
+import layers_lane
 import pytest
 
-from suites.kernels.cuda import work
+from suites.kernels.cuda import sums_form, work
 
 PRINTED = """ptxas info    : 77 bytes gmem
 ptxas info    : Compiling entry function 'wht_reduce' for 'sm_53'
@@ -37,7 +38,7 @@ def kernel(arch=53):
 
 def test_registers_shared_memory_and_spills_are_read_for_each_kernel():
     used = compile_lane.parse_usage(PRINTED)
-    assert used == {"wht_reduce": (22, 2048, 0), "wht_backward": (128, 0, 204)}
+    assert used == {"wht_reduce": (22, 2048, 0, 0), "wht_backward": (128, 0, 204, 104)}
 
 
 def test_output_without_resources_is_no_silent_pass():
@@ -61,6 +62,35 @@ def test_a_broken_limit_is_named(usage, words):
     found = compile_lane.faults(kernel(), usage, 53)
     assert len(found) == 1 and words in found[0]
     assert compile_lane.faults(kernel(), compile_lane.Usage(64, 32768, 0), 53) == []
+
+
+def test_arrays_in_memory_break_the_limit_of_the_layers_kernels():
+    """A compiler that does not see which element is meant keeps an array in memory, without calling it a spill."""
+    made = next(layers_lane.kernels(53, True))
+    assert compile_lane.faults(made, compile_lane.Usage(64, 32768, 0), 53) == []
+    found = compile_lane.faults(made, compile_lane.Usage(64, 32768, 0, 128), 53)
+    assert found == ["128 bytes of its arrays are in memory"]
+
+
+def test_the_lane_covers_published_chains_every_tile_and_every_member():
+    titles = [made.title for made in layers_lane.kernels(53, False)]
+    assert len(set(titles)) == len(titles)
+    for words in ("3x3 512 to 512, 14x14", "1x1 2048 to 512", "linear 400", "long factors", "tile 32 x 1 of 8 slices",
+                  "half precision 1", "half precision 2", "loose strides"):
+        assert [title for title in titles if "DeBut" in title and words in title], words
+    for member in sums_form.MEMBERS:
+        assert "depthwise {} of 4 rows, channels last".format(member) in titles
+    assert "MF dense min of 4 rows" in titles and "MF dense min of 1 rows" in titles
+
+
+def test_the_compiler_of_cuda_10_is_found_beside_torch(tmp_path):
+    assert compile_lane.old_nvrtc("some/libnvrtc.so.10.2") == "some/libnvrtc.so.10.2"
+    assert compile_lane.old_nvrtc(str(tmp_path)) is None
+    folder = tmp_path / "torch" / "lib"
+    folder.mkdir(parents=True)
+    for name in ("libnvrtc-builtins.so", "libnvrtc-08c4863f.so.10.2"):
+        (folder / name).touch()
+    assert compile_lane.old_nvrtc(str(tmp_path)) == str(folder / "libnvrtc-08c4863f.so.10.2")
 
 
 def test_a_desktop_gpu_may_use_twice_the_registers():

@@ -11,15 +11,15 @@ FORWARD_LENGTHS = [2 ** n for n in range(1, 13)]
 # Text that stands once in the source, and what it becomes.
 MUTATIONS = {
     "the barrier between writing and reading an exchange": (
-        "                WHT_SHARED_PUT(shared, back ? wht_low_word(words, s) : wht_high_word(words, s), v[s]);\n"
+        "                GPU_SHARED_PUT(shared, back ? wht_low_word(words, s) : wht_high_word(words, s), v[s]);\n"
         "            }\n        }\n        wht_barrier();",
-        "                WHT_SHARED_PUT(shared, back ? wht_low_word(words, s) : wht_high_word(words, s), v[s]);\n"
+        "                GPU_SHARED_PUT(shared, back ? wht_low_word(words, s) : wht_high_word(words, s), v[s]);\n"
         "            }\n        }\n"),
     "the barrier between two rounds of an exchange": ("if (r > 0) wht_barrier();", ""),
     "the barrier between the exchanges of x and of its gradient": (
         "            wht_barrier();\n            wht_exchange(g,", "            wht_exchange(g,"),
     "the barrier before sums reuse the exchange's memory": (
-        "int which) {\n    WHT_BLOCK_BARRIER();", "int which) {"),
+        "int which) {\n    GPU_BLOCK_BARRIER();", "int which) {"),
     "the reversed order of rounds on the way back, which the next tile relies on": (
         "(back ? WHT_ROUNDS - 1 - r : r)", "r"),
 }

@@ -75,3 +75,30 @@ def test_without_a_device_the_sweep_has_nothing_to_measure(capsys):
     if torch.cuda.is_available():
         pytest.skip("there is a CUDA device")
     assert sweep.main([]) == 1 and "nothing to measure" in capsys.readouterr().out
+
+
+def test_the_sweep_of_a_chain_times_every_form_that_gives_the_same_layer(debut_library, device_of, monkeypatch):
+    from suites.kernels.cuda import debut_form, debut_launch, debut_sweep
+
+    monkeypatch.setattr(debut_launch, "_PLANS", {})
+    device_of(debut_library, "debut")
+    spec, said = debut_sweep.spec_of("lenet_mnist_paper", 0, (1, 8, 4, 4), 3), []
+    x = torch.randn(1, 8, 4, 4, generator=torch.Generator().manual_seed(1))
+    entries = debut_sweep.field(x, spec, said.append)
+    assert not said and len(entries) == 1 + len(list(debut_form.candidates(spec.shapes)))
+    assert len([entry for entry in entries if "(chosen)" in entry.name]) == 1
+    assert all(torch.equal(entry.call(), entries[1].call()) for entry in entries[2:3])
+
+
+def test_a_form_that_gives_another_layer_is_told_and_not_timed(debut_library, device_of, monkeypatch):
+    from suites.kernels.cuda import debut_launch, debut_sweep
+
+    monkeypatch.setattr(debut_launch, "_PLANS", {})
+    device_of(debut_library, "debut")
+    right = debut_launch.run_plan
+    monkeypatch.setattr(debut_launch, "run_plan",
+                        lambda plan, *rest: right(plan, *rest) + (plan.form.slices > 1))
+    spec, said = debut_sweep.spec_of("lenet_mnist_paper", 0, (1, 8, 4, 4), 3), []
+    entries = debut_sweep.field(torch.randn(1, 8, 4, 4), spec, said.append)
+    assert said and all("differs from the chosen form" in line for line in said)
+    assert len(entries) > 1

@@ -106,4 +106,4 @@ def test_fixed_strides_become_macros_and_loose_ones_do_not():
     loose = geometry.macros(job, options, False, "float16", form, False, fixed=False)
     assert fixed["WHT_X_STEP"] == 25 and fixed["WHT_FIXED"] == 1
     assert loose["WHT_FIXED"] == 0 and loose["WHT_X_STEP"] == 0
-    assert fixed["WHT_DTYPE"] == 1 and fixed["WHT_SMOOTH"] == 1
+    assert fixed["GPU_DTYPE"] == 1 and fixed["WHT_SMOOTH"] == 1

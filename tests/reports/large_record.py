@@ -12,7 +12,7 @@ import tracemalloc
 
 from report_fixtures import NANO, RecordBuilder, comparison
 
-from harness.record import load_run
+from harness import load_run
 from harness.record.wire import encode
 
 CASES = 5

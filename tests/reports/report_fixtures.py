@@ -11,6 +11,7 @@ from harness.record import (
     CheckResult,
     End,
     EnergyLine,
+    EnergyWindow,
     Environment,
     Header,
     LaunchLine,
@@ -180,8 +181,9 @@ class RecordBuilder:
             ram_baseline_bytes=1020000000, nvmap_delta_bytes_reason="the NvMap statistics need root",
             swap_delta_bytes=swap, sampling_period_s=0.005, ram_resolution_bytes=4096, heap=heap))
 
-    def energy(self, ident, per_call, seconds=10.0, idle_w=1.24, drop=False, refused=(), seconds_per_call=0.002):
-        """Energy passes; slugs in ``refused`` get no number and a reason."""
+    def energy(self, ident, per_call, seconds=10.0, idle_w=1.24, drop=False, refused=(), seconds_per_call=0.002,
+               by_turns=True):
+        """Energy passes; slugs in ``refused`` get no number and a reason; in old records cases had no turns."""
         one = self.comparisons[ident]
         for case in one.cases:
             if case.slug not in per_call:
@@ -210,7 +212,17 @@ class RecordBuilder:
                 phases=(Phase("unmetered-before", -2.0, 0.0), Phase("idle-before", 0.0, 4.5),
                         Phase("settle", 4.5, 5.0), Phase("load", 5.0, 5.0 + seconds),
                         Phase("idle-after", 5.2 + seconds)),
-                sampling_cost=SamplingCost(seconds_per_call * 1.004, seconds_per_call, 1.004)))
+                sampling_cost=SamplingCost(seconds_per_call * 1.004, seconds_per_call, 1.004),
+                together="worker", rounds=9, looks=(9, 18), copy_energy_per_call_j_reason="only the baseline",
+                windows=self.windows(per_call[case.slug] + idle_w * seconds_per_call, seconds_per_call,
+                                     case == one.baseline) if by_turns else ()))
+
+    def windows(self, joules, seconds_per_call, twice):
+        """Two windows of half a second in each of nine rounds, and of the second copy of the baseline."""
+        calls, chance = int(0.5 / seconds_per_call) or 1, random.Random(5)
+        return tuple(EnergyWindow(number, float(number), number + 0.5, calls,
+                                  joules * calls * (1 + chance.gauss(0, 0.001)), copy)
+                     for copy in ((False, True) if twice else (False,)) for number in range(1, 10) for _ in range(2))
 
     def end(self, status=RunStatus.COMPLETE, reason=None):
         self.append(End(status, "2026-03-14T10:25:00Z", reason))

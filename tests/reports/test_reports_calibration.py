@@ -165,3 +165,14 @@ def test_what_can_be_told_in_time_is_no_less_than_the_work_that_was_missed(tmp_p
 def test_nothing_smaller_than_what_two_of_the_same_showed_can_be_told(tmp_path):
     one = judged(calibrated(tmp_path, other={"the-same-5": 1.08e-3}))
     assert one.least == one.time.apart > 0.06
+
+
+def test_a_column_that_cannot_carry_numbers_says_so_once_with_the_reason(tmp_path):
+    run = calibrated(tmp_path)
+    run.add(run.memory("holds-more/malloc-1-mb")._replace(ram_delta_peak_bytes=None, status=Status.OK, repeat=1))
+    for repeat in (1, 2, 3):
+        run.add(run.memory_repeats("holds/malloc-10-mb")[repeat - 1]._replace(
+            ram_delta_peak_bytes=None, ram_delta_peak_bytes_reason="other programs moved 9.0 MB meanwhile"))
+    text = calibration_markdown(judged(run))
+    assert ("- RAM has no number for 1 of 10 loads; the first is malloc 10 MB, pinned heap: other programs moved "
+            "9.0 MB meanwhile") in text

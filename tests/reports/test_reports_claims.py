@@ -3,13 +3,20 @@
 import pytest
 from report_fixtures import NANO, RecordBuilder, comparison, layer
 
+from harness.app.cli import nothing_timed
 from harness.plan import Comparison
+from harness.reasons import Code, because
 from harness.record import CheckResult, EnergyLine
 from harness.system.load import load_1min
 from harness.words import Status
 from reports.findings import findings
 from reports.findings.validity import WarningCode
+from reports.formats.drawing import Charts
+from reports.formats.figures import comparison_figure
+from reports.formats.markdown import markdown
+from reports.formats.page import render_page
 from reports.formats.sentence import headline_text
+from reports.formats.terminal import terminal_text
 from reports.formats.texts import subline, warning_texts
 
 TIMES = {"conv": 2e-3, "wht": 1e-3}
@@ -137,3 +144,37 @@ def test_a_win_by_other_products_in_float32_layers_is_never_told_as_one_in_float
     build.end()
     text = headline_text(findings(build.load(), published=()))
     assert "({} against float32, CUDA)".format(said) in text
+
+
+def test_every_caption_names_the_threads_of_its_own_comparison(tmp_path):
+    plan = [comparison("a", "Own way", "conv", ("wht",), threads=4),
+            comparison("b", "Published way", "conv", ("wht",), threads=1),
+            comparison("c", "On the GPU", "conv", ("wht",), device="cuda", threads=4)]
+    build = RecordBuilder(tmp_path, plan, device="cuda")
+    for one in plan:
+        build.verify(one.id)
+        build.time(one.id, TIMES, launches=1, rounds=12, noise=1e-6)
+    build.end()
+    found = findings(build.load(), published=())
+    plain = " ".join(terminal_text(found, None, unicode_=False).split())
+    figures = [comparison_figure(Charts(found), table) for table in found.tables]
+    for text in (render_page(found).replace("&#8239;", " "), markdown(found).replace("\u202f", " "), plain):
+        assert "against conv, 2.00 ms, CPU, 4 threads" in text
+        assert "against conv, 2.00 ms, CPU, 1 thread" in text and "against conv, 2.00 ms, CUDA" in text
+    assert ["CPU, 4 threads" in figures[0], "CPU, 1 thread" in figures[1], "CUDA" in figures[2]] == [True] * 3
+
+
+def test_a_run_that_timed_nothing_does_not_end_well(tmp_path):
+    plan = [comparison("a", "A", "conv", ("wht",)), comparison("b", "B", "conv", ("wht",))]
+    build = RecordBuilder(tmp_path / "none", plan)
+    build.verify("a", wrong=("conv", "wht"))
+    build.failed_launch("b", 1, because(Code.KILLED))
+    build.end()
+    assert nothing_timed(build.load())
+    build = RecordBuilder(tmp_path / "one", plan)
+    build.time("b", TIMES, launches=1, rounds=12)
+    build.end()
+    assert not nothing_timed(build.load())
+    build = RecordBuilder(tmp_path / "fit", plan, passes=("verify", "fit"))
+    build.end()
+    assert not nothing_timed(build.load())

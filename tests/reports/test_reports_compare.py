@@ -9,8 +9,8 @@ import pytest
 from report_fixtures import NANO, RecordBuilder, comparison
 
 from reports import compare
-from reports.findings.changes import changes
-from reports.findings.compared import compared
+from reports.findings import changes as between
+from reports.findings import compared as side_by_side
 from reports.formats.changes_text import changes_text
 
 BASE = {"conv": 2e-3, "wht-fused": 1e-3, "wht-torch": 4e-3}
@@ -32,6 +32,14 @@ def run(capsys, *runs, options=()):
     status = compare.main([one if isinstance(one, str) else one.folder for one in runs] + list(options))
     captured = capsys.readouterr()
     return status, captured.out + captured.err
+
+
+def changes(first, second):
+    return between.changes(between.side_of(first), between.side_of(second))
+
+
+def compared(runs):
+    return side_by_side.compared([side_by_side.summary_of(one) for one in runs])
 
 
 def words(text):

@@ -11,8 +11,9 @@ from report_fixtures import NANO, RecordBuilder, comparison
 
 from harness.record import CheckResult
 from reports import compare
+from reports.findings import compared as side_by_side
 from reports.findings.causes import Cause, cause_of
-from reports.findings.compared import Cell, Roof, compared, roof_share, won
+from reports.findings.compared import Cell, Roof, roof_share, won
 from reports.findings.published import Published, Quantity
 from reports.findings.rows import RowState
 from reports.formats.changes_text import changes_text
@@ -43,6 +44,10 @@ def both(tmp_path_factory):
                 {"conv": 20e-3, "wht-fused": 10e-3, "wht-torch": 40e-3})
     desktop = made(folder / "desktop", "desktop-run", DESKTOP, {"conv": 2e-3, "wht-fused": 4e-3, "wht-torch": 4e-3})
     return nano, desktop
+
+
+def compared(runs, published=()):
+    return side_by_side.compared([side_by_side.summary_of(one) for one in runs], published)
 
 
 def words(text):

@@ -2,8 +2,8 @@
 
 import os
 
+from harness import load_run
 from harness.reasons import Code
-from harness.record import load_run
 from reports import compare
 from reports.__main__ import main
 from reports.findings import findings

@@ -1,12 +1,13 @@
 """Reading and reporting grow with the record and no faster: counted in lines of Python, not in seconds."""
 
 import sys
+import time
 
 import pytest
 from large_record import write_large
 
+from harness.notebook.frame import rows
 from harness.record import load_run
-from harness.record.frame import rows
 from reports.findings import findings
 from reports.formats.json_text import json_text
 from reports.formats.markdown import markdown
@@ -54,3 +55,17 @@ def test_twice_the_findings_is_twice_the_work(folders, make):
     found = [findings(load_run(folder), published=()) for folder in folders]
     small, large = (lines_run(lambda one=one: make(one)) for one in found)
     assert large / small < 2.1
+
+
+def test_four_times_the_rivals_of_one_comparison_cost_about_four_times_as_much(tmp_path):
+    """Searches of long tuples run in C and show in no count of lines, so this one is in seconds of the processor."""
+    def seconds(rivals):
+        folder = write_large(str(tmp_path / str(rivals)), 1, launches=1, rounds=12, rivals=rivals)
+        begin = time.process_time()
+        run = load_run(folder)
+        rows(run)
+        findings(run, published=())
+        return time.process_time() - begin
+
+    seconds(50)  # what is loaded once
+    assert seconds(1600) < 8.0 * seconds(400)

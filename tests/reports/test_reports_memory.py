@@ -6,16 +6,16 @@ import io
 import pytest
 from report_fixtures import RecordBuilder, comparison
 
+from harness.notebook.frame import rows as frame_rows
 from harness.reasons import Code, because
-from harness.record import MemoryLine
-from harness.record.frame import rows as frame_rows
+from harness.record import MemoryLine, MemoryTrace
 from harness.words import State, Status
 from reports.findings import findings
 from reports.findings.memory import Kind
 from reports.formats.markdown import markdown
 from reports.formats.page import render_page
 from reports.formats.publication import memory_bars
-from reports.formats.tables import memory_csv
+from reports.formats.tables import memory_csv, memory_trace_csv
 from reports.formats.terminal import terminal_text
 
 MB = 10 ** 6
@@ -131,3 +131,13 @@ def test_a_comparison_on_the_cpu_inside_a_cuda_run_shows_what_its_process_took(t
     for title in ("torch allocated", "process RSS"):
         assert "Memory ({}): the highest reading".format(title) in page and "memory, " + title in text
     assert [bar.high for bar in memory_bars(told, told.tables[1])] == [42 * MB + 20000, 12 * MB + 20000]
+
+
+def test_the_working_set_over_time_is_a_table_of_its_own(tmp_path):
+    build = record(tmp_path)
+    trace = MemoryTrace((0.0, 0.005, 0.01), (100 * MB, 140 * MB, 101 * MB))
+    build.append(MemoryLine("a", "a/conv", Status.OK, repeat=1, trace=trace))
+    build.end()
+    rows = list(csv.DictReader(io.StringIO(memory_trace_csv(findings(build.load(), published=())))))
+    assert [(row["case"], row["heap"], float(row["time_s"]), int(row["rss_bytes"])) for row in rows] == [
+        ("a/conv", "pinned", at, size) for at, size in zip(*trace)]

@@ -23,26 +23,26 @@ class Device:
         self.passed_over = []  # type: List[str]
         self._loaded = {}  # type: Dict[tuple, List[Kernel]]
 
-    def may_fix_strides(self) -> bool:
-        """Return whether the next kernel may have its strides compiled in."""
-        return len(self._loaded) < MOST_FIXED
+    def may_fix_strides(self, program: str = "wht") -> bool:
+        """Return whether the next kernel of ``program`` may have its strides compiled in."""
+        return sum(key[0] == program for key in self._loaded) < MOST_FIXED
 
-    def kernels(self, macros: Dict[str, int], names: List[Tuple[str, int, int]], capturing: bool) -> List[Kernel]:
-        """Return the functions ``(name, threads, shared bytes)`` of the kernel with ``macros``, building it once.
+    def kernels(self, macros: Dict[str, int], names: List[Tuple[str, int, int]], capturing: bool,
+                program: str = "wht") -> List[Kernel]:
+        """Return the functions ``(name, threads, shared bytes)`` of ``program`` with ``macros``, building it once.
 
         Raises ``RuntimeError`` while a CUDA graph is ``capturing`` if it is not loaded yet.
         """
-        key = tuple(sorted(macros.items()))
+        key = (program,) + tuple(sorted(macros.items()))
         if key not in self._loaded:
             if capturing:
                 raise RuntimeError("this fused layer has not run yet and its kernel cannot be loaded while a CUDA "
                                    "graph is captured: call it once before the capture")
-            self._loaded[key] = self._load(macros, names)
+            self._loaded[key] = self._load(macros, names, source.read(program))
         return self._loaded[key]
 
-    def _load(self, macros: Dict[str, int], names: List[Tuple[str, int, int]]) -> List[Kernel]:
+    def _load(self, macros: Dict[str, int], names: List[Tuple[str, int, int]], text: str) -> List[Kernel]:
         """Build and load a kernel; one kept by an earlier process that does not load is built once more."""
-        text = source.read()
         image = cache.compiled(self.tool, text, self.arch, macros)
         try:
             return self.driver.load(self.index, image.data + b"\0", names)
@@ -117,7 +117,7 @@ def describe() -> Dict[str, Any]:
              "arch": None}  # type: Dict[str, Any]
     if reason is not None:
         reachable = torch.cuda.is_available() and open_driver()[0] is not None
-        found["remedy"] = compiler.remedy() if reachable else "install an NVIDIA driver and a torch built for CUDA"
+        found["remedy"] = compiler.remedy() if reachable else "what 'time on CUDA' says"
         return found
     device = get(0)
     found.update(compiler=device.tool.name, compiler_path=home_as_tilde(device.tool.path),

@@ -116,10 +116,10 @@ def macros(work: Work, options: Options, scaled: bool, dtype: str, geometry: Geo
         "WHT_BACKWARD" if backward else "WHT_FORWARD": 1,
         "WHT_LOG2N": work.log2_points, "WHT_SLOTS": geometry.slots, "WHT_LANES": geometry.lanes,
         "WHT_PIXELS": geometry.pixels, "WHT_TILES": geometry.tiles, "WHT_ROUNDS": geometry.rounds,
-        "WHT_MIN_BLOCKS": geometry.min_blocks, "WHT_DYNAMIC_SHARED": int(shared > STATIC_SHARED_BYTES),
+        "GPU_MIN_BLOCKS": geometry.min_blocks, "GPU_DYNAMIC_SHARED": int(shared > STATIC_SHARED_BYTES),
         "WHT_STRIDED": int(work.strided), "WHT_CROP_IN": int(work.crop_in), "WHT_CROP_OUT": int(work.crop_out),
         "WHT_PLANE": int(work.plane), "WHT_LOG2W": work.log2_width if work.plane else 0, "WHT_SPLIT": work.split,
-        "WHT_DTYPE": DTYPES.index(dtype), "WHT_SMOOTH": NONLINEARITIES.index(options.nonlinearity),
+        "GPU_DTYPE": DTYPES.index(dtype), "WHT_SMOOTH": NONLINEARITIES.index(options.nonlinearity),
         "WHT_MODE": THRESHOLD_MODES.index(options.threshold_mode), "WHT_SCALED": int(scaled),
         "WHT_KEEP_FIRST": int(options.keep_first), "WHT_RESIDUAL": int(options.residual),
     })

@@ -36,7 +36,7 @@ def why_not(x: Tensor, spec: Spec) -> Optional[str]:
     """Return why no kernel takes ``x``, in one sentence, or ``None`` if one does."""
     key = (x.dtype, x.device, tuple(x.shape), spec)
     if key not in _REASONS:
-        _trim(_REASONS)
+        trim(_REASONS)
         _REASONS[key] = _why_not(x, spec)
     return _REASONS[key]
 
@@ -51,7 +51,7 @@ def _why_not(x: Tensor, spec: Spec) -> Optional[str]:
         work.describe(dense, [work.Tensor(target, dense_like(target, x.stride())), dense], options_of(shape, spec))
     except work.UnfitError as unfit:
         return str(unfit)
-    return devices.problem(_index(x))
+    return devices.problem(index_of(x))
 
 
 def options_of(shape: Tuple[int, ...], spec: Spec) -> work.Options:
@@ -78,7 +78,7 @@ def run_forward(plan: Plan, x: Tensor, threshold: Tensor, scale: Optional[Tensor
     if scale is not None:
         call.scale = tables[1].data_ptr()
     device = device_of(x)
-    device.driver.launch(device.index, _stream(x), plan.kernels[0], (plan.blocks, 1), call)
+    device.driver.launch(device.index, stream_of(x), plan.kernels[0], (plan.blocks, 1), call)
     return y
 
 
@@ -105,7 +105,7 @@ def backward(gradient: Tensor, x: Tensor, threshold: Tensor, scale: Optional[Ten
     call.grad_threshold = sums[0].data_ptr()
     if scale is not None:
         call.scale, call.grad_scale = tables[1].data_ptr(), sums[1].data_ptr()
-    device, stream = device_of(x), _stream(x)
+    device, stream = device_of(x), stream_of(x)
     device.driver.launch(device.index, stream, plan.kernels[0], (plan.blocks, 1), call)
     columns = -(-points // REDUCE_COLUMNS)
     device.driver.launch(device.index, stream, plan.kernels[1], (columns, partial.shape[0]), call)
@@ -118,7 +118,7 @@ def _forward_plan(x: Tensor, scaled: bool, spec: Spec) -> Plan:
     plan = _PLANS.get(key)
     if plan is None:
         plan = make_plan(x, [output_of(x, spec)], scaled, spec, backward=False)
-        _trim(_PLANS)
+        trim(_PLANS)
         _PLANS[key] = plan
     return plan
 
@@ -131,7 +131,7 @@ def _backward_plan(gradient: Tensor, x: Tensor, scaled: bool, spec: Spec) -> Pla
         result = work.Tensor(shape, dense_like(shape, x.stride()))
         plan = make_plan(x, [work.Tensor(tuple(gradient.shape), tuple(gradient.stride())), result], scaled,
                          spec, backward=True)
-        _trim(_PLANS)
+        trim(_PLANS)
         _PLANS[key] = plan
     return plan
 
@@ -170,7 +170,7 @@ def make_plan(x: Tensor, others: List[work.Tensor], scaled: bool, spec: Spec, ba
     shared = form.shared_bytes(options.points, job.strided, backward)
     names = [("wht_backward" if backward else "wht_forward", form.threads, shared)]
     kernels = device.kernels(macros, names + ([("wht_reduce", REDUCE_THREADS, 0)] if backward else []),
-                             device.driver.capturing(device.index, _stream(x)))
+                             device.driver.capturing(device.index, stream_of(x)))
     blocks = -(-job.units // form.units_per_block(options.points, job.strided))
     if backward:
         # Each block goes through many tiles and keeps its sums: fewer, and as many as run at once.
@@ -180,14 +180,16 @@ def make_plan(x: Tensor, others: List[work.Tensor], scaled: bool, spec: Spec, ba
 
 def device_of(x: Tensor) -> Device:
     """Return the device ``x`` lies on, as the launcher knows it."""
-    return devices.get(_index(x))
+    return devices.get(index_of(x))
 
 
-def _index(x: Tensor) -> int:
+def index_of(x: Tensor) -> int:
+    """Return the number of the device ``x`` lies on."""
     return torch.cuda.current_device() if x.device.index is None else int(x.device.index)
 
 
-def _stream(x: Tensor) -> int:
+def stream_of(x: Tensor) -> int:
+    """Return torch's current stream on x's device, a ``cudaStream_t`` as a number."""
     return int(torch.cuda.current_stream(x.device).cuda_stream)
 
 
@@ -203,7 +205,7 @@ def _order(x: Tensor, spec: Spec) -> Optional[Tensor]:
     first, second = padded(x.shape, spec)
     key = (first, second, x.device)
     if key not in _ORDERS:
-        _trim(_ORDERS)
+        trim(_ORDERS)
         _ORDERS[key] = torch.tensor(table_order(first, second, spec.order), device=x.device)
     return _ORDERS[key]
 
@@ -227,7 +229,8 @@ def _table_gradient(gradient: Tensor, table: Tensor, x: Tensor, spec: Spec) -> T
     return gradient.to(table.dtype).reshape(table.shape)
 
 
-def _trim(kept: Dict[tuple, Any]) -> None:
+def trim(kept: Dict[tuple, Any]) -> None:
+    """Make room in a cache of plans."""
     if len(kept) >= MOST_PLANS:
         kept.clear()
 

@@ -1,6 +1,6 @@
 // The coefficient of slot s after the exchange: the thread's first one, and what the slot adds to it.
-WHT_INLINE int wht_first_coefficient(int j) { return j * WHT_SLOTS & (WHT_N - 1); }
-WHT_INLINE int wht_next_coefficient(int s) { return wht_low_point(s) & (WHT_N - 1); }
+GPU_INLINE int wht_first_coefficient(int j) { return j * WHT_SLOTS & (WHT_N - 1); }
+GPU_INLINE int wht_next_coefficient(int s) { return wht_low_point(s) & (WHT_N - 1); }
 
 // The tables of T and of the scale from a thread's first coefficient on.
 struct WhtTables {
@@ -8,7 +8,7 @@ struct WhtTables {
     const float *threshold, *scale;
 };
 
-WHT_INLINE WhtTables wht_tables(const WhtParams &args, int j) {
+GPU_INLINE WhtTables wht_tables(const WhtParams &args, int j) {
     WhtTables tables;
     tables.first = wht_first_coefficient(j);
     tables.threshold = args.threshold + tables.first;
@@ -16,8 +16,8 @@ WHT_INLINE WhtTables wht_tables(const WhtParams &args, int j) {
     return tables;
 }
 
-WHT_INLINE float wht_threshold_of(const WhtTables &tables, int next) {
-    float threshold = wht_parameter(tables.threshold, next);
+GPU_INLINE float wht_threshold_of(const WhtTables &tables, int next) {
+    float threshold = gpu_parameter(tables.threshold, next);
     if (WHT_MODE == 1) return fabsf(threshold);
     if (WHT_MODE == 2) return threshold < 0.0f ? 0.0f : threshold;
     return threshold;
@@ -27,15 +27,15 @@ WHT_INLINE float wht_threshold_of(const WhtTables &tables, int next) {
 
 // factor * tanh(w) as factor - 2 factor / (exp(2w) + 1), within 4e-7 of factor on a GPU, whose exponential is good to
 // 2^-22 and whose reciprocal to 2^-23. (The instruction that is called tanh is good to 5e-4.)
-WHT_INLINE float wht_tanh(float w, float factor) {
-    return fmaf(-2.0f * factor, wht_reciprocal(wht_exp2(w * WHT_TWO_LOG2_E) + 1.0f), factor);
+GPU_INLINE float wht_tanh(float w, float factor) {
+    return fmaf(-2.0f * factor, gpu_reciprocal(gpu_exp2(w * WHT_TWO_LOG2_E) + 1.0f), factor);
 }
 
 #ifdef WHT_FORWARD
-WHT_INLINE float wht_forward_value(const WhtParams &args, const WhtTables &tables, int next, float v) {
+GPU_INLINE float wht_forward_value(const WhtParams &args, const WhtTables &tables, int next, float v) {
     if (WHT_KEEP_FIRST && next == 0 && tables.first == 0) return v * args.alpha * args.beta;
     float w = v * args.alpha;
-    if (WHT_SCALED) w *= wht_parameter(tables.scale, next);
+    if (WHT_SCALED) w *= gpu_parameter(tables.scale, next);
     float margin = fabsf(w) - wht_threshold_of(tables, next);
     float factor;
     if (WHT_SMOOTH) {
@@ -53,14 +53,14 @@ struct WhtSlope {
     float to_x, to_threshold, to_scale;
 };
 
-WHT_INLINE WhtSlope wht_backward_value(const WhtParams &args, const WhtTables &tables, int next, float v, float g) {
+GPU_INLINE WhtSlope wht_backward_value(const WhtParams &args, const WhtTables &tables, int next, float v, float g) {
     WhtSlope slope;
     v *= args.alpha;
     g *= args.beta;
     slope.to_x = g * args.alpha;
     slope.to_threshold = slope.to_scale = 0.0f;
     if (WHT_KEEP_FIRST && next == 0 && tables.first == 0) return slope;
-    float scale = WHT_SCALED ? wht_parameter(tables.scale, next) : 1.0f;
+    float scale = WHT_SCALED ? gpu_parameter(tables.scale, next) : 1.0f;
     float w = v * scale;
     float margin = fabsf(w) - wht_threshold_of(tables, next);
     float tanh = 0.0f, d = g;

@@ -14,7 +14,7 @@ class View(ctypes.Structure):
 
 
 class Divisor(ctypes.Structure):
-    """``WhtDivisor``: a division as a multiplication and a shift."""
+    """``GpuDivisor``: a division as a multiplication and a shift."""
 
     _fields_ = [("value", ctypes.c_uint), ("factor", ctypes.c_uint), ("shift", ctypes.c_uint)]
 

@@ -1,73 +1,58 @@
-// One fused Walsh-Hadamard layer: y = beta * H f(alpha * H x), one read and one write of memory.
+// What the kernels use of a GPU, under names that a host compiler can give another meaning for the tests.
 //
-// f is the smooth threshold tanh(w) * max(|w| - T, 0) or the soft threshold sign(w) * max(|w| - T, 0) of w = a v.
-// The same text is compiled by nvcc (10.2 and newer), by NVRTC, and, with a shim in place of the built-in
-// variables, by a host compiler for the tests. A set of macros, given by geometry.py, names one kernel:
+// The same text is compiled by nvcc (10.2 and newer), by NVRTC, and, with a shim in place of these names, by a host
+// compiler. Macros name one kernel of a program:
 //
-//   WHT_LOG2N    n: N = 2^n points are transformed
-//   WHT_SLOTS    E: points a thread holds in registers         WHT_LANES   G: threads that share a tile of E*G points
-//   WHT_PIXELS   P: neighbouring pixels of a tile (1 for rows) WHT_TILES   Q: tiles of a thread block
-//   WHT_ROUNDS   R: steps of an exchange; shared memory shrinks by R
-//   WHT_STRIDED  1: the points of one transform lie `step` apart and neighbours in memory are independent pixels
-//                0: they are neighbours in memory; a tile is E*G/N whole rows
-//   WHT_CROP_IN, WHT_CROP_OUT   points beyond the length are zeros (read) or dropped (written)
-//   WHT_PLANE    the points are a plane whose sides are not both powers of two; WHT_LOG2W: its padded width
-//   WHT_FIXED    1: the strides within a tile are macros too (WHT_X_ROW, WHT_X_HIGH, WHT_X_STEP, ...)
-//   WHT_SPLIT    transforms are counted by two indices, each with its own stride; 1: the second one counts blocks
-//   WHT_DTYPE    0 float32, 1 float16, 2 bfloat16
-//   WHT_SMOOTH, WHT_MODE (0 raw, 1 absolute, 2 clamped T), WHT_SCALED, WHT_KEEP_FIRST, WHT_RESIDUAL
-//   WHT_FORWARD, WHT_BACKWARD   which kernels to build; WHT_MIN_BLOCKS   thread blocks wanted on a multiprocessor
-//
-// A tile has E*G*P values. Thread (j, p) first holds points i*G + j (slot i), so that loads are coalesced, and
-// transforms the high bits of the index in registers. One exchange through shared memory gives it the points
-// j*E + ..., whose low bits it then transforms; after the threshold the same steps run backwards.
+//   GPU_DTYPE        0 float32, 1 float16, 2 bfloat16: what tensors hold; all arithmetic is float32
+//   GPU_THREADS      threads of a block           GPU_MIN_BLOCKS   thread blocks wanted on a multiprocessor
+//   GPU_DYNAMIC_SHARED   1: more shared memory than may be static
 
-#ifndef WHT_EMULATED
-typedef long long wht_int64;
-#define WHT_SLOT_ARRAY WHT_SLOTS
-#define WHT_INLINE static __device__ __forceinline__
-#define WHT_KERNEL extern "C" __global__ void __launch_bounds__(WHT_THREADS, WHT_MIN_BLOCKS)
-#define WHT_SMALL_KERNEL extern "C" __global__ void __launch_bounds__(256)
-#define WHT_UNROLL _Pragma("unroll")
-#define WHT_BLOCK_BARRIER() __syncthreads()
-#define WHT_WARP_BARRIER() __syncwarp()
-#define WHT_SHUFFLE_XOR(value, mask) __shfl_xor_sync(0xffffffffu, value, mask)
-#define WHT_OPAQUE(value) asm("" : "+l"(value))
-#define WHT_OPAQUE_INT(value) asm("" : "+r"(value))
-#define WHT_SHARED_PUT(shared, word, value) (shared)[word] = (value)
-#define WHT_SHARED_GET(shared, word) (shared)[word]
-#define WHT_STATIC_SHARED(name, words) __shared__ float name[words]
-#if WHT_DYNAMIC_SHARED
-#define WHT_SHARED_BUFFER(name, words) extern __shared__ float name[]
+#ifndef GPU_EMULATED
+typedef long long gpu_int64;
+#define GPU_INLINE static __device__ __forceinline__
+#define GPU_KERNEL extern "C" __global__ void __launch_bounds__(GPU_THREADS, GPU_MIN_BLOCKS)
+#define GPU_SMALL_KERNEL extern "C" __global__ void __launch_bounds__(256)
+#define GPU_UNROLL _Pragma("unroll")
+#define GPU_UNROLL_FOUR _Pragma("unroll 4")
+#define GPU_BLOCK_BARRIER() __syncthreads()
+#define GPU_WARP_BARRIER() __syncwarp()
+#define GPU_SHUFFLE_XOR(value, mask) __shfl_xor_sync(0xffffffffu, value, mask)
+#define GPU_OPAQUE(value) asm("" : "+l"(value))
+#define GPU_OPAQUE_INT(value) asm("" : "+r"(value))
+#define GPU_SHARED_PUT(shared, word, value) (shared)[word] = (value)
+#define GPU_SHARED_GET(shared, word) (shared)[word]
+#define GPU_STATIC_SHARED(name, words) __shared__ float name[words]
+#if GPU_DYNAMIC_SHARED
+#define GPU_SHARED_BUFFER(name, words) extern __shared__ float name[]
 #else
-#define WHT_SHARED_BUFFER(name, words) WHT_STATIC_SHARED(name, words)
+#define GPU_SHARED_BUFFER(name, words) GPU_STATIC_SHARED(name, words)
 #endif
-#if WHT_DTYPE == 0
-typedef float wht_stored;
+#if GPU_DTYPE == 0
+typedef float gpu_stored;
 #else
-typedef unsigned short wht_stored;
+typedef unsigned short gpu_stored;
 #endif
-typedef const wht_stored *wht_source;
-typedef wht_stored *wht_target;
+typedef const gpu_stored *gpu_source;
+typedef gpu_stored *gpu_target;
 
-WHT_INLINE float wht_exp2(float x) {
+GPU_INLINE float gpu_exp2(float x) {
     float y;
     asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
     return y;
 }
 
-WHT_INLINE float wht_reciprocal(float x) {
+GPU_INLINE float gpu_reciprocal(float x) {
     float y;
     asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
     return y;
 }
 
-WHT_INLINE unsigned wht_multiply_high(unsigned a, unsigned b) { return __umulhi(a, b); }
+GPU_INLINE unsigned gpu_multiply_high(unsigned a, unsigned b) { return __umulhi(a, b); }
 
-WHT_INLINE float wht_get(wht_source from, int index) {
-#if WHT_DTYPE == 0
+GPU_INLINE float gpu_get(gpu_source from, int index) {
+#if GPU_DTYPE == 0
     return __ldg(from + index);
-#elif WHT_DTYPE == 1
+#elif GPU_DTYPE == 1
     float value;
     asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"(__ldg(from + index)));
     return value;
@@ -76,10 +61,10 @@ WHT_INLINE float wht_get(wht_source from, int index) {
 #endif
 }
 
-WHT_INLINE void wht_put(wht_target to, int index, float value) {
-#if WHT_DTYPE == 0
+GPU_INLINE void gpu_put(gpu_target to, int index, float value) {
+#if GPU_DTYPE == 0
     to[index] = value;
-#elif WHT_DTYPE == 1
+#elif GPU_DTYPE == 1
     unsigned short half;
     asm("cvt.rn.f16.f32 %0, %1;" : "=h"(half) : "f"(value));
     to[index] = half;
@@ -95,6 +80,23 @@ WHT_INLINE void wht_put(wht_target to, int index, float value) {
 #endif
 }
 
-WHT_INLINE float wht_parameter(const float *from, int index) { return __ldg(from + index); }
-#endif  // WHT_EMULATED
+GPU_INLINE float gpu_parameter(const float *from, int index) { return __ldg(from + index); }
 
+// Four neighbours at once; their place is a multiple of four.
+GPU_INLINE void gpu_parameters(const float *from, int index, float *four) {
+    float4 found = __ldg((const float4 *)(from + index));
+    four[0] = found.x;
+    four[1] = found.y;
+    four[2] = found.z;
+    four[3] = found.w;
+}
+#endif  // GPU_EMULATED
+
+// Division by a number known before the launch: quotient = (high(n * factor) + n) >> shift, exact below 2^31.
+struct GpuDivisor {
+    unsigned value, factor, shift;
+};
+
+GPU_INLINE unsigned gpu_divide(unsigned n, GpuDivisor by) {
+    return (gpu_multiply_high(n, by.factor) + n) >> by.shift;
+}

@@ -1,4 +1,29 @@
-#define WHT_THREADS (WHT_LANES * WHT_PIXELS * WHT_TILES)
+// One fused Walsh-Hadamard layer: y = beta * H f(alpha * H x), one read and one write of memory.
+//
+// f is the smooth threshold tanh(w) * max(|w| - T, 0) or the soft threshold sign(w) * max(|w| - T, 0) of w = a v.
+// A set of macros, given by geometry.py, names one kernel:
+//
+//   WHT_LOG2N    n: N = 2^n points are transformed
+//   WHT_SLOTS    E: points a thread holds in registers         WHT_LANES   G: threads that share a tile of E*G points
+//   WHT_PIXELS   P: neighbouring pixels of a tile (1 for rows) WHT_TILES   Q: tiles of a thread block
+//   WHT_ROUNDS   R: steps of an exchange; shared memory shrinks by R
+//   WHT_STRIDED  1: the points of one transform lie `step` apart and neighbours in memory are independent pixels
+//                0: they are neighbours in memory; a tile is E*G/N whole rows
+//   WHT_CROP_IN, WHT_CROP_OUT   points beyond the length are zeros (read) or dropped (written)
+//   WHT_PLANE    the points are a plane whose sides are not both powers of two; WHT_LOG2W: its padded width
+//   WHT_FIXED    1: the strides within a tile are macros too (WHT_X_ROW, WHT_X_HIGH, WHT_X_STEP, ...)
+//   WHT_SPLIT    transforms are counted by two indices, each with its own stride; 1: the second one counts blocks
+//   WHT_SMOOTH, WHT_MODE (0 raw, 1 absolute, 2 clamped T), WHT_SCALED, WHT_KEEP_FIRST, WHT_RESIDUAL
+//   WHT_FORWARD, WHT_BACKWARD   which kernels to build
+//
+// A tile has E*G*P values. Thread (j, p) first holds points i*G + j (slot i), so that loads are coalesced, and
+// transforms the high bits of the index in registers. One exchange through shared memory gives it the points
+// j*E + ..., whose low bits it then transforms; after the threshold the same steps run backwards.
+
+#ifndef GPU_EMULATED
+#define WHT_SLOT_ARRAY WHT_SLOTS
+#endif
+#define GPU_THREADS (WHT_LANES * WHT_PIXELS * WHT_TILES)
 #define WHT_N (1 << WHT_LOG2N)
 #define WHT_TILE (WHT_SLOTS * WHT_LANES)
 #define WHT_SPAN (WHT_SLOTS / WHT_LANES)
@@ -15,19 +40,14 @@
 #define WHT_SUM_WORDS (WHT_PARTS * WHT_N)
 // With 64 slots the registers do not hold the sums too: every thread keeps those for the scale (for T where there is
 // no scale) here.
-#define WHT_KEPT_WORDS (WHT_SLOTS == 64 ? WHT_SLOTS / WHT_CHUNK * WHT_THREADS : 0)
+#define WHT_KEPT_WORDS (WHT_SLOTS == 64 ? WHT_SLOTS / WHT_CHUNK * GPU_THREADS : 0)
 #define WHT_BACKWARD_WORDS \
     ((WHT_EXCHANGE_WORDS > WHT_SUM_WORDS ? WHT_EXCHANGE_WORDS : WHT_SUM_WORDS) + WHT_KEPT_WORDS)
 
 // Strides, in elements, of the two outer indices, of a plane's rows, and between points.
 struct WhtView {
-    wht_int64 outer0, outer1;
+    gpu_int64 outer0, outer1;
     int high, step;
-};
-
-// Division by a number known before the launch: quotient = (high(n * factor) + n) >> shift, exact below 2^31.
-struct WhtDivisor {
-    unsigned value, factor, shift;
 };
 
 struct WhtParams {
@@ -36,7 +56,7 @@ struct WhtParams {
     const float *threshold, *scale;
     float *partial, *grad_threshold, *grad_scale;
     WhtView x_view, g_view, y_view;
-    WhtDivisor inner, outer1;
+    GpuDivisor inner, outer1;
     unsigned units;
     int length_in, length_out, plane_height, plane_width, partial_rows;
     float alpha, beta;
@@ -48,11 +68,7 @@ struct WhtPlace {
     unsigned unit;
 };
 
-WHT_INLINE unsigned wht_divide(unsigned n, WhtDivisor by) {
-    return (wht_multiply_high(n, by.factor) + n) >> by.shift;
-}
-
-WHT_INLINE WhtPlace wht_place(unsigned thread, unsigned tile) {
+GPU_INLINE WhtPlace wht_place(unsigned thread, unsigned tile) {
     WhtPlace at;
     at.p = thread % WHT_PIXELS;
     at.j = thread / WHT_PIXELS % WHT_LANES;
@@ -63,20 +79,20 @@ WHT_INLINE WhtPlace wht_place(unsigned thread, unsigned tile) {
 
 // The first point of a transform, from the first element of the tensor, and its index in a split axis.
 struct WhtStart {
-    wht_int64 offset;
+    gpu_int64 offset;
     int point;
 };
 
-WHT_INLINE WhtStart wht_start(const WhtParams &args, const WhtView &view, unsigned unit) {
+GPU_INLINE WhtStart wht_start(const WhtParams &args, const WhtView &view, unsigned unit) {
     unsigned outer = unit, pixel = 0;
     if (WHT_STRIDED) {
-        outer = wht_divide(unit, args.inner);
+        outer = gpu_divide(unit, args.inner);
         pixel = unit - outer * args.inner.value;
     }
     WhtStart start;
     start.point = 0;
     if (WHT_SPLIT) {
-        unsigned first = wht_divide(outer, args.outer1);
+        unsigned first = gpu_divide(outer, args.outer1);
         unsigned second = outer - first * args.outer1.value;
         start.offset = first * view.outer0 + second * view.outer1 + pixel;
         if (WHT_SPLIT == 1) start.point = (int)second << WHT_LOG2N;
@@ -91,7 +107,7 @@ struct WhtSteps {
     int row, high, step;
 };
 
-WHT_INLINE WhtSteps wht_steps(const WhtView &view, int tensor) {
+GPU_INLINE WhtSteps wht_steps(const WhtView &view, int tensor) {
     WhtSteps steps;
     if (WHT_FIXED) {
         // Known when compiled: every address of a thread is then one register and a constant.
@@ -108,21 +124,21 @@ WHT_INLINE WhtSteps wht_steps(const WhtView &view, int tensor) {
 
 // A tile's position i*G + j has no bit in common between its terms, so rows, heights, widths and offsets of the two
 // terms just add up: j's share is worked out once for a thread, i's when compiling.
-WHT_INLINE int wht_row(int position) { return WHT_STRIDED ? 0 : position >> WHT_LOG2N; }
-WHT_INLINE int wht_point(int position) { return position & (WHT_N - 1); }
-WHT_INLINE int wht_high(int position) { return WHT_PLANE ? wht_point(position) >> WHT_LOG2W : 0; }
-WHT_INLINE int wht_wide(int position) { return WHT_PLANE ? position & ((1 << WHT_LOG2W) - 1) : wht_point(position); }
+GPU_INLINE int wht_row(int position) { return WHT_STRIDED ? 0 : position >> WHT_LOG2N; }
+GPU_INLINE int wht_point(int position) { return position & (WHT_N - 1); }
+GPU_INLINE int wht_high(int position) { return WHT_PLANE ? wht_point(position) >> WHT_LOG2W : 0; }
+GPU_INLINE int wht_wide(int position) { return WHT_PLANE ? position & ((1 << WHT_LOG2W) - 1) : wht_point(position); }
 
-WHT_INLINE int wht_offset(const WhtSteps &steps, int position) {
+GPU_INLINE int wht_offset(const WhtSteps &steps, int position) {
     int row = WHT_STRIDED || WHT_SPLIT ? 0 : wht_row(position) * steps.row;
     return row + wht_high(position) * steps.high + wht_wide(position) * (WHT_STRIDED ? steps.step : 1);
 }
 
 // Elements from the start of the tensor to slot 0 of a thread. Opaque to the compiler, which would otherwise merge it
 // with the constant of each slot and then work out every address anew.
-WHT_INLINE wht_int64 wht_lane_offset(const WhtStart &start, const WhtSteps &steps, const WhtPlace &at) {
-    wht_int64 offset = start.offset + wht_offset(steps, at.j);
-    WHT_OPAQUE(offset);
+GPU_INLINE gpu_int64 wht_lane_offset(const WhtStart &start, const WhtSteps &steps, const WhtPlace &at) {
+    gpu_int64 offset = start.offset + wht_offset(steps, at.j);
+    GPU_OPAQUE(offset);
     return offset;
 }
 
@@ -131,7 +147,7 @@ struct WhtBounds {
     int rows, high, wide;
 };
 
-WHT_INLINE WhtBounds wht_bounds(const WhtParams &args, const WhtPlace &at, const WhtStart &start, int length) {
+GPU_INLINE WhtBounds wht_bounds(const WhtParams &args, const WhtPlace &at, const WhtStart &start, int length) {
     WhtBounds bounds;
     unsigned left = at.unit < args.units ? args.units - at.unit : 0;
     int most = WHT_STRIDED ? 1 : WHT_TILE / WHT_N;
@@ -141,7 +157,7 @@ WHT_INLINE WhtBounds wht_bounds(const WhtParams &args, const WhtPlace &at, const
     return bounds;
 }
 
-WHT_INLINE bool wht_inside(const WhtBounds &bounds, int i, bool crop) {
+GPU_INLINE bool wht_inside(const WhtBounds &bounds, int i, bool crop) {
     int position = i * WHT_LANES;
     bool inside = wht_row(position) < bounds.rows;
     if (crop) inside = inside && wht_wide(position) < bounds.wide && (!WHT_PLANE || wht_high(position) < bounds.high);
@@ -149,66 +165,66 @@ WHT_INLINE bool wht_inside(const WhtBounds &bounds, int i, bool crop) {
 }
 
 // Whether slot i begins another transform than the slot before.
-WHT_INLINE bool wht_next_row(int i) {
+GPU_INLINE bool wht_next_row(int i) {
     return !WHT_STRIDED && (WHT_N < WHT_LANES || i * WHT_LANES % WHT_N == 0);
 }
 
-WHT_INLINE WhtPlace wht_row_place(const WhtParams &args, WhtPlace at, int i) {
+GPU_INLINE WhtPlace wht_row_place(const WhtParams &args, WhtPlace at, int i) {
     at.unit += wht_row(i * WHT_LANES) + wht_row(at.j);
     at.unit = at.unit < args.units ? at.unit : 0;
     return at;
 }
 
-WHT_INLINE void wht_load(const WhtParams &args, const void *from, const WhtView &view, int tensor, int length,
+GPU_INLINE void wht_load(const WhtParams &args, const void *from, const WhtView &view, int tensor, int length,
                          bool crop, const WhtPlace &at, float *v) {
     WhtSteps steps = wht_steps(view, tensor);
     WhtStart start = wht_start(args, view, at.unit < args.units ? at.unit : 0);
     WhtBounds bounds = wht_bounds(args, at, start, length);
-    wht_source lane = (wht_source)from + wht_lane_offset(start, steps, at);
+    gpu_source lane = (gpu_source)from + wht_lane_offset(start, steps, at);
     if (bounds.rows <= 0) {
-        WHT_UNROLL
+        GPU_UNROLL
         for (int i = 0; i < WHT_SLOTS; ++i) v[i] = 0.0f;
         return;
     }
-    WHT_UNROLL
+    GPU_UNROLL
     for (int i = 0; i < WHT_SLOTS; ++i) {
         if (WHT_SPLIT && wht_next_row(i)) {
             start = wht_start(args, view, wht_row_place(args, at, i).unit);
             bounds.wide = wht_bounds(args, at, start, length).wide;
-            lane = (wht_source)from + wht_lane_offset(start, steps, at);
+            lane = (gpu_source)from + wht_lane_offset(start, steps, at);
         }
-        v[i] = wht_inside(bounds, i, crop) ? wht_get(lane, wht_offset(steps, i * WHT_LANES)) : 0.0f;
+        v[i] = wht_inside(bounds, i, crop) ? gpu_get(lane, wht_offset(steps, i * WHT_LANES)) : 0.0f;
     }
 }
 
 // Stores v, plus the tensor `add` where the layer has a residual.
-WHT_INLINE void wht_store(const WhtParams &args, const WhtPlace &at, int length, bool crop, const float *v,
+GPU_INLINE void wht_store(const WhtParams &args, const WhtPlace &at, int length, bool crop, const float *v,
                           const void *add, const WhtView &add_view, int add_tensor, int add_length, bool add_crop) {
     WhtSteps steps = wht_steps(args.y_view, 2), add_steps = wht_steps(add_view, add_tensor);
     unsigned unit = at.unit < args.units ? at.unit : 0;
     WhtStart start = wht_start(args, args.y_view, unit);
     WhtBounds bounds = wht_bounds(args, at, start, length), add_bounds = wht_bounds(args, at, start, add_length);
-    wht_target lane = (wht_target)args.y + wht_lane_offset(start, steps, at);
-    wht_source add_lane = (wht_source)add;
+    gpu_target lane = (gpu_target)args.y + wht_lane_offset(start, steps, at);
+    gpu_source add_lane = (gpu_source)add;
     if (WHT_RESIDUAL) add_lane = add_lane + wht_lane_offset(wht_start(args, add_view, unit), add_steps, at);
     if (bounds.rows <= 0) return;
-    WHT_UNROLL
+    GPU_UNROLL
     for (int i = 0; i < WHT_SLOTS; ++i) {
         if (WHT_SPLIT && wht_next_row(i)) {
             unit = wht_row_place(args, at, i).unit;
             start = wht_start(args, args.y_view, unit);
             bounds.wide = wht_bounds(args, at, start, length).wide;
             add_bounds.wide = wht_bounds(args, at, start, add_length).wide;
-            lane = (wht_target)args.y + wht_lane_offset(start, steps, at);
+            lane = (gpu_target)args.y + wht_lane_offset(start, steps, at);
             if (WHT_RESIDUAL) {
-                add_lane = (wht_source)add + wht_lane_offset(wht_start(args, add_view, unit), add_steps, at);
+                add_lane = (gpu_source)add + wht_lane_offset(wht_start(args, add_view, unit), add_steps, at);
             }
         }
         if (!wht_inside(bounds, i, crop)) continue;
         float value = v[i];
         if (WHT_RESIDUAL && wht_inside(add_bounds, i, add_crop)) {
-            value += wht_get(add_lane, wht_offset(add_steps, i * WHT_LANES));
+            value += gpu_get(add_lane, wht_offset(add_steps, i * WHT_LANES));
         }
-        wht_put(lane, wht_offset(steps, i * WHT_LANES), value);
+        gpu_put(lane, wht_offset(steps, i * WHT_LANES), value);
     }
 }

@@ -1,28 +1,31 @@
 """A recorded run as one tidy pandas table: a row per case and pass.
 
-Time has one per launch and cache state, memory one per repeat.
+Time has one per launch and cache state, memory one per repeat. What holds for all launches of a cache state together
+(the verdict, its speed and interval) stands in each of their rows.
 """
 
 from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Sequence, Union
 
 from harness.plan import Case, Comparison
 from harness.reasons import Reason, sentence
-from harness.record.amount_lines import EnergyLine, FitLine, MemoryLine
-from harness.record.time_lines import BASELINE, COPY, Series
+from harness.record import EnergyLine, FitLine, MemoryLine
+from harness.record.time_lines import BASELINE, COPY, Series, samples_by_entrant
+from harness.statistics.verdict import verdicts
 from harness.words import MEASURED_HEAPS, Heap, Pass, Status
 
 if TYPE_CHECKING:
     import pandas
 
-    from harness.record.index import Run
+    from harness.record import Run
 
 
 class Column(NamedTuple):
-    """A column of the table: its name (unit included), the passes that fill it, and what it holds."""
+    """A column of the table: its name (unit included), the passes that fill it, what it holds, and of what type."""
 
     name: str
     passes: str
     meaning: str
+    type: type = str
 
 
 COLUMNS = (
@@ -31,7 +34,7 @@ COLUMNS = (
     Column("comparison", "all", "identifier of the comparison"),
     Column("case", "all", "identifier of the case, comparison/case"),
     Column("name", "all", "layer and form as the reports print them"),
-    Column("baseline", "all", "whether the case is the comparison's baseline"),
+    Column("baseline", "all", "whether the case is the comparison's baseline", bool),
     Column("layer", "all", "layer"),
     Column("implementation", "all", "form asked for"),
     Column("ran_as", "all", "form that ran, None if the check did not say"),
@@ -39,57 +42,67 @@ COLUMNS = (
     Column("dtype", "all", "element type"),
     Column("memory_format", "all", "contiguous or channels_last"),
     Column("device", "all", "cpu or cuda"),
-    Column("threads", "all", "torch's threads"),
+    Column("threads", "all", "torch's threads", int),
     Column("mode", "all", "inference or training"),
     Column("protocol", "all", "steady or published"),
     Column("pass", "all", "verify, time, memory or energy; fit where it was asked for"),
-    Column("launch", "time", "number of the launch"),
+    Column("launch", "time", "number of the launch", int),
     Column("cache", "time", "hot or cold"),
     Column("heap", "memory", "heap the process ran on: pinned, or default where both were measured"),
-    Column("repeat", "memory", "number of the fresh process, the baseline's later half being its second copy"),
+    Column("repeat", "memory", "number of the fresh process, the baseline's later half being its second copy", int),
     Column("status", "all", "ok, failed, skipped, or absent: planned, but the record holds no line of it"),
     Column("reason", "all", "why there is no result, in words"),
     Column("missing", "all", "columns of this pass without a value, each with its reason"),
-    Column("seconds", "all", "wall time of the worker that did this unit, in s"),
-    Column("ok", "verify", "True right, False wrong, None could not be checked"),
-    Column("error", "verify", "largest error relative to the reference's root mean square"),
-    Column("error_allowed", "verify", "largest error that counts as right"),
-    Column("parameters", "verify", "number of trainable parameters"),
-    Column("macs", "verify", "multiply-accumulates per call"),
-    Column("median_s", "time", "median time per call"),
-    Column("mean_s", "time", "mean time per call"),
-    Column("p5_s", "time", "5th percentile of the time per call"),
-    Column("p95_s", "time", "95th percentile of the time per call"),
-    Column("min_s", "time", "shortest time per call"),
-    Column("max_s", "time", "longest time per call"),
-    Column("samples", "time", "number of samples"),
-    Column("calls_per_sample", "time", "calls in one sample"),
-    Column("copy_median_s", "time", "median time per call of the baseline's second copy (A/A check), baseline only"),
+    Column("seconds", "all", "wall time of the worker that did this unit, in s", float),
+    Column("ok", "verify", "True right, False wrong, None could not be checked", bool),
+    Column("error", "verify", "largest error relative to the reference's root mean square", float),
+    Column("error_allowed", "verify", "largest error that counts as right", float),
+    Column("parameters", "verify", "number of trainable parameters", int),
+    Column("macs", "verify", "multiply-accumulates per call", int),
+    Column("median_s", "time", "median time per call", float),
+    Column("mean_s", "time", "mean time per call", float),
+    Column("p5_s", "time", "5th percentile of the time per call", float),
+    Column("p95_s", "time", "95th percentile of the time per call", float),
+    Column("min_s", "time", "shortest time per call", float),
+    Column("max_s", "time", "longest time per call", float),
+    Column("samples", "time", "number of samples", int),
+    Column("calls_per_sample", "time", "calls in one sample", int),
+    Column("copy_median_s", "time", "median time per call of the baseline's second copy (A/A check), baseline only",
+           float),
     Column("stopped", "time", "why the launch stopped"),
-    Column("torch_peak_allocated_bytes", "memory", "torch's count of live tensors at the peak"),
-    Column("torch_peak_reserved_bytes", "memory", "what torch's allocator held at the peak"),
-    Column("rss_peak_bytes", "memory", "resident memory of the process at the peak"),
-    Column("rss_delta_peak_bytes", "memory", "the same above the level with the input alone"),
-    Column("uss_delta_peak_bytes", "memory", "memory no other process shares, above that level"),
-    Column("ram_delta_peak_bytes", "memory", "used memory of the system (tegrastats formula), above that level"),
-    Column("nvmap_delta_bytes", "memory", "memory handed out by the Jetson's GPU driver, above that level"),
-    Column("swap_delta_bytes", "memory", "growth of used swap"),
-    Column("energy_per_call_j", "energy", "energy per call, idle power included"),
-    Column("energy_above_idle_per_call_j", "energy", "energy per call above the idle power"),
-    Column("uncertainty_j", "energy", "stated uncertainty of energy_per_call_j"),
-    Column("mean_w", "energy", "mean power under load"),
-    Column("peak_w", "energy", "highest power read under load"),
-    Column("idle_before_w", "energy", "idle power before"),
-    Column("idle_after_w", "energy", "idle power after"),
-    Column("window_s", "energy", "length of the load"),
-    Column("calls", "energy", "calls in the load"),
-    Column("readings_fresh", "energy", "readings of the sensor that were new"),
-    Column("sensor_period_s", "energy", "refresh period of the sensor, found from the readings"),
+    Column("verdict", "time", "rival against baseline over all launches of this cache state: faster, slower, same or "
+                              "cannot tell; None for the baseline"),
+    Column("speed", "time", "baseline time over the rival's over all launches, above 1 is faster", float),
+    Column("speed_low", "time", "lower end of the interval of speed", float),
+    Column("speed_high", "time", "upper end of the interval of speed", float),
+    Column("noise_floor", "time", "largest relative difference of the baseline's two copies in those launches",
+           float),
+    Column("torch_peak_allocated_bytes", "memory", "torch's count of live tensors at the peak", int),
+    Column("torch_peak_reserved_bytes", "memory", "what torch's allocator held at the peak", int),
+    Column("rss_peak_bytes", "memory", "resident memory of the process at the peak", int),
+    Column("rss_delta_peak_bytes", "memory", "the same above the level with the input alone", int),
+    Column("uss_delta_peak_bytes", "memory", "memory no other process shares, above that level", int),
+    Column("ram_delta_peak_bytes", "memory", "used memory of the system (tegrastats formula), above that level", int),
+    Column("nvmap_delta_bytes", "memory", "memory handed out by the Jetson's GPU driver, above that level", int),
+    Column("swap_delta_bytes", "memory", "growth of used swap", int),
+    Column("energy_per_call_j", "energy", "energy per call, idle power included", float),
+    Column("energy_above_idle_per_call_j", "energy", "energy per call above the idle power", float),
+    Column("uncertainty_j", "energy", "stated uncertainty of energy_per_call_j", float),
+    Column("mean_w", "energy", "mean power under load", float),
+    Column("peak_w", "energy", "highest power read under load", float),
+    Column("idle_before_w", "energy", "idle power before", float),
+    Column("idle_after_w", "energy", "idle power after", float),
+    Column("window_s", "energy", "length of the load", float),
+    Column("calls", "energy", "calls in the load", int),
+    Column("rounds", "energy", "rounds of windows, two of every case in each", int),
+    Column("copy_energy_per_call_j", "energy", "energy per call of the baseline's second copy (A/A check)", float),
+    Column("readings_fresh", "energy", "readings of the sensor that were new", int),
+    Column("sensor_period_s", "energy", "refresh period of the sensor, found from the readings", float),
     Column("meter", "energy", "meter that was read"),
     Column("rail", "energy", "rail that was read"),
-    Column("limit_bytes", "fit", "memory that was given"),
-    Column("largest", "fit", "largest batch that ran in it"),
-    Column("refused", "fit", "smallest batch that did not"),
+    Column("limit_bytes", "fit", "memory that was given", int),
+    Column("largest", "fit", "largest batch that ran in it", int),
+    Column("refused", "fit", "smallest batch that did not", int),
 )
 
 ABSENT = "absent"
@@ -111,6 +124,12 @@ def rows(run: "Run") -> List[Cells]:
     found: List[Cells] = []
     for comparison in run.comparisons:
         times = _times(run, comparison)
+        told = verdicts(run.launches(comparison.id), run.header.rule)
+        for one in told:
+            for cells in times[one.case]:
+                if cells.get("cache") == one.cache:
+                    cells.update(verdict=one.state.value, speed=one.speed, speed_low=one.low, speed_high=one.high,
+                                 noise_floor=one.floor)
         for case in comparison.cases:
             ident = comparison.case_id(case)
             base = _identity(run, comparison, case, ident)
@@ -163,9 +182,10 @@ def _times(run: "Run", comparison: Comparison) -> Dict[str, List[Cells]]:
             row = dict(launch, **_row(Pass.TIME, Status.FAILED.value, reason, line.seconds))
             found[ident] = [one for one in found.get(ident, ()) if one["launch"] != line.launch] + [row]
         for series in line.series:
+            samples = samples_by_entrant(series)
             for entrant, ident in enumerate(series.entrants):
                 if entrant != COPY:
-                    found.setdefault(ident, []).append(dict(launch, **_statistics(series, entrant)))
+                    found.setdefault(ident, []).append(dict(launch, **_statistics(series, entrant, samples)))
     return found
 
 
@@ -175,8 +195,8 @@ def _untimed(run: "Run", comparison: Comparison, ident: str) -> Cells:
     return _row(Pass.TIME, status, run.why_not_timed(comparison.id, ident))
 
 
-def _statistics(series: Series, entrant: int) -> Cells:
-    values = sorted(series.samples_per_call_s(entrant))
+def _statistics(series: Series, entrant: int, samples: List[List[float]]) -> Cells:
+    values = sorted(samples[entrant])
     found: Cells = {"cache": series.cache, "samples": len(values), "stopped": sentence(series.stopped),
                     "calls_per_sample": series.calls_per_sample[entrant]}
     if not values:
@@ -185,7 +205,7 @@ def _statistics(series: Series, entrant: int) -> Cells:
     found.update(median_s=_quantile(values, 0.5), mean_s=sum(values) / len(values), p5_s=_quantile(values, 0.05),
                  p95_s=_quantile(values, 0.95), min_s=values[0], max_s=values[-1])
     if entrant == BASELINE:
-        copy = sorted(series.samples_per_call_s(COPY))
+        copy = sorted(samples[COPY])
         found["copy_median_s"] = _quantile(copy, 0.5) if copy else None
     return found
 

@@ -1,0 +1,111 @@
+"""The record's run with what people ask of it by hand."""
+
+import html
+import os
+from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Tuple
+
+from harness import record
+from harness.nearest import unknown
+from harness.reasons import sentence
+from harness.record import FILE_NAME, RecordError
+from harness.record.reader import read_record
+from harness.record.time_lines import COPY
+
+if TYPE_CHECKING:
+    import pandas
+
+    from harness.statistics.verdict import Verdict
+
+#: Where runs lie unless the user says otherwise, below the current folder, and where a checkout keeps some.
+RESULTS = "results"
+REFERENCE = os.path.join(RESULTS, "reference")
+
+
+class Run(record.Run):
+    """A recorded run. Its plan, checks, launches and amounts are :class:`harness.record.Run`'s."""
+
+    def cases(self) -> Tuple[str, ...]:
+        """Return the id of every planned case, ``comparison/case``, in order."""
+        return tuple(place.id for place in self.places())
+
+    def samples(self, case: str, cache: str = "hot") -> List[List[float]]:
+        """Return every sample of ``case`` in seconds per call, a list for each launch, in the order played.
+
+        The baseline's second copy is left out. Raises :class:`KeyError` if no case is called that; a case that was
+        not timed gives no list (:meth:`why_not_timed` says why).
+        """
+        if case not in self.cases():
+            raise KeyError(unknown("case", case, self.cases()))
+        found = []
+        for line in self.launches(case.rsplit("/", 1)[0]):
+            for series in line.series:
+                # entrant 1 is the baseline's copy under the baseline's own name
+                places = [place for place, name in enumerate(series.entrants) if name == case and place != COPY]
+                if series.cache == cache and places:
+                    found.append(series.samples_per_call_s(places[0]))
+        return found
+
+    def verdicts(self) -> "Dict[Tuple[str, str], Verdict]":
+        """Return the verdict of every rival by case id and state of the caches, computed from the samples."""
+        from harness.statistics.verdict import verdicts
+
+        return {(one.case, one.cache): one for comparison in self.comparisons
+                for one in verdicts(self.launches(comparison.id), self.header.rule)}
+
+    def to_frame(self) -> "pandas.DataFrame":
+        """Return the tidy pandas DataFrame: one row per case and pass (columns: ``results/README.md``)."""
+        from harness.notebook.frame import run_to_frame
+
+        return run_to_frame(self)
+
+    def __repr__(self) -> str:
+        timed = sum(1 for comparison in self.comparisons if self.timed(comparison.id))
+        return "<Run {}: suite {}, {}, {} of {} comparisons timed, {} on {}>".format(
+            self.id, self.suite, "complete" if self.ended else "not complete", timed, len(self.comparisons),
+            self.environment.board.get("model") or self.environment.cpu.get("model") or "an unknown machine",
+            self.header.settings.device)
+
+    def _repr_html_(self) -> str:
+        """Return a small table of verdicts: what a notebook shows of the run."""
+        lines = ["<p>{}</p>".format(html.escape(repr(self)[1:-1])), "<table><thead><tr>" + "".join(
+            "<th>{}</th>".format(name) for name in ("comparison", "rival", "caches", "verdict", "speed", "interval"))
+            + "</tr></thead><tbody>"]
+        told = self.verdicts()
+        for place in self.places():
+            if place.case == place.comparison.baseline:
+                continue
+            shown = [_cells(one) for (case, _), one in sorted(told.items()) if case == place.id]
+            reason = sentence(self.why_not_timed(place.comparison.id, place.id)) or ""
+            for cells in shown or [("", "not measured", "", reason)]:
+                lines.append("<tr>" + "".join("<td>{}</td>".format(html.escape(cell)) for cell in
+                                              (place.comparison.title, place.case.name) + cells) + "</tr>")
+        return "\n".join(lines + ["</tbody></table>"])
+
+
+def _cells(one: "Verdict") -> Tuple[str, str, str, str]:
+    speed = "" if one.speed is None else "{:.3g}x".format(one.speed)
+    interval = "" if one.low is None or one.high is None else "[{:.3g}, {:.3g}]".format(one.low, one.high)
+    return one.cache, one.state.value, speed, interval
+
+
+def find_run(name: str, places: Sequence[str] = (RESULTS, REFERENCE)) -> str:
+    """Return the folder (or record file) of the run ``name``: a path, or the name of a run in one of ``places``.
+
+    Raises :class:`harness.RecordError` with the nearest name there is.
+    """
+    for path in [name] + [os.path.join(place, name) for place in places]:
+        if os.path.isfile(os.path.join(path, FILE_NAME)) or os.path.isfile(path):
+            return path
+    known = [one for place in places if os.path.isdir(place) for one in sorted(os.listdir(place))
+             if os.path.isfile(os.path.join(place, one, FILE_NAME))]
+    raise RecordError(unknown("run", name, known))
+
+
+def load_run(name: str, results: Optional[str] = None) -> Run:
+    """Read a recorded run: its folder, its record file, or its bare id below ``results`` (default ``results/``).
+
+    Raises :class:`harness.RecordError` in one sentence if there is none or it cannot be read.
+    """
+    path = find_run(name, (RESULTS, REFERENCE) if results is None else (results,))
+    folder = (os.path.dirname(path) or ".") if os.path.isfile(path) else path
+    return Run(folder, read_record(path))

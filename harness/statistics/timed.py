@@ -1,0 +1,72 @@
+"""A launch's series with what all its rivals share, found in one walk: a comparison may have thousands of rivals."""
+
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+from harness.record.time_lines import COPY, LaunchLine, Series
+from harness.rule import Rule, level_per_look
+from harness.statistics.ratios import round_ratios
+from harness.statistics.signed_rank import pseudo_median, signed_rank_interval
+
+
+class Timed(NamedTuple):
+    """One series of one launch.
+
+    ``number_of`` finds an entrant by its case (the baseline's first copy), ``places`` holds for each entrant the
+    numbers of the rounds that it took part in and its place in each, ``round_s`` the length of every round, settling
+    calls counted. ``ratios`` are the round ratios by entrant, ``aa_estimate`` is the A/A check's (a log ratio).
+    """
+
+    line: LaunchLine
+    series: Series
+    number_of: Dict[str, int]
+    places: List[List[Tuple[int, int]]]
+    round_s: List[float]
+    ratios: Dict[int, List[float]]
+    aa_estimate: float
+
+    def samples_per_call_s(self, case: str) -> List[float]:
+        """Return every sample of ``case`` as seconds per call, in the order played."""
+        entrant = self.number_of[case]
+        return pairs_per_call_s(self.series, entrant, self.places[entrant])
+
+    def aa_is_real(self, rule: Rule) -> bool:
+        """Whether the A/A interval excludes 0 while its estimate lies beyond the factor."""
+        d = self.ratios[COPY]
+        if not d:
+            return False
+        centre, low, high = signed_rank_interval(d, level_per_look(rule, self.series.looks))
+        return low is not None and high is not None and abs(centre) > rule.edge and (low > 0.0 or high < 0.0)
+
+
+def timed(line: LaunchLine, cache: str) -> Optional[Timed]:
+    """Return the series of ``line`` in the state ``cache``, ``None`` if it has none."""
+    series = next((one for one in line.series if one.cache == cache), None)
+    if series is None:
+        return None
+    index: Dict[str, int] = {}
+    for number, case in enumerate(series.entrants):
+        index.setdefault(case, number)
+    ratios = round_ratios(series)
+    lengths = [sum(played.sample_s) + sum(value or 0.0 for value in played.settle_s or ())
+               for played in series.rounds]
+    return Timed(line, series, index, places_of(series), lengths, ratios,
+                 pseudo_median(ratios[COPY]) if ratios[COPY] else 0.0)
+
+
+def places_of(series: Series) -> List[List[Tuple[int, int]]]:
+    """Return for each entrant the numbers of the rounds that it took part in, and its place in each."""
+    found: List[List[Tuple[int, int]]] = [[] for _ in series.entrants]
+    for number, played in enumerate(series.rounds):
+        for place, entrant in enumerate(played.order):
+            found[entrant].append((number, place))
+    return found
+
+
+def pairs_per_call_s(series: Series, entrant: int, places: Sequence[Tuple[int, int]]) -> List[float]:
+    """Return the samples at ``places`` of ``entrant`` as seconds per call, each with its mirrored one."""
+    calls = series.calls_per_sample[entrant]
+    found: List[float] = []
+    for number, place in places:
+        sample_s = series.rounds[number].sample_s
+        found.extend((sample_s[place] / calls, sample_s[len(sample_s) - 1 - place] / calls))
+    return found

@@ -1,0 +1,30 @@
+"""What github-action-benchmark takes as ``customSmallerIsBetter``: a median for each case and state of the caches."""
+
+import json
+from typing import Any, Dict, List
+
+from harness import Run
+from harness.statistics.verdict import case_times
+
+
+def make(run: Run) -> str:
+    """Return ``run`` as JSON: ``value`` is the median in seconds per call, ``range`` the 5th to 95th percentile."""
+    told = run.verdicts()
+    found: List[Dict[str, Any]] = []
+    for comparison in run.comparisons:
+        lines = run.timed(comparison.id)
+        for cache in sorted({series.cache for line in lines for series in line.series}, key=lambda one: one != "hot"):
+            for case in comparison.cases:
+                ident = comparison.case_id(case)
+                times = case_times(lines, cache, ident)
+                if times is None:
+                    continue
+                one = told.get((ident, cache))
+                extra = ["run {}".format(run.id), "{} samples in {} launches".format(times.samples, len(lines))]
+                if one is not None:
+                    extra.append("{} than {}".format(one.state.value, one.baseline) if one.speed is None else
+                                 "{}, {:.4g}x the speed of {}".format(one.state.value, one.speed, one.baseline))
+                found.append({"name": ident if cache == "hot" else "{}@{}".format(ident, cache), "unit": "s",
+                              "value": times.median_s, "range": "{:.6g} to {:.6g}".format(times.p5_s, times.p95_s),
+                              "extra": "\n".join(extra)})
+    return json.dumps(found, indent=1) + "\n"

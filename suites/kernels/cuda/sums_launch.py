@@ -1,0 +1,98 @@
+"""Runs depthwise and multiplication-free dense layers on CUDA tensors, on torch's stream."""
+
+from typing import Dict, Optional, Tuple
+
+import torch
+from torch import Tensor
+
+from suites.kernels.bound import float_table
+from suites.kernels.cuda import devices, launch, sums_form
+from suites.kernels.cuda.driver import Kernel
+from suites.kernels.cuda.geometry import DTYPES
+from suites.kernels.depthwise import memory_format, output_shape
+
+#: Elements of a depthwise layer's tensor: the kernel counts them in 31 bits.
+MOST_ELEMENTS = 2 ** 31
+
+_DEPTHWISE: Dict[tuple, Tuple[Kernel, sums_form.DepthwiseParams, Tuple[int, int]]] = {}
+_MF: Dict[tuple, Tuple[Kernel, Tuple[int, int]]] = {}
+
+
+def why_not(x: Tensor) -> Optional[str]:
+    """Return why no kernel takes tensors like ``x`` of any size, in a sentence, or ``None`` if one does."""
+    if x.dtype not in launch.DTYPES:
+        return "the CUDA kernels take float32, float16 and bfloat16, not {}".format(str(x.dtype).split(".")[-1])
+    return devices.problem(launch.index_of(x))
+
+
+def too_large(x: Tensor) -> Optional[str]:
+    """Return why the depthwise kernel does not take the size of ``x``, or ``None`` if it does."""
+    if 1 + sum((size - 1) * stride for size, stride in zip(x.shape, x.stride())) >= MOST_ELEMENTS:
+        return "the tensor has more elements than the CUDA kernel counts"
+    return None
+
+
+def depthwise(x: Tensor, weight: Tensor, bias: Optional[Tensor], stride: int, member: str, scale: float) -> Tensor:
+    """Return ``scale sum f(x, weight) + bias`` over the taps, in x's memory order; see ``kernels.depthwise.run``."""
+    layer = sums_form.Depthwise(int(weight.shape[-1]), stride, member)
+    y = torch.empty(output_shape(x.shape, stride), dtype=x.dtype, device=x.device, memory_format=memory_format(x))
+    key = (x.dtype, x.device, x.shape, x.stride(), layer, bias is not None, scale)
+    found = _DEPTHWISE.get(key)
+    if found is None:
+        launch.trim(_DEPTHWISE)
+        found = _DEPTHWISE[key] = _depthwise_plan(x, y, layer, bias is not None, scale)
+    kernel, template, grid = found
+    call = sums_form.DepthwiseParams.from_buffer_copy(template)
+    return _launched(x, y, weight, bias, kernel, grid, call)
+
+
+def _depthwise_plan(x: Tensor, y: Tensor, layer: sums_form.Depthwise, bias: bool,
+                    scale: float) -> Tuple[Kernel, sums_form.DepthwiseParams, Tuple[int, int]]:
+    problem = too_large(x)
+    if problem is not None:
+        raise RuntimeError("the fused kernel cannot run: {}; use implementation='auto'".format(problem))
+    device = launch.device_of(x)
+    rows = sums_form.depthwise_rows(layer, y.shape, device.multiprocessors)
+    macros = sums_form.depthwise_macros(layer, rows, DTYPES.index(launch.DTYPES[x.dtype]), bias,
+                                        memory_format(x) == torch.channels_last)
+    kernel, = device.kernels(macros, [("depthwise_forward", sums_form.THREADS, 0)],
+                             device.driver.capturing(device.index, launch.stream_of(x)), "depthwise")
+    call = sums_form.depthwise_params(x.shape, x.stride(), y.shape, y.stride(), rows, scale)
+    return kernel, call, (sums_form.blocks(call.units), 1)
+
+
+def dense(x: Tensor, weight: Tensor, bias: Optional[Tensor], member: str, scale: float) -> Tensor:
+    """Return ``scale sum_i f(x_i, weight_oi) + bias_o``; see ``kernels.mf.run``."""
+    outputs, inputs = (int(size) for size in weight.shape)
+    rows = x.reshape(-1, inputs)
+    if rows.stride(1) != 1:
+        rows = rows.contiguous()
+    y = torch.empty(tuple(x.shape[:-1]) + (outputs,), dtype=x.dtype, device=x.device)
+    count = rows.shape[0]
+    key = (x.dtype, x.device, count, inputs, outputs, member, bias is not None)
+    found = _MF.get(key)
+    if found is None:
+        launch.trim(_MF)
+        found = _MF[key] = _mf_plan(x, count, outputs, member, bias is not None)
+    kernel, grid = found
+    call = sums_form.MfParams(x_row=rows.stride(0), rows=count, inputs=inputs, outputs=outputs, scale=scale)
+    return _launched(rows, y, weight, bias, kernel, grid, call)
+
+
+def _mf_plan(x: Tensor, rows: int, outputs: int, member: str, bias: bool) -> Tuple[Kernel, Tuple[int, int]]:
+    device = launch.device_of(x)
+    per_thread = sums_form.mf_rows(rows, outputs, device.multiprocessors)
+    macros = sums_form.mf_macros(member, per_thread, DTYPES.index(launch.DTYPES[x.dtype]), bias)
+    names = [("mf_forward", sums_form.THREADS, sums_form.mf_shared_bytes(per_thread))]
+    kernel, = device.kernels(macros, names, device.driver.capturing(device.index, launch.stream_of(x)), "mf")
+    return kernel, sums_form.mf_blocks(rows, outputs, per_thread)
+
+
+def _launched(x: Tensor, y: Tensor, weight: Tensor, bias: Optional[Tensor], kernel: Kernel, grid: Tuple[int, int],
+              call: sums_form.Call) -> Tensor:
+    tables = float_table(weight), float_table(bias)
+    call.x, call.y = x.data_ptr(), y.data_ptr()
+    call.weight, call.bias = (None if table is None else table.data_ptr() for table in tables)
+    device = launch.device_of(x)
+    device.driver.launch(device.index, launch.stream_of(x), kernel, grid, call)
+    return y

@@ -1,0 +1,6 @@
+// The kernel of depthwise layers.
+namespace {
+DepthwiseParams emulated_arguments;
+
+void emulated_thread(int) { depthwise_forward(emulated_arguments); }
+}  // namespace
