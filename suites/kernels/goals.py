@@ -20,13 +20,17 @@ Times = Dict[Tuple[str, int, str], Dict[int, float]]
 
 
 class Goal(NamedTuple):
-    """In ``comparison``, on ``threads`` threads, ``layer``'s fused form at most ``at_most`` times the best rival."""
+    """In ``comparison``, on ``threads`` threads, ``layer``'s fused form at most ``at_most`` times the best rival.
+
+    The rivals' own number of threads is ``rival_threads``, the same where it is ``None``.
+    """
 
     comparison: str
     layer: str
     rivals: Tuple[str, ...]
     at_most: float
     threads: int = 1
+    rival_threads: Optional[int] = None
 
 
 class Finding(NamedTuple):
@@ -60,6 +64,9 @@ GOALS = (
     Goal("kernels-1d-" + shape, layer, CONV_1X1, 1.0, threads) for threads in (1, 2) for shape, layer in (
         ("8x64x56x56", "WHT 1D"), ("8x96x28x28", "Block WHT 1D"), ("8x160x14x14", "Block WHT 1D"),
         ("8x320x14x14", "Block WHT 1D"), ("1x256x14x14", "WHT 1D")))
+#: Two threads do a small tensor in at most so much of one thread's time, and none more slowly.
+GOALS += (Goal("kernels-1d-1x256x14x14", "WHT 1D", ("WHT 1D fused",), 0.6, 2, 1),
+          Goal("kernels-1d-8x160x14x14", "Block WHT 1D", ("Block WHT 1D fused",), 1.0, 2, 1))
 
 DEPTHWISE_BEST = ("Depthwise 3x3 best", "Depthwise 3x3 default")
 CONV_3X3 = ("Conv 3x3 best", "Conv 3x3 default")
@@ -95,8 +102,9 @@ def judge(goal: Goal, times: Times) -> Finding:
     """Return what ``times`` say of ``goal``."""
     fused_name = goal.layer + " fused"
     fused = times.get((goal.comparison, goal.threads, fused_name), {})
-    rivals = [times[goal.comparison, goal.threads, name] for name in goal.rivals
-              if (goal.comparison, goal.threads, name) in times]
+    beside = goal.rival_threads or goal.threads
+    rivals = [times[goal.comparison, beside, name] for name in goal.rivals
+              if (goal.comparison, beside, name) in times]
     if not fused or not rivals:
         missing = fused_name if not fused else " or ".join(goal.rivals)
         return Finding(goal, None, None, None, "the run did not time {} there".format(missing))
@@ -112,8 +120,9 @@ def judge(goal: Goal, times: Times) -> Finding:
 def line(finding: Finding) -> str:
     """Return one line of the answer."""
     goal = finding.goal
-    wanted = "{}, {} thread{}: {} at most {:.3g}x {}".format(
-        goal.comparison, goal.threads, "s" * (goal.threads != 1), goal.layer, goal.at_most, " or ".join(goal.rivals))
+    wanted = "{}, {} thread{}: {} at most {:.3g}x {}{}".format(
+        goal.comparison, goal.threads, "s" * (goal.threads != 1), goal.layer, goal.at_most, " or ".join(goal.rivals),
+        " on {}".format(goal.rival_threads) if goal.rival_threads else "")
     if finding.ratio is None or finding.low is None or finding.high is None:
         return "{:12s} {}: {}".format(finding.verdict, wanted, finding.reason)
     return "{:12s} {}: {:.3g} [{:.3g} .. {:.3g}]".format(finding.verdict, wanted, finding.ratio, finding.low,

@@ -48,6 +48,16 @@ def test_what_was_not_timed_is_not_judged():
         assert found.reason in goals.line(found)
 
 
+def test_a_goal_may_set_two_threads_against_one():
+    goal = goals.Goal("kernels-1d-8x64x56x56", "WHT 1D", ("WHT 1D fused",), 0.6, 2, 1)
+    times = goals.medians(pandas.DataFrame([row("WHT 1D", "fused", 2.0), row(
+        "WHT 1D", "fused", 1.1, comparison="kernels-1d-8x64x56x56-2t", threads=2)]))
+    found = goals.judge(goal, times)
+    assert found.ratio == pytest.approx(0.55) and found.verdict == "reached"
+    assert "2 threads: WHT 1D at most 0.6x WHT 1D fused on 1: 0.55" in goals.line(found)
+    assert goals.judge(goal._replace(rival_threads=None), times).ratio == pytest.approx(1.0)
+
+
 @pytest.mark.parametrize("own", [1, 2, 4])
 def test_every_goal_speaks_of_what_the_suite_runs(own):
     every = set()
@@ -56,8 +66,9 @@ def test_every_goal_speaks_of_what_the_suite_runs(own):
             suffix = "-{}t".format(case.threads)
             every.add((one.id[:-3] if one.id.endswith(suffix) else one.id, case.threads, case.name))
     for goal in goals.GOALS:
-        for name in (goal.layer + " fused",) + goal.rivals:
-            assert (goal.comparison, goal.threads, name) in every, (goal, name)
+        assert (goal.comparison, goal.threads, goal.layer + " fused") in every, goal
+        for name in goal.rivals:
+            assert (goal.comparison, goal.rival_threads or goal.threads, name) in every, (goal, name)
 
 
 def test_a_recorded_run_is_read_and_what_it_did_not_time_is_said(capsys):

@@ -89,6 +89,9 @@ def test_every_call_is_one_of_the_kinds_that_are_tried():
             assert kind_of_work(geometry) == kind
             assert geometry.outer * geometry.inner * geometry.p2 * 4 == size
             assert geometry.kind == (ROWS if kind.endswith("rows") else STRIDED)
+            two_bytes = probe.probe_geometry(kind, size, 1)
+            assert kind_of_work(two_bytes) == kind and two_bytes.dtype == 1
+            assert two_bytes.outer * two_bytes.inner * two_bytes.p2 * 2 == size
 
 
 def test_the_structures_have_the_fields_of_the_sources_in_their_order():

@@ -49,5 +49,11 @@ struct Fetch {
         for (earned += work; earned >= cost; earned -= cost) one();
     }
 };
-static const int ROWS_AHEAD = 160;  // enough to cover memory's delay, few enough to stay in the second cache
-static const int CORE_WEIGHT = 4;  // a column takes that much longer in the core pass than in any other
+
+// Numbers that were tried, given to the compiler by name: tests/kernels/test_kernels_constants.py tries others.
+#if !defined(ROWS_AHEAD)
+#define ROWS_AHEAD 160  // rows of the tiles to come: enough to cover memory's delay, few enough for the second cache
+#endif
+#if !defined(CORE_WEIGHT)
+#define CORE_WEIGHT 4  // a column takes that much longer in the core pass than in any other
+#endif

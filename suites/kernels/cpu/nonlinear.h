@@ -44,7 +44,9 @@ struct Constants {
 
 // As many values at a time as registers hold, stage by stage: one chain after the other is longer than a core
 // looks ahead. (Zen 5: 2.4 ns a vector one by one, 1.7 eight at a time.)
-static const int GROUP = VL == 16 ? 8 : 4;
+#if !defined(GROUP)
+#define GROUP (VL == 16 ? 8 : 4)
+#endif
 
 // threshold(i) gives the i-th threshold where it is needed: held from the start, they would all be spilled.
 template <int N, int KIND, class Threshold>
@@ -72,8 +74,8 @@ static INLINE void nonlinear(vf *v, const Threshold &threshold, const Constants 
 }
 
 // Backward, N values at a time. v: the forward's sums, or the argument w itself; replaced by the slope dS/dw. k was set
-// with the factor from v to w, and k.soft holds it. by_threshold gets gu dS/dT. A NaN in v comes through, and so does
-// an infinity, whose slope is 0 times infinity.
+// with the factor from v to w, and k.soft holds it. by_threshold gets -gu dS/dT. A NaN in v comes through, and so does
+// an infinity, whose slope is 0 times infinity. The zeros are no constants of the call, or masks cost an operation more.
 template <int N, int KIND>
 static INLINE void nonlinear_backward(vf *v, const vf *gu, const vf *threshold, vf *by_threshold, const Constants &k) {
     vf a[N], d[N];
@@ -82,7 +84,7 @@ static INLINE void nonlinear_backward(vf *v, const vf *gu, const vf *threshold, 
     if (KIND == SOFT) {
         // The sign of 0 is 0.
         Each<N>::run([&](int i) UNROLLED { a[i] = d[i] > k.zero && a[i] > k.zero ? k.one : k.zero; });
-        Each<N>::run([&](int i) UNROLLED { by_threshold[i] = with_sign(gu[i] * -a[i], v[i]); });
+        Each<N>::run([&](int i) UNROLLED { by_threshold[i] = with_sign(gu[i] * a[i], v[i]); });
         Each<N>::run([&](int i) UNROLLED { v[i] = a[i] + (v[i] - v[i]); });
         return;
     }
@@ -98,12 +100,13 @@ static INLINE void nonlinear_backward(vf *v, const vf *gu, const vf *threshold, 
     Each<N>::run([&](int i) UNROLLED { q[i] = z[i] * q[i] + k.q[0]; });
     Each<N>::run([&](int i) UNROLLED { t[i] = divide(c[i] * p[i], q[i]); });  // tanh |w|
     // Beyond the limit tanh is flat, whatever the distance to the threshold.
-    Each<N>::run([&](int i) UNROLLED { p[i] = k.one - t[i] * t[i]; });
-    Each<N>::run([&](int i) UNROLLED { p[i] = a[i] < k.limit ? p[i] : k.zero; });
+    Each<N>::run([&](int i) UNROLLED { p[i] = a[i] < k.limit ? k.one - t[i] * t[i] : vf{}; });
     // Both halves of the slope, (1 - t^2) d and t, are there above the threshold only; !(<=) holds for a NaN.
-    Each<N>::run([&](int i) UNROLLED { p[i] = p[i] * d[i] + t[i]; });
-    Each<N>::run([&](int i) UNROLLED { p[i] = d[i] <= k.zero ? k.zero : p[i]; });
-    Each<N>::run([&](int i) UNROLLED { t[i] = d[i] > k.zero ? t[i] : k.zero; });
-    Each<N>::run([&](int i) UNROLLED { by_threshold[i] = with_sign(gu[i] * -t[i], v[i]); });
+    Each<N>::run([&](int i) UNROLLED {
+        const vi below = d[i] <= k.zero;
+        t[i] = below ? vf{} : t[i];
+        p[i] = below ? vf{} : p[i] * d[i] + t[i];
+    });
+    Each<N>::run([&](int i) UNROLLED { by_threshold[i] = with_sign(gu[i] * t[i], v[i]); });
     Each<N>::run([&](int i) UNROLLED { v[i] = p[i]; });
 }

@@ -102,7 +102,11 @@ static INLINE void fetch_lines(const void *p, int64_t bytes) {
     for (int64_t c = 0; c < bytes; c += 64) __builtin_prefetch((const char *)p + c, 0, 3);
 }
 
-// The row to come after this one, of elements of `bytes` each, fetched part by part; or null.
+#if !defined(LINES_AHEAD)
+#define LINES_AHEAD 1  // rows: the one that is fetched while another is worked on comes so many after it
+#endif
+
+// The row to come, of elements of `bytes` each, fetched part by part; or null.
 struct Ahead {
     const char *row;
     int64_t bytes;
@@ -228,7 +232,7 @@ template <class T> static void rows_forward(void *context, int64_t begin, int64_
         if (plan.whole && (length >= VL || rows * length % VL == 0)) {
             const T *in = x + row * length;
             T *out = y + row * length;
-            const Ahead ahead = {plan.prefetch ? (const char *)(in + length) : 0, sizeof(T)};
+            const Ahead ahead = {plan.prefetch ? (const char *)(in + LINES_AHEAD * length) : 0, sizeof(T)};
             rows_done(in, out, length >= VL ? rows : rows * length / VL, scratch, call,
                       call.past_cache && (uintptr_t)out % sizeof(vf) == 0, ahead);
             continue;
