@@ -124,7 +124,7 @@ class DebutLinear(_Debut):
     """A linear layer as a factor chain (NeurIPS 2021, arXiv 2203.13556): (..., in_features) to (..., out_features).
 
     ``chain`` is a list of [p, q, r, s, t], first applied first (default: the generator's monotonic chain); one
-    longer at either end is fed zeros and cropped. ``implementation``: ``fused`` (the CPU kernel),
+    longer at either end is fed zeros and cropped. ``implementation``: ``fused`` (one kernel for the chain),
     ``blocks`` (scaled sums on strided views), ``grouped`` (grouped 1x1 convolutions with channel shuffles),
     ``product`` (multiplied out, the dense reference) or ``auto``: fused where there is a kernel, else blocks; after a
     call ``implementation_used`` and ``implementation_reason`` tell.
