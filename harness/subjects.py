@@ -27,6 +27,8 @@ def prepare(cases: Sequence[Case]) -> None:
     if cases[0].device == "cuda":
         if not torch.cuda.is_available():
             raise RuntimeError("torch sees no CUDA device: use --device cpu")
+        # Off for all; a case that wants TF32 turns it on for its own call.
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
         # Each shape is warmed up alone, so the search ends before the first sample.
         torch.backends.cudnn.benchmark = True
 

@@ -22,7 +22,7 @@ def status(answers: Sequence[Answer], fail_on: Optional[float] = None) -> int:
     ``SLOWER`` and any that cannot be told is ``CANNOT_TELL``. With it only a slower one of at least so much is
     ``SLOWER``, and an interval that reaches so far is ``CANNOT_TELL``. No answer at all cannot be told.
     """
-    if any(one.state is State.SLOWER and more_time(one.speed) >= (fail_on or 0.0) for one in answers):
+    if any(one.state is State.SLOWER and (fail_on is None or more_time(one.speed) >= fail_on) for one in answers):
         return SLOWER
     if not answers or any(_open(one, fail_on) for one in answers):
         return CANNOT_TELL

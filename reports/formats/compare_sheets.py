@@ -8,6 +8,7 @@ from reports.findings.changes import Changes
 from reports.findings.compared import CaseTable, Cell, Compared, RunColumn, Won
 from reports.findings.rows import RowState
 from reports.formats.change_words import change_interval, change_text, notes, tally_text
+from reports.formats.published_text import PUBLISHED_CAUTION
 from reports.formats.sheets import Sheet
 from reports.formats.texts import device_text, memory_title
 from reports.numbers import NARROW, SIGNS, interval, joules, seconds, si, size, speed, times
@@ -43,7 +44,8 @@ def column_name(column: RunColumn) -> str:
 
 def compare_sheets(found: Compared) -> List[Sheet]:
     """Return every table, in the order they are to be read."""
-    sheets = [environment_sheet(found)] if len(found.columns) > 1 else []
+    measured = [column for column in found.columns if not column.printed]
+    sheets = [environment_sheet(found)] if len(measured) > 1 else []
     for one in found.changes:
         if one.same_board:
             sheets += [advantage_sheet(one), time_sheet(one)]
@@ -106,22 +108,23 @@ def roof_sheet(found: Compared) -> Sheet:
             for name, column in zip(column_names(found), found.columns)]
     return Sheet("roofs", "Devices", "The devices and their roofs", ("device", "run", "multiply-add", "copy"), rows,
                  (2, 3), ("The roof is what a multiply-add loop and a copy reached in the same run; the share of it "
-                          "is the least time the roof allows over the time taken.",))
+                          "is the least time the roof allows over the time taken.",) + (
+                    (PUBLISHED_CAUTION,) if any(column.printed for column in found.columns) else ()))
 
 
 def device_sheet(found: Compared, table: CaseTable) -> Sheet:
     """Return one comparison with a column for each device; the lines of a cell are parted by newlines."""
     names = column_names(found)
-    rows = [(row.name,) + tuple("\n".join(cell_lines(cell, row.baseline)) for cell in row.cells)
-            for row in table.rows]
+    rows = [(row.name,) + tuple("\n".join(cell_lines(cell, row.baseline, column.printed))
+                                for cell, column in zip(row.cells, found.columns)) for row in table.rows]
     return Sheet("devices-" + table.key, "Devices", "{} (against {})".format(table.title, table.baseline),
                  ("case",) + tuple(names), rows, (), ())
 
 
-def cell_lines(cell: Cell, baseline: bool) -> List[str]:
+def cell_lines(cell: Cell, baseline: bool, printed: bool = False) -> List[str]:
     """Return time, advantage with its interval, memory, energy and share of the roof, as far as they are known."""
     if cell.state is None:
-        return ["\u2013 no such case"]
+        return ["\u2013 not published" if printed else "\u2013 no such case"]
     lines = [seconds(cell.median_s) or ("" if cell.speed or cell.memory_bytes else str(cell.state))]
     if cell.speed is not None and not baseline:
         ends = "" if cell.low is None or cell.high is None else " " + interval(cell.speed, cell.low, cell.high)

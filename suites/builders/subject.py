@@ -137,10 +137,13 @@ def _training_reference(dense: Forward) -> Callable[[torch.Tensor], Any]:
 
 
 def with_tf32(call: Callable[[], Any], allowed: bool) -> Callable[[], Any]:
-    """Set torch's process-wide TF32 switches in each call: cases of one process differ in them."""
+    """Set torch's process-wide TF32 switches in each call, and off again: cases of one process differ in them."""
     def switched() -> Any:
-        torch.backends.cudnn.allow_tf32 = allowed
-        torch.backends.cuda.matmul.allow_tf32 = allowed
-        return call()
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = allowed
+        try:
+            return call()
+        finally:
+            if allowed:  # left on it would reach every other case, and count as a change of the process
+                torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
 
     return switched

@@ -11,11 +11,13 @@ from harness.passes.process_state import denormals_are_flushed, put_back, read_s
 from harness.passes.shared_input import Guard, SharedInputError, check
 from harness.passes.verify import run as verify
 from harness.passes.verify import same_bits
-from harness.plan import Target, comparison_to_dict
+from harness.plan import Case, Target, comparison_to_dict
 from harness.reasons import Code
 from harness.record.codec import Decoder
 from harness.record.lines import CheckResult
 from harness.rule import Rule, rule_to_dict
+from harness.subjects import prepare
+from suites.builders.subject import with_tf32
 from suites.user_file import load_suite_file
 
 SUITE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "data", "disturbing_suite.py")
@@ -128,3 +130,19 @@ def test_the_state_of_the_process_is_put_back_as_it_was():
     torch.use_deterministic_algorithms(True)
     assert put_back(torch, before) == ("grad_mode", "deterministic")
     assert read_state(torch) == before
+
+
+def test_a_case_in_tf32_changes_the_process_for_nobody(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    before, benchmark = read_state(torch), torch.backends.cudnn.benchmark
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True   # torch's own default for one
+    try:
+        prepare([Case("conv", "", "m:f", (1, 1, 4, 4), device="cuda", threads=torch.get_num_threads())])
+        state, seen = read_state(torch), []
+        for allowed in (False, True, False):
+            with_tf32(lambda: seen.append(read_state(torch).convolution_tf32), allowed)()
+            assert put_back(torch, state) == ()
+        assert seen == [False, True, False] and state.matmul_tf32 is False
+    finally:
+        torch.backends.cudnn.benchmark = benchmark
+        put_back(torch, before)

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from harness.app.arguments import from_caller
-from harness.installation import checks
+from harness.installation import build, checks
 from harness.installation.__main__ import PROJECT, make_plan, parse
 from harness.installation.base import Base
 from harness.installation.build import _keeps_numpy
@@ -169,3 +169,31 @@ def test_every_pinned_package_is_in_the_list_of_licences():
     pinned = {name_of(block) for lane in NAMES for path in (lock_file(PROJECT, lane), figures_file(PROJECT, lane))
               for block in locked(read(path))}
     assert pinned - words == set()
+
+
+class Recorded:
+    """Stands in for pip: takes everything and remembers what was asked for."""
+
+    def __init__(self, *version):
+        self._version = version
+        self.asked = []
+        self.python = "python"
+
+    def version(self):
+        return self._version
+
+    def install(self, blocks, *options):
+        self.asked.append([name_of(block) for block in blocks])
+        return True
+
+    def run(self, command, arguments, online=True):
+        self.asked.append([command])
+        return True
+
+
+@pytest.mark.parametrize("version, renewed", [((9, 0), True), ((20, 3), True), ((21, 3), False), ((26, 0), False)])
+def test_a_pip_that_cannot_install_a_project_without_setup_py_is_renewed_before_anything_else(version, renewed):
+    pip = Recorded(*version)
+    build._fill(PROJECT, make_plan(parse(["--without-torch"]), None), pip, lambda text: None)
+    assert (pip.asked[0] == ["pip"]) == renewed
+    assert len(pip.asked) == 3 + renewed and "pip" not in pip.asked[renewed]

@@ -1,6 +1,7 @@
 """INA3221 and RAPL on fake boards, the choice of a meter, and a whole fake board through its process."""
 
 import os
+import subprocess
 import time
 
 import fake_boards
@@ -106,6 +107,20 @@ def test_the_steps_of_added_rails_add_as_squares(tmp_path):
 def test_a_nano_2gb_has_no_monitor_and_is_told_so(tmp_path):
     found = Ina3221Meter(fake_boards.nano_without_ina3221(tmp_path)).availability()
     assert not found.available and "no INA3221" in found.reason and "Nano 2 GB" in found.remedy
+
+
+@pytest.mark.parametrize("board, word, subsystem, driver", [
+    (fake_boards.nano, "in_power", "iio", "ina3221x"), (fake_boards.orin_nano, "in1_input", "hwmon", "ina3221")])
+def test_root_only_rails_are_opened_for_good_by_a_udev_rule_that_the_shell_leaves_whole(tmp_path, deny, board, word,
+                                                                                        subsystem, driver):
+    root = board(tmp_path)
+    deny(word)
+    remedy = Ina3221Meter(root).probe()["power"].remedy
+    command = remedy[remedy.index("for good: ") + len("for good: "):].split(" && ")[0]
+    shown = command.replace("sudo tee /etc/udev/rules.d/99-ina3221.rules", "cat")
+    said = subprocess.check_output(["bash", "-c", shown], universal_newlines=True)
+    assert said.startswith('SUBSYSTEM=="{}", DRIVERS=="{}", RUN+="/bin/sh -c \'chmod a+r /sys%p/'.format(
+        subsystem, driver)) and said.endswith("_input'\"\n")
 
 
 def test_root_only_rails_give_the_exact_command(tmp_path, deny):

@@ -9,7 +9,7 @@ from harness.words import RunStatus
 from reports.findings import findings
 from reports.findings.about import About, Device
 from reports.findings.published import Lack, Quantity
-from reports.findings.validity import WarningCode
+from reports.findings.validity import ValidityWarning, WarningCode
 from reports.formats.texts import next_step_text, warning_texts
 from reports.wording import (
     CHANGE_STEPS,
@@ -24,6 +24,7 @@ from reports.wording import (
     reason_text,
     step_text,
     value_text,
+    warning_text,
     why_text,
 )
 
@@ -76,6 +77,13 @@ def test_a_recorded_run_gets_the_advice_that_fits_it(tmp_path):
     assert stopped.endswith("resume the run with --resume stopped") and complete.endswith("run it again")
     assert "launch 3 failed: hung" in failed and failed.endswith("--resume failed --retry-failed")
     assert [one.command for one in warning_texts(found)] == ["./run_bench.sh run --resume failed --retry-failed"]
+
+
+def test_after_a_refused_lock_nobody_is_told_to_ask_for_the_lock_again():
+    unlocked = ValidityWarning(WarningCode.UNLOCKED, {"parts": [("cpu", "schedutil")]})
+    assert warning_text(unlocked, RUN).command == "./run_bench.sh run paper --lock-clocks"
+    refused = warning_text(unlocked, RUN._replace(lock_refused=True))
+    assert refused.command == "./run_bench.sh doctor" and "rights" in refused.next_step
 
 
 @pytest.mark.parametrize("flag, words", [
