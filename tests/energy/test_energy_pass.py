@@ -41,11 +41,14 @@ def test_the_load_lies_between_two_idle_phases():
 
 def test_before_each_window_and_past_its_end_the_same_case_is_busy():
     bench = Bench(1)
-    payload = play(bench)
-    for window in payload["windows"]:
-        first, last = bench.index(bench.start_s + window["start_s"]), bench.index(bench.start_s + window["end_s"])
-        lead, out = int((1.5 * 0.1 + 5 * 0.054) / GRID_S), int(1.5 * 0.1 / GRID_S)
-        assert bench.loaded[first - lead + 1:last + out - 1].all()
+    loads = {"one": 1.0, "other": 2.0}
+    payloads = run_energy_pass([(case, bench.entrant(load)) for case, load in loads.items()], lambda: None,
+                               SimulatedMeter(bench), Clock(bench.now, bench.sleep), EnergySettings())
+    lead, out = int((1.5 * 0.1 + 5 * 0.054) / GRID_S), int(1.5 * 0.1 / GRID_S)
+    for case, load in loads.items():
+        for window in payloads[case]["windows"]:
+            first, last = (bench.index(bench.start_s + window[end]) for end in ("start_s", "end_s"))
+            assert set(bench.loaded[first - lead + 1:last + out - 1]) == {load}
 
 
 def test_phases_follow_each_other_without_a_gap():

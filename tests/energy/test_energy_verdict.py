@@ -5,11 +5,11 @@ import pytest
 from synthetic_bench import Bench, SimulatedMeter
 
 from harness.passes.energy import Clock, EnergySettings, run_energy_pass
-from harness.record import unit_line
+from harness.record import EnergyLine, EnergyWindow, unit_line
 from harness.rule import Rule
 from harness.statistics.codes import WhyCode
 from harness.statistics.energy import energy_verdict, round_ratios
-from harness.words import Pass, State
+from harness.words import Pass, State, Status
 from reports.findings.amounts import Amount
 from reports.findings.energy import CaseEnergy, saving
 
@@ -132,19 +132,24 @@ def test_without_a_second_copy_of_the_baseline_there_is_no_verdict():
 
 def test_what_the_rounding_of_a_coarse_sensor_may_hide_is_not_called_the_same():
     calm = dict(WARM, noise_w=0.0, warming=0.0)
-    coarse = {"step_w": 1.0}
-    assert verdict(by_turns(1, 1.0, calm, meter_options=coarse)).state is not State.SAME
+    found = verdict(by_turns(1, 1.0, calm, meter_options={"step_w": 0.25}))
+    assert (found.state, found.why.code) == (State.CANNOT_TELL, WhyCode.ACROSS)
+    assert found.ratio == pytest.approx(1.0, abs=0.001) and found.low < 0.97 and found.high > 1.03
     assert verdict(by_turns(1, 1.0, calm)).state is State.SAME
 
 
 def test_rounds_played_for_want_of_readings_are_not_one_more_look():
-    lines = by_turns(1, 1.0)
-    base, rival = lines["base"], lines["rival"]
-    more = rival._replace(windows=rival.windows + tuple(
-        one._replace(round=one.round + 100, energy_j=2 * one.energy_j) for one in rival.windows), looks=(9,))
-    longer = base._replace(windows=base.windows + tuple(
-        one._replace(round=one.round + 100) for one in base.windows))
-    assert energy_verdict(longer, more, Rule())[:6] == energy_verdict(base, rival._replace(looks=(9,)), Rule())[:6]
+    def line(case, joules, copy=()):
+        windows = [EnergyWindow(number, 0.0, 1.0, 1, one, False) for number, one in enumerate(joules, 1)]
+        windows += [EnergyWindow(number, 0.0, 1.0, 1, one, True) for number, one in enumerate(copy, 1)]
+        return EnergyLine("c", case, Status.OK, together="w", energy_per_call_j=1.0, looks=(9,),
+                          windows=tuple(windows))
+
+    undecided = [1.0, 1.1, 0.9, 1.05, 0.95, 1.1, 0.9, 1.0, 1.05]
+    base = line("c/base", [1.0] * 60, [1.0] * 60)
+    found = energy_verdict(base, line("c/rival", undecided + [0.8] * 51), Rule())
+    assert (found.state, found.why.code, found.rounds) == (State.CANNOT_TELL, WhyCode.ACROSS, 60)
+    assert energy_verdict(base, line("c/rival", [0.8] * 60), Rule()).state is State.SMALLER
 
 
 def test_changing_the_labels_mirrors_the_verdict():

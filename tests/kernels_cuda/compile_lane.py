@@ -301,7 +301,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         if library is None:
             print("without CUDA 10.2: there is no {} in {}".format(OLD_NVRTC, settings.old_nvrtc))
         else:
-            broken += check(PtxCompiler(library), 53, assembler, 53, settings.quick)
+            # Desktop builds of it have nothing for 5.3, whose instructions are those of 5.2 and half arithmetic.
+            broken += check(PtxCompiler(library), 52, assembler, 53, settings.quick)
     import layers_lane
 
     print(model(nvrtc, assembler))

@@ -1,5 +1,6 @@
 """The launchers of DeBut and multiplication-free layers, with the emulator in the place of device and driver."""
 
+import ctypes
 import re
 
 import pytest
@@ -197,3 +198,10 @@ def test_the_planner_and_the_source_have_the_same_limits(program, names):
         assert re.findall(r"#define {} (\d+)\n".format(name), text) == [str(value)]
     if program == "debut":
         assert len(re.findall(r"^    DEBUT_RUN\(\d\)$", text, re.M)) == debut_form.MOST_STEPS
+
+
+def test_the_arguments_have_the_size_that_the_source_gives_them(debut_library, depthwise_library, mf_library):
+    for library, params in ((debut_library, debut_launch.Params), (depthwise_library, sums_form.DepthwiseParams),
+                            (mf_library, sums_form.MfParams)):
+        library.emulator_params_bytes.restype = ctypes.c_size_t
+        assert library.emulator_params_bytes() == ctypes.sizeof(params)

@@ -102,3 +102,27 @@ def test_a_form_that_gives_another_layer_is_told_and_not_timed(debut_library, de
     entries = debut_sweep.field(torch.randn(1, 8, 4, 4), spec, said.append)
     assert said and all("differs from the chosen form" in line for line in said)
     assert len(entries) > 1
+
+
+@pytest.mark.parametrize("shape, forms", [((2, 5, 6, 6), 12), ((40, 20), 9)])
+def test_the_sweep_of_sums_times_every_member_in_every_form_of_the_same_layer(
+        depthwise_library, mf_library, device_of, shape, forms):
+    from suites.kernels.cuda import sums_sweep
+
+    flat = len(shape) == 2
+    device_of(mf_library if flat else depthwise_library, "mf" if flat else "depthwise")
+    entries = sums_sweep.field(torch.randn(shape, generator=torch.Generator().manual_seed(1)))
+    assert len(entries) == 1 + forms
+    assert len([entry for entry in entries if "(chosen)" in entry.name]) == forms // 3
+    for start in range(1, len(entries), 3):  # three numbers of rows of one member
+        made = [entry.call() for entry in entries[start:start + 3]]
+        assert torch.equal(made[0], made[1]) and torch.equal(made[0], made[2])
+
+
+def test_without_a_device_the_sweeps_of_layers_say_so(capsys):
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device")
+    from suites.kernels.cuda import debut_sweep, sums_sweep
+
+    for one in (debut_sweep, sums_sweep):
+        assert one.main([]) == 1 and "nothing to measure" in capsys.readouterr().out

@@ -34,7 +34,8 @@ def _step_rows(shapes: Sequence[Shape], starts: Sequence[int], step: Step, slice
     """Return the place of each weight of a group, in the order of reading, for all (slices, groups)."""
     lanes = step.factors[0][3]
     group = torch.arange(step.groups).reshape(1, -1)
-    lane, chunk, block = group % lanes, group // lanes % step.chunks, group // (lanes * step.chunks)
+    lane, rest = group % lanes, _whole(group, lanes)
+    chunk, block = rest % step.chunks, _whole(rest, step.chunks)
     part = torch.arange(slices).reshape(-1, 1)
     width = shapes[0][1] // slices
 
@@ -45,7 +46,7 @@ def _step_rows(shapes: Sequence[Shape], starts: Sequence[int], step: Step, slice
         if slices > 1 and index == 0:
             i = part * width + i
         elif slices > 1:
-            k = k // width * shapes[0][1] + part * width + k % width
+            k = _whole(k, width) * shapes[0][1] + part * width + k % width
         return (((b * r + i) * s + j) * t + k + starts[index]) + 0 * (part + group)
 
     pairs = [(shape[1], shape[2]) for shape in step.factors]
@@ -65,6 +66,10 @@ def _step_rows(shapes: Sequence[Shape], starts: Sequence[int], step: Step, slice
             rows += [place(2, block, zero + i // (r2 * r1), j3, i % (r2 * r1) * lanes + lane)
                      for i in range(r3 * r2 * r1)]
     return rows
+
+
+def _whole(numbers: Tensor, by: int) -> Tensor:
+    return torch.div(numbers, by, rounding_mode="floor")  # torch 1.10 warns of what // is going to mean
 
 
 def pack(factors: Sequence[Tensor], shapes: Tuple[Shape, ...], form: Form) -> Tensor:

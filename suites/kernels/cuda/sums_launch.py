@@ -1,6 +1,6 @@
 """Runs depthwise and multiplication-free dense layers on CUDA tensors, on torch's stream."""
 
-from typing import Dict, Optional, Tuple
+from typing import Dict, NamedTuple, Optional, Tuple
 
 import torch
 from torch import Tensor
@@ -14,8 +14,24 @@ from suites.kernels.depthwise import memory_format, output_shape
 #: Elements of a depthwise layer's tensor: the kernel counts them in 31 bits.
 MOST_ELEMENTS = 2 ** 31
 
-_DEPTHWISE: Dict[tuple, Tuple[Kernel, sums_form.DepthwiseParams, Tuple[int, int]]] = {}
-_MF: Dict[tuple, Tuple[Kernel, Tuple[int, int]]] = {}
+
+class DepthwisePlan(NamedTuple):
+    """Everything about a call of the depthwise kernel but its pointers."""
+
+    kernel: Kernel
+    template: sums_form.DepthwiseParams
+    grid: Tuple[int, int]
+
+
+class MfPlan(NamedTuple):
+    """The dense kernel and its grid."""
+
+    kernel: Kernel
+    grid: Tuple[int, int]
+
+
+_DEPTHWISE: Dict[tuple, DepthwisePlan] = {}
+_MF: Dict[tuple, MfPlan] = {}
 
 
 def why_not(x: Tensor) -> Optional[str]:
@@ -35,57 +51,72 @@ def too_large(x: Tensor) -> Optional[str]:
 def depthwise(x: Tensor, weight: Tensor, bias: Optional[Tensor], stride: int, member: str, scale: float) -> Tensor:
     """Return ``scale sum f(x, weight) + bias`` over the taps, in x's memory order; see ``kernels.depthwise.run``."""
     layer = sums_form.Depthwise(int(weight.shape[-1]), stride, member)
-    y = torch.empty(output_shape(x.shape, stride), dtype=x.dtype, device=x.device, memory_format=memory_format(x))
     key = (x.dtype, x.device, x.shape, x.stride(), layer, bias is not None, scale)
-    found = _DEPTHWISE.get(key)
-    if found is None:
+    plan = _DEPTHWISE.get(key)
+    if plan is None:
         launch.trim(_DEPTHWISE)
-        found = _DEPTHWISE[key] = _depthwise_plan(x, y, layer, bias is not None, scale)
-    kernel, template, grid = found
-    call = sums_form.DepthwiseParams.from_buffer_copy(template)
-    return _launched(x, y, weight, bias, kernel, grid, call)
+        plan = _DEPTHWISE[key] = depthwise_plan(x, layer, bias is not None, scale)
+    return run_depthwise(plan, x, weight, bias, stride)
 
 
-def _depthwise_plan(x: Tensor, y: Tensor, layer: sums_form.Depthwise, bias: bool,
-                    scale: float) -> Tuple[Kernel, sums_form.DepthwiseParams, Tuple[int, int]]:
+def run_depthwise(plan: DepthwisePlan, x: Tensor, weight: Tensor, bias: Optional[Tensor], stride: int) -> Tensor:
+    """Return the output by ``plan``, made by :func:`depthwise_plan` for tensors like these."""
+    y = _depthwise_output(x, stride)
+    return _launched(x, y, weight, bias, plan.kernel, plan.grid,
+                     sums_form.DepthwiseParams.from_buffer_copy(plan.template))
+
+
+def _depthwise_output(x: Tensor, stride: int) -> Tensor:
+    return torch.empty(output_shape(x.shape, stride), dtype=x.dtype, device=x.device, memory_format=memory_format(x))
+
+
+def depthwise_plan(x: Tensor, layer: sums_form.Depthwise, bias: bool, scale: float,
+                   rows: Optional[int] = None) -> DepthwisePlan:
+    """Return the plan of a call with its kernel built and loaded; ``rows`` replaces the number chosen here."""
     problem = too_large(x)
     if problem is not None:
         raise RuntimeError("the fused kernel cannot run: {}; use implementation='auto'".format(problem))
     device = launch.device_of(x)
-    rows = sums_form.depthwise_rows(layer, y.shape, device.multiprocessors)
+    y = _depthwise_output(x, layer.stride)
+    rows = rows or sums_form.depthwise_rows(layer, y.shape, device.multiprocessors)
     macros = sums_form.depthwise_macros(layer, rows, DTYPES.index(launch.DTYPES[x.dtype]), bias,
                                         memory_format(x) == torch.channels_last)
     kernel, = device.kernels(macros, [("depthwise_forward", sums_form.THREADS, 0)],
                              device.driver.capturing(device.index, launch.stream_of(x)), "depthwise")
     call = sums_form.depthwise_params(x.shape, x.stride(), y.shape, y.stride(), rows, scale)
-    return kernel, call, (sums_form.blocks(call.units), 1)
+    return DepthwisePlan(kernel, call, (sums_form.blocks(call.units), 1))
 
 
 def dense(x: Tensor, weight: Tensor, bias: Optional[Tensor], member: str, scale: float) -> Tensor:
     """Return ``scale sum_i f(x_i, weight_oi) + bias_o``; see ``kernels.mf.run``."""
     outputs, inputs = (int(size) for size in weight.shape)
     rows = x.reshape(-1, inputs)
-    if rows.stride(1) != 1:
-        rows = rows.contiguous()
-    y = torch.empty(tuple(x.shape[:-1]) + (outputs,), dtype=x.dtype, device=x.device)
-    count = rows.shape[0]
-    key = (x.dtype, x.device, count, inputs, outputs, member, bias is not None)
-    found = _MF.get(key)
-    if found is None:
+    key = (x.dtype, x.device, rows.shape[0], inputs, outputs, member, bias is not None)
+    plan = _MF.get(key)
+    if plan is None:
         launch.trim(_MF)
-        found = _MF[key] = _mf_plan(x, count, outputs, member, bias is not None)
-    kernel, grid = found
-    call = sums_form.MfParams(x_row=rows.stride(0), rows=count, inputs=inputs, outputs=outputs, scale=scale)
-    return _launched(rows, y, weight, bias, kernel, grid, call)
+        plan = _MF[key] = dense_plan(rows, outputs, member, bias is not None)
+    return run_dense(plan, rows, weight, bias, scale).reshape(tuple(x.shape[:-1]) + (outputs,))
 
 
-def _mf_plan(x: Tensor, rows: int, outputs: int, member: str, bias: bool) -> Tuple[Kernel, Tuple[int, int]]:
-    device = launch.device_of(x)
-    per_thread = sums_form.mf_rows(rows, outputs, device.multiprocessors)
+def run_dense(plan: MfPlan, x: Tensor, weight: Tensor, bias: Optional[Tensor], scale: float) -> Tensor:
+    """Return the output for (rows, inputs) by ``plan``, made by :func:`dense_plan` for tensors like these."""
+    if x.stride(1) != 1:
+        x = x.contiguous()
+    (rows, inputs), outputs = x.shape, weight.shape[0]
+    y = torch.empty((rows, outputs), dtype=x.dtype, device=x.device)
+    call = sums_form.MfParams(x_row=x.stride(0), rows=rows, inputs=inputs, outputs=outputs, scale=scale)
+    return _launched(x, y, weight, bias, plan.kernel, plan.grid, call)
+
+
+def dense_plan(x: Tensor, outputs: int, member: str, bias: bool, per_thread: Optional[int] = None) -> MfPlan:
+    """Return the plan of a call with its kernel built and loaded; ``per_thread`` replaces the rows chosen here."""
+    device, rows = launch.device_of(x), x.shape[0]
+    per_thread = per_thread or sums_form.mf_rows(rows, outputs, device.multiprocessors)
     macros = sums_form.mf_macros(member, per_thread, DTYPES.index(launch.DTYPES[x.dtype]), bias)
     names = [("mf_forward", sums_form.THREADS, sums_form.mf_shared_bytes(per_thread))]
     kernel, = device.kernels(macros, names, device.driver.capturing(device.index, launch.stream_of(x)), "mf")
-    return kernel, sums_form.mf_blocks(rows, outputs, per_thread)
+    return MfPlan(kernel, sums_form.mf_blocks(rows, outputs, per_thread))
 
 
 def _launched(x: Tensor, y: Tensor, weight: Tensor, bias: Optional[Tensor], kernel: Kernel, grid: Tuple[int, int],
