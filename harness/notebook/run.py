@@ -10,6 +10,7 @@ from harness.reasons import sentence
 from harness.record import FILE_NAME, RecordError
 from harness.record.reader import read_record
 from harness.record.time_lines import COPY
+from harness.text import printable
 
 if TYPE_CHECKING:
     import pandas
@@ -60,21 +61,23 @@ class Run(record.Run):
 
     def __repr__(self) -> str:
         timed = sum(1 for comparison in self.comparisons if self.timed(comparison.id))
-        return "<Run {}: suite {}, {}, {} of {} comparisons timed, {} on {}>".format(
+        return printable("<Run {}: suite {}, {}, {} of {} comparisons timed, {} on {}>".format(
             self.id, self.suite, "complete" if self.ended else "not complete", timed, len(self.comparisons),
             self.environment.board.get("model") or self.environment.cpu.get("model") or "an unknown machine",
-            self.header.settings.device)
+            self.header.settings.device))
 
     def _repr_html_(self) -> str:
         """Return a small table of verdicts: what a notebook shows of the run."""
         lines = ["<p>{}</p>".format(html.escape(repr(self)[1:-1])), "<table><thead><tr>" + "".join(
             "<th>{}</th>".format(name) for name in ("comparison", "rival", "caches", "verdict", "speed", "interval"))
             + "</tr></thead><tbody>"]
-        told = self.verdicts()
+        told: Dict[str, List[Tuple[str, str, str, str]]] = {}
+        for (case, _), one in sorted(self.verdicts().items()):
+            told.setdefault(case, []).append(_cells(one))
         for place in self.places():
             if place.case == place.comparison.baseline:
                 continue
-            shown = [_cells(one) for (case, _), one in sorted(told.items()) if case == place.id]
+            shown = told.get(place.id)
             reason = sentence(self.why_not_timed(place.comparison.id, place.id)) or ""
             for cells in shown or [("", "not measured", "", reason)]:
                 lines.append("<tr>" + "".join("<td>{}</td>".format(html.escape(cell)) for cell in

@@ -21,6 +21,7 @@ from harness.record.lines import (
 )
 from harness.record.reader import stream_record
 from harness.record.time_lines import LaunchLine
+from harness.text import printable
 from harness.words import Heap, Pass, RunStatus, Status
 
 
@@ -210,8 +211,8 @@ class Run:
         return Reason(Code.LEFT_OUT) if launches else self.why_absent(Pass.TIME, comparison)
 
     def __repr__(self) -> str:
-        return "<Run {}: {} of {}, {}>".format(self.id, self.suite, self.header.created,
-                                               "complete" if self.ended else "not complete")
+        return printable("<Run {}: {} of {}, {}>".format(self.id, self.suite, self.header.created,
+                                                         "complete" if self.ended else "not complete"))
 
 
 def load_run(path: str) -> Run:

@@ -128,9 +128,10 @@ FAULTS = (
 def main():
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__.split("\n\n")[0])
     parser.add_argument("--quick", action="store_true", help="a tenth of the tries, and no slow tests")
+    parser.add_argument("--share", type=float, default=1.0, help="of the tries (slow tests only at 1)")
     parser.add_argument("--only", default="", help="faults whose name holds this")
     arguments = parser.parse_args()
-    share, began, lost = 0.1 if arguments.quick else 1.0, time.monotonic(), 0
+    share, began, lost = 0.1 if arguments.quick else arguments.share, time.monotonic(), 0
     print("| fault | tries | lost | |\n|---|--:|--:|---|", flush=True)
     for fault in FAULTS:
         if arguments.only in fault.name:

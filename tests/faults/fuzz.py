@@ -130,7 +130,7 @@ def steps(path, other, random, share):
     """Yield the targets of one mutant by name; ``share`` of the mutants goes on to the dear ones."""
     run = []
     yield READING, lambda: run.append(load_run(os.path.dirname(path)))
-    yield FRAME, lambda: run[0].to_frame()
+    yield FRAME, lambda: (run[0].to_frame(), run[0].verdicts(), run[0]._repr_html_())
     if random.random() < share:
         yield REPORT, lambda: report(run[0], random.random() < 0.02)
         yield COMPARE, lambda: [compare(*pair) for pair in ((run[0], other), (other, run[0]))]

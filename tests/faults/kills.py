@@ -14,7 +14,7 @@ from typing import NamedTuple
 from fast_run import ROOT, UNITS
 
 from harness.record import load_run
-from harness.system.strays import orphans
+from harness.system.strays import marked
 
 FAST_RUN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "fast_run.py")
 
@@ -47,9 +47,10 @@ def kill_and_resume(tries, seed, numbers=(signal.SIGKILL, signal.SIGTERM, signal
     random, lost, doubled, left, refused, killed = Random(seed), 0, 0, 0, 0, 0
     while killed < tries:
         with tempfile.TemporaryDirectory() as folder:
-            before = Counter()
+            before, controllers = Counter(), set()
             while killed < tries and random.random() < 0.8:
                 process = start(folder)
+                controllers.add(str(process.pid))
                 time.sleep(random.uniform(0.05, RUN_S))
                 if process.poll() is None:
                     process.send_signal(random.choice(numbers))
@@ -63,6 +64,7 @@ def kill_and_resume(tries, seed, numbers=(signal.SIGKILL, signal.SIGTERM, signal
                 if process.returncode == 0:
                     break
             process = start(folder)
+            controllers.add(str(process.pid))
             text = process.communicate()[0].decode()
             if process.returncode != 0 and "complete" not in text:
                 refused += 1
@@ -70,8 +72,18 @@ def kill_and_resume(tries, seed, numbers=(signal.SIGKILL, signal.SIGTERM, signal
             run = load_run(folder)
             lost += sum((before - units_in(folder)).values()) + (UNITS - len(run.units))
             doubled += run.retried
-            left += len(orphans())
+            left += len(still_there(controllers))
     return Killed(killed, lost, doubled, left, refused)
+
+
+def still_there(controllers, within_s=3.0):
+    """Return the workers of ``controllers``, all of which have ended, that live on after ``within_s`` seconds."""
+    deadline = time.monotonic() + within_s
+    while True:
+        found = [stray for stray in marked() if stray.mark.split(":")[0] in controllers]
+        if not found or time.monotonic() > deadline:
+            return found
+        time.sleep(0.05)
 
 
 def read_lines(folder):

@@ -79,7 +79,7 @@ def change_value(data, random):
         container[key] = random.choice([-value, 0, 1, 2, value + 1, value - 1, value * 1000, 10 ** 9, 10 ** 18])
     elif kind < 7 and isinstance(value, float):
         container[key] = random.choice([-value, 0.0, 1.0, value * 1e6, value / 1e6, value + 1, 0.5 * value, 1e-300,
-                                        1e29, 1e-12, float(int(value))])
+                                        1e29, 1e-12, 3.0])
     elif kind < 7 and isinstance(value, str):
         container[key] = random.choice([HOSTILE + value, value[:-1], value + value, value.upper(), "../" + value, ""])
     elif kind < 7 and isinstance(value, list):

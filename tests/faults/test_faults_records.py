@@ -1,6 +1,7 @@
 """Damaged records are read, or refused in one line; nothing of them commands a terminal or leaves its place."""
 
 import io
+import json
 import os
 import signal
 
@@ -50,6 +51,16 @@ def test_what_makes_no_sense_is_named_with_line_and_field(tmp_path, old, new, wo
     assert "\n" not in str(error.value) and str(tmp_path) in str(error.value)
 
 
+def test_a_round_without_its_baseline_is_refused(tmp_path):
+    lines = [json.loads(line) for line in corpus()[os.path.join(
+        "tests", "faults", "corpus", "two_launches.jsonl")].splitlines()]
+    played = next(line for line in lines if line.get("pass") == "time")["series"][0]["rounds"][0]
+    played["order"].remove(0)
+    played["sample_s"] = played["sample_s"][:2 * len(played["order"])]
+    with pytest.raises(RecordError, match="order' must name the baseline"):
+        load_run(place(tmp_path, "".join(json.dumps(line) + "\n" for line in lines)))
+
+
 def test_a_line_without_end_is_refused_before_it_fills_the_memory(tmp_path):
     with io.open(str(tmp_path / "record.jsonl"), "wb") as file:
         file.truncate(LONGEST_LINE + 10)  # a hole: it takes no room
@@ -60,8 +71,6 @@ def test_a_line_without_end_is_refused_before_it_fills_the_memory(tmp_path):
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory):
     """A record with a hostile name in every field that holds text."""
-    import json
-
     def poisoned(value, key=""):
         if isinstance(value, dict):
             return {name: poisoned(one, name) for name, one in value.items()}

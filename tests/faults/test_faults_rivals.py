@@ -4,6 +4,7 @@ import pytest
 from driving import drive
 
 from harness.culprits import play_past_culprits
+from harness.notebook.frame import run_to_frame
 from harness.process import Outcome
 from harness.reasons import Code, because, sentence
 from harness.statistics.codes import WhyCode
@@ -99,7 +100,7 @@ def test_a_real_layer_that_ends_its_worker_is_left_out_and_the_rest_is_timed(tmp
     assert words in sentence(line.left_out["faulty/faulty"])
     row = {row.name: row for row in findings(run, published=()).tables[0].rows}["faulty"]
     assert row.state is RowState.NOT_MEASURED and words in sentence(row.reason)
-    assert run.to_frame().set_index(["case", "pass"]).loc[("faulty/faulty", "time"), "reason"].startswith(
+    assert run_to_frame(run).set_index(["case", "pass"]).loc[("faulty/faulty", "time"), "reason"].startswith(
         sentence(row.reason))
 
 

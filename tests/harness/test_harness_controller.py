@@ -253,6 +253,33 @@ def test_a_failed_unit_is_tried_once_more_and_no_oftener(tmp_path):
     assert again.names() == [("memory", 1)] * 4 and len(recorded.failed()) == 4
 
 
+def crashing_butterfly(job):
+    return job["pass"] == "time" and job["launch"] == 1 and "1d/wht-butterfly" in job["cases"]
+
+
+def test_a_rival_that_ends_the_time_pass_is_left_out_of_its_launches_and_no_other(tmp_path):
+    recorded, said = run(tmp_path, FakeWorkers(crash=crashing_butterfly))
+    assert [set(line.left_out) for line in recorded.launches("1d")] == [{"1d/wht-butterfly"}, set(), set(), set()]
+    assert all(line.series[0].entrants[2:] == ("1d/wht-matrix",) for line in recorded.launches("1d"))
+    assert recorded.why_not_timed("1d", "1d/wht-butterfly").code is Code.CRASHED
+    assert any("1d/wht-butterfly: crashed (SIGSEGV); the others" in line for line in said)
+
+
+def test_a_launch_done_over_is_confirmed_anew(tmp_path):
+    run(tmp_path, FakeWorkers(crash=crashing_butterfly))
+
+    def stop(job):
+        if job.get("launch") == 2 and job["pass"] == "time":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, FakeWorkers(crash=stop), retry_failed=True)
+    workers = FakeWorkers()
+    recorded, _ = run(tmp_path, workers)
+    assert [job["launch"] for job in workers.jobs if job["pass"] == "time"] == [2, 3, 4]
+    assert all("1d/wht-butterfly" in line.series[0].entrants for line in recorded.launches("1d"))
+
+
 def test_the_budget_is_charged_what_the_launch_says_and_not_the_life_of_its_worker(tmp_path):
     workers = FakeWorkers(charged_s=10.0)
     recorded, _ = run(tmp_path, workers, comparisons=(ONE, TWO), budget_s=100.0, launch_cap_s=1e9)
