@@ -8,7 +8,7 @@ judged by torch's own convolution, since packed weights do not train.
 from typing import List, Tuple
 
 from harness.plan import Case, Comparison, Suite, Target
-from suites import kernels_sums
+from suites import kernels_chains, kernels_sums
 
 BEST = "suites.builders.best:convolution"
 DEFAULT = "suites.builders.convolutions:convolution"
@@ -109,7 +109,8 @@ def on(target: Target) -> List[Comparison]:
     """Return the comparisons on as many threads as ``target`` says."""
     return ([along_channels(target, shape, block) for shape, block in ALONG_CHANNELS]
             + [along_planes(target, shape) for shape in ALONG_PLANES]
-            + [training(target, shape) for shape in TRAINED] + kernels_sums.comparisons(target))
+            + [training(target, shape) for shape in TRAINED] + kernels_sums.comparisons(target)
+            + kernels_chains.comparisons(target))
 
 
 def quick(every: List[Comparison]) -> List[Comparison]:

@@ -2,14 +2,16 @@
 
 import ctypes
 import functools
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor
 
 from suites.kernels import on_cuda
+from suites.kernels.handles import Handle
 from suites.kernels.library import POINTER, Loaded, loaded
 from suites.kernels.packed import Packed
+from suites.kernels.prepared import Call, bound_call
 
 DTYPES = {torch.float32: 0, torch.bfloat16: 1, torch.float16: 2}
 #: Most taps of a kernel, as the C++ side has it.
@@ -51,8 +53,8 @@ def library() -> Loaded:
         handle.debut_chain.restype = handle.debut_plan.restype = POINTER
         handle.debut_chain.argtypes = handle.debut_chain_free.argtypes = handle.debut_plan_free.argtypes = [POINTER]
         handle.debut_chain_free.restype = handle.debut_plan_free.restype = handle.debut_pack.restype = None
-        handle.debut_packed_floats.argtypes = [POINTER]
-        handle.debut_packed_floats.restype = ctypes.c_int64
+        handle.debut_packed_floats.argtypes = handle.debut_packing.argtypes = [POINTER]
+        handle.debut_packed_floats.restype = handle.debut_packing.restype = ctypes.c_int64
         handle.debut_pack.argtypes = [POINTER, POINTER, POINTER, ctypes.c_int64, POINTER]
         handle.debut_plan.argtypes = [POINTER, POINTER]
         handle.debut_forward.argtypes = [POINTER] * 4 + [ctypes.c_int]
@@ -67,48 +69,35 @@ class Kernel:
         self._library = library().handle
         self.forward = self._library.debut_forward
         numbers = [len(spec.shapes)] + [number for shape in spec.shapes for number in shape]
-        self.chain = _there(self._library.debut_chain((ctypes.c_int64 * len(numbers))(*numbers)))
-        self.floats = self._library.debut_packed_floats(self.chain)
-        self._plans: Dict[Tuple, Tuple[Any, Tuple[int, ...]]] = {}
+        self.chain = Handle(self._library.debut_chain((ctypes.c_int64 * len(numbers))(*numbers)),
+                            self._library.debut_chain_free)
+        self._plans: Dict[Tuple, Tuple[Handle, int]] = {}
+        self._packers: Dict[int, Handle] = {}
 
-    def plan(self, x: Tensor) -> Tuple[Any, Tuple[int, ...]]:
-        """Return the plan for tensors like ``x`` and the shape of its output."""
+    def plan(self, x: Tensor) -> Tuple[Handle, int]:
+        """Return the plan for tensors like ``x``, and which packing of the weights it reads."""
         key = (x.shape, x.stride(), x.dtype)
         found = self._plans.get(key)
         if found is None:
             if len(self._plans) >= MOST_PLANS:
-                self._drop_plans()
+                self._plans.clear()
             numbers = geometry(x, self.spec)
-            pointer = _there(self._library.debut_plan(self.chain, (ctypes.c_int64 * len(numbers))(*numbers)))
-            found = self._plans[key] = (pointer, output_shape(x.shape, self.spec))
+            pointer = self._library.debut_plan(self.chain.pointer, (ctypes.c_int64 * len(numbers))(*numbers))
+            plan = Handle(pointer, self._library.debut_plan_free, self.chain)
+            found = self._plans[key] = plan, self._library.debut_packing(pointer)
+            self._packers.setdefault(found[1], plan)
         return found
 
-    def pack(self, tensors: Sequence[Optional[Tensor]]) -> Tensor:
-        """Return ``tensors``, the factors and last the bias or ``None``, in the order the kernel reads them."""
+    def pack(self, tensors: Sequence[Optional[Tensor]], packing: int) -> Tensor:
+        """Return ``tensors``, the factors and last the bias or ``None``, in the order plans of ``packing`` read."""
+        plan = self._packers[packing].pointer
         rows = [None if tensor is None else tensor.detach().float().contiguous() for tensor in tensors]
         factors, bias = [row for row in rows[:-1] if row is not None], rows[-1]
-        packed = torch.empty(self.floats, dtype=torch.float32)
+        packed = torch.empty(self._library.debut_packed_floats(plan), dtype=torch.float32, device="cpu")
         pointers = (POINTER * len(factors))(*[factor.data_ptr() for factor in factors])
-        self._library.debut_pack(self.chain, pointers, None if bias is None else bias.data_ptr(),
+        self._library.debut_pack(plan, pointers, None if bias is None else bias.data_ptr(),
                                  0 if bias is None else bias.numel(), packed.data_ptr())
         return packed
-
-    def _drop_plans(self) -> None:
-        for pointer, _ in self._plans.values():
-            self._library.debut_plan_free(pointer)
-        self._plans.clear()
-
-    def __del__(self) -> None:
-        if getattr(self, "chain", None) is not None:
-            self._drop_plans()
-            self._library.debut_chain_free(self.chain)
-
-
-def _there(pointer: Any) -> Any:
-    if not pointer:
-        raise MemoryError("no memory for a kernel plan: close other programs")
-    return pointer
-
 
 @functools.lru_cache(maxsize=1024)
 def kernel_of(spec: Spec) -> Kernel:
@@ -145,28 +134,35 @@ def reason(x: Tensor, spec: Spec) -> Optional[str]:
     return library().reason
 
 
-def _pack(tensors: Sequence[Optional[Tensor]], spec: Spec) -> Tensor:
-    return kernel_of(spec).pack(tensors)
+def _pack(tensors: Sequence[Optional[Tensor]], option: Tuple[Spec, int]) -> Tensor:
+    spec, packing = option
+    return kernel_of(spec).pack(tensors, packing)
 
 
 PACKED = Packed(_pack)
 
 
+def prepare(x: Tensor, factors: Sequence[Tensor], bias: Optional[Tensor], spec: Spec) -> Call:
+    """Return the call of :func:`run` for tensors like ``x`` and these weights as they are now."""
+    if x.is_cuda:
+        there = on_cuda.launcher("debut_launch").run
+        return lambda x: there(x, factors, bias, spec)
+    kernel, rows = kernel_of(spec), _rows(x, spec)
+    plan, packing = kernel.plan(rows)
+    packed = PACKED.get((*factors, bias), (spec, packing))
+    call = bound_call(kernel.forward, plan, packed, output_shape(x.shape, spec), True)
+    return call if rows is x else lambda x: call(_rows(x, spec))
+
+
+def _rows(x: Tensor, spec: Spec) -> Tensor:
+    """Return ``x`` as the kernel reads it: a linear layer's as rows of adjacent features."""
+    if spec.kernel is not None:
+        return x
+    if x.dim() != 2:
+        x = x.reshape(-1, spec.in_features)
+    return x if x.stride(1) == 1 else x.contiguous()
+
+
 def run(x: Tensor, factors: Sequence[Tensor], bias: Optional[Tensor], spec: Spec) -> Tensor:
     """Return the layer's output for a tensor that :func:`reason` has nothing against; contiguous, of x's type."""
-    if x.is_cuda:
-        y: Tensor = on_cuda.launcher("debut_launch").run(x, factors, bias, spec)
-        return y
-    kernel = kernel_of(spec)
-    rows = x
-    if spec.kernel is None:
-        if x.dim() != 2:
-            rows = x.reshape(-1, spec.in_features)
-        if rows.stride(1) != 1:
-            rows = rows.contiguous()
-    plan, shape = kernel.plan(rows)
-    y = torch.empty(shape if rows is x else output_shape(x.shape, spec), dtype=x.dtype)
-    packed = PACKED.get((*factors, bias), spec)
-    if kernel.forward(plan, rows.data_ptr(), y.data_ptr(), packed.data_ptr(), torch.get_num_threads()):
-        raise MemoryError("no memory for the kernel's scratch: close other programs")
-    return y
+    return prepare(x, factors, bias, spec)(x)

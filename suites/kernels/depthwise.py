@@ -11,6 +11,7 @@ from suites.kernels import on_cuda
 from suites.kernels.bound import float_table, library_problem, plain_type_reason, pointers
 from suites.kernels.library import POINTER, Loaded, loaded
 from suites.kernels.machine import past_cache_bytes
+from suites.kernels.prepared import Call, plan_address
 
 DTYPES = {torch.float32: 0, torch.bfloat16: 1, torch.float16: 2}
 #: What takes the place of the product, as the C++ side numbers it.
@@ -59,23 +60,34 @@ def memory_format(x: Tensor) -> torch.memory_format:
             else torch.contiguous_format)
 
 
+def prepare(x: Tensor, weight: Tensor, bias: Optional[Tensor], stride: int, member: str, scale: float = 1.0) -> Call:
+    """Return the call of :func:`run` for tensors like ``x`` and these weights as they are now."""
+    if x.is_cuda:
+        there = on_cuda.launcher("sums_launch").depthwise
+        return lambda x: there(x, weight, bias, stride, member, scale)
+    order = memory_format(x)
+    contiguous, shape = x.is_contiguous(memory_format=order), output_shape(x.shape, stride)
+    numbers = _geometry(x.shape, weight.shape[-1], stride, member, x.dtype, order is torch.channels_last)
+    plan, tables = plan_address(numbers), (float_table(weight), float_table(bias))
+    (weights, biases), forward, threads = pointers(*tables), library().handle.depthwise_forward, torch.get_num_threads
+    alike = shape == tuple(x.shape)
+
+    def call(x: Tensor, _kept: Any = (numbers, tables)) -> Tensor:
+        if not contiguous:
+            x = x.detach().contiguous()
+        y = (torch.empty_like(x) if alike else  # cheaper where it will do
+             torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=order))
+        if forward(plan, x.data_ptr(), y.data_ptr(), weights, biases, scale, threads()):
+            raise MemoryError("no memory for the kernel's scratch: close other programs")
+        return y
+
+    return call
+
+
 def run(x: Tensor, weight: Tensor, bias: Optional[Tensor], stride: int, member: str, scale: float = 1.0) -> Tensor:
     """Return ``scale sum f(x, weight) + bias`` over the taps, for an ``x`` that :func:`reason` has nothing against.
 
     ``weight`` is (C, 1, k, k) with k odd, ``bias`` (C,) or ``None``, the padding k // 2 zeros; sums are float32,
     rounded once to x's type. The same bits for every number of threads.
     """
-    if x.is_cuda:
-        made: Tensor = on_cuda.launcher("sums_launch").depthwise(x, weight, bias, stride, member, scale)
-        return made
-    last = not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
-    if not last and not x.is_contiguous():
-        x = x.detach().contiguous()
-    y = torch.empty(output_shape(x.shape, stride), dtype=x.dtype,
-                    memory_format=torch.channels_last if last else torch.contiguous_format)
-    numbers = _geometry(x.shape, weight.shape[-1], stride, member, x.dtype, last)
-    tables = float_table(weight), float_table(bias)
-    if library().handle.depthwise_forward(numbers, x.data_ptr(), y.data_ptr(), *pointers(*tables), scale,
-                                          torch.get_num_threads()):
-        raise MemoryError("no memory for the kernel's scratch: close other programs")
-    return y
+    return prepare(x, weight, bias, stride, member, scale)(x)

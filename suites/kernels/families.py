@@ -53,6 +53,6 @@ FAMILIES: Dict[str, Family] = {family.name: family for family in (
     _fused("wht", "float", *(FUSED + ("roofs.cpp",))),
     _fused("wht-bfloat16", "bf16", *FUSED),
     _fused("wht-float16", "fp16", *FUSED),
-    _family("debut", "stages_two.cpp", "stages_one.cpp", "debut.cpp"),
+    _family("debut", "stages_two.cpp", "stages_one.cpp", "narrow.cpp", "debut.cpp"),
     _family("lhc", "lhc.cpp"),
 )}

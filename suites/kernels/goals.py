@@ -9,6 +9,7 @@ import sys
 from typing import Any, Dict, NamedTuple, Optional, Sequence, Tuple
 
 from harness import RecordError, load_run
+from suites.kernels.goals_chains import ROWS
 
 COPIES = ("Copy memcpy", "Copy past the caches")
 CONV_1X1 = ("Conv 1x1 best", "Conv 1x1 default")
@@ -81,6 +82,7 @@ GOALS += tuple(Goal("kernels-depthwise-10x1024x32x32", "MF depthwise 3x3 " + mem
 GOALS += tuple(Goal("kernels-ht-" + shape, "HT-perceptron, 3 paths", CONV_3X3, 1 / factor) for shape, factor in (
     ("1x16x32x32", 3.0), ("1x32x16x16", 3.0), ("1x64x8x8", 3.0), ("1x256x14x14", 2.0)))
 GOALS += tuple(Goal("kernels-linear-" + shape, "MF linear min", LINEAR, 1 / 0.45) for shape in ("64x512", "512x1024"))
+GOALS += tuple(Goal(*row) for row in ROWS)
 
 
 def medians(frame: Any) -> Times:

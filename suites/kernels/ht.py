@@ -10,6 +10,7 @@ from torch import Tensor
 from suites.kernels.bound import float_table, library_problem, plain_type_reason, pointers
 from suites.kernels.library import POINTER, Loaded, loaded
 from suites.kernels.packed import Packed
+from suites.kernels.prepared import Call, bound_call
 
 DTYPES = {torch.float32: 0, torch.bfloat16: 1, torch.float16: 2}
 
@@ -69,17 +70,18 @@ def _pack(tensors: Sequence[Optional[Tensor]], spec: Spec) -> Tensor:
 PACKED = Packed(_pack)
 
 
+def prepare(x: Tensor, weight: Tensor, scale: Tensor, threshold: Tensor, spec: Spec) -> Call:
+    """Return the call of :func:`run` for tensors like ``x`` and these tables as they are now."""
+    packed = PACKED.get((weight, scale, threshold), spec)
+    numbers = _geometry(x.shape[0], tuple(weight.shape), spec, x.dtype)
+    return bound_call(library().handle.ht_forward, numbers, packed, (x.shape[0], weight.shape[1]) + spec.plane,
+                      x.is_contiguous())
+
+
 def run(x: Tensor, weight: Tensor, scale: Tensor, threshold: Tensor, spec: Spec) -> Tensor:
     """Return the layer's output for an ``x`` that :func:`reason` has nothing against; contiguous, of x's type.
 
     ``weight`` is (paths, out, in), ``scale`` and ``threshold`` (paths,) + sizes. The same bits for every number of
     threads.
     """
-    if not x.is_contiguous():
-        x = x.detach().contiguous()
-    y = torch.empty((x.shape[0], weight.shape[1]) + spec.plane, dtype=x.dtype)
-    packed = PACKED.get((weight, scale, threshold), spec)
-    if library().handle.ht_forward(_geometry(x.shape[0], tuple(weight.shape), spec, x.dtype), x.data_ptr(),
-                                   y.data_ptr(), packed.data_ptr(), torch.get_num_threads()):
-        raise MemoryError("no memory for the kernel's scratch: close other programs")
-    return y
+    return prepare(x, weight, scale, threshold, spec)(x)

@@ -8,8 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from suites.kernels.handles import Handle
 from suites.kernels.library import POINTER, Loaded, loaded
 from suites.kernels.packed import Packed
+from suites.kernels.prepared import Call, bound_call
 
 DTYPES = {torch.float32: 0, torch.bfloat16: 1, torch.float16: 2}
 ROWS, LANES = 0, 1
@@ -67,28 +69,25 @@ class Kernel:
 
     def __init__(self, spec: Spec, blocks: Sequence[Sequence[int]]) -> None:
         self.spec, self._blocks = spec, blocks
-        self._plans: Dict[Tuple, Tuple[Any, Tuple[int, ...], int]] = {}
+        self._plans: Dict[Tuple, Tuple[Handle, Tuple[int, ...], int]] = {}
         self._packed = Packed(self._pack)
 
-    def run(self, x: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:
-        """Return the layer's output for a tensor that :func:`reason` has nothing against; contiguous, of x's type.
+    def prepare(self, x: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Call:
+        """Return the layer's call for tensors like ``x``, which :func:`reason` has nothing against.
 
-        ``weight`` holds for each group its matrix (outputs, kept inputs in the order of the blocks), flat.
+        ``weight`` holds for each group its matrix (outputs, kept inputs in the order of the blocks), flat. Outputs
+        are contiguous and of x's type.
         """
         plan, shape, lies = self._plan(x)
-        y = torch.empty(shape, dtype=x.dtype)
         packed = self._packed.get((weight, bias), lies)
-        if library().handle.lhc_forward(plan, x.data_ptr(), y.data_ptr(), packed.data_ptr(),
-                                        torch.get_num_threads()):
-            raise MemoryError("no memory for the kernel's scratch: close other programs")
-        return y
+        return bound_call(library().handle.lhc_forward, plan, packed, shape, True)
 
-    def _plan(self, x: Tensor) -> Tuple[Any, Tuple[int, ...], int]:
+    def _plan(self, x: Tensor) -> Tuple[Handle, Tuple[int, ...], int]:
         key = (x.shape, x.stride(), x.dtype)
         found = self._plans.get(key)
         if found is None:
             if len(self._plans) >= MOST_PLANS:
-                self._drop_plans()
+                self._plans.clear()
             spec, shape = self.spec, output_shape(x.shape, self.spec)
             lies = shape_for(shape[2], shape[3])
             numbers = [DTYPES[x.dtype], x.shape[0], spec.in_channels, spec.out_channels, spec.group_out,
@@ -96,10 +95,9 @@ class Kernel:
             numbers += list(spec.kernel + spec.stride + spec.padding) + list(x.stride())
             begin = [sum(block[0] < group for block in self._blocks) for group in range(spec.groups + 1)]
             blocks = [number for block in self._blocks for number in block[1:]]
-            pointer = library().handle.lhc_plan(_numbers(numbers), _numbers(begin), _numbers(blocks))
-            if not pointer:
-                raise MemoryError("no memory for a kernel plan: close other programs")
-            found = self._plans[key] = (pointer, shape, lies)
+            handle = library().handle
+            pointer = handle.lhc_plan(_numbers(numbers), _numbers(begin), _numbers(blocks))
+            found = self._plans[key] = (Handle(pointer, handle.lhc_plan_free), shape, lies)
         return found
 
     def _pack(self, tensors: Sequence[Optional[Tensor]], lies: int) -> Tensor:
@@ -119,15 +117,6 @@ class Kernel:
             if bias is not None:
                 biases[group, :outputs] = bias.detach()[group * spec.group_out:][:outputs]
         return torch.cat(found + [biases.reshape(-1)])
-
-    def _drop_plans(self) -> None:
-        for pointer, _, _ in self._plans.values():
-            library().handle.lhc_plan_free(pointer)
-        self._plans.clear()
-
-    def __del__(self) -> None:
-        if self._plans:
-            self._drop_plans()
 
 
 def _numbers(values: List[int]) -> Any:
@@ -156,6 +145,11 @@ def reason(x: Tensor, spec: Spec) -> Optional[str]:
     return library().reason
 
 
+def prepare(x: Tensor, weight: Tensor, bias: Optional[Tensor], blocks: Tensor, spec: Spec) -> Call:
+    """Return the call of the layer with these kept ``blocks`` for tensors like ``x``: see :class:`Kernel`."""
+    return KERNELS.get((blocks,), spec).prepare(x, weight, bias)
+
+
 def run(x: Tensor, weight: Tensor, bias: Optional[Tensor], blocks: Tensor, spec: Spec) -> Tensor:
     """Return the output of the layer with these kept ``blocks``: see :class:`Kernel`."""
-    return KERNELS.get((blocks,), spec).run(x, weight, bias)
+    return prepare(x, weight, bias, blocks, spec)(x)

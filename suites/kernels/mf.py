@@ -11,6 +11,7 @@ from suites.kernels import on_cuda
 from suites.kernels.bound import float_table, library_problem, plain_type_reason, pointers
 from suites.kernels.library import POINTER, Loaded, loaded
 from suites.kernels.packed import Packed
+from suites.kernels.prepared import Call, bound_call
 
 DTYPES = {torch.float32: 0, torch.bfloat16: 1, torch.float16: 2}
 #: As the C++ side numbers them.
@@ -60,21 +61,22 @@ def _pack(tensors: Sequence[Optional[Tensor]], option: Tuple[str, float]) -> Ten
 PACKED = Packed(_pack)
 
 
+def prepare(x: Tensor, weight: Tensor, bias: Optional[Tensor], member: str, scale: float = 1.0) -> Call:
+    """Return the call of :func:`run` for tensors like ``x`` and these weights as they are now."""
+    if x.is_cuda:
+        there = on_cuda.launcher("sums_launch").dense
+        return lambda x: there(x, weight, bias, member, scale)
+    outputs, inputs = weight.shape
+    packed = PACKED.get((weight, bias), (member, scale))
+    numbers = _geometry(x.numel() // inputs, inputs, outputs, member, x.dtype)
+    return bound_call(library().handle.mf_forward, numbers, packed, tuple(x.shape[:-1]) + (outputs,),
+                      x.is_contiguous())
+
+
 def run(x: Tensor, weight: Tensor, bias: Optional[Tensor], member: str, scale: float = 1.0) -> Tensor:
     """Return ``scale sum_i f(x_i, weight_oi) + bias_o`` for an ``x`` that :func:`reason` has nothing against.
 
     ``x`` is (..., in), ``weight`` (out, in), ``bias`` (out,) or ``None``; sums are float32, rounded once to x's type.
     The same bits for every number of threads.
     """
-    if x.is_cuda:
-        made: Tensor = on_cuda.launcher("sums_launch").dense(x, weight, bias, member, scale)
-        return made
-    if not x.is_contiguous():
-        x = x.detach().contiguous()
-    outputs, inputs = weight.shape
-    y = torch.empty(tuple(x.shape[:-1]) + (outputs,), dtype=x.dtype)
-    packed = PACKED.get((weight, bias), (member, scale))
-    if library().handle.mf_forward(_geometry(x.numel() // inputs, inputs, outputs, member, x.dtype), x.data_ptr(),
-                                   y.data_ptr(), packed.data_ptr(), torch.get_num_threads()):
-        raise MemoryError("no memory for the kernel's scratch: close other programs")
-    return y
+    return prepare(x, weight, bias, member, scale)(x)

@@ -6,6 +6,8 @@ from typing import Any, Optional, Tuple, Union
 import torch
 from torch import nn
 
+from suites.kernels import ht as kernel
+from suites.kernels.prepared import Prepared
 from suites.layers.base import TransformLayer
 from suites.layers.choices import check_choice, check_floating
 from suites.layers.ht_fused import FUSED, fused_problem, options_of
@@ -13,9 +15,10 @@ from suites.layers.ht_paths import run_paths
 from suites.layers.implementations import Choice, choose
 from suites.layers.matrices import next_power_of_two
 from suites.layers.planes import plane_form
+from suites.layers.ready import ReadyCalls, may_be_ready
 
 
-class HTPerceptron(TransformLayer):
+class HTPerceptron(ReadyCalls, TransformLayer):
     """Transform the plane, sum ``paths`` of (scale, 1x1 convolution, soft threshold), transform back.
 
     From the successor of the two papers (2305.17510). Height and width are each padded with zeros to a power of two
@@ -37,6 +40,7 @@ class HTPerceptron(TransformLayer):
                  residual: bool = False, norm: str = "ortho", implementation: str = "auto", device: Any = None,
                  dtype: Optional[torch.dtype] = None) -> None:
         super().__init__(implementation)
+        self._prepared = Prepared()
         check_choice("norm", norm, ("ortho", "backward"))
         if paths < 1:
             raise ValueError("an HT-perceptron needs at least one path, got {}".format(paths))
@@ -61,6 +65,10 @@ class HTPerceptron(TransformLayer):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the layer's output for ``x`` (N, in_channels, H, W)."""
+        settings = (self.implementation, self.plane, self.sizes, self.norm, self.residual)
+        call = self._ready(x, settings)
+        if call is not None:
+            return call(x)
         check_floating(x, "HTPerceptron")
         if x.dim() != 4 or tuple(x.shape[1:]) != (self.in_channels,) + self.plane:
             raise ValueError("HTPerceptron made for {} channels of {}x{} needs an input of shape (N, {}, {}, {}), "
@@ -68,6 +76,9 @@ class HTPerceptron(TransformLayer):
                                  self.in_channels, *self.plane, self.in_channels, *self.plane, tuple(x.shape)))
         tables = self.weight, self.scale, self.threshold
         if self.form_for(x) == "fused":
+            if may_be_ready(x):
+                spec = kernel.Spec(self.plane, self.sizes, self.norm, self.residual)
+                return self._keep(x, settings, tables, kernel.prepare(x, *tables, spec))(x)
             return FUSED(x, *tables, *options_of(self.plane, self.sizes, self.norm, self.residual))
         y = run_paths(x, *tables, self.plane, self.norm, self.implementation)
         return y + x if self.residual else y

@@ -5,6 +5,9 @@ from typing import Any, Optional
 import torch
 from torch import nn
 
+from suites.kernels import depthwise as depthwise_kernel
+from suites.kernels import mf as dense_kernel
+from suites.kernels.prepared import Prepared
 from suites.layers.base import TransformLayer
 from suites.layers.choices import check_floating
 from suites.layers.implementations import STOCK_OR_FUSED, Choice, fused_or_stock
@@ -12,9 +15,10 @@ from suites.layers.mf_fused import DENSE, DEPTHWISE, dense_problem, depthwise_pr
 from suites.layers.mf_start import output_scale, start
 from suites.layers.mf_sums import dense_sum, depthwise_sum
 from suites.layers.multiplication_free import check_member
+from suites.layers.ready import ReadyCalls, may_be_ready
 
 
-class MultiplicationFreeLinear(TransformLayer):
+class MultiplicationFreeLinear(ReadyCalls, TransformLayer):
     """A dense layer y_o = scale sum_i f(x_i, weight_oi) + bias_o; ``member`` picks f (see ``multiplication_free``).
 
     ``scale`` is a fixed number, by default the one under which the outputs start with unit variance (``mf_start``).
@@ -30,6 +34,7 @@ class MultiplicationFreeLinear(TransformLayer):
                  device: Any = None, dtype: Optional[torch.dtype] = None, scale: Optional[float] = None,
                  implementation: str = "auto") -> None:
         super().__init__(implementation, STOCK_OR_FUSED)
+        self._prepared = Prepared()
         check_member(member)
         self.in_features, self.out_features, self.member = in_features, out_features, member
         self.scale = output_scale(in_features, member) if scale is None else scale
@@ -43,11 +48,18 @@ class MultiplicationFreeLinear(TransformLayer):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the layer's output for ``x`` (..., in_features)."""
+        settings = (self.implementation, self.member, self.scale)
+        call = self._ready(x, settings)
+        if call is not None:
+            return call(x)
         check_floating(x, "MultiplicationFreeLinear")
         if x.dim() < 1 or x.shape[-1] != self.in_features:
             raise ValueError("MultiplicationFreeLinear made for {} features needs them in the last dimension, got "
                              "shape {}".format(self.in_features, tuple(x.shape)))
         if self.form_for(x) == "fused":
+            if may_be_ready(x):
+                call = dense_kernel.prepare(x, self.weight, self.bias, self.member, self.scale)
+                return self._keep(x, settings, (self.weight, self.bias), call)(x)
             return DENSE(x, self.weight, self.bias, self.member, self.scale)
         y = dense_sum(x, self.weight, self.member)
         return y * self.scale if self.bias is None else torch.add(self.bias, y, alpha=self.scale)
@@ -62,7 +74,7 @@ class MultiplicationFreeLinear(TransformLayer):
             self.in_features, self.out_features, self.bias is not None, self.member, self.implementation)
 
 
-class MultiplicationFreeDepthwise2d(TransformLayer):
+class MultiplicationFreeDepthwise2d(ReadyCalls, TransformLayer):
     """A depthwise k x k layer with f in place of the product; ``member`` picks f (see ``multiplication_free``).
 
     ``scale`` multiplies the sum over the taps, as in :class:`MultiplicationFreeLinear`.
@@ -78,6 +90,7 @@ class MultiplicationFreeDepthwise2d(TransformLayer):
                  member: str = "sum", device: Any = None, dtype: Optional[torch.dtype] = None,
                  scale: Optional[float] = None, implementation: str = "auto") -> None:
         super().__init__(implementation, STOCK_OR_FUSED)
+        self._prepared = Prepared()
         check_member(member)
         if kernel_size < 1 or kernel_size % 2 == 0:
             raise ValueError("kernel_size must be odd to keep the plane's size, got {}: use 3".format(kernel_size))
@@ -95,11 +108,18 @@ class MultiplicationFreeDepthwise2d(TransformLayer):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the layer's output for ``x`` (N, channels, H, W)."""
+        settings = (self.implementation, self.member, self.stride, self.scale)
+        call = self._ready(x, settings)
+        if call is not None:
+            return call(x)
         check_floating(x, "MultiplicationFreeDepthwise2d")
         if x.dim() != 4 or x.shape[1] != self.channels:
             raise ValueError("MultiplicationFreeDepthwise2d made for {} channels needs an input of shape (N, {}, H, "
                              "W), got {}".format(self.channels, self.channels, tuple(x.shape)))
         if self.form_for(x) == "fused":
+            if may_be_ready(x):
+                call = depthwise_kernel.prepare(x, self.weight, self.bias, self.stride, self.member, self.scale)
+                return self._keep(x, settings, (self.weight, self.bias), call)(x)
             return DEPTHWISE(x, self.weight, self.bias, self.stride, self.member, self.scale)
         y = depthwise_sum(x, self.weight, self.stride, self.member)
         if self.bias is None:

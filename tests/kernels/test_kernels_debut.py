@@ -149,22 +149,25 @@ def test_a_changed_weight_or_bias_is_seen():
     check(layer, x)
 
 
-def test_where_a_gradient_is_asked_for_auto_runs_stock_operations_and_says_so():
+@pytest.mark.parametrize("make,shape", [
+    (lambda: DebutConv2d(16, 32, 3, padding=1), (2, 16, 7, 7)),
+    (lambda: DebutConv2d(16, 8, 3, stride=2), (3, 16, 6, 9)),
+    (lambda: DebutConv2d(16, 32, 3, padding=1, order="tap", bias=False), (1, 16, 2, 2)),
+    (lambda: DebutLinear(64, 32), (5, 64)), (lambda: DebutLinear(64, 32), (2, 3, 64))])
+def test_gradients_and_their_gradients_are_those_of_the_blocks(make, shape):
     torch.manual_seed(8)
-    layer = DebutConv2d(16, 32, 3, padding=1)
-    x = torch.randn(2, 16, 7, 7, requires_grad=True)
-    y = layer(x)
-    assert layer.implementation_used == "blocks" and "gradient" in layer.implementation_reason
-    y.square().sum().backward()
-    wanted = [x.grad] + [p.grad for p in layer.parameters()]
-    layer.zero_grad()
-    fused = copy.deepcopy(layer)
-    fused.implementation = "fused"
-    again = x.detach().requires_grad_()
-    fused(again).square().sum().backward()
-    assert fused.implementation_used == "fused"
-    for found, one in zip([again.grad] + [p.grad for p in fused.parameters()], wanted):
-        assert torch.allclose(found, one, rtol=1e-4, atol=1e-4 * float(one.abs().max()))
+    fused, x, found = make(), torch.randn(shape), []
+    blocks = copy.deepcopy(fused)
+    blocks.implementation = "blocks"
+    for layer in (fused, blocks):
+        leaf = x.clone().requires_grad_()
+        inputs = [leaf] + list(layer.parameters())
+        first = torch.autograd.grad(layer(leaf).square().sum(), inputs, create_graph=True)
+        second = torch.autograd.grad(sum(one.square().sum() for one in first), inputs)
+        found.append([one.detach() for one in first + second])
+    assert fused.implementation_used == "fused" and blocks.implementation_used == "blocks"
+    for one, wanted in zip(*found):
+        assert torch.allclose(one, wanted, rtol=1e-4, atol=1e-4 * float(wanted.abs().max()))
 
 
 def test_what_no_kernel_takes_runs_in_plain_torch_with_a_reason():

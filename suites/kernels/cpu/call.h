@@ -107,7 +107,8 @@ static INLINE void stage(const In *in, int64_t in_stride, Out *out, int64_t out_
     Walk<R, Out> to(out, out_stride);
     const vf one = hidden_one();
     int64_t c = 0;
-    if (PAST_CACHE && sizeof(Out) < sizeof(float))
+    // Past the caches a line should go whole: the rows are too many for the processor to wait for the other half of each.
+    if (PAST_CACHE && VL * sizeof(Out) < 64)
         for (; c + 2 <= columns; c += 2) {
             vf v[2][R];
             Each<2>::run([&](int i) UNROLLED {

@@ -10,6 +10,7 @@ from torch import nn
 from suites.kernels import debut as kernel
 from suites.kernels.debut import Spec, output_shape
 from suites.kernels.operator import graph_problem
+from suites.kernels.prepared import Prepared, Weights
 from suites.layers.choices import check_choice, check_floating
 from suites.layers.debut import operator
 from suites.layers.debut.als import fit_chain
@@ -18,6 +19,7 @@ from suites.layers.debut.factors import apply_blocks, apply_grouped, new_weight,
 from suites.layers.debut.generate import generate_chain
 from suites.layers.debut.plain import plain_layer
 from suites.layers.implementations import Choice, choose
+from suites.layers.ready import ReadyCalls, may_be_ready
 from suites.torch_modes import stock_only
 
 IMPLEMENTATIONS = ("auto", "blocks", "grouped", "product", "fused")
@@ -25,12 +27,13 @@ ORDERS = ("channel", "tap")
 Pair = Union[int, Tuple[int, int]]
 
 
-class _Debut(nn.Module):
+class _Debut(ReadyCalls, nn.Module):
     """What both layers share: the factors, the bias, and the choice of form."""
 
     def __init__(self, out_features: int, in_features: int, chain: Chain, bias: bool, implementation: str,
                  strict: bool) -> None:
         super().__init__()
+        self._prepared = Prepared()
         check_choice("implementation", implementation, IMPLEMENTATIONS)
         self.chain = validate_chain(chain, strict=strict)
         if self.chain[0].q < in_features or self.chain[-1].p < out_features:
@@ -63,9 +66,6 @@ class _Debut(nn.Module):
 
     def choose(self, x: torch.Tensor) -> Choice:
         """Return the form that runs on ``x`` and why, without running it."""
-        if self.implementation == "auto" and self._wants_gradient(x):
-            return Choice("blocks", "blocks of stock torch operations: a gradient is asked for, and the kernel has "
-                                    "no backward of its own")
         return choose(self.implementation, "blocks", lambda: self._fused_problem(x))
 
     def _fused_problem(self, x: torch.Tensor) -> Optional[str]:
@@ -77,6 +77,13 @@ class _Debut(nn.Module):
 
     def _wants_gradient(self, x: torch.Tensor) -> bool:
         return torch.is_grad_enabled() and (x.requires_grad or any(p.requires_grad for p in self.parameters()))
+
+    def _settings(self) -> Tuple:
+        return (self.implementation,)
+
+    def _held(self) -> Weights:
+        # The list itself makes a tensor's name for each weight it hands out, which would cost a small layer 10 us.
+        return (*self._modules["factors"]._parameters.values(), *self._parameters.values())  # type: ignore[union-attr]
 
     def _run(self, x: torch.Tensor) -> torch.Tensor:
         # The list itself makes a tensor's name for each weight it hands out, which would cost a small layer 10 us.
@@ -91,7 +98,10 @@ class _Debut(nn.Module):
         if self.implementation_used == "fused":
             if seen[-1]:
                 return operator.apply(x, weights, self.bias, self.spec, False)  # type: ignore[arg-type]
-            return kernel.run(x, weights, self.bias, self.spec)  # type: ignore[arg-type]
+            call = kernel.prepare(x, weights, self.bias, self.spec)  # type: ignore[arg-type]
+            if may_be_ready(x):
+                self._keep(x, self._settings(), weights + (self.bias,), call)
+            return call(x)
         apply = apply_grouped if self.implementation_used == "grouped" else apply_blocks
         return plain_layer(x, weights, self.bias, self.spec, apply)  # type: ignore[arg-type]
 
@@ -116,8 +126,8 @@ class DebutLinear(_Debut):
     ``chain`` is a list of [p, q, r, s, t], first applied first (default: the generator's monotonic chain); one
     longer at either end is fed zeros and cropped. ``implementation``: ``fused`` (one kernel for the chain),
     ``blocks`` (scaled sums on strided views), ``grouped`` (grouped 1x1 convolutions with channel shuffles),
-    ``product`` (multiplied out, the dense reference) or ``auto``: fused where there is a kernel and no gradient is
-    asked for, else blocks; after a call ``implementation_used`` and ``implementation_reason`` tell.
+    ``product`` (multiplied out, the dense reference) or ``auto``: fused where there is a kernel, else blocks; after a
+    call ``implementation_used`` and ``implementation_reason`` tell.
     ``strict=False`` admits published chains that break the rule.
     """
 
@@ -137,6 +147,9 @@ class DebutLinear(_Debut):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the layer's output for ``x`` (..., in_features)."""
+        call = self._ready(x, self._settings())
+        if call is not None:
+            return call(x)
         check_floating(x, "DebutLinear")
         if x.dim() < 1 or x.shape[-1] != self.in_features:
             raise ValueError("DebutLinear for {} features got an input of shape {}: its last dim must match".format(
@@ -205,6 +218,9 @@ class DebutConv2d(_Debut):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the layer's output for ``x`` (N, in_channels, H, W)."""
+        call = self._ready(x, self._settings())
+        if call is not None:
+            return call(x)
         check_floating(x, "DebutConv2d")
         if x.dim() != 4 or x.shape[1] != self.in_channels:
             raise ValueError("DebutConv2d for {} channels got an input of shape {}: it takes (N, {}, H, W)".format(

@@ -14,7 +14,7 @@ products are 16 rows high, which leaves much of the processor's speed unused: fe
 """
 
 import functools
-from typing import List, NamedTuple, Optional, Sequence
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -23,9 +23,11 @@ from torch import nn
 from suites.kernels import lhc as kernel
 from suites.kernels.lhc import Spec
 from suites.kernels.operator import graph_problem
+from suites.kernels.prepared import Prepared, Weights
 from suites.layers.choices import check_choice, check_floating
 from suites.layers.implementations import Choice, choose
 from suites.layers.lhc import operator
+from suites.layers.ready import ReadyCalls, may_be_ready
 from suites.torch_modes import autocast_is_on, autocast_off, stock_only
 
 IMPLEMENTATIONS = ("auto", "shifted", "gathered", "fused")
@@ -43,7 +45,7 @@ class Block(NamedTuple):
     start: int
 
 
-class FrozenLhcConv2d(nn.Module):
+class FrozenLhcConv2d(ReadyCalls, nn.Module):
     """A convolution that holds and multiplies only the kept blocks; made by ``LhcConv2d.freeze``.
 
     ``weight`` is (out, in, kh, kw), ``kept`` a boolean (output groups, input groups, kh, kw). The weights of
@@ -56,6 +58,7 @@ class FrozenLhcConv2d(nn.Module):
                  group_out: int, stride: Sequence[int] = (1, 1), padding: Sequence[int] = (0, 0),
                  implementation: str = "auto") -> None:
         super().__init__()
+        self._prepared = Prepared()
         check_choice("implementation", implementation, IMPLEMENTATIONS)
         self.stride, self.padding = tuple(stride), tuple(padding)
         if implementation == "shifted" and self.stride != (1, 1):
@@ -104,6 +107,9 @@ class FrozenLhcConv2d(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the layer's output for ``x`` (N, in, H, W)."""
+        call = self._ready(x, self._settings())
+        if call is not None:
+            return call(x)
         check_floating(x, "FrozenLhcConv2d")
         if x.dim() != 4 or x.shape[1] != self.in_channels:
             raise ValueError("FrozenLhcConv2d takes (N, {}, H, W), not an input of shape {}".format(
@@ -119,8 +125,18 @@ class FrozenLhcConv2d(nn.Module):
                 self.implementation_used, self.implementation_reason = self.choose(x)
                 self._seen = seen
             if self.implementation_used == "fused":
-                return kernel.run(x, self.weight, self.bias, self.places, self.spec)  # type: ignore[arg-type]
+                used = self.weight, self.bias, self.places
+                call = kernel.prepare(x, *used, self.spec)  # type: ignore[arg-type]
+                if may_be_ready(x):
+                    self._keep(x, self._settings(), used, call)  # type: ignore[arg-type]
+                return call(x)
             return self._run_plain(x, str(self.implementation_used))
+
+    def _settings(self) -> Tuple:
+        return (self.implementation,)
+
+    def _held(self) -> Weights:
+        return (*self._parameters.values(), self._buffers["places"])
 
     def _run_followed(self, x: torch.Tensor) -> torch.Tensor:
         """Run where torch records or transforms the call: the operator if a graph can hold it, else stock ones."""

@@ -93,7 +93,7 @@ static void run_units(Call &call, int64_t begin, int64_t end) {
     const int64_t in = plan.chain->inputs + VL, out = chain.outputs;  // a transposed square may pass the last feature
     float *memory = arena(SCRATCH, ((chain.rows + in + out) * width + plan.copy_floats) * sizeof(float));
     if (!memory) {
-        call.failed = 1;
+        __atomic_store_n(&call.failed, 1, __ATOMIC_RELAXED);
         return;
     }
     Tile tile;
@@ -115,6 +115,9 @@ static void run_units(Call &call, int64_t begin, int64_t end) {
     }
 }
 
+// In a file of its own.
+void narrow_units(void *context, int64_t begin, int64_t end);
+
 static void work(void *context, int64_t begin, int64_t end) { run_units(*(Call *)context, begin, end); }
 
 extern "C" {
@@ -126,25 +129,41 @@ void debut_set_pool(void *parallel) { pool.parallel = (OmpParallel)parallel; }
 // numbers: count, then (blocks, r, s, t) of each factor. Null if memory ran out.
 void *debut_chain(const int64_t *numbers) { return chain_make(numbers); }
 void debut_chain_free(void *chain) { chain_free((Chain *)chain); }
-int64_t debut_packed_floats(const void *chain) { return ((const Chain *)chain)->floats; }
-// weights: one pointer for each factor, float32, (blocks, r, s, t); bias: null or bias_count values.
-void debut_pack(const void *chain, const float *const *weights, const float *bias, int64_t bias_count, float *packed) {
-    chain_pack(*(const Chain *)chain, weights, bias, bias_count, packed);
-}
-
 // numbers: a Geometry. The chain must outlive the plan. Null if memory ran out.
 void *debut_plan(const void *chain, const int64_t *numbers) { return plan_make((const Chain *)chain, numbers); }
 void debut_plan_free(void *plan) { plan_free((Plan *)plan); }
 
+// Plans of one chain read one of two packings of the weights: this says which.
+int64_t debut_packing(const void *plan_pointer) {
+    const Plan &plan = *(const Plan *)plan_pointer;
+    return plan.narrow.head ? 1 : 0;
+}
+int64_t debut_packed_floats(const void *plan_pointer) {
+    const Plan &plan = *(const Plan *)plan_pointer;
+    return plan.narrow.head ? plan.narrow.floats : plan.chain->floats;
+}
+// weights: one pointer for each factor, float32, (blocks, r, s, t); bias: null or bias_count values.
+void debut_pack(const void *plan_pointer, const float *const *weights, const float *bias, int64_t bias_count,
+                float *packed) {
+    const Plan &plan = *(const Plan *)plan_pointer;
+    if (plan.narrow.head) narrow_pack(*plan.chain, plan.narrow, weights, bias, bias_count, packed);
+    else chain_pack(*plan.chain, weights, bias, bias_count, packed);
+}
+
 // y: (images, out features, plane) or (rows, out features), contiguous, of x's type. Returns 1 if memory ran out.
 int debut_forward(const void *plan_pointer, const void *x, void *y, const float *packed, int threads) {
     const Plan &plan = *(const Plan *)plan_pointer;
-    if (plan.g.images == 0 || plan.positions <= 0) return 0;
+    if (plan.g.images == 0 || plan.plane <= 0) return 0;
     Call call = {};
     call.plan = &plan;
     call.x = x;
     call.y = y;
     call.packed = packed;
+    if (plan.narrow.head) {
+        const int64_t units = (plan.g.images + plan.tile_images - 1) / plan.tile_images;
+        parallel_for(&pool, threads, units, 1, narrow_units, &call);
+        return call.failed;
+    }
     // Two vectors halve the reading of weights; single ones share better among threads and hold less of the cache,
     // which transposed rows need.
     const int64_t vectors = (plan.positions + VL - 1) / VL;

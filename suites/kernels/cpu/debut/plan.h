@@ -1,6 +1,7 @@
 // A layer on one shape of input: where every feature stands, and how the positions are cut into tiles.
 #pragma once
 #include "make.h"
+#include "narrow_chain.h"
 #include "planes.h"
 
 enum Source {
@@ -23,6 +24,14 @@ struct Geometry {
     int64_t x_image, x_channel, x_row, x_column;  // elements; linear: images = 1, height = rows, x_row
 };
 
+// With features in lanes: an input of the first factor that lies inside the plane, and where it stands in the stage.
+struct Reach {
+    int32_t input, offset;
+};
+
+// Most positions with features in lanes.
+enum { NARROW_POSITIONS = VL / 2 };
+
 struct Plan {
     const Chain *chain;
     Geometry g;
@@ -34,12 +43,61 @@ struct Plan {
     Entry *entries;        // of every input feature; null if TRANSPOSED
     int64_t copy_floats;   // of the padded copy
     bool zero_channel;     // the chain takes more features than there are
+    // With features in lanes:
+    Narrow narrow;
+    int64_t tile_images, tile_positions;  // of a full tile
+    Reach *reach;          // null where positions are pixels
+    int32_t *reach_begin;  // for each of the first factor's blocks in a head, for each position: a range of `reach`
+};
+
+struct Call {
+    const Plan *plan;
+    const void *x;
+    void *y;
+    const float *packed;
+    int64_t vectors, tiles;  // vectors of a tile, tiles of an image
+    int failed;
 };
 
 static inline void plan_free(Plan *p) {
     if (!p) return;
     free(p->entries);
+    free(p->reach);
+    free(p->reach_begin);
     free(p);
+}
+
+// Features in lanes, where the positions are few and the chain allows it. False without memory.
+static inline bool plan_narrow(Plan *p) {
+    const Geometry &g = p->g;
+    const bool few = p->plane <= NARROW_POSITIONS && (g.linear || !g.tap_order || p->taps == 1);
+    if (!few || p->plane < 1) return true;
+    p->narrow = narrow_make(*p->chain, p->taps);
+    const Narrow &n = p->narrow;
+    if (!n.head) return true;
+    const int64_t image = g.height * g.width, most = NARROW_POSITIONS / p->plane;
+    p->tile_images = g.images < most ? g.images : most;
+    p->tile_positions = p->tile_images * p->plane;
+    if (g.linear || (p->taps == 1 && g.stride_h == 1 && g.stride_w == 1 && g.pad_h == 0 && g.pad_w == 0)) return true;
+    const NarrowFactor &first = n.factors[0];
+    const int64_t lists = first.blocks * p->tile_positions;
+    p->reach = (Reach *)calloc(lists * first.s, sizeof(Reach));
+    p->reach_begin = (int32_t *)calloc(lists + 1, sizeof(int32_t));
+    if (!p->reach || !p->reach_begin) return false;
+    int32_t count = 0;
+    for (int64_t at = 0; at < lists; at++) {
+        const int64_t position = at % p->tile_positions, y = position % p->plane / g.out_w, x = position % g.out_w;
+        for (int64_t j = 0; j < first.s; j++) {
+            const int64_t input = at / p->tile_positions * first.s + j, channel = input / p->taps, tap = input % p->taps;
+            const int64_t h = y * g.stride_h + tap / g.kernel_w - g.pad_h, w = x * g.stride_w + tap % g.kernel_w - g.pad_w;
+            if (h < 0 || h >= g.height || w < 0 || w >= g.width) continue;
+            const int64_t pixel = position / p->plane * image + h * g.width + w;
+            p->reach[count].input = (int32_t)j;
+            p->reach[count++].offset = (int32_t)((channel * p->tile_images * image + pixel) * VL);
+        }
+        p->reach_begin[at + 1] = count;
+    }
+    return true;
 }
 
 static inline Plan *plan_make(const Chain *chain, const int64_t *numbers) {
@@ -50,6 +108,11 @@ static inline Plan *plan_make(const Chain *chain, const int64_t *numbers) {
     const Geometry &g = p->g;
     p->plane = g.out_h * g.out_w;
     p->taps = g.kernel_h * g.kernel_w;
+    if (!plan_narrow(p)) {
+        plan_free(p);
+        return 0;
+    }
+    if (p->narrow.head) return p;
     if (g.linear) {
         p->source = TRANSPOSED;
         p->positions = p->plane = g.height;

@@ -3,15 +3,6 @@
 #include "plan.h"
 #include "threads.h"
 
-struct Call {
-    const Plan *plan;
-    const void *x;
-    void *y;
-    const float *packed;
-    int64_t vectors, tiles;  // vectors of a tile, tiles of an image
-    int failed;
-};
-
 // The memory of one thread, and the tile it works on.
 struct Tile {
     const Call *call;

@@ -1,0 +1,238 @@
+// The walk of a chain with features in lanes, over a few positions of one or several images.
+#pragma once
+#include "narrow_chain.h"
+#include "plan.h"
+#include "stages.h"
+#include "threads.h"
+
+// What one walk works with; buffers are [row][position][VL].
+struct NarrowTile {
+    const Plan *plan;
+    const float *packed;
+    float *stage;               // the input, [group of VL blocks][channel of a block][pixel][VL]
+    float *head[2], *base[2], *rows, *out;
+    int64_t positions, pixels;  // of all the tile's images
+};
+
+// Positions done together: with four outputs, sums and inputs stay in registers.
+enum { TOGETHER = MOST_SUMS / 2 };
+
+// Outputs [i, i + R) of one row of a block, at N positions. S = 0: the factor's s is known at run time only.
+template <int R, int S, int N>
+static INLINE void narrow_sums(const float *weights, const float *x, float *out, int64_t r, int64_t s, int64_t in_step,
+                               int64_t out_step) {
+    vf sum[R][N];
+    Each<R>::run([&](int a) UNROLLED { Each<N>::run([&](int b) UNROLLED { sum[a][b] = (vf){}; }); });
+    auto term = [&](bool first) UNROLLED {
+        vf value[N];
+        Each<N>::run([&](int b) UNROLLED { value[b] = load(x + b * VL); });
+        Each<R>::run([&](int a) UNROLLED {
+            const vf weight = load(weights + a * VL);
+            Each<N>::run([&](int b) UNROLLED { add_term(sum[a][b], first, weight, value[b]); });
+        });
+        x += in_step;
+        weights += r * VL;
+    };
+    if (S) Each<S>::run([&](int j) UNROLLED { term(j == 0); });
+    else for (int64_t j = 0; j < s; j++) term(false);
+    Each<R>::run([&](int a) UNROLLED {
+        Each<N>::run([&](int b) UNROLLED { store(out + a * out_step + b * VL, sum[a][b]); });
+    });
+}
+
+// Outputs [i, i + R) of `count` blocks that follow each other; the weights of one are [row of t][s][r][VL].
+template <int R, int S>
+static INLINE void narrow_blocks(const NarrowFactor &f, const float *w, const float *in, float *out, int64_t positions,
+                                 int64_t count, int64_t i) {
+    const int64_t r = S ? R : f.r, s = S ? S : f.s, t = f.t, row = positions * VL, step = t * row;
+    for (int64_t b = 0; b < count; b++, in += s * step, out += r * step)
+        for (int64_t k = 0; k < t; k++, w += s * r * VL) {
+            const float *x = in + k * row;
+            float *to = out + i * step + k * row;
+            int64_t p = 0;
+            for (; p + TOGETHER <= positions; p += TOGETHER)
+                narrow_sums<R, S, TOGETHER>(w + i * VL, x + p * VL, to + p * VL, r, s, step, step);
+#if MOST_SUMS > 4
+            for (; p + 2 <= positions; p += 2) narrow_sums<R, S, 2>(w + i * VL, x + p * VL, to + p * VL, r, s, step, step);
+#endif
+            for (; p < positions; p++) narrow_sums<R, S, 1>(w + i * VL, x + p * VL, to + p * VL, r, s, step, step);
+        }
+}
+
+template <int R, int S>
+static NOINLINE bool narrow_known(const NarrowFactor &f, const float *w, const float *in, float *out, int64_t positions,
+                                  int64_t count) {
+    if (f.r != R || f.s != S) return false;
+    narrow_blocks<R, S>(f, w, in, out, positions, count, 0);
+    return true;
+}
+
+static NOINLINE void narrow_factor(const NarrowFactor &f, const float *w, const float *in, float *out, int64_t positions,
+                                   int64_t count) {
+    if (narrow_known<2, 2>(f, w, in, out, positions, count) || narrow_known<2, 4>(f, w, in, out, positions, count) ||
+        narrow_known<4, 2>(f, w, in, out, positions, count) || narrow_known<4, 4>(f, w, in, out, positions, count))
+        return;
+    int64_t i = 0;
+    for (; i + 4 <= f.r; i += 4) narrow_blocks<4, 0>(f, w, in, out, positions, count, i);
+    for (; i + 2 <= f.r; i += 2) narrow_blocks<2, 0>(f, w, in, out, positions, count, i);
+    for (; i < f.r; i++) narrow_blocks<1, 0>(f, w, in, out, positions, count, i);
+}
+
+// The same for a first factor whose inputs are taps, some of which lie outside the plane: only those inside are read.
+template <int R>
+static INLINE void narrow_taps(const Reach *reach, int64_t count, const float *w, const float *stage, float *out,
+                               const NarrowFactor &f, int64_t positions, int64_t i) {
+    vf sum[R];
+    Each<R>::run([&](int a) UNROLLED { sum[a] = (vf){}; });
+    for (int64_t n = 0; n < count; n++) {
+        const vf value = load(stage + reach[n].offset);
+        const float *weights = w + (reach[n].input * f.r + i) * VL;
+        Each<R>::run([&](int a) UNROLLED { sum[a] += load(weights + a * VL) * value; });
+    }
+    Each<R>::run([&](int a) UNROLLED { store(out + (i + a) * positions * VL, sum[a]); });
+}
+
+static NOINLINE void narrow_first(const NarrowTile &tile, const NarrowFactor &f, int64_t block, const float *w,
+                                  const float *stage, float *out) {
+    const Plan &plan = *tile.plan;
+    for (int64_t p = 0; p < tile.positions; p++) {
+        const int64_t at = block * plan.tile_positions + p;
+        const Reach *reach = plan.reach + plan.reach_begin[at];
+        const int64_t count = plan.reach_begin[at + 1] - plan.reach_begin[at];
+        float *to = out + p * VL;
+        int64_t i = 0;
+        for (; i + MOST_SUMS <= f.r; i += MOST_SUMS) narrow_taps<MOST_SUMS>(reach, count, w, stage, to, f, tile.positions, i);
+#if MOST_SUMS > 4
+        for (; i + 4 <= f.r; i += 4) narrow_taps<4>(reach, count, w, stage, to, f, tile.positions, i);
+#endif
+        for (; i + 2 <= f.r; i += 2) narrow_taps<2>(reach, count, w, stage, to, f, tile.positions, i);
+        for (; i < f.r; i++) narrow_taps<1>(reach, count, w, stage, to, f, tile.positions, i);
+    }
+}
+
+// VL blocks of the head into rows of features.
+static void narrow_head(const NarrowTile &tile, int64_t group, float *out) {
+    const Narrow &n = tile.plan->narrow;
+    const int64_t positions = tile.positions, channels = n.inputs / tile.plan->taps;
+    const float *stage = tile.stage + group * channels * tile.pixels * VL, *in = stage;
+    for (int64_t i = 0; i < n.head; i++) {
+        const NarrowFactor &f = n.factors[i];
+        const float *w = tile.packed + group * n.group_weights + f.weights;
+        float *to = tile.head[i % 2];
+        if (i == 0 && tile.plan->reach)
+            for (int64_t b = 0; b < f.blocks; b++)
+                narrow_first(tile, f, b, w + b * f.s * f.r * VL, stage, to + b * f.r * positions * VL);
+        else
+            narrow_factor(f, w, in, to, positions, f.blocks);
+        in = tile.head[i % 2];
+    }
+    for (int64_t m = 0; m < n.outputs; m += VL)
+        for (int64_t p = 0; p < positions; p++) {
+            vf square[VL];
+            for (int l = 0; l < VL; l++) square[l] = load(in + ((m + l) * positions + p) * VL);
+            transpose(square);
+            for (int l = 0; l < VL; l++) store(out + ((l * n.outputs + m) / VL * positions + p) * VL, square[l]);
+        }
+}
+
+// One block of the base, whose inputs are whole groups of blocks of the head (or all of them).
+static void narrow_base(const NarrowTile &tile, int64_t block, float *out) {
+    const Narrow &n = tile.plan->narrow;
+    const Factor *given = tile.plan->chain->factors;
+    const int64_t row = tile.positions * VL, first = block * n.base_blocks / VL;
+    const int64_t groups = up_to(n.base_blocks, VL) / VL;
+    for (int64_t g = 0; g < groups; g++)
+        narrow_head(tile, first + g, tile.base[0] + g * n.outputs * row);
+    const float *in = tile.base[0];
+    for (int64_t i = n.head; i <= n.base; i++) {
+        const NarrowFactor &f = n.factors[i];
+        const int64_t blocks = blocks_within(given, i, n.base);
+        float *to = i == n.base ? out : tile.base[(i - n.head + 1) % 2];
+        narrow_factor(f, tile.packed + f.weights + block * blocks * f.s * f.r * f.t * VL, in, to, tile.positions, blocks);
+        in = to;
+    }
+}
+
+static void narrow_walk(const NarrowTile &tile, int64_t i, int64_t block, float *out) {
+    const Narrow &n = tile.plan->narrow;
+    if (i == n.base) return narrow_base(tile, block, out);
+    const NarrowFactor &f = n.factors[i];
+    const int64_t row = tile.positions * VL;
+    float *in = tile.rows + f.buffer * row;
+    for (int64_t j = 0; j < f.s; j++) narrow_walk(tile, i - 1, block * f.s + j, in + j * f.t * row);
+    narrow_factor(f, tile.packed + f.weights + block * f.s * f.r * f.t * VL, in, out, tile.positions, 1);
+}
+
+// `count` elements `step` apart of each of VL places, `apart` of each other, as `count` vectors of lanes: `to` and on.
+// Lanes from `lanes` on are zeros.
+template <class T>
+static INLINE void narrow_lanes(const T *from, int64_t apart, int64_t step, int64_t count, int64_t lanes, float *to,
+                                int64_t to_step) {
+    for (int64_t k = 0; k < count; k += VL) {
+        vf square[VL];
+        for (int l = 0; l < VL; l++) square[l] = l < lanes ? load_spaced(from + l * apart + k * step, step, count - k) : (vf){};
+        transpose(square);
+        for (int64_t l = 0; l < VL && k + l < count; l++) store(to + (k + l) * to_step, square[l]);
+    }
+}
+
+// The channels of the tile's images, or its rows of features, into the stage.
+template <class T> static void narrow_fill(const NarrowTile &tile, const T *x, int64_t images) {
+    const Plan &plan = *tile.plan;
+    const Geometry &g = plan.g;
+    const int64_t channels = plan.narrow.inputs / plan.taps, apart = channels * g.x_channel;
+    float *to = tile.stage;
+    for (int64_t group = 0; group < plan.narrow.groups; group++, to += channels * tile.pixels * VL) {
+        const int64_t first = group * VL * channels;  // of the group's channels
+        if (g.linear) {
+            // Whole blocks of features of one row; what lies past the last feature belongs to lanes of zeros.
+            for (int64_t p = 0; p < tile.pixels; p++) {
+                const T *row = x + p * g.x_row + first;
+                const int64_t left = g.features - first, lanes = left > 0 ? left / channels : 0;
+                narrow_lanes(row, channels, 1, channels, lanes, to + p * VL, tile.pixels * VL);
+                for (int64_t f = lanes * channels; f < left && lanes < VL; f++)
+                    to[(f % channels * tile.pixels + p) * VL + lanes] = load_first(row + f, 1)[0];
+            }
+            continue;
+        }
+        const bool flat = g.x_row == g.width * g.x_column;
+        for (int64_t c = 0; c < channels; c++) {
+            const int64_t left = g.features - first - c, lanes = left > 0 ? (left + channels - 1) / channels : 0;
+            float *place = to + c * tile.pixels * VL;
+            for (int64_t n = 0; n < images; n++)
+                for (int64_t i = 0; i < g.height; i += flat ? g.height : 1) {
+                    const int64_t count = flat ? g.height * g.width : g.width;
+                    const T *from = x + n * g.x_image + (first + c) * g.x_channel + i * g.x_row;
+                    narrow_lanes(from, apart, g.x_column, count, lanes, place, VL);
+                    place += count * VL;
+                }
+        }
+    }
+}
+
+// Sums and bias into the output, whose first image (or row) of the tile is at y.
+template <class T> static void narrow_empty(const NarrowTile &tile, const float *bias, T *y) {
+    const Plan &plan = *tile.plan;
+    const int64_t out = plan.g.out_features, plane = plan.plane;
+    for (int64_t m = 0; m < out; m += VL) {
+        const vf add = load(bias + m);
+        const float *sums = tile.out + m * tile.positions;
+        if (plan.g.linear) {
+            for (int64_t p = 0; p < tile.positions; p++) store_first(y + p * out + m, load(sums + p * VL) + add, out - m);
+            continue;
+        }
+        vf square[VL];
+        for (int p = 0; p < VL; p++) square[p] = p < tile.positions ? load(sums + p * VL) + add : add;
+        transpose(square);
+        for (int64_t l = 0; l < VL && m + l < out; l++) {
+            if (tile.positions <= plane) {
+                store_first(y + (m + l) * plane, square[l], plane);
+                continue;
+            }
+            T all[VL];
+            store(all, square[l]);
+            for (int64_t n = 0, p = 0; p < tile.positions; n++)
+                for (int64_t k = 0; k < plane; k++, p++) y[(n * out + m + l) * plane + k] = all[p];
+        }
+    }
+}

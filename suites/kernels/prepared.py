@@ -1,0 +1,131 @@
+"""Calls of a kernel made ready once for each kind of input: a look-up, a check of the weights, one call of C.
+
+A small layer takes a few microseconds; asking each time what its input is, which form runs and where its packed
+weights lie would take more than that. Only eager calls without a gradient are made ready: all others go through
+torch as before.
+"""
+
+import ctypes
+from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence, Tuple
+
+import torch
+from torch import Tensor
+
+from suites.kernels.handles import Handle
+
+#: A kernel's call for tensors of one shape, layout and type: from the input to a new output.
+Call = Callable[[Tensor], Tensor]
+Weights = Sequence[Optional[Tensor]]
+MOST_CALLS = 64
+
+
+def bound_call(forward: Callable[..., int], plan: Any, packed: Tensor, shape: Tuple[int, ...],
+               contiguous: bool) -> Call:
+    """Return the call of ``forward(plan, x, y, packed, threads)`` into a new output of ``shape``.
+
+    ``plan`` is an array of numbers or a plan's handle; the call keeps it and ``packed``. Where inputs are not
+    ``contiguous``, copies of them are what the kernel reads.
+    """
+    address, weights, threads = plan_address(plan), packed.data_ptr(), torch.get_num_threads
+
+    def call(x: Tensor, _kept: Any = (plan, packed)) -> Tensor:
+        if not contiguous:
+            x = x.detach().contiguous()
+        y = x.new_empty(shape)  # torch.empty costs more and heeds a default device
+        if forward(address, x.data_ptr(), y.data_ptr(), weights, threads()):
+            raise MemoryError("no memory for the kernel's scratch: close other programs")
+        return y
+
+    return call
+
+
+def plan_address(plan: Any) -> int:
+    """Return the address of a plan: that of its handle, or of an array of numbers."""
+    return plan.pointer if isinstance(plan, Handle) else ctypes.addressof(plan)
+
+
+class _Ready(NamedTuple):
+    key: Tuple
+    weights: Tuple[Tuple[Optional[Tensor], int, int], ...]  # each with its version and its place in memory
+    call: Call
+
+
+def _state(weight: Optional[Tensor]) -> Tuple[Optional[Tensor], int, int]:
+    return (None, 0, 0) if weight is None else (weight, weight._version, weight.data_ptr())
+
+
+_NOTHING = _Ready((), (), torch.neg)
+
+
+class Prepared:
+    """The calls of one layer that are ready. A copy or a pickle of it is empty: they belong to these weights here.
+
+    A call is ready for as long as every weight is the same tensor with the same version counter at the same place:
+    see :mod:`suites.kernels.packed` for what that does not see. Threads may use it at once: a call never changes.
+    """
+
+    __slots__ = ("_kept", "_last")
+
+    def __init__(self) -> None:
+        self._kept: Dict[Tuple, _Ready] = {}
+        self._last = _NOTHING  # comparing with it costs less than a look-up, which hashes the whole key
+
+    def find(self, x: Tensor, options: Tuple, weights: Weights) -> Optional[Call]:
+        """Return the call for ``x``, or ``None`` if none is ready.
+
+        ``options`` is all that the call depends on beside ``x`` and ``weights``. The caller has made sure that torch
+        neither records nor transforms the call.
+        """
+        if torch.is_grad_enabled() or type(x) is not Tensor or x.layout is not torch.strided:
+            return None
+        key = (x.shape, x.stride(), x.dtype, x.device, options)
+        found = self._last
+        if found.key != key:
+            there = self._kept.get(key)
+            if there is None:
+                return None
+            self._last = found = there
+        if len(weights) == len(found.weights):
+            for weight, (tensor, version, place) in zip(weights, found.weights):
+                if weight is not tensor or (
+                        weight is not None and (weight._version != version or weight.data_ptr() != place)):
+                    break
+            else:
+                return found.call
+        self._forget()
+        return None
+
+    def keep(self, x: Tensor, options: Tuple, weights: Weights, used: Weights, call: Call) -> None:
+        """Keep ``call``, found for ``x``, if the next one may use it: arguments as in :meth:`find`.
+
+        ``used`` are the tensors ``call`` was made of. What a parametrization or a hook makes anew for each call is
+        not among the layer's ``weights``: then nothing is kept.
+        """
+        if torch.is_grad_enabled() or type(x) is not Tensor or x.layout is not torch.strided:
+            return
+        if not all(one is None or any(one is weight for weight in weights) for one in used):
+            return
+        key = (x.shape, x.stride(), x.dtype, x.device, options)
+        try:
+            ready = _Ready(key, tuple(_state(weight) for weight in weights), call)
+        except RuntimeError:  # tensors made in inference mode have no counter: trust nothing
+            return
+        if len(self._kept) >= MOST_CALLS:
+            self._forget()
+        self._kept[key] = ready
+
+    def _forget(self) -> None:
+        self._kept.clear()
+        self._last = _NOTHING
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __copy__(self) -> "Prepared":
+        return Prepared()
+
+    def __deepcopy__(self, memo: Any) -> "Prepared":
+        return Prepared()
+
+    def __reduce__(self) -> Tuple:
+        return Prepared, ()
