@@ -109,7 +109,7 @@ TEMPLATES: Dict[Code, str] = {
     Code.NO_METER: "no power meter answers here ({said}): './run_bench.sh doctor' gives each one's reason and remedy",
     Code.BASELINE_LOST: "the baseline ended the time pass",
     Code.NO_RIVAL_LEFT: "every rival ended the time pass, so there is nothing to compare",
-    Code.ENERGY_LEFT_OUT: "left out by --quick, since each case needs a quarter of a minute: name a meter with "
+    Code.ENERGY_LEFT_OUT: "left out by --quick, since each case needs half a minute: name a meter with "
                           "--power to have it",
     Code.WRONG: "largest error {error:.1e} of the reference's root mean square, allowed {allowed:.1e}; not timed",
     Code.NOT_FINITE: "largest error not finite of the reference's root mean square, allowed {allowed:.1e}; not timed",

@@ -32,6 +32,7 @@ def test_without_nvpmodel_the_option_is_refused_in_one_sentence_before_anything_
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_each_mode_gets_a_run_of_its_own_and_the_report_draws_both(tmp_path):
     board, out = install(tmp_path / "board"), tmp_path / "results"
     run = start(board, tmp_path, "run", SUITE, "--quick", "--threads", "1", "--budget", "2s", "--power-modes", "5W,0",

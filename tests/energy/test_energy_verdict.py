@@ -59,26 +59,27 @@ def larger_by(share, seeds):
     return np.mean([verdict(by_turns(seed, load)).state is State.LARGER for seed in range(seeds)])
 
 
-def test_identical_layers_on_a_warming_board_are_called_different_in_at_most_one_percent_of_runs():
-    states = [verdict(by_turns(seed)).state for seed in range(SEEDS)]
-    assert sum(state in (State.SMALLER, State.LARGER) for state in states) <= SEEDS // 100
-    assert states.count(State.SAME) >= 0.9 * SEEDS
+@pytest.mark.parametrize("seeds", [30, pytest.param(SEEDS, marks=pytest.mark.slow)])
+def test_identical_layers_on_a_warming_board_are_called_different_in_at_most_one_percent_of_runs(seeds):
+    states = [verdict(by_turns(seed)).state for seed in range(seeds)]
+    assert sum(state in (State.SMALLER, State.LARGER) for state in states) <= seeds // 100
+    assert states.count(State.SAME) >= 0.9 * seeds
 
 
 def test_one_after_the_other_they_would_be_told_apart():
-    apart = [not found.low <= 1.0 <= found.high for found in map(one_after_the_other, range(40))]
+    apart = [not found.low <= 1.0 <= found.high for found in map(one_after_the_other, range(10))]
     assert np.mean(apart) > 0.9
 
 
 @pytest.mark.parametrize("share", [0.05, 0.10])
 def test_a_layer_that_needs_5_or_10_percent_more_energy_is_found_in_every_pair(share):
-    assert larger_by(share, 40) == 1.0
-    assert all(verdict(by_turns(seed, 1.0 - 1.5 * share)).state is State.SMALLER for seed in range(5))
+    assert larger_by(share, 15) == 1.0
+    assert all(verdict(by_turns(seed, 1.0 - 1.5 * share)).state is State.SMALLER for seed in range(3))
 
 
 def test_the_interval_holds_the_true_ratio():
     load = 1.15
-    found = [verdict(by_turns(seed, load)) for seed in range(40)]
+    found = [verdict(by_turns(seed, load)) for seed in range(20)]
     true = (2.0 + 4.0) / (2.0 + 4.0 * load)
     assert np.mean([one.low <= true <= one.high for one in found]) >= 0.95
     assert all(one.high / one.low < 1.05 for one in found)

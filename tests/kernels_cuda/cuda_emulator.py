@@ -143,7 +143,7 @@ def settings_of(program: str) -> Sequence[str]:
         spec = Spec(((1, 1, 1, 1),), 1, 1)
         macros = debut_form.macros(spec, debut_form.choose(spec.shapes, 1, 1), 0, False, None)
     elif program == "depthwise":
-        macros = sums_form.depthwise_macros(sums_form.Depthwise(3, 1, "min"), 1, 0, False, False)
+        macros = sums_form.depthwise_macros(sums_form.Depthwise(3, 1, "min"), 1, 0, False, False, 1)
     else:
         macros = sums_form.mf_macros("min", 1, 0, False)
     return [name for name in macros if name not in COMPILED_ONLY]

@@ -90,7 +90,8 @@ def kernels(arch: int, quick: bool) -> Iterator[compile_lane.Kernel]:
 def _depthwise(title: str, layer: sums_form.Depthwise, rows: int, dtype: int, last: bool) -> compile_lane.Kernel:
     return compile_lane.Kernel(
         "depthwise {}{}".format(title, ", channels last" if last else ""), "depthwise_forward",
-        sums_form.depthwise_macros(layer, rows, dtype, True, last), sums_form.THREADS, None, "depthwise")
+        sums_form.depthwise_macros(layer, rows, dtype, True, last, 64 if last else 1), sums_form.THREADS, None,
+        "depthwise")
 
 
 def model(nvrtc: Any, assembler: Any) -> str:

@@ -30,7 +30,7 @@ def depthwise(library: Any, x: torch.Tensor, weight: torch.Tensor, bias: Optiona
     y = torch.empty(output_shape(x.shape, stride), dtype=x.dtype, memory_format=memory_format(x)).fill_(float("nan"))
     rows = sums_form.depthwise_rows(layer, y.shape, multiprocessors)
     macros = sums_form.depthwise_macros(layer, rows, DTYPES.index(x.dtype), bias is not None,
-                                        memory_format(x) == torch.channels_last)
+                                        memory_format(x) == torch.channels_last, x.stride(3))
     call = sums_form.depthwise_params(x.shape, x.stride(), y.shape, y.stride(), rows, scale)
     cuda_emulator.launch_whole(library, call, macros, (sums_form.blocks(call.units), 1),
                                {"x": x, "y": y, "weight": weight, "bias": bias}, reversed_order)

@@ -5,6 +5,7 @@
 //
 //   MEMBER            f, see member.cuh             DEPTHWISE_KERNEL, DEPTHWISE_STRIDE   of the window
 //   DEPTHWISE_ROWS    output rows of a thread       DEPTHWISE_BIAS 1: there is one
+//   DEPTHWISE_NEIGHBOURS 1: neighbouring columns of the input are neighbours in memory
 //   DEPTHWISE_LAST 1: neighbouring threads have neighbouring channels (channels last), else neighbouring columns
 
 // Up to this side the window is written out, and a thread's weights stay in its registers.
@@ -62,12 +63,19 @@ GPU_INLINE void depthwise_rows(const DepthwiseParams &args, const float *table, 
     for (int tap = 0; tap < DEPTHWISE_KERNEL * DEPTHWISE_KERNEL; ++tap) {
         weights[tap] = member_weight(gpu_parameter(table, tap));
     }
+    // An address for each row and, with neighbouring columns, none for the pixels: a multiplication of integers takes
+    // a Maxwell several instructions.
+    int line = plane + top * args.x_row + left * args.x_column;
     GPU_UNROLL
-    for (int y = 0; y < (DEPTHWISE_ROWS - 1) * DEPTHWISE_STRIDE + DEPTHWISE_KERNEL; ++y) {
+    for (int y = 0; y < (DEPTHWISE_ROWS - 1) * DEPTHWISE_STRIDE + DEPTHWISE_KERNEL; ++y, line += args.x_row) {
+        if (DEPTHWISE_STRIDE > DEPTHWISE_KERNEL && y % DEPTHWISE_STRIDE >= DEPTHWISE_KERNEL) continue;
+        bool in_image = (unsigned)(top + y) < (unsigned)args.height;
+        gpu_source row_start = (gpu_source)args.x + line;
         GPU_UNROLL
         for (int x = 0; x < DEPTHWISE_KERNEL; ++x) {
-            if (DEPTHWISE_STRIDE > DEPTHWISE_KERNEL && y % DEPTHWISE_STRIDE >= DEPTHWISE_KERNEL) continue;
-            MemberInput input = depthwise_input(args, plane, top + y, left + x);
+            bool inside = in_image && (unsigned)(left + x) < (unsigned)args.width;
+            int next = DEPTHWISE_NEIGHBOURS ? x : x * args.x_column;
+            MemberInput input = member_input(inside ? gpu_get(row_start, next) : 0.0f);
             GPU_UNROLL
             for (int r = 0; r < DEPTHWISE_ROWS; ++r) {
                 int row = y - r * DEPTHWISE_STRIDE;

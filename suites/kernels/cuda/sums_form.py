@@ -76,11 +76,16 @@ def depthwise_params(shape: Sequence[int], strides: Sequence[int], out_shape: Se
         out_height=out_shape[2], units=depthwise_units(out_shape, rows), scale=scale)
 
 
-def depthwise_macros(layer: Depthwise, rows: int, dtype: int, bias: bool, last: bool) -> Dict[str, int]:
-    """Return the macros that name the depthwise kernel; ``last``: neighbours in memory are channels."""
+def depthwise_macros(layer: Depthwise, rows: int, dtype: int, bias: bool, last: bool,
+                     column_stride: int) -> Dict[str, int]:
+    """Return the macros that name the depthwise kernel; ``last``: neighbours in memory are channels.
+
+    ``column_stride``: elements between neighbouring columns of the input.
+    """
     return {"GPU_DTYPE": dtype, "GPU_THREADS": THREADS, "GPU_MIN_BLOCKS": 2, "GPU_DYNAMIC_SHARED": 0,
             "MEMBER": MEMBERS[layer.member], "DEPTHWISE_KERNEL": layer.kernel, "DEPTHWISE_STRIDE": layer.stride,
-            "DEPTHWISE_ROWS": rows, "DEPTHWISE_BIAS": int(bias), "DEPTHWISE_LAST": int(last)}
+            "DEPTHWISE_ROWS": rows, "DEPTHWISE_BIAS": int(bias), "DEPTHWISE_LAST": int(last),
+            "DEPTHWISE_NEIGHBOURS": int(column_stride == 1)}
 
 
 def mf_rows(rows: int, outputs: int, multiprocessors: int) -> int:

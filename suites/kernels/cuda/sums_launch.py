@@ -80,7 +80,7 @@ def depthwise_plan(x: Tensor, layer: sums_form.Depthwise, bias: bool, scale: flo
     y = _depthwise_output(x, layer.stride)
     rows = rows or sums_form.depthwise_rows(layer, y.shape, device.multiprocessors)
     macros = sums_form.depthwise_macros(layer, rows, DTYPES.index(launch.DTYPES[x.dtype]), bias,
-                                        memory_format(x) == torch.channels_last)
+                                        memory_format(x) == torch.channels_last, x.stride(3))
     kernel, = device.kernels(macros, [("depthwise_forward", sums_form.THREADS, 0)],
                              device.driver.capturing(device.index, launch.stream_of(x)), "depthwise")
     call = sums_form.depthwise_params(x.shape, x.stride(), y.shape, y.stride(), rows, scale)
