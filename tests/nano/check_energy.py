@@ -34,7 +34,7 @@ def main(folder, now_s):
     lines = [line for line in (run.energy(place.id) for place in run.places()) if line is not None]
     traces = [line.traces for line in lines if line.traces is not None and line.traces.time_s]
     if not traces:
-        print("the record holds no energy trace")
+        print("the record holds no energy trace: {}".format([line._replace(traces=None) for line in lines]))
         return 1
     shift_s, apart_w = shift_of(traces[0], now_s)
     worst = apart_w / TRACE_W

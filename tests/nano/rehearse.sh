@@ -193,6 +193,7 @@ passed "kill -9 in an energy pass: nothing runs on, restore"
 
 step
 user "$bench" run --resume "${folder#"$home"/}" >"$work/said" 2>&1 || fail "the run did not end well"
+never_says "failed:"
 nothing_is_left
 [ "$(limits)" = "$before" ] || fail "the clocks are still locked"
 [ -s "$folder/report.md" ] || fail "no report"
