@@ -99,6 +99,8 @@ def find_run(name: str, places: Sequence[str] = (RESULTS, REFERENCE)) -> str:
     for path in [name] + [os.path.join(place, name) for place in places]:
         if os.path.isfile(os.path.join(path, FILE_NAME)) or os.path.isfile(path):
             return path
+    if os.path.isdir(name):
+        return name  # a folder, but no run's: reading it says what to name
     known = [one for place in places if os.path.isdir(place) for one in sorted(os.listdir(place))
              if os.path.isfile(os.path.join(place, one, FILE_NAME))]
     raise RecordError(unknown("run", name, known))

@@ -78,7 +78,8 @@ def test_without_a_device_the_sweep_has_nothing_to_measure(capsys):
 
 
 def test_the_sweep_of_a_chain_times_every_form_that_gives_the_same_layer(debut_library, device_of, monkeypatch):
-    from suites.kernels.cuda import debut_form, debut_launch, debut_sweep
+    from suites.kernels.cuda import debut_form, debut_launch
+    from suites.layers.debut import cuda_sweep as debut_sweep
 
     monkeypatch.setattr(debut_launch, "_PLANS", {})
     device_of(debut_library, "debut")
@@ -91,7 +92,8 @@ def test_the_sweep_of_a_chain_times_every_form_that_gives_the_same_layer(debut_l
 
 
 def test_a_form_that_gives_another_layer_is_told_and_not_timed(debut_library, device_of, monkeypatch):
-    from suites.kernels.cuda import debut_launch, debut_sweep
+    from suites.kernels.cuda import debut_launch
+    from suites.layers.debut import cuda_sweep as debut_sweep
 
     monkeypatch.setattr(debut_launch, "_PLANS", {})
     device_of(debut_library, "debut")
@@ -122,7 +124,8 @@ def test_the_sweep_of_sums_times_every_member_in_every_form_of_the_same_layer(
 def test_without_a_device_the_sweeps_of_layers_say_so(capsys):
     if torch.cuda.is_available():
         pytest.skip("there is a CUDA device")
-    from suites.kernels.cuda import debut_sweep, sums_sweep
+    from suites.kernels.cuda import sums_sweep
+    from suites.layers.debut import cuda_sweep as debut_sweep
 
     for one in (debut_sweep, sums_sweep):
         assert one.main([]) == 1 and "nothing to measure" in capsys.readouterr().out

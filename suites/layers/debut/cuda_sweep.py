@@ -1,8 +1,8 @@
-"""``python -m suites.kernels.cuda.debut_sweep``: times every form a DeBut kernel can take, to choose by measurement.
+"""``python -m suites.layers.debut.cuda_sweep``: times every form a DeBut kernel can take, to choose by measurement.
 
-The model in ``debut_form.py`` ranks the forms by counts of instructions and bytes. This prints each form's time on a
-device beside what the model says of it, against a copy of the input, with the chosen form marked; timed as
-``suites.kernels.cuda.sweep`` times.
+The model in ``suites/kernels/cuda/debut_form.py`` ranks the forms by counts of instructions and bytes. This prints
+each form's time on a device beside what the model says of it, against a copy of the input, with the chosen form
+marked; timed as ``suites.kernels.cuda.sweep`` times.
 """
 
 import argparse
@@ -56,7 +56,7 @@ def field(x: torch.Tensor, spec: Spec, say: Callable[[str], Any]) -> List[Entry]
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Time every form of one layer; 1 and a sentence where there is no device."""
-    parser = argparse.ArgumentParser(prog="python -m suites.kernels.cuda.debut_sweep", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m suites.layers.debut.cuda_sweep", description=__doc__)
     parser.add_argument("--network", default="vgg16_cifar10", help="list of published chains")
     parser.add_argument("--index", type=int, default=5, help="place of the layer in it")
     parser.add_argument("--shape", default="1x512x14x14")
