@@ -27,14 +27,20 @@ MEMORY_ROWS = 250   # a page with more rows leaves the kinds of memory to tables
 COUNTS = (Quantity.PARAMETERS, Quantity.MACS)
 
 
-def render_page(found: Findings, refresh_s: Optional[int] = None) -> str:
-    """Return the page as ASCII text; ``refresh_s`` makes browsers load it again, for a run still going on."""
+def render_page(found: Findings, refresh_s: Optional[int] = None, home: Optional[str] = None,
+                live: Optional[str] = None) -> str:
+    """Return the page as ASCII text.
+
+    ``refresh_s`` makes browsers load it again and ``live`` says how far it has come, for a run still going on;
+    ``home`` is the address of the list of runs, where there is one.
+    """
     script, tables = read_template("page.js"), found.tables
     kinds = [table.memory_kind for table in tables if table.memory_kind is not None]
     text = environment().get_template("page.html.j2").render(
         f=found, t=texts, sheets=sheets(found),
         charts=_Safe(Charts(found)), markdown=markdown(found), script=Markup(script),
-        refresh_s=refresh_s, script_hash=script_hash(script), style=Markup(style()), page_json=page_json(found),
+        refresh_s=refresh_s, home=home, live=live, script_hash=script_hash(script), style=Markup(style()),
+        page_json=page_json(found),
         nn=NARROW, question=question(found), number_word=number_word, short_reason=short_reason,
         headline=headline_parts(found), headline_text=headline_text(found), told=texts.warning_texts(found),
         device=texts.device_name(found.about.device), factor_text="{}{}%".format(
