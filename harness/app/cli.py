@@ -334,6 +334,21 @@ def export(runs: Sequence[str], form: str, out: Optional[str]) -> None:
     sys.exit(report_process(_find_all(runs), options, module="reports.export"))
 
 
+@cli.command()
+@click.argument("folder", required=False, type=FOLDER)
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes any free one.")
+def serve(folder: Optional[str], port: int) -> None:
+    """Show the runs in FOLDER (default: the project's results) in a browser, a running one with what it has so far.
+
+    Answers on this machine alone; from another: ssh -L 8000:127.0.0.1:8000 BOARD.
+    """
+    from harness.process import worker_environment
+
+    # In this process's place: Ctrl-C and its exit status are the server's own.
+    os.execve(sys.executable, [sys.executable, "-m", "reports.server", "--port", str(port), folder or RESULTS],
+              worker_environment({}))
+
+
 @cli.command(name="list")
 @click.argument("suite", required=False)
 @click.option("--quick", is_flag=True, help="The smaller list that 'run --quick' takes.")

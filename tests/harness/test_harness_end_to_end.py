@@ -197,6 +197,6 @@ def test_the_controller_stays_small_and_imports_neither_torch_nor_pandas_nor_num
 
 
 def test_every_command_has_help():
-    for command in ([], ["run"], ["list"], ["report"], ["compare"], ["doctor"]):
+    for command in ([], ["run"], ["list"], ["report"], ["compare"], ["serve"], ["doctor"]):
         code, text = call(*(command + ["--help"]))
         assert code == 0 and "Usage:" in text
