@@ -22,7 +22,7 @@ from reports.findings.cleaned import cleaned
 from reports.findings.judging import TOLERANCE, Direction, Holds, Judged, Size, judge, size_of, together
 from reports.findings.published import Published, PublishedError, Quantity, read_published
 from reports.formats.claims_drawing import Axis, axis_of, drawn
-from reports.formats.claims_files import csv, latex, markdown, tex
+from reports.formats.claims_files import captions, csv, latex, markdown, tex
 from reports.formats.claims_svg import claim_svg
 from reports.formats.claims_text import caption, column_names, sheet, verdict_text
 from reports.paper import files, main, tally
@@ -299,8 +299,8 @@ def test_a_latex_table_has_as_many_cells_in_every_row(tmp_path):
 
 def test_a_caption_states_device_protocol_versions_launches_and_interval(tmp_path):
     words = caption(table_of(tmp_path))
-    for part in ("Jetson Nano, CPU, 2 threads", "published protocol", "torch 1.10.0", "4 launches", "99 %",
-                 "none of them was measured here", "run r of 2026-03-14"):
+    for part in ("Jetson Nano, CPU, 2 threads", "published protocol", "torch 1.10.0", "commit 0123456789ab,", "4 launches",
+                 "99 %", "none of them was measured here", "run r of 2026-03-14"):
         assert part in words
 
 
@@ -312,6 +312,20 @@ def test_counts_further_apart_than_ten_are_drawn_as_ratios():
     assert axis_of(counted, (100, 1100), False) is Axis.FAR_COUNT
     assert axis_of(claims[SPEEDS[1]], (1, 2), True) is Axis.SPEED
     assert axis_of(claims[SAVINGS[0]], (0.01, 0.9), True) is Axis.SHARE and counted.quantity in COUNTS
+
+
+def test_a_number_that_no_axis_holds_is_said_to_have_no_mark(tmp_path):
+    zero = table_of(tmp_path, "a,1,fewer,parameters,0,1,0,,paper,,abstract,\n", parameters=(2000, 10))
+    figure = drawn(zero)
+    assert figure.axis is Axis.RATIO and figure.unmarked and "number without a mark" in captions([(zero, figure)])
+    assert figure.groups[0].lines[1].value == pytest.approx(200)
+    assert not drawn(zero._replace(claim=zero.claim._replace(rows=tuple(
+        row._replace(value=value) for row, value in zip(zero.claim.rows, (1500, 50)))))).unmarked
+
+
+def test_rows_and_runs_are_counted_in_the_sentence(tmp_path):
+    table = table_of(tmp_path, rows=BOTH + "a,gone,p,gone,yes\n")
+    assert "2 threads it holds for 1 and cannot be tested for 1 of 2 rows" in verdict_text(table)
 
 
 def test_the_mark_sits_where_the_scale_says(tmp_path):
