@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -48,7 +48,8 @@ def render_page(found: Findings, refresh_s: Optional[int] = None, home: Optional
         any_memory=any(table.has_memory for table in tables),
         memory_kinds=[kind for kind in Kind if kind in kinds], p=published_text,
         any_energy=any(table.has_energy for table in tables), memory_in_page=memory_in_page(found),
-        memory_reason=_memory_reason(found), published=_published(found), quantities=QUANTITIES,
+        memory_reason=_memory_reason(found), contents=_contents(found), published=_published(found),
+        quantities=QUANTITIES,
         traces=[trace for trace in found.traces if trace.chosen], value_text=value_text,
         labels=[] if found.devices is None else texts.column_labels(found.devices))
     return text.encode("ascii", "xmlcharrefreplace").decode("ascii")
@@ -76,6 +77,20 @@ def memory_in_page(found: Findings) -> bool:
 def _memory_reason(found: Findings) -> str:
     reasons = [gap.reason for table in found.tables for gap in tuple(found.gaps) + table.gaps if gap.what == "memory"]
     return texts.reasons_text(reasons) or "no pass recorded it"
+
+
+def _contents(found: Findings) -> List[Tuple[str, str]]:
+    """Return anchor and title of every section after the first that the page has."""
+    every = [("close", "Close calls", found.close_calls), ("sheets", "Does it fit, is it sustained", sheets(found)),
+             ("power-modes", "Speed against power", any(one.drawn for one in found.power_modes)),
+             ("devices", "The same rivals in every run", found.devices),
+             ("published", "Beside the published numbers", found.published),
+             ("samples", "Every sample", found.strips),
+             ("memory", "Memory", True), ("energy", "Energy", True),
+             ("traces", "Power, clock and temperature", any(trace.chosen for trace in found.traces)),
+             ("sweeps", "Where it starts to pay", found.sweeps),
+             ("roofline", "How close to the hardware", found.rooflines), ("how", "How this was measured", True)]
+    return [(key, title) for key, title, there in every if there]
 
 
 def _published(found: Findings) -> Dict[str, List[Any]]:

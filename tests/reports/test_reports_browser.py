@@ -140,7 +140,7 @@ def test_where_there_is_no_clipboard_the_markdown_is_shown_and_selected(pages, t
 def test_folded_parts_open_for_print(pages, tmp_path):
     seen = opened(pages["nano"], tmp_path, """
       window.dispatchEvent(new Event("beforeprint"));
-      seen.shut = document.querySelectorAll("details:not([open])").length;""")
+      seen.shut = document.querySelectorAll("section details:not([open])").length;""")
     assert seen["shut"] == 1                             # the Markdown copy of the page itself
 
 

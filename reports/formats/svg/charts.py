@@ -25,7 +25,7 @@ def interval_row(scale: Linear, middle: float, state: str, ratio: Optional[float
     """Return one row: band of indifference, line of no difference at ``middle``, stem, whisker and dot.
 
     ``ratio`` None draws the line alone (the baseline, or a rival without a number). Ends that leave the
-    scale are cut there.
+    scale are cut there, and an arrowhead marks the cut.
     """
     half = height / 2.0
     parts = []
@@ -45,6 +45,8 @@ def interval_row(scale: Linear, middle: float, state: str, ratio: Optional[float
                 for end, value in ((left, low), (right, high)):
                     if scale.low <= value <= scale.high:
                         parts.append(line(percent(end), half - 4, percent(end), half + 4, "whisker " + name))
+            parts += [text(mark, percent(end), half + 4, "cut " + name, anchor) for cut, mark, end, anchor in (
+                (low < scale.low, "\u25c2", 0.0, "end"), (high > scale.high, "\u25b8", 100.0, "start")) if cut]
         parts.append(element("circle", cx=spot, cy=half, r=4, class_="dot {}{}".format(
             name, " hollow" if state in HOLLOW else "")))
     return chart(parts, height, "interval", "")

@@ -32,8 +32,17 @@
     tip.style.top = (y + 18 + h > window.innerHeight ? Math.max(4, y - h - 10) : y + 18) + "px";
     if (speak) { live.textContent = text; }
   }
+  // What the bubble belongs to may be scrolled: a link to a row focuses it first and scrolls then.
+  var anchor = null;
+  function beside(row, speak) {
+    var b = row.getBoundingClientRect();
+    anchor = row;
+    if (b.bottom < 0 || b.top > window.innerHeight) { tip.hidden = true; return; }
+    show(details[row.dataset.row], b.left + 40, b.bottom - 18, speak);
+  }
+  window.addEventListener("scroll", function () { if (anchor) { beside(anchor); } else { hide(); } });
   function hide() {
-    tip.hidden = true;
+    tip.hidden = true; anchor = null;
     all(".cursor").forEach(function (c) { c.style.visibility = "hidden"; });
   }
   var details = {};
@@ -42,12 +51,10 @@
     var text = details[row.dataset.row];
     if (!text) { return; }
     row.tabIndex = 0;
-    row.addEventListener("mousemove", function (e) { show(text, e.clientX, e.clientY); });
+    row.addEventListener("mousemove", function (e) { anchor = null; show(text, e.clientX, e.clientY); });
     row.addEventListener("mouseleave", hide);
     row.addEventListener("blur", hide);
-    row.addEventListener("focus", function () {
-      var b = row.getBoundingClientRect(); show(text, b.left + 40, b.bottom - 18, true);
-    });
+    row.addEventListener("focus", function () { beside(row, true); });
     row.addEventListener("keydown", function (e) {
       var step = e.key === "ArrowDown" ? 1 : e.key === "ArrowUp" ? -1 : 0;
       if (!step || e.target !== row) { return; }
@@ -87,29 +94,75 @@
   });
   doc.addEventListener("keydown", function (e) { if (e.key === "Escape") { hide(); } });
 
-  // The tally becomes a set of filters; the choice lives in the hash.
-  function filter(state) {
+  // Verdicts, words and runs to show; the choice lives in the hash, so that a link holds it.
+  var chosen = { v: "", q: "", d: [] }, find = doc.getElementById("find"), shown = doc.getElementById("shown");
+  doc.querySelector(".filters").hidden = false;
+  function hides(row, title) {
+    var state = row.dataset.state, words = chosen.q.toLowerCase().split(/\s+/);
+    var text = (row.cells[0].textContent + " " + title).toLowerCase();
+    return (chosen.v && state && state !== chosen.v) ||
+      words.some(function (word) { return text.indexOf(word) < 0; });
+  }
+  function filter() {
     all(".tally li").forEach(function (li) {
-      var on = li.dataset.state === state;
+      var on = li.dataset.state === chosen.v;
       li.classList.toggle("on", on);
       li.querySelector("button").setAttribute("aria-pressed", on);
     });
-    all("tr[data-state]").forEach(function (row) {
-      row.hidden = !!state && row.dataset.state !== state && row.dataset.state !== "baseline";
+    var some = chosen.v || chosen.q, count = 0, rivals = 0;
+    all(".group, .calls").forEach(function (group) {
+      var head = group.querySelector("h3"), title = head ? head.textContent : "", left = 0;
+      all("tbody tr", group).forEach(function (row) {
+        var base = row.classList.contains("base") || row.dataset.state === "baseline", main = row.dataset.row && !base;
+        row.hidden = !!some && !base && hides(row, title);
+        left += !row.hidden && !base; rivals += !!main; count += !!main && !row.hidden;
+      });
+      if (head) { group.hidden = !!some && !left; }
     });
+    all("[data-device]").forEach(function (button) {
+      var off = chosen.d.indexOf(button.dataset.device) >= 0, at = +button.dataset.device + 2;
+      button.setAttribute("aria-pressed", !off);
+      ["thead tr > :", "tbody tr > :", "col:"].forEach(function (start) {
+        all(".devices " + start + "nth-child(" + at + "), .differences " + start + "nth-child(" + at + ")")
+          .forEach(function (cell) { cell.hidden = off; });
+      });
+    });
+    if (find.value !== chosen.q) { find.value = chosen.q; }
+    shown.textContent = some ? count + " of " + rivals + " rivals" : "";
+  }
+  function choose(key, value) {
+    chosen[key] = value;
+    location.replace("#v=" + chosen.v + (chosen.q ? "&q=" + encodeURIComponent(chosen.q) : "") +
+      (chosen.d.length ? "&d=" + chosen.d.join("-") : ""));
+    filter();
   }
   function fromHash() {
-    var match = /^#v=(.*)$/.exec(decodeURIComponent(location.hash));
-    filter(match ? match[1] : "");
+    chosen = { v: "", q: "", d: [] };
+    if (/^#[vqd]=/.test(location.hash)) {
+      location.hash.slice(1).split("&").forEach(function (part) {
+        var value;
+        try { value = decodeURIComponent(part.slice(2)); } catch (error) { value = ""; }
+        if (/^[vq]=/.test(part)) { chosen[part.charAt(0)] = value; }
+        if (/^d=/.test(part)) { chosen.d = value.split("-"); }
+      });
+    }
+    filter();
   }
   all(".tally li").forEach(function (li) {
     var button = make("button", "");
     while (li.firstChild) { button.appendChild(li.firstChild); }
     li.appendChild(button);
     li.addEventListener("click", function () {
-      location.hash = li.classList.contains("on") ? "v=" : "v=" + li.dataset.state;
+      choose("v", li.classList.contains("on") ? "" : li.dataset.state);
     });
   });
+  all("[data-device]").forEach(function (button) {
+    button.addEventListener("click", function () {
+      var own = button.dataset.device, rest = chosen.d.filter(function (one) { return one !== own; });
+      choose("d", rest.length < chosen.d.length ? rest : rest.concat([own]));
+    });
+  });
+  find.addEventListener("input", function () { choose("q", find.value.trim() === "" ? "" : find.value); });
   window.addEventListener("hashchange", fromHash);
   fromHash();
 
@@ -139,13 +192,14 @@
         all("tr", body).sort(function (a, b) {
           var x = value(a), y = value(b);
           if (x === null || y === null) { return (x === null) - (y === null); }
-          return (x < y ? -1 : x > y ? 1 : 0) * (down ? -1 : 1);
+          var order = column === "name" ? x.localeCompare(y, "en", { numeric: true }) : x - y;
+          return order * (down ? -1 : 1);
         }).forEach(function (row) { body.appendChild(row); });
       });
     });
   });
 
   window.addEventListener("beforeprint", function () {
-    all("details").forEach(function (d) { if (d.id !== "text") { d.open = true; } });
+    all("details").forEach(function (d) { if (d.id !== "text" && !d.closest("nav")) { d.open = true; } });
   });
 }());
