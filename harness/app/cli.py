@@ -284,8 +284,14 @@ def _find_all(names: Sequence[str]) -> Tuple[str, ...]:
 @click.option("--out", type=FOLDER, help="Folder for the files. Default: the run's own.")
 @click.option("--figures", type=click.Choice(["some", "all", "none"]), default="some", show_default=True,
               help="Publication figures: 'some' stops at 24 comparisons.")
-def report(runs: Sequence[str], kind: str, out: Optional[str], figures: str) -> None:
+@click.option("--paper", is_flag=True, help="The papers' tables and figures instead: every claim with a verdict.")
+def report(runs: Sequence[str], kind: str, out: Optional[str], figures: str, paper: bool) -> None:
     """Make the report of RUNS again from their records alone; several runs stand side by side."""
+    if paper:
+        if kind != "all":
+            raise click.ClickException("--paper makes all of its formats: leave out --format")
+        options = (["--out", out] if out else []) + (["--no-figures"] if figures == "none" else [])
+        sys.exit(report_process(_find_all(runs), options, module="reports.paper"))
     options = ["--format", kind] + (["--out", out] if out else [])
     options += {"some": [], "all": ["--all-figures"], "none": ["--no-figures"]}[figures]
     sys.exit(report_process(_find_all(runs), options))

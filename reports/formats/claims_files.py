@@ -1,0 +1,87 @@
+"""The claims' tables as Markdown, LaTeX (booktabs) and CSV, and the captions of their figures."""
+
+from typing import Any, List, Sequence
+
+from reports.findings.claim_tables import ClaimTable
+from reports.formats.claims_text import (
+    HOLDS,
+    PRINTED_NOTE,
+    caption,
+    cell_reason,
+    column_names,
+    notes,
+    sheet,
+    verdict_text,
+)
+from reports.formats.markdown import cell as escaped
+from reports.formats.markdown import table as markdown_table
+from reports.formats.tables import csv_text
+from reports.numbers import plain
+
+HEADS = ("claim", "paper", "row", "comparison", "case", "quantity", "unit", "column", "device", "published", "value",
+         "low", "high", "time_s", "verdict", "size", "cannot", "reason", "source")
+LATEX = {"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{",
+         "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
+         ">": r"\textgreater{}", '"': r"\textquotedbl{}", "|": r"\textbar{}", "\u202f": r"\,", "\u00d7": r"$\times$",
+         "\u2212": "$-$", "\u00b5": r"$\mu$", "\u2013": "--", "[": "{[}", "]": "{]}", "\n": " "}
+
+
+def latex(text: str) -> str:
+    """Return ``text`` for LaTeX in ASCII: nothing in it is a command, and what has no twin is a question mark."""
+    return "".join(LATEX.get(char) or (char if char.isprintable() and ord(char) < 128 else plain(char))
+                   if char in LATEX or char.isprintable() else " " for char in text)
+
+
+def markdown(tables: Sequence[ClaimTable]) -> str:
+    """Return all claims as Markdown: the list of verdicts, then a table for each."""
+    lines = ["# The papers' claims", "", PRINTED_NOTE, ""]
+    lines += markdown_table(("claim", "paper", "verdict"), [
+        (one.claim.id, "arXiv " + one.claim.paper, HOLDS[one.judged.holds]) for one in tables])
+    for one in tables:
+        words = sheet(one)
+        lines += ["", "## " + escaped(one.claim.id), "",
+                  escaped("arXiv {}: {}.".format(one.claim.paper, one.claim.sentence)), "",
+                  "**{}**".format(escaped(verdict_text(one))), ""]
+        lines += markdown_table([escaped(head) for head in words.heads], words.rows, words.right)
+        lines += [""] + [escaped(note) for note in notes(one)] + ["", escaped("Source: {}.".format(one.claim.source))]
+    return "\n".join(lines) + "\n"
+
+
+def tex(table: ClaimTable) -> str:
+    """Return one claim as a LaTeX table (``\\usepackage{booktabs}``), to be read with ``\\input``."""
+    words = sheet(table)
+    columns = "".join("r" if index in words.right else "l" for index in range(len(words.heads)))
+    lines = ["% {}".format(latex(table.claim.id)), r"\begin{table}", r"\centering", r"\begin{tabular}{%s}" % columns,
+             r"\toprule", " & ".join(latex(head) for head in words.heads) + r" \\", r"\midrule"]
+    lines += [" & ".join(latex(word) for word in row) + r" \\" for row in words.rows]
+    lines += [r"\bottomrule", r"\end{tabular}", r"\caption{%s}" % latex(" ".join([caption(table)] + notes(table))),
+              r"\label{tab:%s}" % "".join(char for char in table.claim.id if char.isalnum() or char == "-"),
+              r"\end{table}"]
+    return "\n".join(lines) + "\n"
+
+
+def csv(tables: Sequence[ClaimTable]) -> str:
+    """Return every number of every claim, one a line, in base units; a claim without a run has its published ones."""
+    rows: List[Sequence[Any]] = []
+    for one in tables:
+        claim = one.claim
+        for index, row in enumerate(claim.rows):
+            head = (claim.id, claim.paper, row.name, row.comparison, row.case, claim.quantity.value, claim.unit)
+            if row.value is not None or not one.columns:
+                rows.append(head + ("published", "", row.value, None, None, None, row.time_s, "", "", "", row.lacks,
+                                    claim.source))
+            for name, column in zip(column_names(one), one.columns):
+                cell = column.cells[index]
+                judged = cell.judged
+                rows.append(head + (
+                    column.run.about.run, name, None, cell.value, cell.low, cell.high, cell.time_s,
+                    "" if judged is None else judged.holds.value,
+                    "" if judged is None or judged.size is None else judged.size.value,
+                    "" if judged is None or judged.cannot is None else judged.cannot.value,
+                    "" if cell.value is not None else cell_reason(claim, cell), ""))
+    return csv_text(HEADS, rows)
+
+
+def captions(tables: Sequence[ClaimTable]) -> str:
+    """Return the captions of all figures."""
+    return "\n\n".join("**{}** {}".format(escaped(one.claim.id), escaped(caption(one))) for one in tables) + "\n"

@@ -1,0 +1,97 @@
+"""Makes the papers' tables and figures from recorded runs: ``python -m reports.paper RUN... [--out DIR]``.
+
+Every claim of ``results/published/claims`` gets a table, a figure where something was measured, and one verdict.
+"""
+
+import argparse
+import os
+import sys
+from typing import Any, Iterator, List, Optional, Sequence, Tuple
+
+from harness.record import RecordError, load_run
+from reports.findings.claim_tables import ClaimTable, claim_tables, evidence
+from reports.findings.claims import read_claims
+from reports.findings.cleaned import cleaned
+from reports.findings.judging import Holds
+from reports.findings.published import PublishedError, read_published
+from reports.formats.claims_drawing import Drawn, drawn
+from reports.formats.claims_files import captions, csv, markdown, tex
+from reports.formats.claims_publication import claim_figures
+from reports.formats.claims_svg import claim_svg
+from reports.formats.claims_text import HOLDS
+from reports.formats.files import Content
+from reports.formats.publication import ABSENT
+from reports.numbers import count
+from reports.writing import OutputError, write
+
+USAGE = 2
+FOLDER = "papers"
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Make what ``argv`` asks for; return 0, or 2 with one sentence on standard error."""
+    arguments = parser().parse_args(argv)
+    plotting = None if arguments.no_figures else matplotlib_or_none()
+    try:
+        runs = [evidence(load_run(path)) for path in arguments.runs]
+        tables = cleaned(claim_tables(read_claims(read_published()), runs))
+        out = arguments.out or os.path.join(os.path.dirname(os.path.abspath(arguments.runs[0])), FOLDER) \
+            if len(runs) > 1 else arguments.out or os.path.join(arguments.runs[0], FOLDER)
+        for name, content in files(tables, plotting, not arguments.no_figures):
+            write(out, name, content)
+    except (RecordError, PublishedError, OutputError, OSError) as error:
+        sys.stderr.write("{}\n".format(error))
+        return USAGE
+    if plotting is None and not arguments.no_figures:
+        sys.stderr.write(ABSENT + "\n")
+    sys.stdout.write("{}\n{}\n".format(tally(tables), os.path.relpath(os.path.join(out, "claims.md"))))
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    found = argparse.ArgumentParser(prog="python -m reports.paper", description=(
+        "Make the papers' tables and figures: every claim beside what the runs measured, with a verdict."))
+    found.add_argument("runs", nargs="+", metavar="RUN", help="folder of a run")
+    found.add_argument("--out", metavar="DIR", help="where to write (default: 'papers' in the run's folder, beside "
+                                                    "the first of several)")
+    found.add_argument("--no-figures", action="store_true", help="write the tables alone")
+    return found
+
+
+def matplotlib_or_none() -> Any:
+    """Return matplotlib, ``None`` where it is not installed."""
+    try:
+        import matplotlib
+    except ImportError:
+        return None
+    return matplotlib
+
+
+def files(tables: Sequence[ClaimTable], matplotlib: Any, figures: bool = True) -> Iterator[Tuple[str, Content]]:
+    """Yield the name and content of every file: tables first, so that they are there whatever a figure does."""
+    yield "claims.md", markdown(tables)
+    yield "claims.csv", csv(tables)
+    for one in tables:
+        yield "tables/{}.tex".format(one.claim.id), tex(one)
+    shown: List[Tuple[ClaimTable, Drawn]] = [(one, found) for one in tables for found in [drawn(one)]
+                                             if found is not None] if figures else []
+    if shown:
+        yield "figures/captions.md", captions([one for one, _ in shown])
+    for one, found in shown:
+        name = "figures/" + one.claim.id
+        yield name + ".svg", claim_svg(found, "arXiv {}: {}".format(one.claim.paper, one.claim.sentence))
+        if matplotlib is not None:
+            for ending, content in claim_figures(matplotlib, found):
+                yield "{}-{}".format(name, ending), content
+
+
+def tally(tables: Sequence[ClaimTable]) -> str:
+    """Return how many claims have which verdict, in one line."""
+    found = [(word, sum(one.judged.holds is word for one in tables)) for word in Holds]
+    return "{}: {}.".format(count(len(tables), "claim"), ", ".join("{} {}".format(number, HOLDS[word].lower())
+                                                                  for word, number in found if number))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
