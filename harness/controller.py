@@ -161,7 +161,7 @@ class Controller:
         if not left:
             return
         whole = Unit(Pass.ENERGY, comparison.id)
-        self._begin(whole)
+        self._begin(whole, [units[case] for case in left])
         job = self._job(Pass.ENERGY, comparison, fit, power=self.plan.power, rule=to_json(self.record.header.rule),
                         limit_s=0.8 * self.settings.limit_s,
                         timed_call_s={case: self.record.call_s(comparison.id, case) for case in fit})
@@ -294,9 +294,10 @@ class Controller:
                 unit, ", ".join(outcome.left)))
         return outcome
 
-    def _begin(self, unit: Unit) -> None:
+    def _begin(self, unit: Unit, parts: Sequence[Unit] = ()) -> None:
+        """Say that ``unit`` is under way, or all of ``parts`` at once."""
         self._retried.add(unit)
-        self.progress.unit(str(unit))
+        self.progress.unit(str(unit), work_of(parts or [unit]))
 
     def _finish(self, unit: Unit, outcome: Outcome, planned: bool = True,
                 load: Optional[float] = None, left_out: Optional[Dict[str, Reason]] = None) -> None:

@@ -19,21 +19,30 @@ class PlainProgress:
         self.total = 0
         self._work_done = 0.0
         self._work_left = 0.0
+        self._unit_work = 0.0
+        self._part = 0.0
+        self._own_left_s: Optional[float] = None
+        self._told_s = 0.0
 
     def begin(self, total: int, done: int, work_left: float) -> None:
         """Say how many units there are, how many an earlier session finished, and the work left (any measure)."""
         self._started, self.done, self.total = self._clock(), done, total
         self._work_done, self._work_left = 0.0, work_left
+        self._between()
 
-    def unit(self, text: str) -> None:
-        """A unit named ``text`` starts. Plain lines come when it ends."""
+    def unit(self, text: str, work: float = 0.0) -> None:
+        """A unit named ``text`` starts, which is so much of the work. Plain lines come when it ends."""
+        self._unit_work = work
 
-    def within(self, done: int, total: int, text: str, left_s: Optional[float]) -> None:
-        """The unit under way has done ``done`` of ``total`` steps."""
+    def within(self, done: float, total: float, text: str, left_s: Optional[float]) -> None:
+        """The unit under way has done ``done`` of ``total`` steps and needs ``left_s`` seconds more, if it knows."""
+        self._part = min(1.0, done / float(total)) if total else 0.0
+        self._own_left_s, self._told_s = left_s, self._clock()
 
     def unit_done(self, text: str, work: float, failed: bool = False) -> None:
         """The unit ended; ``text`` says how, ``work`` how much of the work it was."""
         self.done += 1
+        self._between()
         self._work_done += work
         self._work_left -= work
         self._write("[{}/{}] {}{}".format(self.done, self.total, printable(text), self._left()))
@@ -50,24 +59,37 @@ class PlainProgress:
     def close(self) -> None:
         """The run is over."""
 
+    def _between(self) -> None:
+        self._told_s = self._clock()
+        self._unit_work, self._part, self._own_left_s = 0.0, 0.0, None
+
+    def left_s(self) -> Optional[float]:
+        """Return the seconds left as they look now, ``None`` while nothing tells the pace.
+
+        The unit under way counts with its own estimate, or with the pace so far where it has none; the whole runs
+        down between two words from it.
+        """
+        done = self._work_done + self._part * self._unit_work
+        if self.done >= self.total or not done:
+            return None
+        pace = (self._told_s - self._started) / done
+        own = pace * (1.0 - self._part) * self._unit_work if self._own_left_s is None else self._own_left_s
+        return max(0.0, own + pace * (self._work_left - self._unit_work) - (self._clock() - self._told_s))
+
     def _left(self) -> str:
-        if self.done >= self.total or not self._work_done:
-            return ""
-        left = (self._clock() - self._started) / self._work_done * self._work_left
-        return " (about {} left)".format(format_duration(max(0.0, left)))
+        left = self.left_s()
+        return "" if left is None else " (about {} left)".format(format_duration(left))
 
 
 class BarProgress(PlainProgress):
-    """A live bar with the time left, drawn by rich; failures and notes stay above it."""
+    """Two live lines drawn by rich, what is going on and a bar with the time left; notes stay above them."""
 
-    def __init__(self) -> None:
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    def __init__(self, console: Any = None, clock: Callable[[], float] = time.monotonic) -> None:
+        from harness.progress_bar import bar_of
 
-        super(BarProgress, self).__init__(write=lambda text: None)
-        self._bar = Progress(TextColumn("{task.description}"), BarColumn(bar_width=24),
-                             TextColumn("{task.completed:.0f}/{task.total:.0f}"), TimeElapsedColumn(),
-                             TextColumn("{task.fields[left]}"))
-        self._task = self._bar.add_task("starting", total=1, left="")
+        super(BarProgress, self).__init__(write=lambda text: None, clock=clock)
+        self._bar = bar_of(self.left_s, console)
+        self._task = self._bar.add_task("starting", total=1)
         self._bar.start()
 
     def begin(self, total: int, done: int, work_left: float) -> None:
@@ -75,21 +97,22 @@ class BarProgress(PlainProgress):
         super(BarProgress, self).begin(total, done, work_left)
         self._bar.update(self._task, total=total, completed=done)
 
-    def unit(self, text: str) -> None:
+    def unit(self, text: str, work: float = 0.0) -> None:
         """See :class:`PlainProgress`."""
+        super(BarProgress, self).unit(text, work)
         self._name = text = printable(text)
         self._bar.update(self._task, description=text)
 
-    def within(self, done: int, total: int, text: str, left_s: Optional[float]) -> None:
+    def within(self, done: float, total: float, text: str, left_s: Optional[float]) -> None:
         """See :class:`PlainProgress`."""
-        part = min(1.0, done / float(total)) if total else 0.0
-        self._bar.update(self._task, completed=self.done + part,
+        super(BarProgress, self).within(done, total, text, left_s)
+        self._bar.update(self._task, completed=self.done + self._part,
                          description="{}: {}".format(self._name, printable(text)))
 
     def unit_done(self, text: str, work: float, failed: bool = False) -> None:
         """See :class:`PlainProgress`."""
         super(BarProgress, self).unit_done(text, work, failed)
-        self._bar.update(self._task, completed=self.done, left=self._left())
+        self._bar.update(self._task, completed=self.done)
         if failed:
             self._bar.console.print(printable(text), markup=False, highlight=False)
 

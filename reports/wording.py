@@ -348,12 +348,16 @@ def value_text(value: Any, name: str = "") -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, (list, tuple)):
-        return ", ".join(value_text(one) for one in value) if value else "none"
+        return ", ".join(value_text(one, name) for one in value) if value else "none"
     if isinstance(value, dict):
-        return ", ".join("{} {}".format(key, value_text(value[key])) for key in value) if value else "none"
+        return ", ".join("{} {}".format(key, value_text(value[key], str(key))) for key in value) if value else "none"
     if isinstance(value, (int, float)):
         unit = next((unit for ending, unit in UNIT_ENDINGS if name.endswith(ending)), None)
-        return str(si(value, unit)) if unit is not None else str(value)
+        if unit is not None:
+            return str(si(value, unit))
+        if isinstance(value, float):
+            return ("{:.6g}" if abs(value) < 1e6 else "{:.0f}").format(value)
+        return str(value)
     return str(value)
 
 

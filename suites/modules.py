@@ -89,7 +89,7 @@ def build(case: Case, x: Any) -> Subject:
     tf32 = bool(options.get("tf32", False))
     return Subject(call=with_tf32(call, tf32) if case.device == "cuda" else call, reference=reference,
                    tolerance=TF32_TOLERANCE if tf32 else None,
-                   reference_reason=None if reference else "not checked: its file gives no reference for it",
+                   reference_reason=None if reference else "its file gives no reference for it",
                    implementation=getattr(module, "implementation", type(module).__name__),
                    reason=getattr(module, "implementation_reason", None),
                    parameters=sum(one.numel() for one in module.parameters()))

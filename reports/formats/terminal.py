@@ -20,6 +20,7 @@ COLOURS = {RowState.FASTER: "blue", RowState.SLOWER: "red", RowState.WRONG: "mag
 MEMORY_HEADS = {Kind.TORCH_ALLOCATED: "torch", Kind.TORCH_RESERVED: "reserved", Kind.RSS: "RSS", Kind.USS: "USS",
                 Kind.RAM: "RAM", Kind.NVMAP: "NvMap"}
 LEAST_WIDTH = 60
+LONGEST_WORD = 30
 
 Show = Callable[[str], str]
 
@@ -118,7 +119,9 @@ def add_columns(table: Any, heads: Sequence[str], rows: Sequence[Sequence[str]],
     rich cuts numbers when left alone, so all but the name get their content's width for a minimum; the
     second of ``words`` columns is the verdict.
     """
-    table.add_column(heads[0], overflow="fold", min_width=10)
+    # names fold between words; only one beyond all measure is broken inside
+    longest = min(LONGEST_WORD, max([len(word) for row in rows for word in row[0].split()] + [10]))
+    table.add_column(heads[0], overflow="fold", min_width=longest)
     for index, head in enumerate(heads[1:], 1):
         least = max([len(part) for row in rows for part in row[index].split("\n")] + [len(head)])
         table.add_column(head, justify="left" if index < words else "right", no_wrap=True, min_width=least)

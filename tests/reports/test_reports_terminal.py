@@ -105,3 +105,31 @@ def test_reports_never_import_torch_or_pandas():
     code = ("import sys, reports.__main__, reports.compare; "
             "sys.exit(any(name in sys.modules for name in ('torch', 'pandas', 'matplotlib')))")
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_name_folds_between_words_alone(tmp_path):
+    from report_fixtures import RecordBuilder, comparison
+
+    from reports.findings import findings
+
+    names = ["convolution-channels-last compiled", "hadamard-two-stage-fused torch"]
+    builder = RecordBuilder(tmp_path, [comparison("one", "64 channels", "conv3x3", names)])
+    builder.verify("one")
+    builder.time("one", {"conv3x3": 4e-3, "convolution-channels-last-compiled": 2e-3,
+                         "hadamard-two-stage-fused-torch": 3e-3})
+    found = findings(builder.load(), published=())
+    for width in (60, 80, 120):
+        text = terminal_text(found, None, width)
+        assert all(word in text for name in names for word in name.split()), width
+
+
+@pytest.mark.parametrize("name, value, told", [
+    ("roof.bytes_per_s", 59288885310.98144, "59.3\u202fGB/s"), ("roof.float32", {"bytes_per_s": 59288885310.98144},
+                                                               "bytes_per_s 59.3\u202fGB/s"),
+    ("roof.odd", 59288885310.98144, "59288885311"), ("cpu.load_1min", 0.123456789, "0.123457"),
+    ("memory.sizes_bytes", [1e9, 2e9], "1.00\u202fGB, 2.00\u202fGB"), ("cpu.cores", 4, "4"), ("seed", 2 ** 60,
+                                                                                         "1152921504606846976")])
+def test_numbers_of_the_environment_are_written_for_people(name, value, told):
+    from reports.wording import value_text
+
+    assert value_text(value, name) == told
