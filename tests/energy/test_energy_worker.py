@@ -73,12 +73,18 @@ def test_the_energy_of_each_layer_is_the_boards_power_for_as_long_as_it_takes(li
         assert line.energy_per_call_j == pytest.approx(POWER_W * line.window_s / line.calls, rel=0.01)
 
 
+def call_s(line, number):
+    own = [one for one in line.windows if one.round == number and not one.copy]
+    return sum(one.end_s - one.start_s for one in own) / sum(one.calls for one in own)
+
+
 def test_eight_3x3_convolutions_need_more_energy_than_one_1x1_by_the_ratio_of_their_times(lines):
     base, rival = lines[BASE], lines[RIVAL]
     found = energy_verdict(base, rival, Rule())
     assert found.state is State.LARGER and found.rounds == 8
-    paces = (base.window_s / base.calls) / (rival.window_s / rival.calls)
-    assert found.ratio == pytest.approx(paces, rel=0.15)
+    # the power is constant, so energy is time: round by round, as a busy machine slows some rounds and not others
+    paces = sorted(call_s(base, number) / call_s(rival, number) for number in range(1, 9))
+    assert paces[2] <= found.ratio <= paces[5]
     assert found.low < found.ratio < found.high < 1.0
 
 
