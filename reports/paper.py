@@ -77,7 +77,7 @@ def files(tables: Sequence[ClaimTable], matplotlib: Any, figures: bool = True) -
     shown: List[Tuple[ClaimTable, Drawn]] = [(one, found) for one in tables for found in [drawn(one)]
                                              if found is not None] if figures else []
     if shown:
-        yield "figures/captions.md", captions([one for one, _ in shown])
+        yield "figures/captions.md", captions(shown)
     for one, found in shown:
         name = "figures/" + one.claim.id
         yield name + ".svg", claim_svg(found, "arXiv {}: {}".format(one.claim.paper, one.claim.sentence))

@@ -183,7 +183,7 @@ def _factor(saved: float) -> float:
 
 def _count(claim: Claim, row: ClaimRow, own: Row, base: Row) -> ClaimCell:
     """Return what is counted: exact, so that it has no interval."""
-    mine, theirs = _counted(claim, own), _counted(claim, base)
+    mine, theirs = (_counted(claim, one, row.also_counted) for one in (own, base))
     value = mine if claim.quantity in COUNTS else saving(mine, theirs)
     if value is None or mine is None or theirs is None:
         return _cannot(row, claim, Cannot.NOT_MEASURED, own.reason)
@@ -198,9 +198,10 @@ def _count(claim: Claim, row: ClaimRow, own: Row, base: Row) -> ClaimCell:
                                                         claim.precision * (1 + 1e-9) + 1e-12)))
 
 
-def _counted(claim: Claim, row: Row) -> Optional[float]:
+def _counted(claim: Claim, row: Row, also: int) -> Optional[float]:
+    """Return what the claim counts of ``row``, ``None`` for what nothing here counts."""
     if claim.quantity in (Quantity.PARAMETERS, Quantity.PARAMETER_SAVING):
-        return None if row.parameters is None else float(row.parameters + claim.also_counted)
+        return None if row.parameters is None else float(row.parameters + also)
     if claim.quantity is Quantity.MACS:
         return None if row.macs is None else row.macs / float(row.images)
-    return None if row.macs is None else float(row.macs)
+    return None if row.macs is None or claim.quantity is not Quantity.MAC_SAVING else float(row.macs)

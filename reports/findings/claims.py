@@ -14,9 +14,9 @@ from harness.words import Word
 from reports.findings.published import FOLDER, UNITS, Published, PublishedError, Quantity
 
 CLAIMS = os.path.join(FOLDER, "claims")
-COLUMNS = ("id", "paper", "sentence", "quantity", "value", "unit", "precision", "also_counted", "suite", "cannot",
+COLUMNS = ("id", "paper", "sentence", "quantity", "value", "unit", "precision", "suite", "cannot",
            "source", "note")
-ROW_COLUMNS = ("claim", "name", "comparison", "case", "judged")
+ROW_COLUMNS = ("claim", "name", "comparison", "case", "judged", "also_counted")
 YES_NO = ("yes", "no")
 
 #: The quantities that a claim may be about, by how its advantage is measured.
@@ -46,13 +46,15 @@ class ClaimRow(NamedTuple):
     """One row of a claim's table: ``name`` is the paper's, ``judged`` tells that the claim is about it.
 
     ``value`` is the published one of the claim's quantity in its base unit, ``time_s`` the published time; ``lacks``
-    is what the source says of a number that it does not give.
+    is what the source says of a number that it does not give. ``also_counted`` are the numbers that the source counts
+    beside the trainable ones, of this row and of its baseline alike; negative where it leaves some out (biases).
     """
 
     name: str
     comparison: str
     case: str
     judged: bool
+    also_counted: int = 0
     value: Optional[float] = None
     time_s: Optional[float] = None
     lacks: str = ""
@@ -62,7 +64,7 @@ class Claim(NamedTuple):
     """One claim. ``value`` and ``precision`` are in base units (a share, a count, a factor).
 
     ``value`` is ``None`` where each row has its own, or the source gives a direction only. ``precision`` is one step
-    of the last printed digit. ``also_counted`` is what the source counts beside the trainable numbers.
+    of the last printed digit.
     """
 
     id: str
@@ -72,7 +74,6 @@ class Claim(NamedTuple):
     value: Optional[float]
     unit: str
     precision: float
-    also_counted: int
     suite: str
     cannot: Optional[Cannot]
     source: str
@@ -94,7 +95,8 @@ def read_claims(published: Sequence[Published], folder: str = CLAIMS) -> Tuple[C
         if fields["judged"] not in YES_NO:
             raise PublishedError("{}: '{}' in judged: write yes or no".format(where, fields["judged"]))
         rows.setdefault(fields["claim"], []).append(ClaimRow(
-            fields["name"], fields["comparison"], fields["case"], fields["judged"] == "yes"))
+            fields["name"], fields["comparison"], fields["case"], fields["judged"] == "yes",
+            int(_number(where, fields["also_counted"], 1.0) or 0)))
         places.setdefault(fields["claim"], where)
     numbers, lacks = _numbers(published), _lacks(published)
     claims: List[Claim] = []
@@ -155,8 +157,8 @@ def _claim(where: str, fields: Dict[str, str], rows: Sequence[ClaimRow], numbers
                     if key in lacks), "")) for row in rows)
     return Claim(
         fields["id"], fields["paper"], fields["sentence"], quantity, value, fields["unit"],
-        _number(where, fields["precision"], size) or 0.0, int(_number(where, fields["also_counted"], 1.0) or 0),
-        fields["suite"], _word(where, "cannot", fields["cannot"], STANDING) if fields["cannot"] else None,
+        _number(where, fields["precision"], size) or 0.0, fields["suite"],
+        _word(where, "cannot", fields["cannot"], STANDING) if fields["cannot"] else None,
         fields["source"], fields["note"], known)
 
 

@@ -53,6 +53,11 @@ class Drawn(NamedTuple):
     none: Optional[float]
 
     @property
+    def unmarked(self) -> bool:
+        """Whether a number stands there in words alone: nothing to divide it by, or zero on a logarithmic axis."""
+        return any(line.value is None and line.text != DASH for group in self.groups for line in group.lines)
+
+    @property
     def logarithmic(self) -> bool:
         """Whether equal steps are equal factors."""
         return self.axis in (Axis.SPEED, Axis.RATIO, Axis.FAR_COUNT)
@@ -94,7 +99,9 @@ def axis_of(claim: Claim, values: Sequence[float], with_baselines: bool) -> Axis
 def span(axis: Axis, values: Sequence[float]) -> Tuple[float, float]:
     """Return the ends of the axis: room around all ``values``, and where no difference lies."""
     if axis is Axis.SPEED or axis is Axis.RATIO:
-        return min([0.8] + [0.8 * value for value in values]), max([1.25] + [1.25 * value for value in values])
+        least, most = min([1.0] + list(values)), max([1.0] + list(values))
+        room = max(1.25, (most / least) ** 0.05)
+        return least / room, most * room
     if axis is Axis.FAR_COUNT:
         return 0.7 * min(values), 1.4 * max(values)
     if axis is Axis.SHARE:

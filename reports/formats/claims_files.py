@@ -1,8 +1,9 @@
 """The claims' tables as Markdown, LaTeX (booktabs) and CSV, and the captions of their figures."""
 
-from typing import Any, List, Sequence
+from typing import Any, List, Sequence, Tuple
 
 from reports.findings.claim_tables import ClaimTable
+from reports.formats.claims_drawing import Drawn
 from reports.formats.claims_text import (
     HOLDS,
     PRINTED_NOTE,
@@ -24,6 +25,9 @@ LATEX = {"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\
          "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
          ">": r"\textgreater{}", '"': r"\textquotedbl{}", "|": r"\textbar{}", "\u202f": r"\,", "\u00d7": r"$\times$",
          "\u2212": "$-$", "\u00b5": r"$\mu$", "\u2013": "--", "[": "{[}", "]": "{]}", "\n": " "}
+
+MARKS = " Hollow diamond: published; filled: measured."
+UNMARKED = " A number without a mark is zero, or has no baseline in its own column to be a ratio to."
 
 
 def latex(text: str) -> str:
@@ -82,6 +86,8 @@ def csv(tables: Sequence[ClaimTable]) -> str:
     return csv_text(HEADS, rows)
 
 
-def captions(tables: Sequence[ClaimTable]) -> str:
+def captions(figures: Sequence[Tuple[ClaimTable, Drawn]]) -> str:
     """Return the captions of all figures."""
-    return "\n\n".join("**{}** {}".format(escaped(one.claim.id), escaped(caption(one))) for one in tables) + "\n"
+    return "\n\n".join("**{}** {}{}{}".format(
+        escaped(one.claim.id), escaped(caption(one)), MARKS, UNMARKED * drawn.unmarked)
+        for one, drawn in figures) + "\n"

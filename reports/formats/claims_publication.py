@@ -83,7 +83,7 @@ def _draw(axes: Any, drawn: Drawn, rows: List[Row], each: int, labels_in: float)
                 [max(0.0, one.value - one.low)], [max(0.0, one.high - one.value)]]
             mark = MARKS[0 if one.series == 0 else (one.series - 1) % 3 + 1]
             axes.errorbar([one.value], [y], xerr=spread, fmt=mark, markersize=3.5, color=colour,
-                          markerfacecolor="white" if one.series == 0 else colour, elinewidth=0.9,
+                          markerfacecolor="white" if one.series == 0 else colour, elinewidth=0.9, clip_on=False,
                           capsize=2.2, capthick=0.9)
     axes.set_ylim(place, 0)
     axes.set_yticks([])

@@ -29,6 +29,11 @@ CANNOT = {
                         "with the default settings",
     Cannot.CANNOT_TELL: "the interval leaves open whether there is the advantage; more launches would tell"}
 
+#: The versions and clocks behind a run, by their names in its environment.
+VERSIONS = {"python.version": "Python", "torch.version": "torch", "torch.cuda": "CUDA", "git.commit": "commit",
+            "clocks.power_mode": "power mode", "clocks.locked_for_run": "clocks locked:"}
+COMMIT = 12     # characters that name a commit
+
 
 class Sheet(NamedTuple):
     """One claim's table in words: ``right`` are the columns of numbers, ``notes`` say why cells are blank."""
@@ -154,11 +159,9 @@ def _part(claim: Claim, name: str, column: ClaimColumn) -> str:
     """Return what one run says of a claim: its numbers for one row, a tally for several."""
     judged = [(row, cell, cell.judged) for row, cell in zip(claim.rows, column.cells) if cell.judged is not None]
     if len(judged) > 1:
-        tally = ["{} {}".format(sum(one.holds is word for _, _, one in judged), verdict)
-                 for word, verdict in ((Holds.HOLDS, "hold"), (Holds.IN_PART, "hold in part"),
-                                       (Holds.DOES_NOT, "do not"), (Holds.CANNOT_TEST, "cannot be tested"))
-                 if any(one.holds is word for _, _, one in judged)]
-        return "on {}, of {}, {}".format(name, count(len(judged), "row"), listing(tally))
+        numbers = [(word, sum(one.holds is word for _, _, one in judged)) for word in Holds]
+        tally = ["{} for {}".format(HOLDS[word].lower(), number) for word, number in numbers if number]
+        return "on {} it {} of {}".format(name, listing(tally), count(len(judged), "row"))
     if not judged or judged[0][2].size is None:
         return ""
     row, cell, one = judged[0]
@@ -190,7 +193,8 @@ def caption(table: ClaimTable) -> str:
 
 def versions(column: ClaimColumn) -> str:
     """Return the versions and clocks behind a column."""
-    return ", ".join("{} {}".format(name.replace(".version", ""), value_text(value, name))
+    return ", ".join("{} {}".format(VERSIONS[name], str(value)[:COMMIT] if name == "git.commit"
+                                    else value_text(value, name))
                      for name, value in column.run.versions if value is not None)
 
 

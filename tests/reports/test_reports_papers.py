@@ -6,6 +6,8 @@ import io
 import math
 import os
 import shutil
+import subprocess
+import sys
 import xml.dom.minidom
 
 import pytest
@@ -17,20 +19,20 @@ from harness.app.registry import all_suites
 from harness.plan import Target
 from harness.record import CheckResult, load_run
 from reports.findings.claim_tables import claim_tables, evidence
-from reports.findings.claims import CLAIMS, COUNTS, SAVINGS, SPEEDS, Cannot, read_claims
+from reports.findings.claims import CLAIMED, CLAIMS, COUNTS, SAVINGS, SPEEDS, Cannot, read_claims
 from reports.findings.cleaned import cleaned
 from reports.findings.judging import TOLERANCE, Direction, Holds, Judged, Size, judge, size_of, together
-from reports.findings.published import Published, PublishedError, Quantity, read_published
+from reports.findings.published import UNITS, Published, PublishedError, Quantity, read_published
 from reports.formats.claims_drawing import Axis, axis_of, drawn
-from reports.formats.claims_files import csv, latex, markdown, tex
+from reports.formats.claims_files import captions, csv, latex, markdown, tex
 from reports.formats.claims_svg import claim_svg
 from reports.formats.claims_text import caption, column_names, sheet, verdict_text
 from reports.paper import files, main, tally
 
-HEAD = "id,paper,sentence,quantity,value,unit,precision,also_counted,suite,cannot,source,note\n"
-ROWS = "claim,name,comparison,case,judged\n"
-BOTH = "a,dense,p,conv,no\na,fast one,p,wht-fast,yes\n"
-TWICE = "a,1234.5678,twice as fast,claimed_speed_ratio,2,x,,,paper,,abstract,\n"
+HEAD = "id,paper,sentence,quantity,value,unit,precision,suite,cannot,source,note\n"
+ROWS = "claim,name,comparison,case,judged,also_counted\n"
+BOTH = "a,dense,p,conv,no,\na,fast one,p,wht-fast,yes,\n"
+TWICE = "a,1234.5678,twice as fast,claimed_speed_ratio,2,x,,paper,,abstract,\n"
 
 
 def write(folder, claims=TWICE, rows=BOTH):
@@ -104,7 +106,7 @@ def test_all_papers_are_there():
     (TWICE + TWICE, BOTH, "the claim 'a' stands there twice"),
     (TWICE, BOTH.replace("yes", "no"), "the claim 'a' has no judged row"),
     (TWICE, BOTH.replace("yes", "perhaps"), "rows.csv line 3: 'perhaps' in judged"),
-    (TWICE, BOTH + "b,x,p,conv,no\n", "there is no claim 'b'")])
+    (TWICE, BOTH + "b,x,p,conv,no,\n", "there is no claim 'b'")])
 def test_a_wrong_line_is_refused_with_file_and_line(tmp_path, claims, rows, problem):
     with pytest.raises(PublishedError, match=problem):
         read_claims((), write(tmp_path, claims, rows))
@@ -187,7 +189,7 @@ def test_a_slower_rival_is_told_so(tmp_path):
 
 
 def test_memory_of_one_process_each_is_shown_and_not_judged(tmp_path):
-    claim = "a,1,less,memory_saving,14,%,,,paper,,abstract,\n"
+    claim = "a,1,less,memory_saving,14,%,,paper,,abstract,\n"
     (tmp_path / "one").mkdir()
     one, many = table_of(tmp_path / "one", claim, repeats=1), table_of(tmp_path, claim, repeats=3)
     assert one.judged == Judged(Holds.CANNOT_TEST, cannot=Cannot.NO_INTERVAL)
@@ -200,8 +202,9 @@ def test_memory_of_one_process_each_is_shown_and_not_judged(tmp_path):
     (899, 1, 0, Holds.HOLDS, Size.AS_PUBLISHED), (902, 1, 0, Holds.HOLDS, Size.MORE),
     (1000, 0, 100, Holds.HOLDS, Size.AS_PUBLISHED), ("", 0, 0, Holds.HOLDS, Size.NOT_GIVEN)])
 def test_counts_are_judged_by_the_last_printed_digit(tmp_path, value, precision, also, holds, size):
-    claim = "a,1,fewer,parameters,{},1,{},{},paper,,abstract,\n".format(value, precision, also)
-    table = table_of(tmp_path, claim)
+    claim = "a,1,fewer,parameters,{},1,{},paper,,abstract,\n".format(value, precision)
+    rows = BOTH.replace("no,", "no,{}".format(also)).replace("yes,", "yes,{}".format(also))
+    table = table_of(tmp_path, claim, rows)
     assert [cell.value for cell in table.columns[0].cells] == [2000 + also, 900 + also]
     assert (table.judged.holds, table.judged.size) == (holds, size)
 
@@ -210,12 +213,25 @@ def test_counts_are_judged_by_the_last_printed_digit(tmp_path, value, precision,
     ((2000, 900), 55, Holds.HOLDS), ((2000, 1000), 55, Holds.IN_PART), ((2000, 2000), 55, Holds.DOES_NOT),
     ((2000, 2100), 55, Holds.DOES_NOT)])
 def test_a_saving_is_a_share_of_the_baseline(tmp_path, parameters, value, holds):
-    claim = "a,1,fewer,parameter_saving,{},%,0.1,,paper,,abstract,\n".format(value)
+    claim = "a,1,fewer,parameter_saving,{},%,0.1,paper,,abstract,\n".format(value)
     assert table_of(tmp_path, claim, parameters=parameters).judged.holds is holds
 
 
+def test_biases_that_the_source_leaves_out_are_taken_off_both_sides(tmp_path):
+    claim = "a,1,fewer,parameter_saving,60,%,0.01,paper,,abstract,\n"
+    table = table_of(tmp_path, claim, BOTH.replace("yes,", "yes,-500"), parameters=(2000, 1100))
+    assert table.columns[0].cells[1].value == pytest.approx(0.6) and table.judged.holds is Holds.HOLDS
+
+
+@pytest.mark.parametrize("quantity, unit", [(one, sorted(UNITS[one])[0]) for one in CLAIMED])
+def test_only_what_the_harness_measures_stands_in_a_measured_column(tmp_path, quantity, unit):
+    table = table_of(tmp_path, "a,1,quick,{},4,{},,paper,no-rival,abstract,\n".format(quantity, unit))
+    shown = table.columns[0].cells[1].value is not None
+    assert shown is (quantity is not Quantity.TEST_SET_TIME)
+
+
 def test_a_case_that_no_run_holds_says_what_to_run(tmp_path):
-    table = table_of(tmp_path, rows="a,x,elsewhere,conv,yes\n")
+    table = table_of(tmp_path, rows="a,x,elsewhere,conv,yes,\n")
     assert table.judged == Judged(Holds.CANNOT_TEST, cannot=Cannot.NOT_IN_RUNS) and table.columns == ()
     assert "./run_bench.sh run paper" in verdict_text(table) and drawn(table) is None
 
@@ -299,8 +315,9 @@ def test_a_latex_table_has_as_many_cells_in_every_row(tmp_path):
 
 def test_a_caption_states_device_protocol_versions_launches_and_interval(tmp_path):
     words = caption(table_of(tmp_path))
-    for part in ("Jetson Nano, CPU, 2 threads", "published protocol", "torch 1.10.0", "4 launches", "99 %",
-                 "none of them was measured here", "run r of 2026-03-14"):
+    for part in ("Jetson Nano, CPU, 2 threads", "published protocol", "torch 1.10.0", "commit 0123456789ab,",
+                 "4 launches",
+                 "99 %", "none of them was measured here", "run r of 2026-03-14"):
         assert part in words
 
 
@@ -312,6 +329,20 @@ def test_counts_further_apart_than_ten_are_drawn_as_ratios():
     assert axis_of(counted, (100, 1100), False) is Axis.FAR_COUNT
     assert axis_of(claims[SPEEDS[1]], (1, 2), True) is Axis.SPEED
     assert axis_of(claims[SAVINGS[0]], (0.01, 0.9), True) is Axis.SHARE and counted.quantity in COUNTS
+
+
+def test_a_number_that_no_axis_holds_is_said_to_have_no_mark(tmp_path):
+    zero = table_of(tmp_path, "a,1,fewer,parameters,0,1,0,paper,,abstract,\n", parameters=(2000, 10))
+    figure = drawn(zero)
+    assert figure.axis is Axis.RATIO and figure.unmarked and "number without a mark" in captions([(zero, figure)])
+    assert figure.groups[0].lines[1].value == pytest.approx(200)
+    assert not drawn(zero._replace(claim=zero.claim._replace(rows=tuple(
+        row._replace(value=value) for row, value in zip(zero.claim.rows, (1500, 50)))))).unmarked
+
+
+def test_rows_and_runs_are_counted_in_the_sentence(tmp_path):
+    table = table_of(tmp_path, rows=BOTH + "a,gone,p,gone,yes,\n")
+    assert "2 threads it holds for 1 and cannot be tested for 1 of 2 rows" in verdict_text(table)
 
 
 def test_the_mark_sits_where_the_scale_says(tmp_path):
@@ -368,3 +399,15 @@ def test_a_folder_without_a_record_is_one_sentence(tmp_path, capsys):
 
 def test_the_tally_counts_every_claim(tmp_path):
     assert tally([table_of(tmp_path)]) == "1 claim: 1 holds."
+
+
+def test_the_command_makes_the_papers_and_takes_no_other_format(folder, tmp_path):
+    def run(*options):
+        return subprocess.run([sys.executable, "-m", "harness", "report", "--paper", folder] + list(options),
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, check=False)
+
+    made = run("--figures", "none", "--out", str(tmp_path / "out"))
+    assert made.returncode == 0 and "cannot be tested" in made.stdout
+    assert sorted(os.listdir(str(tmp_path / "out"))) == ["claims.csv", "claims.md", "tables"]
+    refused = run("--format", "html")
+    assert refused.returncode and "leave out --format" in refused.stderr
