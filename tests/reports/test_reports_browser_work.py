@@ -126,3 +126,32 @@ def test_a_phone_has_a_list_of_contents_whose_links_all_lead_somewhere(pages, la
           seen.top = list.getBoundingClientRect().top;""", 320)
         assert all(there for _, there in seen["links"]) and len(seen["links"]) >= seen["sections"]
         assert seen["top"] < 1500
+
+
+@pytest.mark.parametrize("width", [640, 718])           # A4 and Letter, with the margins of a browser
+def test_on_paper_no_word_is_broken_and_no_number_runs_into_the_next_cell(pages, large, beside, tmp_path, width):
+    for page in (pages["nano"], pages["broken"], large, beside):
+        seen = opened(page, tmp_path, """
+          window.dispatchEvent(new Event("beforeprint"));
+          Array.prototype.forEach.call(document.styleSheets[0].cssRules, function (rule) {
+            if (!rule.media) { return; }
+            rule.media.mediaText = rule.media.mediaText === "print" ? "all" : "not all"; });
+          var cells = Array.prototype.filter.call(document.querySelectorAll("main td, main th"), function (c) {
+            return c.getClientRects().length && !c.closest(".facts"); });
+          seen.cells = cells.length; seen.broken = [];
+          seen.out = cells.filter(function (c) { return c.scrollWidth > c.clientWidth + 1 &&
+            !c.classList.contains("plot"); }).map(function (c) { return c.textContent; });
+          cells.forEach(function (cell) {
+            var walk = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT), node, range = document.createRange();
+            while ((node = walk.nextNode())) {
+              if (node.parentNode.closest("svg, .spoken")) { continue; }
+              var words = /[^\\s-]+/g, found;
+              while ((found = words.exec(node.data))) {
+                range.setStart(node, found.index); range.setEnd(node, found.index + found[0].length);
+                var tops = Array.prototype.map.call(range.getClientRects(), function (b) { return b.top; });
+                if (Math.max.apply(null, tops) - Math.min.apply(null, tops) > 4) { seen.broken.push(found[0]); }
+              }
+            }
+          });""", width)
+        assert seen["errors"] == [] and seen["cells"] > 10
+        assert seen["broken"] == [] and seen["out"] == []
