@@ -42,13 +42,14 @@ def write(folder, claims=TWICE, rows=BOTH):
     return str(folder)
 
 
-def recorded(folder, times=(0.2, 0.08), repeats=3, ident="r", names=("conv", "WHT fast"), parameters=(2000, 900)):
+def recorded(folder, times=(0.2, 0.08), repeats=3, ident="r", names=("conv", "WHT fast"), parameters=(2000, 900),
+             rounds=18):
     one = comparison("p", "p", names[0], (names[1],), protocol="published", threads=2)
     build = RecordBuilder(folder, [one], ident=ident)
     build.check("p", [CheckResult(case_id, True, 3e-6, 1e-4, None, "conv", None, count, 10737418240)
                       for case_id, count in zip(map(one.case_id, one.cases), parameters)])
     slugs = [case.slug for case in one.cases]
-    build.time("p", dict(zip(slugs, times)))
+    build.time("p", dict(zip(slugs, times)), rounds=rounds)
     build.memory("p", dict(zip(slugs, (50000000, 10000000))), repeats=repeats)
     build.end()
     return build.load()
@@ -186,6 +187,12 @@ def test_a_measured_speed_stands_beside_the_published_one_and_is_judged(tmp_path
 
 def test_a_slower_rival_is_told_so(tmp_path):
     assert table_of(tmp_path, times=(0.1, 0.2)).judged.holds is Holds.DOES_NOT
+
+
+def test_a_speed_of_too_few_rounds_has_no_interval_and_is_not_judged(tmp_path):
+    table = table_of(tmp_path, rounds=3)
+    assert table.columns[0].cells[1].value == pytest.approx(2.5, rel=0.1)
+    assert table.judged == Judged(Holds.CANNOT_TEST, cannot=Cannot.NO_INTERVAL)
 
 
 def test_memory_of_one_process_each_is_shown_and_not_judged(tmp_path):
