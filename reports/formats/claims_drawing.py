@@ -5,7 +5,7 @@ from typing import List, NamedTuple, Optional, Sequence, Tuple
 from harness.words import Word
 from reports.findings.claim_tables import ClaimTable
 from reports.findings.claims import COUNTS, SPEEDS, Claim
-from reports.formats.claims_text import DASH, amount, column_names, measured, quantity_text
+from reports.formats.claims_text import DASH, amount, measured, quantity_text, where
 from reports.formats.svg.scales import linear_ticks, log_ticks
 from reports.numbers import NARROW, TIMES, si, significant
 
@@ -112,7 +112,7 @@ def span(axis: Axis, values: Sequence[float]) -> Tuple[float, float]:
 def tick_text(axis: Axis, mark: float) -> str:
     """Return a tick in words."""
     if axis in (Axis.SPEED, Axis.RATIO):
-        return ("{:g}".format(mark) if mark < 1e5 else str(si(mark, "", 1)).replace(NARROW, "")) + TIMES
+        return ("{:g}".format(mark) if mark < 1e4 else str(si(mark, "", 1)).replace(NARROW, "")) + TIMES
     if axis is Axis.SHARE:
         return "{}{}%".format(significant(100 * mark, 2) if mark else "0", NARROW)
     return str(si(mark, "", 2)).rstrip(NARROW)
@@ -127,9 +127,15 @@ def title(claim: Claim, axis: Axis) -> str:
     return quantity_text(claim) + (" (log)" if axis is Axis.FAR_COUNT else "")
 
 
+def series_names(table: ClaimTable) -> List[str]:
+    """Return a label for each run: its device, or where devices are alike the run (the caption names its device)."""
+    names = [where(column) for column in table.columns]
+    return [name if names.count(name) == 1 else column.run.about.run for name, column in zip(names, table.columns)]
+
+
 def _groups(table: ClaimTable) -> List[Group]:
     """Return the lines of every row that is no baseline; counts show their baselines too."""
-    claim, names = table.claim, column_names(table)
+    claim, names = table.claim, series_names(table)
     found: List[Group] = []
     for index, row in enumerate(claim.rows):
         cells = [column.cells[index] for column in table.columns]

@@ -73,7 +73,7 @@ def _draw(axes: Any, drawn: Drawn, rows: List[Row], each: int, labels_in: float)
         place += lines
         if one is None:  # a heading has the whole width
             axes.annotate(escaped(label), (0, y), xytext=(3 - 72 * labels_in, 0), ha="left", fontsize=6.5,
-                          fontweight="bold", **left)
+                          fontweight="bold", bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6}, **left)
             continue
         axes.annotate(escaped(label), (0, y), xytext=(-4, 0), ha="right", fontsize=6.5, **left)
         axes.annotate(escaped(one.text), (1, y), xytext=(4, 0), ha="left", fontsize=6, **left)

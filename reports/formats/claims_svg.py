@@ -12,7 +12,7 @@ from reports.formats.svg.markup import element, line, text
 from reports.formats.svg.palette import LIGHT
 from reports.formats.svg.scales import Linear, Log
 
-WIDTH, MARGIN, LABEL, NUMBERS, ROW, GROUP, HEAD, FOOT = 760, 14, 214, 190, 20, 24, 28, 44
+WIDTH, MARGIN, LABEL, NUMBERS, ROW, GROUP, HEAD, FOOT = 760, 14, 226, 190, 20, 24, 28, 44
 TITLE_LINE = 20
 #: About what a character takes at most, in px: of a label, and of the heading.
 CHARACTER, TITLE_CHARACTER = 7.0, 9.0
@@ -33,7 +33,7 @@ def claim_svg(drawn: Drawn, heading: str) -> str:
         parts.append(line(place(drawn.none), top - 8, place(drawn.none), bottom, "zero"))
     y = float(top)
     for group in drawn.groups:
-        parts.append(text(clipped(group.name, WIDTH - 2 * MARGIN), MARGIN, y + 10, "word"))
+        parts.append(text(clipped(group.name, WIDTH - 2 * MARGIN), MARGIN, y + 10, "word halo"))
         for one in group.lines:
             parts += _line(one, place, y + GROUP)
             y += ROW

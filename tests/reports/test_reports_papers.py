@@ -248,6 +248,7 @@ def test_two_runs_stand_in_two_columns_and_the_claim_holds_in_part(tmp_path):
     table, = claim_tables(read_claims((), write(tmp_path)), [evidence(run) for run in runs])
     assert [one.judged.holds for one in table.columns] == [Holds.HOLDS, Holds.DOES_NOT]
     assert table.judged.holds is Holds.IN_PART and len(set(column_names(table))) == 2
+    assert [line.label for line in drawn(table).groups[0].lines] == ["published", "one", "two"]
 
 
 def test_every_claim_of_the_project_gets_exactly_one_verdict_or_a_reason():
