@@ -4,6 +4,7 @@ from typing import NamedTuple, Optional
 
 from harness.record import Run
 from harness.settings import format_duration
+from harness.words import Pass
 from harness.work_units import all_units, work_of
 
 
@@ -22,8 +23,9 @@ class UnderWay(NamedTuple):
 def under_way(run: Run) -> UnderWay:
     """Return how far ``run`` has come: units are worked off in order, so what stands before the last one is over."""
     settings = run.header.settings
+    passes = [name for name in settings.passes if name != Pass.ENERGY.value or not _without_power(run)]
     units = [unit for one in run.comparisons
-             for unit in all_units(one, settings.passes, settings.launches, settings.memory_repeats)]
+             for unit in all_units(one, passes, settings.launches, settings.memory_repeats)]
     recorded = [unit in run.units for unit in units]
     over = max([number for number, there in enumerate(recorded, 1) if there] or [0])
     spent_s = sum(run.units[unit].seconds for unit, there in zip(units, recorded) if there)
@@ -31,6 +33,12 @@ def under_way(run: Run) -> UnderWay:
     left = units[over:]
     return UnderWay(over, len(units), str(left[0]) if left else None,
                     pace * work_of(left) if left and pace else None)
+
+
+def _without_power(run: Run) -> bool:
+    """Whether the last session found no power meter: it only notes of each energy unit that it has no number."""
+    meters = [one for one in run.sessions[-1].environment.meters if one.quantity == "power"] if run.sessions else []
+    return bool(meters) and not any(one.chosen for one in meters)
 
 
 def under_way_text(found: UnderWay) -> str:

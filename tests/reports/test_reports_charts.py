@@ -325,3 +325,14 @@ def test_a_type_of_which_an_older_record_has_no_roof_is_drawn_without_one_and_sa
     chart, = typed(tmp_path, {"bytes_per_s": 1e12, "flops_per_s": 2e13}).rooflines
     assert {point.type for point in chart.points if point.share is not None} == {"float32"}
     assert "fp16 roof not measured: this run measured no roof of this type" in roofline_key(chart)
+
+
+def test_an_interval_that_leaves_the_axis_ends_in_an_arrowhead():
+    from reports.formats.svg.charts import interval_row
+    from reports.formats.svg.scales import Linear
+
+    scale = Linear(-10.0, 10.0)
+    assert "\u25c2" in interval_row(scale, 0.0, "slower", -9.0, -14.0, -4.0)
+    assert "\u25b8" in interval_row(scale, 0.0, "faster", 9.0, 4.0, 14.0)
+    within = interval_row(scale, 0.0, "faster", 9.0, 4.0, 10.0)
+    assert "\u25b8" not in within and "\u25c2" not in within

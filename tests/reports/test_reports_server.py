@@ -8,9 +8,9 @@ import subprocess
 import sys
 
 import pytest
-from report_fixtures import RecordBuilder, comparison, nano_run
+from report_fixtures import NANO, RecordBuilder, comparison, nano_run
 
-from harness.record import load_run
+from harness.record import MeterStatus, load_run
 from reports.server.under_way import under_way
 from reports.server.working import locked_inodes
 
@@ -215,6 +215,15 @@ def test_units_that_turned_out_not_to_be_needed_are_over(tmp_path):
     found = under_way(load_run(str(tmp_path)))
     assert (found.over, found.planned, found.now) == (6, 10, "time two, launch 1")
     assert found.left_s == pytest.approx(10.5 / 27 * 60)  # 10.5 s for 27 typical seconds; 4 launches of 15 left
+
+
+@pytest.mark.parametrize("chosen, planned", [(True, 4), (False, 2)])
+def test_energy_is_planned_only_where_a_meter_answers(tmp_path, chosen, planned):
+    environment = NANO._replace(meters=(MeterStatus("tegrastats", "power", chosen, chosen),))
+    builder = RecordBuilder(tmp_path, [comparison("one", "one", "conv1x1", ["fwht"])], environment=environment,
+                            passes=("verify", "time", "energy"), launches=1)
+    builder.writer.close()
+    assert under_way(load_run(str(tmp_path))).planned == planned
 
 
 def test_a_taken_port_is_one_sentence_that_names_another(served, tmp_path):

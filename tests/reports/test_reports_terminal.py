@@ -133,3 +133,11 @@ def test_numbers_of_the_environment_are_written_for_people(name, value, told):
     from reports.wording import value_text
 
     assert value_text(value, name) == told
+
+
+def test_what_was_not_checked_is_said_once(found):
+    for name in found:
+        text = " ".join(terminal_text(found[name], None, 120).split())
+        assert "not checked: not checked" not in text
+    assert "not checked: no reference is known for this layer" in " ".join(
+        terminal_text(found["broken"], None, 120).split())
