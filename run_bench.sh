@@ -60,7 +60,7 @@ done
 case ${1:-} in
 setup) shift; set_up ${options[@]+"${options[@]}"} "$@"; exit ;;
 # These load no torch.
--h | --help | --version | list | report | compare | serve | clocks)
+-h | --help | --version | list | report | compare | export | serve | clocks)
     ready || set_up --without-torch ${options[@]+"${options[@]}"} ;;
 # It says what is missing, torch too.
 doctor)
