@@ -13,8 +13,12 @@ from reports.findings.memory import CaseMemory, Kind
 from reports.findings.published_memory import Shares, saving, shares
 from reports.findings.rows import Row, Table
 
-FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "results",
-                      "published")
+_REPORTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+#: In a checkout the published numbers lie with the results, in an installed package with the reports.
+FOLDER = next((place for place in (os.path.join(os.path.dirname(_REPORTS), "results", "published"),
+                                   os.path.join(_REPORTS, "published_numbers")) if os.path.isdir(place)),
+              os.path.join(_REPORTS, "published_numbers"))
 COLUMNS = ("comparison", "case", "quantity", "value", "unit", "device", "runtime", "protocol", "source", "note")
 
 
