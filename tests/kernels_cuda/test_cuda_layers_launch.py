@@ -27,7 +27,9 @@ def debut_device(debut_library, device_of, monkeypatch):
     monkeypatch.setattr(debut_launch, "_PLANS", {})
     monkeypatch.setattr(debut_launch, "_REASONS", {})
     monkeypatch.setattr(debut_door, "reason", debut_launch.why_not)
-    monkeypatch.setattr(debut_door, "run", debut_launch.run)
+    # as prepare does for a tensor of a device
+    monkeypatch.setattr(debut_door, "prepare",
+                        lambda x, factors, bias, spec: lambda x: debut_launch.run(x, factors, bias, spec))
     return device_of(debut_library, "debut")
 
 
