@@ -5,7 +5,6 @@ import functools
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from suites.kernels.handles import Handle
@@ -112,7 +111,8 @@ class Kernel:
             inputs = sum(block[2] for block in self._blocks if block[0] == group)
             matrix = flat[start:start + outputs * inputs].reshape(outputs, inputs)
             start += outputs * inputs
-            rows = F.pad(matrix, (0, 0, 0, padded - outputs)).reshape(padded // part, part, inputs)
+            matrix = torch.cat([matrix, matrix.new_zeros(padded - outputs, inputs)])  # torch 1.10 pads no empty ones
+            rows = matrix.reshape(padded // part, part, inputs)
             found.append(rows.transpose(1, 2).reshape(-1))
             if bias is not None:
                 biases[group, :outputs] = bias.detach()[group * spec.group_out:][:outputs]

@@ -2,12 +2,16 @@
 
 import numpy as np
 import pytest
+import scipy
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
 from harness.statistics.shift import rank_sum_rank, shift_interval
 from harness.statistics.student_t import student_t_quantile, t_quantile
+
+#: What is compared with came with these: exact ranks 1.7, confidence intervals 1.11.
+SCIPY = tuple(int(part) for part in scipy.__version__.split(".")[:2])
 
 VALUES = st.lists(st.floats(-10, 10, allow_nan=False), min_size=1, max_size=12)
 
@@ -24,6 +28,7 @@ def test_between_whole_degrees_the_t_quantile_is_never_too_small_and_close_from_
     assert true * (1 - 1e-7) <= told <= true * (1.03 if degrees > 3 else 3.0)
 
 
+@pytest.mark.skipif(SCIPY < (1, 7), reason="this scipy knows no exact ranks")
 @pytest.mark.parametrize("m, n", [(4, 4), (8, 8), (8, 12), (20, 20)])
 @pytest.mark.parametrize("alpha", [0.05, 0.001])
 def test_the_rank_is_where_scipys_exact_test_turns(m, n, alpha):
@@ -54,6 +59,7 @@ def test_the_interval_is_made_of_the_ranked_differences():
     assert tuple(shift_interval(first, second, 0.01)) == (np.median(apart), apart[rank - 1], apart[-rank])
 
 
+@pytest.mark.skipif(SCIPY < (1, 11), reason="this scipy knows no intervals")
 def test_few_values_get_welchs_interval():
     first, second = [0.0, 1.0, 2.0, 1.5], [3.0, 3.1, 2.9, 3.0]
     found = shift_interval(first, second, 0.05)
