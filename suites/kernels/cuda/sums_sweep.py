@@ -10,10 +10,8 @@ from typing import List, Optional, Sequence
 
 import torch
 
-from harness.timing.cuda_timer import CudaTimer
-from harness.timing.sampler import COLD, HOT
-from suites.kernels.cuda import devices, launch, sums_form, sums_launch
-from suites.kernels.cuda.sweep import Entry, ranked
+from suites.kernels.cuda import launch, sums_form, sums_launch
+from suites.kernels.cuda.sweep import Entry, sweep
 
 
 def field(x: torch.Tensor) -> List[Entry]:
@@ -50,21 +48,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("--shape", default="10x1024x32x32", help="two sizes are rows and features of a dense layer")
     parser.add_argument("--dtype", default="float32", choices=("float32", "float16", "bfloat16"))
     parser.add_argument("--channels-last", action="store_true")
-    parser.add_argument("--hot", action="store_true", help="stretches of calls instead of an empty L2 before each")
-    parser.add_argument("--rounds", type=int, default=6)
-    settings = parser.parse_args(argv)
-    reason = devices.problem(0)
-    if reason is not None:
-        print("there is nothing to measure: {}".format(reason))
-        return 1
-    shape = tuple(int(size) for size in settings.shape.split("x"))
-    x = torch.randn(shape, generator=torch.Generator().manual_seed(1)).to(getattr(torch, settings.dtype)).cuda()
-    if settings.channels_last:
-        x = x.contiguous(memory_format=torch.channels_last)
-    timer = CudaTimer(torch)
-    sampler, = [one for one in timer.samplers if one.cache == (HOT if settings.hot else COLD)]
-    print("\n".join(ranked(field(x), sampler, settings.rounds)))
-    return 0
+    return sweep(parser, argv, lambda x, settings: field(x))
 
 
 if __name__ == "__main__":

@@ -125,13 +125,12 @@ def ranked(entries: Sequence[Entry], sampler: Sampler, rounds: int) -> List[str]
     return lines
 
 
-def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Time every form for one shape; 1 and a sentence where there is no device."""
-    parser = argparse.ArgumentParser(prog="python -m suites.kernels.cuda.sweep", description=__doc__)
-    parser.add_argument("--shape", default="10x1024x32x32")
-    parser.add_argument("--dtype", default="float32", choices=geometry.DTYPES)
-    parser.add_argument("--planes", action="store_true", help="the 2-D layer")
-    parser.add_argument("--channels-last", action="store_true")
+def sweep(parser: argparse.ArgumentParser, argv: Optional[Sequence[str]],
+          entries: Callable[[torch.Tensor, argparse.Namespace], Sequence[Entry]]) -> int:
+    """Time what ``entries`` makes of the tensor that ``argv`` describes; 1 and a sentence where there is no device.
+
+    ``parser`` knows ``--shape``, ``--dtype`` and what else ``entries`` asks for.
+    """
     parser.add_argument("--hot", action="store_true", help="stretches of calls instead of an empty L2 before each")
     parser.add_argument("--rounds", type=int, default=6)
     settings = parser.parse_args(argv)
@@ -141,13 +140,22 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         return 1
     shape = tuple(int(size) for size in settings.shape.split("x"))
     x = torch.randn(shape, generator=torch.Generator().manual_seed(1)).to(getattr(torch, settings.dtype)).cuda()
-    if settings.channels_last:
+    if getattr(settings, "channels_last", False):
         x = x.contiguous(memory_format=torch.channels_last)
     timer = CudaTimer(torch)
     sampler, = [one for one in timer.samplers if one.cache == (HOT if settings.hot else COLD)]
-    entries = field(x, Spec(dims=(2, 3)) if settings.planes else Spec(), print)
-    print("\n".join(ranked(entries, sampler, settings.rounds)))
+    print("\n".join(ranked(entries(x, settings), sampler, settings.rounds)))
     return 0
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Time every form for one shape; 1 and a sentence where there is no device."""
+    parser = argparse.ArgumentParser(prog="python -m suites.kernels.cuda.sweep", description=__doc__)
+    parser.add_argument("--shape", default="10x1024x32x32")
+    parser.add_argument("--dtype", default="float32", choices=geometry.DTYPES)
+    parser.add_argument("--planes", action="store_true", help="the 2-D layer")
+    parser.add_argument("--channels-last", action="store_true")
+    return sweep(parser, argv, lambda x, settings: field(x, Spec(dims=(2, 3)) if settings.planes else Spec(), print))
 
 
 if __name__ == "__main__":

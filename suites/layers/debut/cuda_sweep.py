@@ -11,12 +11,10 @@ from typing import Any, Callable, List, Optional, Sequence
 
 import torch
 
-from harness.timing.cuda_timer import CudaTimer
-from harness.timing.sampler import COLD, HOT
-from suites.kernels.cuda import debut_form, debut_launch, devices, launch
+from suites.kernels.cuda import debut_form, debut_launch, launch
 from suites.kernels.cuda.compiler import CompileError
 from suites.kernels.cuda.driver import CudaError
-from suites.kernels.cuda.sweep import LARGEST_DIFFERENCE, Entry, ranked
+from suites.kernels.cuda.sweep import LARGEST_DIFFERENCE, Entry, sweep
 from suites.kernels.debut import Spec
 from suites.layers.debut.chain import Factor, published_chains
 
@@ -62,20 +60,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("--shape", default="1x512x14x14")
     parser.add_argument("--kernel", type=int, default=3, help="side of the convolution, 0 for a linear layer")
     parser.add_argument("--dtype", default="float32", choices=("float32", "float16", "bfloat16"))
-    parser.add_argument("--hot", action="store_true", help="stretches of calls instead of an empty L2 before each")
-    parser.add_argument("--rounds", type=int, default=6)
-    settings = parser.parse_args(argv)
-    reason = devices.problem(0)
-    if reason is not None:
-        print("there is nothing to measure: {}".format(reason))
-        return 1
-    shape = tuple(int(size) for size in settings.shape.split("x"))
-    x = torch.randn(shape, generator=torch.Generator().manual_seed(1)).to(getattr(torch, settings.dtype)).cuda()
-    timer = CudaTimer(torch)
-    sampler, = [one for one in timer.samplers if one.cache == (HOT if settings.hot else COLD)]
-    spec = spec_of(settings.network, settings.index, shape, settings.kernel)
-    print("\n".join(ranked(field(x, spec, print), sampler, settings.rounds)))
-    return 0
+    return sweep(parser, argv, lambda x, settings: field(
+        x, spec_of(settings.network, settings.index, tuple(x.shape), settings.kernel), print))
 
 
 if __name__ == "__main__":
