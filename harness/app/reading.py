@@ -9,9 +9,7 @@ import click
 
 from harness.app.arguments import FolderType, ShareType, StatusCommand, UnreadableError, from_caller
 from harness.nearest import unknown
-
-#: Where runs lie unless the user says otherwise.
-RESULTS = "results"
+from harness.notebook.run import REFERENCE, RESULTS, runs_in, search_run
 
 #: What stands for the papers' printed numbers where runs are named.
 PUBLISHED = "published"
@@ -22,14 +20,10 @@ FOLDER = FolderType()
 
 def find_run(name: str, out: str = RESULTS) -> str:
     """Return the folder of the run ``name``: a path, or a run's name in ``out``; raises ``ValueError``."""
-    from harness.record import FILE_NAME
-
-    for folder in (from_caller(name), name, os.path.join(out, name), os.path.join(RESULTS, "reference", name)):
-        if os.path.isfile(os.path.join(folder, FILE_NAME)):
-            return folder
-    known = [one for one in (os.listdir(out) if os.path.isdir(out) else [])
-             if os.path.isfile(os.path.join(out, one, FILE_NAME))]
-    raise ValueError(unknown("run", name, known))
+    found = search_run([from_caller(name), name, os.path.join(out, name), os.path.join(REFERENCE, name)])
+    if found is None:
+        raise ValueError(unknown("run", name, runs_in([out])))
+    return found
 
 
 def report_process(folders: Sequence[str], options: Sequence[str] = (), module: str = "reports") -> int:

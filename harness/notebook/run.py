@@ -96,14 +96,21 @@ def find_run(name: str, places: Sequence[str] = (RESULTS, REFERENCE)) -> str:
 
     Raises :class:`harness.RecordError` with the nearest name there is.
     """
-    for path in [name] + [os.path.join(place, name) for place in places]:
-        if os.path.isfile(os.path.join(path, FILE_NAME)) or os.path.isfile(path):
-            return path
-    if os.path.isdir(name):
-        return name  # a folder, but no run's: reading it says what to name
-    known = [one for place in places if os.path.isdir(place) for one in sorted(os.listdir(place))
-             if os.path.isfile(os.path.join(place, one, FILE_NAME))]
-    raise RecordError(unknown("run", name, known))
+    found = search_run([name] + [os.path.join(place, name) for place in places])
+    if found is not None or os.path.exists(name):
+        return found or name  # what is there but no run's folder: reading it says what to name
+    raise RecordError(unknown("run", name, runs_in(places)))
+
+
+def search_run(folders: Sequence[str]) -> Optional[str]:
+    """Return the first of ``folders`` that holds a record, ``None`` if none does."""
+    return next((folder for folder in folders if os.path.isfile(os.path.join(folder, FILE_NAME))), None)
+
+
+def runs_in(places: Sequence[str]) -> List[str]:
+    """Return the names of the folders below each of ``places`` that hold a record."""
+    return [one for place in places if os.path.isdir(place) for one in sorted(os.listdir(place))
+            if search_run([os.path.join(place, one)])]
 
 
 def load_run(name: str, results: Optional[str] = None) -> Run:
