@@ -74,6 +74,8 @@ class Comparison(NamedTuple):
 
     ``note`` is one sentence the report prints under the title, or an empty string. ``without`` names passes that
     would tell nothing of it. ``both_heaps`` has its memory measured on the heap of a user's own process as well.
+    ``apart`` gives each case a process of its own in every pass, for what cannot share one; the rounds of the time
+    pass then go round the processes.
     """
 
     id: str
@@ -83,6 +85,7 @@ class Comparison(NamedTuple):
     note: str = ""
     without: Tuple[str, ...] = ()
     both_heaps: bool = False
+    apart: bool = False
 
     @property
     def cases(self) -> Tuple[Case, ...]:
@@ -130,6 +133,16 @@ class Subject(NamedTuple):
     pinned: Options = ()
 
 
+class UnavailableError(Exception):
+    """What a builder raises where a case needs something that is not on this machine: no fault of the case's.
+
+    ``reason`` and ``remedy`` are a clause each.
+    """
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        super(UnavailableError, self).__init__("{}; {}".format(reason, remedy))
+
+
 def with_options(case: Case, options: Dict[str, Any]) -> Case:
     """Return ``case`` with ``options`` added to its own."""
     return case._replace(options=tuple(sorted(dict(case.options, **options).items())))
@@ -173,11 +186,13 @@ def comparison_to_dict(comparison: Comparison) -> Dict[str, Any]:
     return {"id": comparison.id, "title": comparison.title, "note": comparison.note,
             "baseline": case_to_dict(comparison.baseline),
             "rivals": [case_to_dict(case) for case in comparison.rivals],
-            "without": list(comparison.without), "both_heaps": comparison.both_heaps}
+            "without": list(comparison.without), "both_heaps": comparison.both_heaps, "apart": comparison.apart}
 
 
 def comparison_from_dict(data: Dict[str, Any]) -> Comparison:
     """Read back what :func:`comparison_to_dict` wrote."""
-    return Comparison(data["id"], data["title"], case_from_dict(data["baseline"]),
-                      tuple(case_from_dict(case) for case in data["rivals"]), data.get("note", ""),
-                      tuple(data.get("without", ())), bool(data.get("both_heaps", False)))
+    baseline, rivals = case_from_dict(data["baseline"]), tuple(case_from_dict(case) for case in data["rivals"])
+    versions = any(case.version for case in (baseline,) + rivals)  # their older records do not say that it is apart
+    return Comparison(data["id"], data["title"], baseline, rivals, data.get("note", ""),
+                      tuple(data.get("without", ())), bool(data.get("both_heaps", False)),
+                      bool(data.get("apart", versions)))
