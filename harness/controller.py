@@ -17,6 +17,7 @@ from harness.reasons import Code, Reason, because, owing_to, sentence, whole_sen
 from harness.record import FitProbe, RecordWriter, Run, Unit, UnitLine, has_failed, unit_line
 from harness.record.codec import Decoder, to_json
 from harness.record.schema import SchemaError, checker
+from harness.rule import PAIR_ROUNDS, Rule
 from harness.system.load import load_1min
 from harness.system.suspend import LEAST_S
 from harness.words import Heap, Pass, Role, Status
@@ -108,23 +109,29 @@ class Controller:
         shares = time_shares(left_s, comparisons_left, self.settings.launches, self.settings.launch_cap_s)
         ids = self._runnable(comparison)
         baseline = comparison.case_id(comparison.baseline)
+        whole = self.settings.every_launch or comparison.pairs
         for unit in all_units(comparison, (Pass.TIME.value,), self.settings.launches):
             if self._is_done(unit):
                 continue
             launch = unit.launch or 1
-            fresh = launch == 1 or self.settings.every_launch and bool(self.record.timed(comparison.id))
+            fresh = launch == 1 or whole and bool(self.record.timed(comparison.id))
             first = None if fresh else to_confirm(self.record.launches(comparison.id), launch)
-            role = Role.WHOLE if self.settings.every_launch else Role.FIRST if launch == 1 else Role.CONFIRM
+            role = Role.WHOLE if whole else Role.FIRST if launch == 1 else Role.CONFIRM
             reason = self._not_timed(comparison, ids, baseline)
             if reason is not None and launch == 1:
                 self._skip(unit, reason)
             elif reason is None and (fresh or first):
-                job = self._job(Pass.TIME, comparison, ids, launch=launch, rule=to_json(self.record.header.rule),
+                job = self._job(Pass.TIME, comparison, ids, launch=launch, rule=to_json(self._rule(comparison)),
                                 role=role.value, first=None if first is None else to_json(first),
                                 budget_s=shares[launch - 1], limit_s=0.8 * self.settings.limit_s)
                 self._launch(unit, job)
             else:
                 self.progress.skip(work_of([unit]))
+
+    def _rule(self, comparison: Comparison) -> Rule:
+        """Return the rule of the run; where all cases play all rounds, no more of them than decide."""
+        rule = self.record.header.rule
+        return rule._replace(max_rounds=min(rule.max_rounds, PAIR_ROUNDS)) if comparison.pairs else rule
 
     def _launch(self, unit: Unit, job: Dict[str, Any]) -> None:
         """Play one launch and record it; a case that ends its worker is left out of it, with its own reason."""
