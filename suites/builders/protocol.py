@@ -8,8 +8,8 @@ import torch
 from harness.plan import Case, Subject
 from suites.builders.runtimes import checked
 from suites.builders.subject import options
-from suites.runtimes import find_engine
 from suites.runtimes.engine import Layout
+from suites.runtimes.engines.litert import LiteRT
 from suites.runtimes.layers import layer
 
 
@@ -21,9 +21,9 @@ def script(case: Case, x: torch.Tensor) -> Subject:
     (weights packed) falls into the first round. The input is uniform between 0 and 1.
     """
     images, form = x.shape[0], options(case)["form"]
-    engine, described = find_engine("litert"), layer(case._replace(shape=(1,) + tuple(case.shape[1:])))
+    engine, described = LiteRT(), layer(case._replace(shape=(1,) + tuple(case.shape[1:])))
     model = checked(engine, described, form, x)
-    interpreter = engine.interpreter(model, None)  # type: ignore[attr-defined]
+    interpreter = engine.interpreter(model, None)
     given = uniform(x.detach().double()).float().numpy()
     given = np.ascontiguousarray(given.transpose(0, 2, 3, 1)) if model.layout is Layout.NHWC else given
     found: Dict[int, Any] = {}
