@@ -43,7 +43,7 @@ class Layers:
     def add(self, kind: str, inputs: Sequence[str], output: str = "", weights: Sequence[bytes] = (),
             **numbers: Any) -> str:
         """Add a layer; ``numbers`` are its parameters, ``p3=1`` for number 3. Return the name of its output."""
-        output = output or "v{}".format(len(self._lines))
+        output = output or "_{}".format(len(self._lines))  # no value of a graph begins so
         said = " ".join("{}={}".format(key[1:].replace("_", "-"), value) for key, value in numbers.items())
         self._lines.append((kind, tuple(inputs), output, said))
         self._weights.extend(weights)

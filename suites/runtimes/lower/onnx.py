@@ -41,7 +41,7 @@ class Nodes:
         values = np.ascontiguousarray(values).reshape(values.shape)  # a scalar stays one
         key = (str(values.dtype), values.shape, values.tobytes())
         if key not in self._known:
-            self._known[key] = "c{}".format(len(self.constants))
+            self._known[key] = "_c{}".format(len(self.constants))
             self.constants.append(numpy_helper.from_array(values, self._known[key]))
         return self._known[key]
 
@@ -53,7 +53,7 @@ class Nodes:
         """Add a node and return the name of its output."""
         from onnx import helper
 
-        output = output or "v{}".format(len(self.nodes))
+        output = output or "_{}".format(len(self.nodes))  # no value of a graph begins so
         self.nodes.append(helper.make_node(operator, list(inputs), [output], **attributes))
         return output
 
