@@ -5,10 +5,10 @@ import pytest
 import torch
 from engines_here import call, case, engine_or_skip, error
 
+from suites.builders.described import layer
 from suites.builders.networks import calibrate, dense_form
 from suites.networks import build
 from suites.runtimes import find_engine, names
-from suites.runtimes.layers import layer
 from suites.runtimes.networks import describe_network
 
 SHAPE = (2, 3, 64, 64)

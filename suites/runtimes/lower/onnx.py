@@ -1,6 +1,6 @@
 """Graphs as ONNX models: opset 13 and IR version 7, which ONNX Runtime 1.10 to 1.31, OpenVINO and TensorRT 8 read."""
 
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -45,7 +45,7 @@ class Nodes:
             self.constants.append(numpy_helper.from_array(values, self._known[key]))
         return self._known[key]
 
-    def floats(self, values: np.ndarray) -> str:
+    def floats(self, values: Union[np.ndarray, float]) -> str:
         """Return the name of a constant in float32."""
         return self.constant(np.asarray(values, np.float32))
 
@@ -124,7 +124,7 @@ def _convolution(nodes: Nodes, one: Convolution) -> None:
     if one.activation is Activation.RELU:
         nodes.add("Relu", [y], one.y)
     elif one.activation is Activation.RELU6:
-        nodes.add("Clip", [y, nodes.floats(np.float32(0)), nodes.floats(np.float32(6))], one.y)
+        nodes.add("Clip", [y, nodes.floats(0), nodes.floats(6)], one.y)
 
 
 def _contract(nodes: Nodes, one: Contract, shape: Tuple[int, ...], after: Tuple[int, ...]) -> None:
