@@ -38,8 +38,9 @@ def plain_layer(x: Tensor, threshold: Tensor, spec: Spec) -> Tensor:
     v = _divided(_butterflies(_butterflies(v, first), middle), stages.forward_shift, odd)
     v = _thresholded(_butterflies(v, core), integer_thresholds(threshold, spec), constants.offset,
                      constants.piece_bits, spec)
-    for bits, shift in ((core, stages.core_shift), (middle, stages.middle_shift), (first, stages.last_shift)):
-        v = _butterflies(_divided(v, shift, odd), bits)
+    v = _butterflies(_divided(v, stages.core_shift, ~odd), core)
+    v = _butterflies(_divided(v, stages.middle_shift, odd), middle)
+    v = _butterflies(_divided(v, stages.last_shift, ~odd), first)
     last = torch.where(odd, v.new_tensor(constants.odd), v.new_tensor(constants.even))
     v = _saturated(_product(_saturated(v[:, :spec.out_channels] + constants.before), last) + constants.zero)
     v = v.clamp(-128, 127) + center
@@ -81,7 +82,7 @@ def _thresholded(v: Tensor, threshold: Tensor, offset: int, bits: int, spec: Spe
     hidden = torch.zeros_like(v[:1, :, :1])
     hidden[:, 0] = offset
     whole = _saturated(v + hidden)
-    size = whole.abs().clamp(max=MOST)
+    size = whole.abs().clamp(max=MOST if spec.nonlinearity == "smooth" else ONE)
     above = (size - threshold.reshape(1, -1, 1)).clamp(min=0)
     if spec.nonlinearity == "smooth":
         starts, rises = [v.new_tensor(piece) for piece in tanh_pieces(spec)]

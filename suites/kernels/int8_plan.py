@@ -8,7 +8,8 @@ half a bit for each stage, a pass is preceded by a rounding division by 2^shift.
 on the way in.
 
 A rounding is one 16-bit product, (v m + 2^14) >> 15 with m = 2^(15 - shift) + 1 at even pixels and - 1 at odd ones:
-halves go away from zero at even pixels and towards it at odd ones, so no bias is left over.
+halves go away from zero at even pixels and towards it at odd ones, so no bias is left over. The second and the last
+rounding do it the other way round: all alike, they would stretch even pixels and shrink odd ones.
 """
 
 import math

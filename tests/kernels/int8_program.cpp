@@ -2,7 +2,15 @@
 // Built by the sanitizer, instruction set and aarch64 lanes, where no Python can follow. Buffers are exactly as large as
 // the tensors. Prints one line per failure; exit status 1 if there was any.
 #include "int8/int8.cpp"
-#include "program.h"
+#include <stdio.h>
+
+#include <vector>
+
+static uint64_t random_state = 1;
+static int64_t pick(int64_t least, int64_t most) {
+    random_state = random_state * 6364136223846793005ull + 1442695040888963407ull;
+    return least + (int64_t)(random_state >> 33) % (most - least + 1);
+}
 
 typedef std::vector<int64_t> Numbers;
 
@@ -24,7 +32,7 @@ static void divide(Numbers &v, int64_t shift, int64_t pixel) {
         for (int64_t &one : v) one = rounded(one, (32768 >> shift) + (pixel & 1 ? -1 : 1));
 }
 static int64_t thresholded(const Layer &g, const int16_t *pieces, int64_t v, int64_t limit) {
-    const int64_t size = limited(v < 0 ? -v : v, 0, 32767);
+    const int64_t size = limited(v < 0 ? -v : v, 0, g.nonlinearity == SMOOTH ? 32767 : 32768);
     int64_t rest = size > limit ? size - limit : 0;
     if (g.nonlinearity == SMOOTH) {
         const int64_t near = limited(size, 0, (PIECES << g.piece_bits) - 1), piece = near >> g.piece_bits;
@@ -87,11 +95,11 @@ static int check(int threads) {
             for (int64_t k = 1; k < g.size; k++) v[k] = thresholded(g, pieces, v[k], limits[k]);
             const int64_t kept = thresholded(g, pieces, whole, limits[0]);
             v[0] = g.offset ? word(given - word(whole - kept)) : kept;
-            divide(v, g.core_shift, pixel);
+            divide(v, g.core_shift, pixel + 1);
             join(v, core, 3);
             divide(v, g.middle_shift, pixel);
             join(v, above, g.middle_bits);
-            divide(v, g.last_shift, pixel);
+            divide(v, g.last_shift, pixel + 1);
             join(v, 0, g.first_bits);
             for (int64_t c = 0; c < g.out_channels; c++) {
                 const int64_t last = rounded(word(v[c] + g.before), pixel & 1 ? g.odd : g.even);

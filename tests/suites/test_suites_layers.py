@@ -81,7 +81,7 @@ def test_quick_is_a_small_part_of_the_plan_with_every_family_type_and_mode():
     assert families == set(layers_suite.FAMILIES)
     assert {comparison.baseline.mode for comparison in found} == {"inference", "training"}
     assert {comparison.baseline.dtype for comparison in found} == {"float32", "float16"}
-    assert sum(len(comparison.cases) for comparison in found) <= 55
+    assert sum(len(comparison.cases) for comparison in found) <= 58
 
 
 @pytest.mark.parametrize("comparison", [one for one in plan() if one.id in (

@@ -71,7 +71,7 @@ static void tiles(void *context, int64_t begin, int64_t end) {
     }
     for (int64_t unit = begin; unit < end; unit++) {
         const int64_t image = unit / count, pixel = unit % count * TILE;
-        const int64_t width = g.pixels - pixel < TILE ? g.pixels - pixel : TILE;
+        const int64_t rest = g.pixels - pixel, width = rest < TILE ? rest : (int64_t)TILE;
         s.columns = (width + LANES - 1) / LANES;
         s.row = s.columns * LANES;
         s.block = rows * s.row + BLOCK_PAD;

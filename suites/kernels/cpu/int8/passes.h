@@ -26,13 +26,17 @@ struct Scratch {
     int64_t columns, row, block;  // row and block in words
 };
 
-// The products that divide by 2^shift: halves go away from zero at even lanes, towards it at odd ones.
+// A product for even and one for odd pixels; and those that divide by 2^shift, with halves away from zero at even pixels
+// and towards it at odd ones (AWAY) or the other way round (TOWARDS). Passes take turns, or the two would add up.
+enum Halves { TOWARDS = -1, AWAY = 1 };
 static INLINE vw halves(int even, int odd) {
     vw v = {};
     for (int l = 0; l < LANES; l++) v[l] = (int16_t)(l & 1 ? odd : even);
     return v;
 }
-static INLINE vw divisor(int64_t shift) { return halves((1 << (15 - shift)) + 1, (1 << (15 - shift)) - 1); }
+static INLINE vw divisor(int64_t shift, Halves even) {
+    return halves((1 << (15 - shift)) + even, (1 << (15 - shift)) - even);
+}
 
 template <int R> struct WordButterfly {
     static INLINE void run(vw *v) {
@@ -75,7 +79,7 @@ static NOINLINE void first_pass(const Layer &g, const uint8_t *x, int64_t width,
 template <int R, bool SHIFT>
 static NOINLINE void last_pass(const Layer &g, const Scratch &s, int64_t width, uint8_t *y) {
     const uint8_t flip = (uint8_t)g.flip;
-    const vw divide = divisor(g.last_shift), before = splat_word((int)g.before), zero = splat_word((int)g.zero);
+    const vw divide = divisor(g.last_shift, TOWARDS), before = splat_word((int)g.before), zero = splat_word((int)g.zero);
     const vw last = halves((int)g.even, (int)g.odd);
     uint8_t nowhere[TILE];
     for (int64_t group = 0; group * R < g.out_channels; group++) {
@@ -102,7 +106,7 @@ static NOINLINE void last_pass(const Layer &g, const Scratch &s, int64_t width, 
 // Within a block, over rows CORE apart. SHIFT: the inverse's, with a rounding before it.
 template <int R, bool SHIFT>
 static NOINLINE void middle_pass(int16_t *block, int64_t row, int64_t shift) {
-    const vw divide = divisor(shift);
+    const vw divide = divisor(shift, AWAY);
     for (int64_t at = 0; at < CORE * row; at += LANES) {
         vw v[R];
         Each<R>::run([&](int j) UNROLLED {
@@ -137,7 +141,8 @@ template <> struct Threshold<SMOOTH> {
 template <int KIND, bool FORWARD_SHIFT, bool SHIFT>
 static NOINLINE void core_pass(const Layer &g, const Tables &t, int16_t *block, const Scratch &s, int64_t low) {
     const Threshold<KIND> nonlinear(t, g.piece_bits);
-    const vw divide_forward = divisor(g.forward_shift), divide = divisor(g.core_shift), offset = splat_word((int)g.offset);
+    const vw divide_forward = divisor(g.forward_shift, AWAY), divide = divisor(g.core_shift, TOWARDS);
+    const vw offset = splat_word((int)g.offset);
     const int64_t rows = g.size >> g.first_bits;
     const int16_t *limits = t.thresholds + low * rows;
     for (int64_t row = 0; row < rows; row += CORE, limits += CORE, block += CORE * s.row) {

@@ -179,7 +179,7 @@ static INLINE vw widen_bytes(const uint8_t *p, uint8_t flip) {
 }
 static INLINE void narrow_words(uint8_t *p, vw v, uint8_t flip) {
 #if WORD_BYTES == 64
-    _mm256_storeu_si256((__m256i *)p, _mm256_xor_si256(_mm512_cvtsepi16_epi8((Register)v), _mm256_set1_epi8((char)flip)));
+    _mm256_storeu_si256((__m256i *)p, _mm256_xor_si256(_mm512_maskz_cvtsepi16_epi8(~(__mmask32)0, (Register)v), _mm256_set1_epi8((char)flip)));
 #elif WORD_BYTES == 32
     const __m128i bytes = _mm_packs_epi16(_mm256_castsi256_si128((Register)v), _mm256_extracti128_si256((Register)v, 1));
     _mm_storeu_si128((__m128i *)p, _mm_xor_si128(bytes, _mm_set1_epi8((char)flip)));
@@ -206,7 +206,7 @@ static INLINE vw widen_first(const uint8_t *p, int64_t count, uint8_t flip) {
 static INLINE void narrow_first(uint8_t *p, vw v, int64_t count, uint8_t flip) {
     if (count >= LANES) return narrow_words(p, v, flip);
 #if WORD_BYTES == 64
-    const __m256i bytes = _mm256_xor_si256(_mm512_cvtsepi16_epi8((Register)v), _mm256_set1_epi8((char)flip));
+    const __m256i bytes = _mm256_xor_si256(_mm512_maskz_cvtsepi16_epi8(~(__mmask32)0, (Register)v), _mm256_set1_epi8((char)flip));
     _mm256_mask_storeu_epi8(p, (__mmask32)((1u << count) - 1), bytes);
 #else
     uint8_t bytes[LANES];
