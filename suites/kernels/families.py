@@ -63,4 +63,5 @@ FAMILIES: Dict[str, Family] = {family.name: family for family in (
     _family("lhc", "lhc.cpp"),
     _operator("onnxruntime"),
     _operator("litert"),
+    _operator("ncnn"),
 )}

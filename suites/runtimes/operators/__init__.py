@@ -9,7 +9,7 @@ from typing import Dict, NamedTuple, Optional
 from suites.kernels.build import build
 
 #: Family of ``suites.kernels.families`` that is the library of each engine.
-FAMILY_OF: Dict[str, str] = {"onnxruntime": "wht-onnxruntime", "litert": "wht-litert"}
+FAMILY_OF: Dict[str, str] = {"onnxruntime": "wht-onnxruntime", "litert": "wht-litert", "ncnn": "wht-ncnn"}
 REMEDY = "install a C++ compiler (apt install g++), or set CXX"
 
 

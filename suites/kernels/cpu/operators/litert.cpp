@@ -150,9 +150,9 @@ int invoke(Context *context, Node *node) {
         const Tensor &x = context->tensors[step.x];
         const int64_t channels = x.dims->data[x.dims->size - 1], pixels = (int64_t)(x.bytes / sizeof(float)) / channels;
         if (pixels == 0) continue;
-        if (!layer_is(step.layer, 1, channels, pixels, true, threads)) {
+        if (!layer_is(step.layer, 1, channels, pixels, 1, 1, threads)) {
             layer_free(step.layer);
-            step.layer = layer_make(1, channels, pixels, true, threads);
+            step.layer = layer_make(1, channels, pixels, 1, 1, threads);
         }
         if (!step.layer || layer_run(step.layer, (const float *)x.data, (float *)context->tensors[step.y].data,
                                      (const float *)context->tensors[step.threshold].data)) {

@@ -154,9 +154,9 @@ void compute(void *pointer, KernelContext *context) {
     bool good = channels >= 2 && (channels & (channels - 1)) == 0;
     if (good) {
         pthread_mutex_lock(&kernel->lock);
-        if (!layer_is(kernel->layer, images, channels, pixels, false, kernel->threads)) {
+        if (!layer_is(kernel->layer, images, channels, pixels, pixels, pixels, kernel->threads)) {
             layer_free(kernel->layer);
-            kernel->layer = layer_make(images, channels, pixels, false, kernel->threads);
+            kernel->layer = layer_make(images, channels, pixels, pixels, pixels, kernel->threads);
         }
         context_here = context;
         good = kernel->layer && layer_run(kernel->layer, (const float *)from, (float *)to, (const float *)table) == 0;
