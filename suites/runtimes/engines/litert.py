@@ -42,13 +42,12 @@ class LiteRT(Engine):
         self.check_form(graph, form)
         return tflite_int8.lower(graph, form) if form == INT8 else tflite.lower(graph, form)
 
-    def load(self, model: Model, threads: Optional[int]) -> Loaded:
-        """Return ``model`` ready; input and output are looked at in place, since the usual accessors copy."""
+    def interpreter(self, model: Model, threads: Optional[int]) -> Any:
+        """Return the interpreter of ``model``, with nothing allocated yet."""
         package = _package()
         module, problem = import_module(package.module)
         if module is None:
             raise RuntimeError("{} cannot be imported ({})".format(package.pip, problem or "it is not installed"))
-        before = tasks()
         options: Dict[str, Any] = {}
         if model.form == BUILTIN:
             options["experimental_op_resolver_type"] = module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
@@ -57,7 +56,15 @@ class LiteRT(Engine):
 
             options["experimental_delegates"] = [module.load_delegate(library_path(self.name))]
         try:
-            interpreter = module.Interpreter(model_content=model.data, num_threads=threads, **options)
+            return module.Interpreter(model_content=model.data, num_threads=threads, **options)
+        except (RuntimeError, ValueError) as error:
+            raise RuntimeError("{} cannot run this model: {}".format(package.pip, error)) from error
+
+    def load(self, model: Model, threads: Optional[int]) -> Loaded:
+        """Return ``model`` ready; input and output are looked at in place, since the usual accessors copy."""
+        before = tasks()
+        package, interpreter = _package(), self.interpreter(model, threads)
+        try:
             interpreter.allocate_tensors()
             interpreter.invoke()
         except (RuntimeError, ValueError) as error:
