@@ -1,4 +1,4 @@
-"""The fused layer as an operator of other engines: exact in each, whichever way it chose, and clear where it cannot."""
+"""The fused layer as an operator of other engines: exact whichever way it chose, clear where it cannot."""
 
 import threading
 

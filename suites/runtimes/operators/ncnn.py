@@ -51,7 +51,7 @@ def register(net: Any) -> None:
 
     kernel = Kernel()
 
-    class EdgeWht1d(ncnn.Layer):  # type: ignore[misc]
+    class EdgeWht1d(ncnn.Layer):
         """Blobs x (C, H, W) and threshold (C)."""
 
         def __init__(self) -> None:
@@ -65,7 +65,8 @@ def register(net: Any) -> None:
             y.create(x.w, x.h, x.c)
             if y.empty() or x.c < 2 or x.c & (x.c - 1) or threshold.w != x.c:
                 return -100
-            kernel.run((x.c, x.w * x.h, x.cstep, y.cstep, option.num_threads), _address(x), _address(y), _address(threshold))
+            shape = (x.c, x.w * x.h, x.cstep, y.cstep, option.num_threads)
+            kernel.run(shape, _address(x), _address(y), _address(threshold))
             return 0
 
     made: List[Any] = []
