@@ -42,7 +42,7 @@ def test_a_kernel_that_does_not_tell_leaves_it_unknown():
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("name", ["litert", "onnxruntime", "openvino", "ncnn"])
+@pytest.mark.parametrize("name", ["litert", "onnxruntime", "ncnn"])
 def test_engines_work_with_the_threads_they_were_given(name, threads):
     engine = engine_or_skip(name)
     graph, x, _ = made("conv1x1", (1, 256, 32, 32), 0)
