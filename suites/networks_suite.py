@@ -79,9 +79,9 @@ QUICK = ("mobilenet-v2-batch-1", "resnet20-batch-1", "resnet110-batch-1", "vgg16
 #: Rivals that differ from a kept one in degree only.
 NOT_QUICK = ("HT 1 path", "HT 5 paths", "BWHT 16 last 5 and head", "DeBut conv13", "LHC 50%")
 DEFAULT = "default"
-NOTE = ("Every network is run in the fastest form found here: as written, or batch norms folded into the layers before "
-        "them, or that with oneDNN on packed weights, in either memory format; 'dense default' is the dense one as "
-        "written.")
+NOTE = ("Every network is run in the fastest form found here: as written, or batch norms folded into the layers "
+        "before them, or that with oneDNN on packed weights, in either memory format; 'dense default' is the dense "
+        "one as written.")
 
 
 def comparison(entry: Entry, batch: int, target: Target) -> Comparison:
