@@ -37,6 +37,12 @@ def network(case: Case, x: torch.Tensor) -> Subject:
     """
     if case.mode != "inference":
         raise ValueError("whole networks are for inference: use mode='inference'")
+    # Tensors made in inference mode have no version, and kernels would pack such weights anew in every call.
+    with torch.inference_mode(False):
+        return _network(case, x)
+
+
+def _network(case: Case, x: torch.Tensor) -> Subject:
     chosen = options(case)
     form = chosen.pop("form", case.implementation) or None
     shape, dtype = tuple(x.shape[1:]), x.dtype

@@ -104,7 +104,7 @@ def fold_norms(made: fx.GraphModule) -> int:
         norm = layer_of(made, node)
         if not isinstance(norm, _BatchNorm) or norm.running_mean is None or norm.running_var is None:
             continue
-        source = node.args[0]
+        source: Any = node.args[0]
         layer = layer_of(made, source)
         fold = FOLDS.get(type(layer))  # type: ignore[arg-type]
         if fold is None or layer is None or only_user(source) is not node or calls[source.target] > 1:
@@ -148,7 +148,7 @@ def _is_own(made: fx.GraphModule, node: Any) -> bool:
         return False
     layer = layer_of(made, node)
     if layer is None:
-        return node.op == "call_function" and node.target in ADDS
+        return node.op == "call_function" and node.target in ADDS or node.target == "amax"
     return isinstance(layer, (nn.Conv2d, nn.Linear, _BatchNorm)) or layer.__module__.startswith("suites.")
 
 

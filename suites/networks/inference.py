@@ -2,7 +2,8 @@
 
 A ratio against a network run slowly would flatter what replaces its layers, and a replaced network run slowly would
 wrong it: both are to be run in the best form found. ``default`` is the network as it is written; ``folded`` has its
-batch norms folded into the layers before them and works in place; ``oneDNN prepacked`` is that on packed weights.
+batch norms folded into the layers before them, works in place and does no more around its layers than it must;
+``oneDNN prepacked`` is that on packed weights.
 """
 
 from typing import List
@@ -11,8 +12,9 @@ import torch
 from torch import nn
 
 from suites.layers.base import TransformLayer
+from suites.networks.cheaper import activate_late, pool_by_halves
 from suites.networks.folding import fold_norms, traced, work_in_place
-from suites.networks.packing import pack, packable
+from suites.networks.packing import can_pack, pack, packable
 
 DEFAULT, FOLDED, PREPACKED = "default", "folded", "folded, oneDNN prepacked"
 LAST = " channels-last"
@@ -28,8 +30,7 @@ def forms_for(network: nn.Module, x: torch.Tensor) -> List[str]:
     forms = [DEFAULT, FOLDED]
     if images:
         forms += [DEFAULT + LAST, FOLDED + LAST]
-    has_onednn = x.device.type == "cpu" and x.dtype is torch.float32 and torch.backends.mkldnn.is_available()
-    if has_onednn and packable(network):
+    if x.device.type == "cpu" and x.dtype is torch.float32 and can_pack() and packable(network):
         forms += [PREPACKED, PREPACKED + LAST]
     return forms
 
@@ -64,5 +65,7 @@ def inference_form(network: nn.Module, x: torch.Tensor, form: str) -> nn.Module:
         fold_norms(made)
         if plain == PREPACKED:
             pack(made, x, layout)
+        pool_by_halves(made)
+        activate_late(made)
         work_in_place(made)
     return made.eval()

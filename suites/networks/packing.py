@@ -65,6 +65,16 @@ class PackedLinear(nn.Module):
         return y
 
 
+def can_pack() -> bool:
+    """Whether this torch has the calls; whether they take a certain layer shows when it is packed."""
+    try:
+        ops = torch.ops.mkldnn
+        return all((ops._reorder_convolution_weight, ops._reorder_linear_weight, ops._linear_pointwise,
+                    ops._convolution_pointwise.binary)) and bool(torch.backends.mkldnn.is_available())
+    except (AttributeError, RuntimeError):
+        return False
+
+
 def packable(network: nn.Module) -> List[str]:
     """Return the names of the dense layers of ``network`` that can be packed."""
     return [name for name, layer in network.named_modules() if _fits(layer)]
@@ -87,8 +97,12 @@ def pack(made: fx.GraphModule, x: torch.Tensor, memory_format: torch.memory_form
             last, added = _with_sum(node)
         last, activation = _with_activation(made, last, ("relu",) if added is not None else None)
         name = "packed_{}".format(count)
-        made.add_submodule(name, PackedLinear(layer, shape, activation) if isinstance(layer, nn.Linear)
-                           else PackedConvolution(layer, shape, memory_format, activation, added is not None))
+        packed: nn.Module
+        if isinstance(layer, nn.Conv2d):
+            packed = PackedConvolution(layer, shape, memory_format, activation, added is not None)
+        else:
+            packed = PackedLinear(layer, shape, activation)  # type: ignore[arg-type]
+        made.add_submodule(name, packed)
         with made.graph.inserting_after(last):
             new = made.graph.call_module(name, node.args if added is None else node.args + (added,))
         last.replace_all_uses_with(new)

@@ -10,9 +10,12 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from suites.builders.networks import calibrate, dense_form
 from suites.layers.lhc import draw_masks, freeze
 from suites.networks import build
+from suites.networks.cheaper import HalvingMaxPool2d
 from suites.networks.folding import fold_norms, traced, work_in_place
 from suites.networks.inference import FORMS, forms_for, inference_form, input_format
-from suites.networks.packing import PackedConvolution
+from suites.networks.packing import PackedConvolution, can_pack
+
+needs_packing = pytest.mark.skipif(not can_pack(), reason="this torch has no such calls")
 
 #: Every kind of layer, and every activation and sum of the papers' networks, at small inputs.
 NETWORKS = [
@@ -74,6 +77,7 @@ def test_norms_behind_linear_layers_are_gone(name, variant, shape, left):
     assert norms(made) == left
 
 
+@needs_packing
 def test_packed_layers_hold_their_weights_once_and_take_in_activations_and_sums():
     network = trained("resnet20", "dense", (3, 32, 32))
     made = inference_form(network, torch.zeros(1, 3, 32, 32), "folded, oneDNN prepacked")
@@ -84,6 +88,7 @@ def test_packed_layers_hold_their_weights_once_and_take_in_activations_and_sums(
     assert not [node for node in made.graph.nodes if node.target in (torch.relu, torch.nn.functional.relu)]
 
 
+@needs_packing
 def test_a_layer_called_twice_keeps_its_norms_and_its_weights():
     class Twice(nn.Module):
         def __init__(self):
@@ -123,6 +128,29 @@ def test_what_two_steps_read_is_not_overwritten():
         assert fold_norms(made) == 0
         assert work_in_place(made) == 1  # the second sum, into the first
         assert torch.equal(made(x), wanted) and torch.equal(x, before)
+
+
+@pytest.mark.parametrize("pool", [nn.MaxPool2d(2), nn.MaxPool2d(3, 2), nn.MaxPool2d(2, ceil_mode=True),
+                                  nn.MaxPool2d(2, 1)])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_a_relu_before_a_maximum_comes_after_it_and_the_numbers_stay(pool, layout):
+    torch.manual_seed(3)
+    network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), pool).eval()
+    x = torch.randn(2, 3, 7, 9).contiguous(memory_format=layout)
+    with torch.no_grad():
+        wanted = network(x)
+        made = inference_form(copy.deepcopy(network), x, "folded")
+        assert torch.equal(made(x), wanted)
+    steps = [node for node in made.graph.nodes if node.op.startswith("call")]
+    assert steps[-1].target is torch.relu_
+    halved = [layer for layer in made.modules() if isinstance(layer, HalvingMaxPool2d)]
+    assert len(halved) == (pool.kernel_size == 2 and pool.stride == 2 and not pool.ceil_mode)
+
+
+def test_not_a_number_stays_one_through_the_pooling():
+    x = torch.zeros(1, 1, 4, 4)
+    x[0, 0, 1, 2] = float("nan")
+    assert torch.isnan(HalvingMaxPool2d()(x)).reshape(-1).tolist() == [False, True, False, False]
 
 
 def test_norms_without_statistics_stay():
