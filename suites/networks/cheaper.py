@@ -1,8 +1,8 @@
 """Steps of a traced network done with less work: the same numbers, another order.
 
-What stays of a network once its layers are fast are passes over memory. Two cost more than they must in plain torch on
-a CPU: a ReLU before a maximum goes over all that the maximum then drops, and ``max_pool2d`` is 2 to 12 times slower than
-two maxima of halves where planes lie channel by channel (measured on x86, 64x32x32 to 512x4x4).
+What stays of a network once its layers are fast are passes over memory. Two cost more than they must in plain torch
+on a CPU: a ReLU before a maximum goes over all that the maximum then drops, and where planes lie channel by channel
+``max_pool2d`` is 2 to 12 times slower than two maxima of halves (measured on x86, 64x32x32 to 512x4x4).
 """
 
 from typing import Any

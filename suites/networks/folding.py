@@ -107,7 +107,7 @@ def fold_norms(made: fx.GraphModule) -> int:
         source: Any = node.args[0]
         layer = layer_of(made, source)
         fold = FOLDS.get(type(layer))  # type: ignore[arg-type]
-        if fold is None or layer is None or only_user(source) is not node or calls[source.target] > 1:
+        if fold is None or layer is None or list(source.users) != [node] or calls[source.target] > 1:
             continue
         with torch.no_grad():
             # In double: the variance's root and the product are rounded once, into the weight.
@@ -149,7 +149,7 @@ def _is_own(made: fx.GraphModule, node: Any) -> bool:
     layer = layer_of(made, node)
     if layer is None:
         return node.op == "call_function" and node.target in ADDS or node.target == "amax"
-    return isinstance(layer, (nn.Conv2d, nn.Linear, _BatchNorm)) or layer.__module__.startswith("suites.")
+    return isinstance(layer, (nn.Conv2d, nn.Linear, nn.MaxPool2d, _BatchNorm)) or layer.__module__.startswith("suites.")
 
 
 def _replace(node: fx.Node, by: Any) -> None:
