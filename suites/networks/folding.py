@@ -149,7 +149,8 @@ def _is_own(made: fx.GraphModule, node: Any) -> bool:
     layer = layer_of(made, node)
     if layer is None:
         return node.op == "call_function" and node.target in ADDS or node.target == "amax"
-    return isinstance(layer, (nn.Conv2d, nn.Linear, nn.MaxPool2d, _BatchNorm)) or layer.__module__.startswith("suites.")
+    stock = (nn.Conv2d, nn.Linear, nn.MaxPool2d, _BatchNorm)
+    return isinstance(layer, stock) or layer.__module__.startswith("suites.")
 
 
 def _replace(node: fx.Node, by: Any) -> None:
