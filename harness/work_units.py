@@ -28,13 +28,13 @@ def all_units(comparison: Comparison, passes: Sequence[str], launches: int = 1, 
     """Return every unit a comparison may need, in order.
 
     The repeats of the memory pass go round the cases, and the baseline plays twice in each round; where both heaps
-    are wanted each case has its two one after the other.
+    are wanted each case has its two one after the other. Cases that are kept apart are checked one by one.
     """
     units: List[Unit] = []
     for name in Pass:
         if name.value not in passes or name.value in comparison.without:
             continue
-        if name is Pass.VERIFY:
+        if name is Pass.VERIFY and not comparison.apart:
             units.append(Unit(name, comparison.id))
         elif name is Pass.TIME:
             units.extend(Unit(name, comparison.id, None, launch) for launch in range(1, launches + 1))
@@ -56,18 +56,6 @@ def runnable(run: Run, comparison: Comparison) -> List[str]:
     ids = [comparison.case_id(case) for case in comparison.cases]
     checks = {name: run.check(name) for name in ids}
     return [name for name, check in checks.items() if check is not None and check.ok is not False]
-
-
-def charged_s(run: Run) -> float:
-    """Return the seconds of the budget that every launch on record took: warm-up and sampling."""
-    return sum(launch_charge_s(line) for comparison in run.comparisons for line in run.launches(comparison.id))
-
-
-def launch_charge_s(line: LaunchLine) -> float:
-    """Return what one launch took of the budget; records before format 2 hold only the sampling."""
-    if line.charged_s is not None:
-        return line.charged_s
-    return sum(series.seconds or 0.0 for series in line.series)
 
 
 def time_shares(budget_s: float, comparisons_left: int, launches: int, cap_s: float) -> List[float]:

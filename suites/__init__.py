@@ -16,6 +16,8 @@ SUITES = {
     "debut": "suites.debut_suite",
     "lhc": "suites.lhc_suite",
     "kernels": "suites.kernels_suite",
+    "runtimes": "suites.runtimes_suite",
+    "protocol": "suites.protocol_suite",
     "calibration": "suites.calibration",
 }
 

@@ -12,20 +12,23 @@ def round_logs(order: Sequence[int], sample_s: Sequence[float], calls: Sequence[
     ``order`` (n entrant indices) is the first half as played; ``sample_s`` (2 n values) are the stretches
     in the order played, the second half mirrored; ``calls`` is the number of calls in a stretch by index.
     """
-    last = len(sample_s) - 1
-    return {entrant: 0.5 * (log(sample_s[place]) + log(sample_s[last - place])) - log(calls[entrant])
-            for place, entrant in enumerate(order)}
+    logs = list(map(log, sample_s))
+    return {entrant: 0.5 * (first + last) - log(calls[entrant])
+            for entrant, first, last in zip(order, logs, reversed(logs))}
 
 
-def round_ratios(series: Series) -> Dict[int, List[float]]:
-    """Return d for every entrant but the baseline, round by round.
+def round_ratios(series: Series, baseline: int = BASELINE) -> Dict[int, List[float]]:
+    """Return d for every entrant but the one at ``baseline``, round by round.
 
-    The list of a rival holds only the rounds it took part in; index 1 is the A/A check.
+    The list of a rival holds only the rounds that both took part in. Against the series' own baseline index 1 is the
+    A/A check. Any two entrants of a round may be held against each other: the shuffle alone decides which of its
+    places each got, so d is symmetric about their true log ratio.
     """
-    ratios: Dict[int, List[float]] = {index: [] for index in range(1, len(series.entrants))}
+    ratios: Dict[int, List[float]] = {index: [] for index in range(len(series.entrants)) if index != baseline}
     for played in series.rounds:
         logs = round_logs(played.order, played.sample_s, series.calls_per_sample)
-        baseline = logs.pop(BASELINE)
-        for entrant, value in logs.items():
-            ratios[entrant].append(value - baseline)
+        if baseline in logs:
+            own = logs.pop(baseline)
+            for entrant, value in logs.items():
+                ratios[entrant].append(value - own)
     return ratios

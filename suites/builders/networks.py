@@ -48,7 +48,7 @@ def _network(case: Case, x: torch.Tensor) -> Subject:
     shape, dtype = tuple(x.shape[1:]), x.dtype
 
     def made() -> nn.Module:
-        return seeded(lambda: _make(chosen, shape), case)
+        return seeded(lambda: make_network(chosen, shape), case)
 
     module = made().to(x.device, dtype)
     parameters, macs = count_parameters(module), count_macs(module, x[:1]) * x.shape[0]
@@ -101,7 +101,8 @@ def _fastest_form(module: nn.Module, x: torch.Tensor) -> Tuple[str, str]:
         "{} {:.3g} ms".format(form, 1e3 * value) for value, form in told))
 
 
-def _make(chosen: Dict[str, Any], input_shape: Any) -> nn.Module:
+def make_network(chosen: Dict[str, Any], input_shape: Any) -> nn.Module:
+    """Return the network that a case's options name, ready for inference, with the statistics of its batch norms."""
     asked = dict(chosen)
     density = asked.pop("density", None)
     if "chains" in asked:

@@ -1,0 +1,1 @@
+"""Graphs as models of each format, made without converters."""
