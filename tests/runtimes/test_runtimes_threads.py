@@ -46,8 +46,8 @@ def test_a_kernel_that_does_not_tell_leaves_it_unknown():
     assert cpu_times_ns()
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("name", ["litert", "onnxruntime", "ncnn"])
+@pytest.mark.parametrize("name, threads", [
+    ("litert", 1), ("litert", 2), ("onnxruntime", 1), ("onnxruntime", 2), ("ncnn", 1), ("ncnn", 2), ("openvino", 1)])
 def test_engines_work_with_the_threads_they_were_given(name, threads):
     engine_or_skip(name)
     # In a process of its own, as in a run: what other engines have left behind spins here.
