@@ -88,7 +88,8 @@ def native_flags(machine: str, cpu: str) -> Tuple[str, ...]:
 def sources(family: str = "wht") -> List[str]:
     """Return the paths of every file that a build of ``family`` may read, sorted."""
     paths = {os.path.join(SOURCE_FOLDER, name) for name in SHARED_HEADERS}
-    for folder in (FAMILIES[family].folder, COMMON_FOLDER):
+    own = {os.path.dirname(os.path.join(FAMILIES[family].folder, unit)) for unit in FAMILIES[family].units}
+    for folder in own | {FAMILIES[family].folder, COMMON_FOLDER}:
         folder = os.path.join(SOURCE_FOLDER, folder)
         names = os.listdir(folder) if os.path.isdir(folder) else []
         paths.update(os.path.join(folder, name) for name in names if name.endswith((".cpp", ".h")))
@@ -131,7 +132,7 @@ def _compile(family: Family, compiler: str, flags: Sequence[str], folder: str) -
     """Compile every unit at once, link, and return success and the log."""
     include = ["-I", SOURCE_FOLDER, "-I", os.path.join(SOURCE_FOLDER, COMMON_FOLDER)]
     commands = [[compiler] + list(flags) + include + [
-        "-c", os.path.join(SOURCE_FOLDER, family.folder, unit), "-o", os.path.join(folder, unit + ".o")]
+        "-c", os.path.join(SOURCE_FOLDER, family.folder, unit), "-o", _object(folder, unit)]
         for unit in family.units]
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                   universal_newlines=True) for command in commands]
@@ -142,11 +143,15 @@ def _compile(family: Family, compiler: str, flags: Sequence[str], folder: str) -
         good = good and process.returncode == 0
     if good:
         link = [compiler, "-shared", "-pthread", "-o", os.path.join(folder, family.library)]
-        link += [os.path.join(folder, unit + ".o") for unit in family.units]
+        link += [_object(folder, unit) for unit in family.units]
         status, output = _run(link)
         log.append("$ {}\n{}[exit {}]\n".format(" ".join(link), output, status))
         good = status == 0
     return good, "".join(log)
+
+
+def _object(folder: str, unit: str) -> str:
+    return os.path.join(folder, unit.replace("/", "-") + ".o")
 
 
 def _write(path: str, text: str) -> None:

@@ -45,6 +45,12 @@ def _fused(name: str, element: str, *units: str) -> Family:
     return Family(name, "", units, pools, () if element == "float" else ("-DELEMENT=" + element,))
 
 
+def _operator(engine: str) -> Family:
+    """The fused layer, forward only, as a library that another engine loads by itself."""
+    units = ("forward_strided.cpp", "forward_rows.cpp", "forward.cpp", "operators/{}.cpp".format(engine))
+    return Family("wht-" + engine, "", units, ("wht_set_pool",))
+
+
 FUSED = ("forward_strided.cpp", "forward_rows.cpp", "backward.cpp", "forward.cpp")
 FAMILIES: Dict[str, Family] = {family.name: family for family in (
     _family("depthwise", "channels.cpp", "rows.cpp", "depthwise.cpp"),
@@ -55,4 +61,8 @@ FAMILIES: Dict[str, Family] = {family.name: family for family in (
     _fused("wht-float16", "fp16", *FUSED),
     _family("debut", "stages_two.cpp", "stages_one.cpp", "narrow.cpp", "debut.cpp"),
     _family("lhc", "lhc.cpp"),
+    _family("int8", "int8.cpp"),
+    _operator("onnxruntime"),
+    _operator("litert"),
+    _operator("ncnn"),
 )}

@@ -25,7 +25,8 @@ class Program(NamedTuple):
 
 
 PROGRAMS = {"wht": Program("kernel_program.cpp", limits=("512",)),
-            "debut": Program("debut_program.cpp"), "lhc": Program("lhc_program.cpp"),
+            "debut": Program("debut_program.cpp"), "int8": Program("int8_program.cpp"),
+            "lhc": Program("lhc_program.cpp"),
             "depthwise": Program("sums_program.cpp", ("-DFAMILY=1",)),
             "ht": Program("sums_program.cpp", ("-DFAMILY=2",)), "mf": Program("sums_program.cpp", ("-DFAMILY=3",))}
 

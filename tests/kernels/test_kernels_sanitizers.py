@@ -15,7 +15,7 @@ from suites.kernels import build
 MEMORY, THREADS = "address,undefined", "thread"
 #: AddressSanitizer alone where the checks of undefined behaviour, many for each vector instruction, take the compiler
 #: minutes; their own run is the one without those instructions.
-NATIVE_MEMORY = {"debut": "address", "lhc": "address"}
+NATIVE_MEMORY = {"debut": "address", "int8": "address", "lhc": "address"}
 
 
 def arguments(name, cases):
