@@ -52,7 +52,8 @@ int main(int, char **arguments) {
         for (auto &w : weights) pointers.push_back(w.data());
         const int64_t features = size / taps - (size / taps > 2 ? pick(0, 1) : 0), out = inner - (inner > 2 ? pick(0, 1) : 0);
         const int64_t images = linear ? 1 : pick(1, 3), sh = same ? 1 : pick(1, 2), sw = same ? 1 : pick(1, 2);
-        const int64_t ph = same ? 1 : pick(0, 2), pw = same ? 1 : pick(0, 2), side = 2 * pick(1, 2);
+        const bool bare = published && pick(0, 2);  // of few positions on any machine
+        const int64_t ph = same ? 1 : bare ? 0 : pick(0, 2), pw = same ? 1 : bare ? 0 : pick(0, 2), side = 2 * pick(1, 2);
         const bool small = published || pick(0, 2) == 0;  // of features in lanes
         const int64_t height = same ? side : linear ? pick(1, small ? 2 : 40) : pick(kh, small ? kh : 12);
         const int64_t width = same ? side : linear ? 1 : pick(kw, small ? kw : 20), tap_order = pick(0, 1);
@@ -101,7 +102,7 @@ int main(int, char **arguments) {
         debut_chain_free(chain);
     }
     if (few < cases / 50) failures++, printf("only %d cases had features in lanes\n", few);
-    if (direct < cases / 50) failures++, printf("only %d cases made features in their places\n", direct);
+    if (direct < cases / 100) failures++, printf("only %d cases made features in their places\n", direct);
     printf("%d-byte vectors, %d cases, %d failures\n", debut_vector_bytes(), cases, failures);
     return failures != 0;
 }

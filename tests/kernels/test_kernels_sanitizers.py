@@ -45,8 +45,8 @@ FAULTS = {
     "undefined": (MEMORY, "threads.h", "if (grain < 1) grain = 1;",
                   "if (grain < 1) grain = 1;\n    grain += (2147483647 + threads) / 2147483647;",
                   "signed integer overflow"),
-    "overflow": (MEMORY, "threads.h", "arena_here->bytes[slot] = bytes;", "arena_here->bytes[slot] = 2 * bytes;",
-                 "heap-buffer-overflow"),
+    "overflow": (MEMORY, "threads.h", "posix_memalign(&fresh, 4096, bytes + 4096)",
+                 "posix_memalign(&fresh, 4096, bytes / 2 + 1088)", "heap-buffer-overflow"),
 }
 
 
