@@ -57,6 +57,7 @@ class Code(Word):
     TELLS_NOTHING = "tells-nothing"             # the suite leaves it out of this comparison
     NOT_REACHED = "not-reached"                 # the run stopped before it
     NO_SUCH_PASS = "no-such-pass"
+    LINE_LOST = "line-lost"                     # lines: so many of the record are damaged, perhaps this one's
     NO_ROOF = "no-roof"                         # of the type that a case multiplies in
     LEFT_OUT = "left-out"                       # of the launches: decided earlier, or not in need of confirming
     # how a session ended
@@ -135,6 +136,7 @@ TEMPLATES: Dict[Code, str] = {
     Code.TELLS_NOTHING: "left out: it would tell nothing of these cases",
     Code.NOT_REACHED: "not reached: the run stopped before it",
     Code.NO_SUCH_PASS: "this run has no such pass",
+    Code.LINE_LOST: "the record has damaged lines that were skipped ({lines}), and nothing else in it tells",
     Code.NO_ROOF: "this run measured no roof of this type",
     Code.LEFT_OUT: "the time pass left it out",
     Code.STOPPED: "stopped before its end",
