@@ -156,7 +156,7 @@ def _about(comparison: Comparison) -> Optional[str]:
     """Return the layer that the suite names first among the rivals; of engines, the first of another layer."""
     layers = [case.layer for case in comparison.rivals]
     others = [layer for layer in layers if layer != comparison.baseline.layer] if comparison.pairs else []
-    return (others or layers or [None])[0]
+    return next(iter(others or layers), None)
 
 
 def _row(run: Run, comparison: Comparison, case: Case, view: Optional[View], measured: Measured,
