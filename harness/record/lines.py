@@ -110,7 +110,7 @@ class CheckResult(NamedTuple):
     parameters: Optional[int] = None
     macs: Optional[int] = None
     bytes: Optional[int] = None
-    pinned: Dict[str, Any] = {}
+    pinned: Section = {}
     changes_input: bool = False
     disturbs: Tuple[str, ...] = ()
 

@@ -1,9 +1,10 @@
 """Each layer under the roof that this run measured for the type that the layer multiplies in."""
 
-from typing import Any, Dict, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, NamedTuple, Optional, Sequence, Tuple
 
 from harness.reasons import Code, Reason, because
 from harness.record import Run
+from harness.record.lines import Section
 from reports.findings.rows import Row, Table
 
 #: Rooflines in one report; a large suite's others would only repeat the same roofs.
@@ -68,7 +69,7 @@ def rooflines(run: Run, tables: Sequence[Table]) -> Tuple[Roofline, ...]:
     return tuple(charts[:MOST_ROOFLINES])
 
 
-def _roofs(roof: Dict[str, Any]) -> Dict[str, TypeRoof]:
+def _roofs(roof: Section) -> Dict[str, TypeRoof]:
     """Return the roof of each type that the run measured or says why it did not."""
     flops, by, why = (roof.get(name) or {} for name in (
         "flops_per_s_by_dtype", "flops_by_dtype", "flops_per_s_by_dtype_reason"))
