@@ -61,7 +61,7 @@ def convolution(case: Case, x: torch.Tensor) -> Subject:
     return Subject(call=_inference(run, given), reference=reference, tolerance=TOLERANCE,
                    implementation="int8 ({})".format(engine),
                    reason="a rival in another precision: 8-bit input and output, its error is that of the check",
-                   parameters=parameters,
+                   parameters=parameters, bytes=given.numel() + parameters + images * out_channels * height * width,
                    macs=convolution_macs(images, height * width, channels, out_channels, kernel * kernel))
 
 
