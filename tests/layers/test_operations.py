@@ -205,7 +205,7 @@ def test_a_chain_takes_two_for_each_element_of_a_factor_at_each_position():
         for p, q, r, s, t in chain:
             out, blocks = [], p // (r * t)
             values = values or numbers(q)
-            for b, i, k in itertools.product(range(blocks), range(r), range(t)):
+            for b, _, k in itertools.product(range(blocks), range(r), range(t)):
                 total = Counted()
                 for j in range(s):
                     total = total + values[b * s * t + j * t + k] * Counted(0.5)

@@ -1,4 +1,4 @@
-"""Families of layers under the roofs of their machine: by threads, by the bytes they move, as chart, table and file."""
+"""Families of layers under the roofs of their machine, by threads and bytes moved: as chart, table and file."""
 
 import csv
 import io
