@@ -8,7 +8,9 @@ import torch
 
 from harness.plan import Case
 from suites.builders import convolutions, debut, lhc, multiplication_free, transforms
+from suites.builders.subject import seeded
 from suites.layers.debut import published_chains
+from suites.layers.lhc import LhcConv2d, draw_masks
 
 
 class Counted:
@@ -217,9 +219,14 @@ def test_a_chain_takes_two_for_each_element_of_a_factor_at_each_position():
 
 
 def test_a_sparse_kernel_takes_two_for_each_kept_weight_and_pixel():
-    case = Case("LHC", "blocks", "", (1, 32, 3, 3), options=(("density", 0.5),))
-    subject = lhc.lhc(case, torch.randn(case.shape))
-    kept = subject.parameters - 32
-    for _ in range(3 * 3 * kept):
-        Counted() + Counted() * Counted()
-    assert 2 * subject.macs == Counted.total and 0 < kept < 32 * 32 * 9
+    case = Case("LHC", "shifted", "", (1, 32, 3, 3), options=(("density", 0.5),))
+
+    def drawn():
+        layer = LhcConv2d(32, 32, 3, padding=1)
+        draw_masks(layer, 0.5)
+        return layer
+
+    for kept in seeded(drawn, case).mask().flatten().tolist():
+        for _ in range(9 if kept else 0):
+            Counted() + Counted() * Counted()
+    assert 2 * lhc.lhc(case, torch.randn(case.shape)).macs == Counted.total > 0
