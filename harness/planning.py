@@ -4,7 +4,7 @@ import fnmatch
 from typing import List, Optional, Sequence
 
 from harness.nearest import unknown
-from harness.plan import Comparison, Suite, Target, check_comparison
+from harness.plan import Case, Comparison, Suite, Target, check_comparison
 
 
 def plan_comparisons(suite: Suite, target: Target, quick: bool, only: Optional[str]) -> List[Comparison]:
@@ -17,19 +17,24 @@ def plan_comparisons(suite: Suite, target: Target, quick: bool, only: Optional[s
     return select(comparisons, only) if only else list(comparisons)
 
 
-def matches(pattern: str, case_id: str) -> bool:
-    """Whether ``pattern`` (with ``*`` and ``?``, or a plain part of the name) picks ``case_id``."""
+def matches(pattern: str, name: str) -> bool:
+    """Whether ``pattern`` (with ``*`` and ``?``, or a plain part of the name) picks ``name``, in any case."""
+    pattern, name = pattern.lower(), name.lower()
     wild = any(sign in pattern for sign in "*?[")
-    return fnmatch.fnmatchcase(case_id, pattern) if wild else pattern.lower() in case_id.lower()
+    return fnmatch.fnmatchcase(name, pattern) if wild else pattern in name
 
 
 def select(comparisons: Sequence[Comparison], only: str) -> List[Comparison]:
-    """Keep the rivals that ``only`` picks, each with its baseline; a pattern may hold several, by comma."""
+    """Keep the rivals that ``only`` picks, each with its baseline; a pattern may hold several, by comma.
+
+    A rival answers to its id, as ``list`` shows it, and to its name, as the tables do.
+    """
     patterns = [part.strip() for part in only.split(",") if part.strip()]
     kept = []
     for comparison in comparisons:
-        def picked(case: object, comparison: Comparison = comparison) -> bool:
-            return any(matches(pattern, comparison.case_id(case)) for pattern in patterns)  # type: ignore[arg-type]
+        def picked(case: Case, comparison: Comparison = comparison) -> bool:
+            names = (comparison.case_id(case), case.name)
+            return any(matches(pattern, name) for pattern in patterns for name in names)
 
         rivals = tuple(case for case in comparison.rivals if picked(case))
         if not rivals and picked(comparison.baseline):

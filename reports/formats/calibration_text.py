@@ -5,10 +5,12 @@ from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 from reports.findings.calibration import BUDGET, Calibration, Twins
 from reports.formats.markdown import table as markdown_table
+from reports.formats.memory_words import HEAPS
 from reports.formats.terminal import MEMORY_HEADS, Show, add_columns, console_for, fold, new_table, print_table
-from reports.formats.texts import HEAPS, device_text, reasons_text
+from reports.formats.texts import device_text, reasons_text
 from reports.numbers import NARROW, count, listing, percent, plain, significant, size
-from reports.wording import reason_text, warning_text
+from reports.warning_words import warning_text
+from reports.wording import reason_text
 
 RIGHT = {True: "right", False: "WRONG", None: "no number"}
 

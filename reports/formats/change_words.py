@@ -8,7 +8,7 @@ from harness.statistics.codes import WhyCode
 from harness.words import State
 from reports.findings.changes import ChangedCase, Changes
 from reports.numbers import CLOSE, NARROW, count, interval, percent, speed
-from reports.wording import change_step_text
+from reports.step_words import change_step_text
 
 #: The states in the order they are counted, with the plural's words.
 ORDER = (State.SLOWER, State.FASTER, State.SAME, State.UNCHANGED, State.CANNOT_TELL)

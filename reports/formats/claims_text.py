@@ -6,8 +6,9 @@ from reports.findings.claim_tables import ClaimCell, ClaimColumn, ClaimTable
 from reports.findings.claims import COUNTS, SPEEDS, Cannot, Claim, ClaimRow
 from reports.findings.judging import Holds, Judged, Size
 from reports.findings.published import PERCENT, Quantity
+from reports.formats.memory_words import HEAPS
 from reports.formats.published_text import value_with_unit
-from reports.formats.texts import HEAPS, date, device_text
+from reports.formats.texts import date, device_text
 from reports.numbers import NARROW, count, listing, seconds, significant, times
 from reports.wording import QUANTITIES, reason_text, value_text
 

@@ -8,9 +8,10 @@ from reports.findings.changes import Changes
 from reports.findings.compared import CaseTable, Cell, Compared, RunColumn, Won
 from reports.findings.rows import RowState
 from reports.formats.change_words import change_interval, change_text, notes, tally_text
+from reports.formats.memory_words import memory_title
 from reports.formats.published_text import PUBLISHED_CAUTION
 from reports.formats.sheets import Sheet
-from reports.formats.texts import device_text, memory_title
+from reports.formats.texts import device_text
 from reports.numbers import NARROW, SIGNS, interval, joules, seconds, si, size, speed, times
 from reports.wording import value_text
 

@@ -10,6 +10,7 @@ from reports.findings.rows import Row, Table
 from reports.findings.samples import Strip, StripTable
 from reports.findings.sweeps import Sweep
 from reports.findings.traces import Channel, PhaseKind, Trace
+from reports.formats.energy_words import trace_name
 from reports.formats.roofline_text import roofline_key, type_name
 from reports.formats.svg.charts import interval_axis, interval_row
 from reports.formats.svg.lines import Series, crossover, label_room
@@ -19,7 +20,6 @@ from reports.formats.svg.pareto import pareto_chart
 from reports.formats.svg.roofline import Point, Roof, roofline
 from reports.formats.svg.scales import Linear, Log, ratio_range, ratio_ticks
 from reports.formats.svg.strips import strip, strip_axis
-from reports.formats.texts import trace_name
 from reports.numbers import NARROW, TIMES, hertz, significant
 
 CLOSE_AXIS = (-10.0, 10.0)

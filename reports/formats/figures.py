@@ -12,6 +12,7 @@ from reports.findings.rows import RowState, Table
 from reports.findings.samples import StripTable
 from reports.findings.sweeps import Sweep
 from reports.findings.traces import Trace
+from reports.formats import energy_words
 from reports.formats import texts as t
 from reports.formats.drawing import Charts
 from reports.formats.files import Made, Options
@@ -141,7 +142,7 @@ def samples_figure(charts: Charts, table: StripTable) -> str:
 
 def trace_figure(charts: Charts, trace: Trace) -> str:
     """Return power, clock and temperature of one energy pass."""
-    heading = ", ".join(filter(None, (t.trace_name(trace), trace.title)))
+    heading = ", ".join(filter(None, (energy_words.trace_name(trace), trace.title)))
     return _framed(heading, charts.panels(trace), panels_height(len(trace.panels)), 60, 16)
 
 

@@ -5,6 +5,7 @@ from typing import Any, List, Sequence
 from harness.words import Word
 from reports.findings import Findings
 from reports.findings.rows import Table
+from reports.formats import energy_words, memory_words
 from reports.formats import published_text as p
 from reports.formats import texts as t
 from reports.formats.files import Made, Options
@@ -12,7 +13,8 @@ from reports.formats.goals_text import goals_sheets
 from reports.formats.roofline_text import roof_sheets
 from reports.formats.sentence import headline_text
 from reports.formats.sheets import Sheet, sheets
-from reports.wording import QUANTITIES, Told, value_text
+from reports.warning_words import Told
+from reports.wording import QUANTITIES, value_text
 
 
 def cell(text: Any) -> str:
@@ -79,7 +81,7 @@ def _comparison(found: Findings, one: Table) -> List[str]:
     if one.note:
         lines += [cell(one.note), ""]
     heads = ["case", "verdict", "speed", "interval", "median"]
-    heads += ["memory, {}".format(t.memory_title(one.memory_kind))] if one.has_memory else []
+    heads += ["memory, {}".format(memory_words.memory_title(one.memory_kind))] if one.has_memory else []
     heads += ["energy per call"] if one.has_energy else []
     rows: List[List[Any]] = []
     for row in one.rows:
@@ -88,8 +90,8 @@ def _comparison(found: Findings, one: Table) -> List[str]:
             rows.append([row.name, "{}: {}".format(word, t.row_reason(row))] + [""] * (len(heads) - 2))
             continue
         values = [row.name, word, t.speed_text(row) or "no ratio", t.interval_text(row) or "", t.median_text(row)]
-        values += [t.memory_text(row.memory, row.baseline)] if one.has_memory else []
-        values += [t.joules_text(row.energy) or t.amount_reason(row.energy)] if one.has_energy else []
+        values += [memory_words.memory_text(row.memory, row.baseline)] if one.has_memory else []
+        values += [energy_words.joules_text(row.energy) or t.amount_reason(row.energy)] if one.has_energy else []
         rows.append(values)
     lines += table(heads, rows, range(2, len(heads))) + [""]
     for gap in one.gaps:
@@ -151,10 +153,11 @@ def _published(found: Findings) -> List[str]:
 def _memory(found: Findings) -> List[str]:
     lines = ["## Memory", ""] if found.memory_tables else []
     for one in found.memory_tables:
-        rows: List[List[Any]] = [[row.name] + [t.memory_text(row.of(kind), row.baseline) for kind in one.columns]
-                                for row in one.rows]
-        lines += ["### " + cell(t.memory_table_title(one)), ""]
-        lines += table(["case"] + [str(t.memory_title(kind)) for kind in one.columns], rows,
+        rows: List[List[Any]] = [
+            [row.name] + [memory_words.memory_text(row.of(kind), row.baseline) for kind in one.columns]
+            for row in one.rows]
+        lines += ["### " + cell(memory_words.memory_table_title(one)), ""]
+        lines += table(["case"] + [str(memory_words.memory_title(kind)) for kind in one.columns], rows,
                        range(1, 1 + len(one.columns))) + [""]
         for gap in one.gaps:
             lines += [cell(t.gap_text(gap)) + ".", ""]
@@ -167,15 +170,15 @@ def _energy(found: Findings) -> List[str]:
         return lines + ["Not measured: {}.".format(cell(t.reasons_text(found.no_energy))), ""]
     for one in found.energy_tables:
         lines += ["### " + cell(one.title), ""]
-        rows = [[row.name, t.joules_text(row.per_call), t.uncertainty_text(row) or "",
-                 t.energy_text(row.above_idle_j) or "", t.energy_text(row.per_image_j),
-                 t.watts_text(row.mean_w) or "", t.watts_text(row.peak_w) or "",
-                 "" if row.saving is None else t.saving_text(row.saving),
-                 t.energy_verdict_text(row) or ""] if row.per_call.value is not None else
+        rows = [[row.name, energy_words.joules_text(row.per_call), energy_words.uncertainty_text(row) or "",
+                 energy_words.energy_text(row.above_idle_j) or "", energy_words.energy_text(row.per_image_j),
+                 energy_words.watts_text(row.mean_w) or "", energy_words.watts_text(row.peak_w) or "",
+                 "" if row.saving is None else energy_words.saving_text(row.saving),
+                 energy_words.energy_verdict_text(row) or ""] if row.per_call.value is not None else
                 [row.name, t.amount_reason(row.per_call)] + [""] * 7 for row in one.rows]
         lines += table(["case", "per call", "uncertainty", "above idle", "per image", "mean power", "peak power",
                         "against the baseline", "verdict"], rows, range(1, 8)) + [""]
-        windows = t.energy_windows_text(one)
+        windows = energy_words.energy_windows_text(one)
         lines += [cell(windows) + ".", ""] if windows else []
         lines += ["Read from {}.".format(cell(", ".join(one.sources))), ""] if one.sources else []
     return lines

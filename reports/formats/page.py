@@ -11,7 +11,7 @@ from markupsafe import Markup
 from reports.findings import Findings
 from reports.findings.memory import Kind
 from reports.findings.published import Quantity
-from reports.formats import published_text, texts
+from reports.formats import energy_words, memory_words, published_text, texts
 from reports.formats.drawing import CHANNELS, Charts, shown_values
 from reports.formats.files import Made, Options
 from reports.formats.goals_text import goals_sheets
@@ -39,8 +39,8 @@ def render_page(found: Findings, refresh_s: Optional[int] = None, home: Optional
     script, tables = read_template("page.js"), found.tables
     kinds = [table.memory_kind for table in tables if table.memory_kind is not None]
     text = environment().get_template("page.html.j2").render(
-        f=found, t=texts, sheets=sheets(found), goals=goals_sheets(found.goals),
-        roof_table=roof_sheets(found.rooflines),
+        f=found, t=texts, m=memory_words, e=energy_words, sheets=sheets(found),
+        goals=goals_sheets(found.goals), roof_table=roof_sheets(found.rooflines),
         charts=_Safe(Charts(found)), markdown=markdown(found), script=Markup(script),
         refresh_s=refresh_s, home=home, live=live, script_hash=script_hash(script), style=Markup(style()),
         page_json=page_json(found),
@@ -110,7 +110,8 @@ def page_json(found: Findings) -> Dict[str, Any]:
     tables = [{"key": table.key, "title": table.title, "baseline": table.baseline, "floor": table.floor,
                "launches": table.launches, "rows": [_row_json(row, table) for row in table.rows]}
               for table in found.tables]
-    memory = {case.case: {kind.value: case.of(kind).value for kind in texts.MEMORY if case.of(kind).value is not None}
+    memory = {case.case: {kind.value: case.of(kind).value for kind in memory_words.MEMORY
+                          if case.of(kind).value is not None}
               for case in found.memory} if memory_in_page(found) else {}
     traces = [{"case": trace.case, "time_s": trace.time_s, "panels": [
         {"label": CHANNELS[panel.channel].label, "values": shown_values(trace, index)}

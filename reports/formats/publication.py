@@ -12,6 +12,7 @@ from harness.plan import slug
 from reports.findings import Findings
 from reports.findings.published import UNITS, Quantity
 from reports.findings.rows import Row, Table
+from reports.formats import memory_words
 from reports.formats import texts as t
 from reports.formats.files import Content, Made, Options
 from reports.formats.markdown import cell
@@ -92,7 +93,7 @@ def figures_of(found: Findings, table: Table) -> List[Figure]:
                 where, run, count(table.launches, "launch", "launches"), _published_words(times)))))
     memory = memory_bars(found, table)
     if memory:
-        kind = t.memory_title(table.memory_kind)
+        kind = memory_words.memory_title(table.memory_kind)
         made.append(Figure("memory", memory, "Peak memory, {}".format(kind), "B", (
             "{}; run {}. Bar: highest reading while the layer ran ({}), {}.{}".format(
                 where, run, kind, _processes_words(table), _published_words(memory)))))

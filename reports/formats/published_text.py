@@ -4,7 +4,7 @@ from typing import Optional
 
 from reports.findings.published import BYTES, PERCENT, TIMES, UNITS, Published, PublishedRow, Quantity
 from reports.findings.published_memory import Share, Shares
-from reports.formats.texts import HEAPS, MEMORY
+from reports.formats.memory_words import HEAPS, MEMORY
 from reports.numbers import MINUS, NARROW, percent, seconds, significant, size, times
 from reports.wording import LACKS, reason_text
 

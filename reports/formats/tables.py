@@ -10,6 +10,7 @@ from harness.words import MEASURED_HEAPS
 from reports.findings import Findings
 from reports.findings.memory import KINDS
 from reports.findings.published_memory import Shares
+from reports.formats import memory_words
 from reports.formats import published_text as p
 from reports.formats import texts as t
 from reports.formats.files import Made, Options
@@ -86,8 +87,9 @@ def memory_csv(found: Findings) -> str:
     for case in found.memory + found.default_heap:
         figures = case.figures + (case.swap, case.peak, case.runtime)
         rows.append([case.case, case.name, case.heap.value] + [cell for figure in figures for cell in (
-            figure.value, figure.low, figure.high, figure.repeats, t.memory_verdict_text(figure, case.baseline),
-            None if figure.verdict is None else figure.verdict.difference, t.figure_reason(figure))])
+            figure.value, figure.low, figure.high, figure.repeats,
+            memory_words.memory_verdict_text(figure, case.baseline),
+            None if figure.verdict is None else figure.verdict.difference, memory_words.figure_reason(figure))])
     return csv_text(heads, rows)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple
 from reports.findings import Findings
 from reports.findings.memory import CaseMemory, Kind
 from reports.findings.rows import RowState, Table
+from reports.formats import energy_words, memory_words
 from reports.formats import published_text as p
 from reports.formats import texts as t
 from reports.formats.goals_text import goals_sheets
@@ -149,7 +150,7 @@ def _print_speed(console: Any, one: Table, show: Show, unicode_: bool) -> None:
     rows = []
     for row in one.rows:
         cells = [t.speed_text(row), t.interval_text(row), t.median_text(row)]
-        cells += [t.joules_text(row.energy)] if one.has_energy else []
+        cells += [energy_words.joules_text(row.energy)] if one.has_energy else []
         rows.append([show(row.name), "{} {}".format(signs[row.state], row.state)] +
                     [show(text or "") for text in cells])
     add_columns(table, ["rival", "verdict", "speed", "interval", "median", "J/call"][:5 + one.has_energy], rows)
@@ -223,15 +224,15 @@ def _print_memory(console: Any, found: Findings, show: Show, unicode_: bool) -> 
         add_columns(table, ["case"] + [MEMORY_HEADS[kind] for kind in one.columns], rows, 1)
         for cells in rows:
             table.add_row(*map(Text, cells))
-        print_table(console, show("Peak memory: {}".format(t.memory_table_title(one))), table)
+        print_table(console, show("Peak memory: {}".format(memory_words.memory_table_title(one))), table)
         _print_reasons(console, [(row.name, t.reason_text(row.reason)) for row in one.rows
                                  if row.reason is not None], show)
         _print_reasons(console, [(t.GAPS[gap.what], "not measured, " + t.reason_text(gap.reason))
                                  for gap in one.gaps], show)
         bare = [(kind, row) for kind in one.columns for row in one.rows
-                if row.of(kind).verdict is None and t.memory_verdict_text(row.of(kind), row.baseline)]
+                if row.of(kind).verdict is None and memory_words.memory_verdict_text(row.of(kind), row.baseline)]
         if bare:
-            console.print(fold(show("no verdict: {}".format(t.memory_verdict_text(
+            console.print(fold(show("no verdict: {}".format(memory_words.memory_verdict_text(
                 bare[0][1].of(bare[0][0]), False))), console.width))
     _print_energy(console, found, show, unicode_)
     if found.no_energy:
@@ -247,8 +248,9 @@ def _print_energy(console: Any, found: Findings, show: Show, unicode_: bool) -> 
         if not judged:
             continue
         table = new_table(unicode_)
-        rows = [[show(row.name), "baseline" if row.verdict is None else row.verdict.state.value] +
-                [show(text or "") for text in (t.joules_text(row.per_call), row.saving and t.saving_text(row.saving))]
+        rows = [[show(row.name), "baseline" if row.verdict is None else row.verdict.state.value,
+                 show(energy_words.joules_text(row.per_call) or ""),
+                 show(energy_words.saving_text(row.saving) if row.saving else "")]
                 for row in one.rows if row.per_call.value is not None]
         add_columns(table, ["case", "energy", "J/call", "against the baseline"], rows)
         for cells in rows:
@@ -256,7 +258,7 @@ def _print_energy(console: Any, found: Findings, show: Show, unicode_: bool) -> 
         print_table(console, show("Energy: {}".format(one.title)), table)
         _print_reasons(console, [(row.name, t.why_text(row.verdict.why)) for row in judged
                                  if row.verdict is not None and row.verdict.why is not None], show)
-        windows = t.energy_windows_text(one)
+        windows = energy_words.energy_windows_text(one)
         if windows:
             console.print(fold(show(windows), console.width))
 
@@ -265,7 +267,8 @@ def _memory_cell(row: CaseMemory, kind: Kind) -> List[str]:
     """Return the lines of a cell: the figure, how far the repeats lie from it, the verdict."""
     figure = row.of(kind)
     state = None if figure.verdict is None else figure.verdict.state.value
-    return [t.bytes_text(figure) or "none"] + [told for told in (t.memory_width_text(figure), state) if told]
+    width = memory_words.memory_width_text(figure)
+    return [memory_words.bytes_text(figure) or "none"] + [told for told in (width, state) if told]
 
 
 def _print_published(console: Any, found: Findings, show: Show, unicode_: bool) -> None:

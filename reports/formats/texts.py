@@ -3,47 +3,31 @@
 from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from harness.reasons import Reason, sentence
-from harness.words import Heap
 from reports.findings import Findings
 from reports.findings.about import About, Device
 from reports.findings.amounts import Amount, Gap
 from reports.findings.devices import Devices
-from reports.findings.energy import CaseEnergy, EnergyTable, Saving
 from reports.findings.headline import Summary
-from reports.findings.memory import Figure, Kind, MemoryTable
+from reports.findings.memory import Figure, Kind
 from reports.findings.rows import Row, RowState, Table
 from reports.findings.samples import Strip
-from reports.findings.traces import Trace
 from reports.findings.validity import OF_THE_MACHINE
+from reports.formats.memory_words import MEMORY
 from reports.numbers import (
     NARROW,
     SIGNS,
     count,
     interval,
-    joules,
     percent,
     seconds,
     significant,
-    size,
     speed,
-    times,
-    watts,
 )
-from reports.wording import FLAG_WORDS, Told, flag_text, reason_text, step_text, warning_text, why_text
+from reports.step_words import step_text
+from reports.warning_words import Told, warning_text
+from reports.wording import FLAG_WORDS, flag_text, reason_text, why_text
 
 CACHES = {"hot": "caches warm", "cold": "caches cold"}
-#: Short title and meaning of each kind of memory.
-MEMORY = {
-    Kind.TORCH_ALLOCATED: ("torch allocated", "largest sum of live tensors in torch's own count"),
-    Kind.TORCH_RESERVED: ("torch reserved", "what torch's allocator held, gaps and cache included"),
-    Kind.RSS: ("process RSS", "resident memory of the process above its level with the input alone"),
-    Kind.USS: ("process USS", "the part of it that no other process shares"),
-    Kind.RAM: ("system RAM", "used memory of the whole system (tegrastats formula; pages that wait on a processor's "
-               "list are free) above that level"),
-    Kind.NVMAP: ("NvMap", "memory the Jetson's GPU driver handed out"),
-}
-#: What a process ran on.
-HEAPS = {Heap.PINNED: "pinned heap", Heap.DEFAULT: "default heap"}
 GAPS = {"energy": "Energy", "memory": "Memory"}
 GAPS.update({kind.value: MEMORY[kind][0] for kind in Kind})
 GLOSSARY = (
@@ -119,16 +103,6 @@ def against_text(table: Table) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def memory_table_title(table: MemoryTable) -> str:
-    """Return the title of a memory table, with its heap where the comparison was measured on two."""
-    return table.title if table.heap is None else "{}, {}".format(table.title, HEAPS[table.heap])
-
-
-def memory_title(kind: Optional[Kind]) -> Optional[str]:
-    """Return the short title of ``kind``."""
-    return None if kind is None else MEMORY[kind][0]
-
-
 # Rows -------------------------------------------------------------------------------------------------------
 
 
@@ -154,60 +128,6 @@ def interval_text(row: Row) -> Optional[str]:
 def median_text(row: Row) -> Optional[str]:
     """Return the median time per call."""
     return seconds(row.median_s)
-
-
-def bytes_text(figure: Figure) -> Optional[str]:
-    """Return an amount of memory."""
-    return size(figure.value)
-
-
-def memory_spread_text(figure: Figure) -> Optional[str]:
-    """Return the least and the most of the repeats, ``None`` where only one has a number."""
-    if figure.low is None or figure.repeats < 2:
-        return None
-    return "[{}, {}]".format(size(figure.low), size(figure.high))
-
-
-def memory_width_text(figure: Figure) -> Optional[str]:
-    """Return how far the repeats lie from their median at most, ``None`` where only one has a number."""
-    if figure.value is None or figure.low is None or figure.high is None or figure.repeats < 2:
-        return None
-    return "\u00b1\u202f" + str(size(max(figure.high - figure.value, figure.value - figure.low)))
-
-
-def memory_verdict_text(figure: Figure, baseline: bool) -> Optional[str]:
-    """Return smaller, larger, same or cannot tell, or that one process has no spread; ``None`` for the baseline."""
-    if baseline or figure.value is None:
-        return None
-    if figure.verdict is not None:
-        return figure.verdict.state.value
-    return "one process, no spread" if figure.of == 1 else "the baseline has no number"
-
-
-def memory_text(figure: Figure, baseline: bool) -> str:
-    """Return the figure with its spread, its verdict, and what some repeats lack; else why there is none."""
-    if figure.value is None:
-        return figure_reason(figure) or reason_text(None)
-    return ", ".join([str(bytes_text(figure))] + memory_notes(figure, baseline))
-
-
-def memory_notes(figure: Figure, baseline: bool) -> List[str]:
-    """Return what stands beside a figure: its spread, its verdict, and what some repeats lack."""
-    lacking = "{} of {} processes gave a number: {}".format(figure.repeats, figure.of, figure_reason(figure))
-    return [told for told in (memory_spread_text(figure), memory_verdict_text(figure, baseline),
-                              lacking if figure.repeats < figure.of else None) if told]
-
-
-def figure_reason(figure: Figure) -> Optional[str]:
-    """Return why a figure, or some of its repeats, is missing."""
-    if not figure.reasons:
-        return None
-    return "; ".join(reason_text(reason) for reason in figure.reasons)
-
-
-def joules_text(amount: Amount) -> Optional[str]:
-    """Return an amount of energy."""
-    return joules(amount.value)
 
 
 def amount_reason(amount: Union[Amount, Figure]) -> Optional[str]:
@@ -333,7 +253,7 @@ def unmeasured(found: Findings) -> List[Unmeasured]:
     return told
 
 
-# Samples, energy ----------------------------------------------------------------------------------------
+# Samples ----------------------------------------------------------------------------------------------------
 
 
 def spread_text(strip: Strip) -> str:
@@ -348,62 +268,3 @@ def beyond_text(strip: Strip) -> Optional[str]:
     return "{} beyond, up to {:.1f}\u00d7".format(count(strip.beyond, "sample"), strip.farthest)
 
 
-def uncertainty_text(row: CaseEnergy) -> Optional[str]:
-    """Return the stated uncertainty of the energy per call."""
-    if row.uncertainty_j is None or not row.per_call.value:
-        return None
-    return "\u00b1\u202f" + str(joules(row.uncertainty_j))
-
-
-def watts_text(value: Optional[float]) -> Optional[str]:
-    """Return a power."""
-    return watts(value)
-
-
-def energy_text(value: Optional[float]) -> Optional[str]:
-    """Return an energy."""
-    return joules(value)
-
-
-def saving_text(saving: Saving) -> str:
-    """Return ``1.83x less [1.80, 1.86]``; within 10 % the sign says it, ``-3.0 % [-4.1, -1.9]``."""
-    middle, low, high = saving
-    if 1 / 1.1 < middle < 1.1:                           # here the reader expects energy, not speed: less is minus
-        alone = "{}{}%".format(percent(1 / middle), NARROW)
-        return alone if low is None or high is None else "{} [{}, {}]".format(alone, percent(1 / high),
-                                                                              percent(1 / low))
-    factor = times(middle) + " less" if middle > 1 else times(1 / middle) + " more"
-    return factor if low is None or high is None else "{} {}".format(factor, interval(middle, low, high))
-
-
-def energy_verdict_text(row: CaseEnergy) -> Optional[str]:
-    """Return smaller, larger or same, or *cannot tell* with why; ``None`` where there is nothing to judge."""
-    if row.verdict is None or row.per_call.value is None:
-        return None
-    state = row.verdict.state.value
-    return state if row.verdict.why is None else "{}: {}".format(state, why_text(row.verdict.why))
-
-
-def trace_name(trace: Trace) -> str:
-    """Return whose readings a trace shows under load."""
-    return "all cases by turns" if trace.by_turns else trace.name
-
-
-def energy_windows_text(table: EnergyTable) -> Optional[str]:
-    """Return how the windows of a comparison were taken, ``None`` for a record that has none."""
-    base = table.rows[0]
-    if not base.windows:
-        return None
-    told = "{} of each case, by turns in {}".format(count(base.windows, "window"), count(base.rounds or 0, "round"))
-    if table.floor is not None:
-        told += "; two copies of the baseline differ by {}{}%".format(percent(1 + table.floor, sign=False), NARROW)
-    return told + "; one process, so a difference tied to one process would not be seen"
-
-
-def sampling_cost_text(table: EnergyTable) -> Optional[str]:
-    """Return what reading the meter cost, ``None`` where that was not found out."""
-    costs = [row.sampling_cost for row in table.rows if row.sampling_cost]
-    if not costs:
-        return None
-    return "reading the meter changed the time per call by {} to {}{}%".format(
-        percent(min(costs)), percent(max(costs)), NARROW)

@@ -43,6 +43,11 @@ def test_only_takes_wildcards_on_whole_ids_and_several_patterns():
     assert matches("WHT", "1d/wht-matrix") and not matches("wht*", "1d/wht-matrix")
 
 
+def test_only_takes_the_names_of_the_tables():
+    assert select([ONE, TWO], BUTTERFLY.name.upper()) == [ONE._replace(rivals=(BUTTERFLY,))]
+    assert " " in BUTTERFLY.name and BUTTERFLY.name not in ONE.case_id(BUTTERFLY)
+
+
 def test_only_naming_a_baseline_keeps_its_rivals():
     assert select([ONE, TWO], "conv3x3") == [TWO]
 

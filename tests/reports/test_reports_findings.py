@@ -15,16 +15,15 @@ from reports.findings.rows import RowState
 from reports.findings.samples import Strip, dots_per_row, strip_range, strip_ticks, thin
 from reports.findings.traces import Channel, PhaseKind, kept_places
 from reports.findings.validity import WarningCode
+from reports.formats.energy_words import joules_text, saving_text
 from reports.formats.sentence import headline_parts, headline_text
 from reports.formats.texts import (
     amount_reason,
     beyond_text,
     column_labels,
-    joules_text,
     next_step_text,
     reasons_text,
     row_reason,
-    saving_text,
     subline,
     warning_texts,
 )

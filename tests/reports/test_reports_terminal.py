@@ -5,8 +5,9 @@ import sys
 
 import pytest
 
+from reports.formats.energy_words import joules_text
 from reports.formats.terminal import LEAST_WIDTH, coloured, print_report, terminal_text, width_of
-from reports.formats.texts import interval_text, joules_text, median_text, speed_text
+from reports.formats.texts import interval_text, median_text, speed_text
 from reports.numbers import NARROW
 
 

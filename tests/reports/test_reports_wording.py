@@ -11,22 +11,9 @@ from reports.findings.about import About, Device
 from reports.findings.published import Lack, Quantity
 from reports.findings.validity import ValidityWarning, WarningCode
 from reports.formats.texts import next_step_text, warning_texts
-from reports.wording import (
-    CHANGE_STEPS,
-    FLAG_WORDS,
-    LACKS,
-    QUANTITIES,
-    STEPS,
-    WARNINGS,
-    WHY,
-    change_step_text,
-    flag_text,
-    reason_text,
-    step_text,
-    value_text,
-    warning_text,
-    why_text,
-)
+from reports.step_words import CHANGE_STEPS, STEPS, change_step_text, step_text
+from reports.warning_words import WARNINGS, warning_text
+from reports.wording import FLAG_WORDS, LACKS, QUANTITIES, WHY, flag_text, reason_text, value_text, why_text
 
 RUN = About("the-run", "paper", "2026-03-14T10:15:00Z", 1, True, 0.02, 4, False, Device("Nano", False, 2), "x")
 STOPPED = RUN._replace(complete=False)

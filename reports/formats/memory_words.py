@@ -1,0 +1,80 @@
+"""Amounts of memory as short texts."""
+
+from typing import List, Optional
+
+from harness.words import Heap
+from reports.findings.memory import Figure, Kind, MemoryTable
+from reports.numbers import size
+from reports.wording import reason_text
+
+#: Short title and meaning of each kind of memory.
+MEMORY = {
+    Kind.TORCH_ALLOCATED: ("torch allocated", "largest sum of live tensors in torch's own count"),
+    Kind.TORCH_RESERVED: ("torch reserved", "what torch's allocator held, gaps and cache included"),
+    Kind.RSS: ("process RSS", "resident memory of the process above its level with the input alone"),
+    Kind.USS: ("process USS", "the part of it that no other process shares"),
+    Kind.RAM: ("system RAM", "used memory of the whole system (tegrastats formula; pages that wait on a processor's "
+               "list are free) above that level"),
+    Kind.NVMAP: ("NvMap", "memory the Jetson's GPU driver handed out"),
+}
+#: What a process ran on.
+HEAPS = {Heap.PINNED: "pinned heap", Heap.DEFAULT: "default heap"}
+
+
+def memory_table_title(table: MemoryTable) -> str:
+    """Return the title of a memory table, with its heap where the comparison was measured on two."""
+    return table.title if table.heap is None else "{}, {}".format(table.title, HEAPS[table.heap])
+
+
+def memory_title(kind: Optional[Kind]) -> Optional[str]:
+    """Return the short title of ``kind``."""
+    return None if kind is None else MEMORY[kind][0]
+
+
+def bytes_text(figure: Figure) -> Optional[str]:
+    """Return an amount of memory."""
+    return size(figure.value)
+
+
+def memory_spread_text(figure: Figure) -> Optional[str]:
+    """Return the least and the most of the repeats, ``None`` where only one has a number."""
+    if figure.low is None or figure.repeats < 2:
+        return None
+    return "[{}, {}]".format(size(figure.low), size(figure.high))
+
+
+def memory_width_text(figure: Figure) -> Optional[str]:
+    """Return how far the repeats lie from their median at most, ``None`` where only one has a number."""
+    if figure.value is None or figure.low is None or figure.high is None or figure.repeats < 2:
+        return None
+    return "\u00b1\u202f" + str(size(max(figure.high - figure.value, figure.value - figure.low)))
+
+
+def memory_verdict_text(figure: Figure, baseline: bool) -> Optional[str]:
+    """Return smaller, larger, same or cannot tell, or that one process has no spread; ``None`` for the baseline."""
+    if baseline or figure.value is None:
+        return None
+    if figure.verdict is not None:
+        return figure.verdict.state.value
+    return "one process, no spread" if figure.of == 1 else "the baseline has no number"
+
+
+def memory_text(figure: Figure, baseline: bool) -> str:
+    """Return the figure with its spread, its verdict, and what some repeats lack; else why there is none."""
+    if figure.value is None:
+        return figure_reason(figure) or reason_text(None)
+    return ", ".join([str(bytes_text(figure))] + memory_notes(figure, baseline))
+
+
+def memory_notes(figure: Figure, baseline: bool) -> List[str]:
+    """Return what stands beside a figure: its spread, its verdict, and what some repeats lack."""
+    lacking = "{} of {} processes gave a number: {}".format(figure.repeats, figure.of, figure_reason(figure))
+    return [told for told in (memory_spread_text(figure), memory_verdict_text(figure, baseline),
+                              lacking if figure.repeats < figure.of else None) if told]
+
+
+def figure_reason(figure: Figure) -> Optional[str]:
+    """Return why a figure, or some of its repeats, is missing."""
+    if not figure.reasons:
+        return None
+    return "; ".join(reason_text(reason) for reason in figure.reasons)
