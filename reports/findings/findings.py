@@ -97,7 +97,7 @@ def findings(run: Run, published: Optional[Sequence[Published]] = None, others: 
     factor = run.header.rule.factor
     return cleaned(Findings(
         FORMAT, about(run), headline(tables), summary(tables, factor), warnings(run, tables, memory),
-        goal_rows(run),
+        goal_rows(run, tables),
         tuple(table._replace(gaps=tuple(gap for gap in table.gaps if gap not in gaps)) for table in tables), gaps,
         close_calls(tables, factor), strip_tables(shown, behind), len(main) - len(shown), tuple(memory.values()),
         tuple(elsewhere.values()), memory_tables(run.comparisons, memory, elsewhere),

@@ -17,6 +17,8 @@ from harness.rule import Rule, level_per_look
 from harness.statistics.ratios import round_logs
 from harness.statistics.signed_rank import pseudo_median, signed_rank_interval
 from harness.words import Word
+from reports.findings.headline import short_titles
+from reports.findings.rows import Table
 
 HOT = "hot"
 
@@ -64,14 +66,17 @@ class GoalRow(NamedTuple):
     reason: Optional[Reason] = None
 
 
-def goal_rows(run: Run) -> Tuple[GoalRow, ...]:
-    """Return the goals of ``run`` in the suite's order, each judged."""
+def goal_rows(run: Run, tables: Sequence[Table] = ()) -> Tuple[GoalRow, ...]:
+    """Return the goals of ``run`` in the suite's order, each judged; titles are as short as ``tables`` allow."""
+    titles = {one.id: one.title for one in run.comparisons}
+    short = short_titles([table for table in tables if table.main])
+    titles.update((table.id, short[table.key]) for table in tables if table.main)
     places = {place.id: place for place in run.places()}
     found = []
     for goal in run.header.goals:
         own, beside = places.get(goal.case), places.get(goal.rivals[0])
         row = GoalRow(
-            goal.case, goal.case.split("/", 1)[0] if own is None else own.comparison.title,
+            goal.case, goal.case.split("/", 1)[0] if own is None else titles[own.comparison.id],
             goal.case.split("/", 1)[-1] if own is None else own.case.name, None if own is None else own.case.threads,
             tuple(places[one].case.name if one in places else one.split("/", 1)[-1] for one in goal.rivals),
             None if beside is None else beside.case.threads, goal.at_most, GoalState.NOT_MEASURED)

@@ -40,8 +40,8 @@ def wanted(row: GoalRow) -> str:
     if row.rival_threads is not None and row.rival_threads != row.threads:
         rivals += " on {}".format(count(row.rival_threads, "thread"))
     if row.at_most < 1:
-        return "at least {} as fast as {}".format(times(1 / row.at_most), rivals)
-    return "at most {} the time of {}".format(times(row.at_most), rivals)
+        return "speed \u2265 {} {}".format(times(1 / row.at_most), rivals)
+    return "time \u2264 {} {}".format(times(row.at_most), rivals)
 
 
 def _kind(names: Sequence[str]) -> str:
