@@ -13,7 +13,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Callable, Dict, NamedTuple, Optional, Sequence
 
-from suites.kernels.build import Built, build
+from suites.kernels.build import Built, build, cores
 from suites.kernels.families import FAMILIES
 
 
@@ -65,7 +65,7 @@ def main(argv: Optional[Sequence[str]] = None, tell: Callable[[str], object] = p
         found.append(cold_build([name], environment))
         tell(line(found[-1], name))
     if not names:
-        found.append(cold_build(list(FAMILIES), environment, os.cpu_count() or 1))
+        found.append(cold_build(list(FAMILIES), environment, cores()))
         tell(line(found[-1], "all at once"))
     return int(any(one.reason is not None for one in found))
 
