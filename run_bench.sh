@@ -2,7 +2,7 @@
 # Sets up where needed, then hands every argument to the command line. `./run_bench.sh --help` lists them.
 #   ./run_bench.sh            measure the papers' layers on this machine and write the report
 #   ./run_bench.sh test       run the test suite in the same environment
-#   ./run_bench.sh setup      set up alone: --offline, --find-links DIR, --torch-index URL (setup --help)
+#   ./run_bench.sh setup      set up alone: --offline, --find-links DIR, --torch-index URL, --runtimes (setup --help)
 set -eu
 
 say() { printf '%s\n' "$*" >&2; }

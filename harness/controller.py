@@ -17,6 +17,7 @@ from harness.reasons import Code, Reason, because, owing_to, sentence, whole_sen
 from harness.record import FitProbe, RecordWriter, Run, Unit, UnitLine, has_failed, unit_line
 from harness.record.codec import Decoder, to_json
 from harness.record.schema import SchemaError, checker
+from harness.rule import PAIR_ROUNDS, Rule
 from harness.system.load import load_1min
 from harness.system.suspend import LEAST_S
 from harness.words import Heap, Pass, Role, Status
@@ -90,6 +91,10 @@ class Controller:
             self._memory(comparison)
 
     def _verify(self, comparison: Comparison) -> None:
+        if comparison.apart:
+            for unit in all_units(comparison, (Pass.VERIFY.value,)):
+                self._unit(unit, self._job(Pass.VERIFY, comparison, [unit.case]))
+            return
         ids = [comparison.case_id(case) for case in comparison.cases]
         whole = Unit(Pass.VERIFY, comparison.id)
         self._unit(whole, self._job(Pass.VERIFY, comparison, ids))
@@ -104,24 +109,29 @@ class Controller:
         shares = time_shares(left_s, comparisons_left, self.settings.launches, self.settings.launch_cap_s)
         ids = self._runnable(comparison)
         baseline = comparison.case_id(comparison.baseline)
+        whole = self.settings.every_launch or comparison.pairs
         for unit in all_units(comparison, (Pass.TIME.value,), self.settings.launches):
             if self._is_done(unit):
                 continue
             launch = unit.launch or 1
-            fresh = launch == 1 or self.settings.every_launch and bool(self.record.timed(comparison.id))
+            fresh = launch == 1 or whole and bool(self.record.timed(comparison.id))
             first = None if fresh else to_confirm(self.record.launches(comparison.id), launch)
-            role = Role.WHOLE if self.settings.every_launch else Role.FIRST if launch == 1 else Role.CONFIRM
+            role = Role.WHOLE if whole else Role.FIRST if launch == 1 else Role.CONFIRM
             reason = self._not_timed(comparison, ids, baseline)
             if reason is not None and launch == 1:
                 self._skip(unit, reason)
             elif reason is None and (fresh or first):
-                job = self._job(Pass.TIME, comparison, ids, launch=launch, rule=to_json(self.record.header.rule),
-                                role=role.value,
-                                first=None if first is None else to_json(first),
+                job = self._job(Pass.TIME, comparison, ids, launch=launch, rule=to_json(self._rule(comparison)),
+                                role=role.value, first=None if first is None else to_json(first),
                                 budget_s=shares[launch - 1], limit_s=0.8 * self.settings.limit_s)
                 self._launch(unit, job)
             else:
                 self.progress.skip(work_of([unit]))
+
+    def _rule(self, comparison: Comparison) -> Rule:
+        """Return the rule of the run; where all cases play all rounds, no more of them than decide."""
+        rule = self.record.header.rule
+        return rule._replace(max_rounds=min(rule.max_rounds, PAIR_ROUNDS)) if comparison.pairs else rule
 
     def _launch(self, unit: Unit, job: Dict[str, Any]) -> None:
         """Play one launch and record it; a case that ends its worker is left out of it, with its own reason."""
@@ -151,16 +161,25 @@ class Controller:
                 self.progress.skip(work_of([unit]))
 
     def _energy(self, comparison: Comparison) -> None:
-        """Measure all cases by turns in one worker; what is left of a comparison is measured with all others anew."""
+        """Measure all cases by turns in one worker, or each in its own where they are kept apart."""
         units = {unit.case or "": unit for unit in all_units(comparison, (Pass.ENERGY.value,))}
         fit = [case for case in self._runnable(comparison) if case in units]
         for case, unit in units.items():
             if case not in fit:
                 self._skip(unit, self._why_unfit(comparison, case))
+        if comparison.apart:
+            for case in fit:
+                self._energy_together(comparison, {case: units[case]})
+        else:
+            self._energy_together(comparison, {case: units[case] for case in fit})
+
+    def _energy_together(self, comparison: Comparison, units: Dict[str, Unit]) -> None:
+        """Measure the cases of ``units`` in one worker, all of them anew where one is left."""
+        fit = list(units)
         left = [case for case in fit if not self._is_done(units[case])]
         if not left:
             return
-        whole = Unit(Pass.ENERGY, comparison.id)
+        whole = Unit(Pass.ENERGY, comparison.id, fit[0] if comparison.apart else None)
         self._begin(whole, [units[case] for case in left])
         job = self._job(Pass.ENERGY, comparison, fit, power=self.plan.power, rule=to_json(self.record.header.rule),
                         limit_s=0.8 * self.settings.limit_s,
@@ -170,7 +189,7 @@ class Controller:
             return self._work(whole, dict(job, cases=list(present)))
 
         played = Played(Outcome(None, Reason(Code.NO_RIVAL_LEFT), 0.0), {})
-        if fit[0] == comparison.case_id(comparison.baseline):
+        if fit[0] == comparison.case_id(comparison.baseline) and not comparison.apart:
             played = play_past_culprits(fit, play, lambda text: self.progress.note("{}: {}".format(whole, text)))
         if played.outcome.reason is not None and played.outcome.reason.code is Code.NO_RIVAL_LEFT:
             # unlike a time, an energy is worth something without another to compare it with
@@ -223,7 +242,7 @@ class Controller:
     def _soak(self, comparison: Comparison) -> None:
         fit, baseline = self._runnable(comparison), comparison.case_id(comparison.baseline)
         for unit in all_units(comparison, (Pass.SOAK.value,)):
-            reason = self._not_timed(comparison, fit, baseline)
+            reason = Reason(Code.KEPT_APART) if comparison.apart else self._not_timed(comparison, fit, baseline)
             if unit.case in fit and reason is None:
                 self._unit(unit, self._job(
                     Pass.SOAK, comparison, [baseline, unit.case], rival=unit.case, soak_s=self.settings.soak_s,
@@ -272,10 +291,12 @@ class Controller:
         pinned = {case: check.pinned for case, check in checks.items() if check is not None and check.pinned}
         own = [case for case, check in checks.items() if check is not None and check.changes_input]
         disturbing = [case for case, check in checks.items() if check is not None and check.disturbs]
-        versioned = {"pass": name.value + "-versions", "versions": self.plan.versions} if self.plan.versions else {}
-        return dict({"pass": name.value, "comparison": comparison_to_dict(comparison), "cases": list(cases),
-                     "pinned": pinned, "own_input": own, "disturbing": disturbing, "seed": self.settings.seed,
-                     "quick": self.settings.quick}, **dict(extra, **versioned))
+        folders = {comparison.case_id(case): self.plan.versions[case.version] for case in comparison.cases
+                   if case.version}
+        worker = name.value + "-apart" if comparison.apart and name is Pass.TIME else name.value
+        return dict({"pass": worker, "folders": folders, "comparison": comparison_to_dict(comparison),
+                     "cases": list(cases), "pinned": pinned, "own_input": own, "disturbing": disturbing,
+                     "seed": self.settings.seed, "quick": self.settings.quick}, **extra)
 
     def _unit(self, unit: Unit, job: Dict[str, Any], planned: bool = True) -> None:
         """Run ``job`` and record it, unless the record has it."""
@@ -286,8 +307,11 @@ class Controller:
 
     def _work(self, unit: Unit, job: Dict[str, Any]) -> Outcome:
         heap = Heap.WARM if unit.name is not Pass.MEMORY else unit.heap or Heap.PINNED
+        folders = {job["folders"].get(case) for case in job["cases"]}  # a worker with several has workers of its own
+        folder = folders.pop() if len(folders) == 1 else None
         outcome = self._runner(
             job, self.settings.limit_s, extra_environment=heap_environment(heap),
+            **({} if folder is None else {"folder": folder}),
             progress=lambda m: self.progress.within(m.done, m.total, m.what, m.left_s))
         if outcome.left:
             self.progress.note("{}: it left a process behind, which was ended: {}".format(

@@ -74,6 +74,9 @@ class Comparison(NamedTuple):
 
     ``note`` is one sentence the report prints under the title, or an empty string. ``without`` names passes that
     would tell nothing of it. ``both_heaps`` has its memory measured on the heap of a user's own process as well.
+    ``apart`` gives each case a process of its own in every pass, for what cannot share one; the rounds of the time
+    pass then go round the processes. ``pairs`` has every launch play all cases to the end, so that any two of them
+    can be held against each other: the fastest form of the baseline's layer, known only then, becomes the baseline.
     """
 
     id: str
@@ -83,6 +86,8 @@ class Comparison(NamedTuple):
     note: str = ""
     without: Tuple[str, ...] = ()
     both_heaps: bool = False
+    apart: bool = False
+    pairs: bool = False
 
     @property
     def cases(self) -> Tuple[Case, ...]:
@@ -135,7 +140,8 @@ class Subject(NamedTuple):
     ``operations`` (per call, two for a multiply-accumulate) and ``bytes`` (that a call must move) are given where
     they do not follow from those, the input and the output.
     ``pinned`` holds options the builder found by trying (the fastest algorithm, say); the first build of a
-    run finds them, and every later pass and launch gets them with its case.
+    run finds them, and every later pass and launch gets them with its case. ``output()`` returns what the last call
+    wrote where ``call()`` returns nothing: the check fetches it, and the clock does not see that.
     """
 
     call: Callable[[], Any]
@@ -147,8 +153,22 @@ class Subject(NamedTuple):
     parameters: Optional[int] = None
     macs: Optional[int] = None
     pinned: Options = ()
+<<<<<<< HEAD
     operations: Optional[int] = None
     bytes: Optional[int] = None
+=======
+    output: Optional[Callable[[], Any]] = None
+
+
+class UnavailableError(Exception):
+    """What a builder raises where a case needs something that is not on this machine: no fault of the case's.
+
+    ``reason`` and ``remedy`` are a clause each, or ``reason`` holds both.
+    """
+
+    def __init__(self, reason: str, remedy: Optional[str] = None) -> None:
+        super(UnavailableError, self).__init__(reason if remedy is None else "{}; {}".format(reason, remedy))
+>>>>>>> main
 
 
 def with_options(case: Case, options: Dict[str, Any]) -> Case:
@@ -194,11 +214,14 @@ def comparison_to_dict(comparison: Comparison) -> Dict[str, Any]:
     return {"id": comparison.id, "title": comparison.title, "note": comparison.note,
             "baseline": case_to_dict(comparison.baseline),
             "rivals": [case_to_dict(case) for case in comparison.rivals],
-            "without": list(comparison.without), "both_heaps": comparison.both_heaps}
+            "without": list(comparison.without), "both_heaps": comparison.both_heaps, "apart": comparison.apart,
+            "pairs": comparison.pairs}
 
 
 def comparison_from_dict(data: Dict[str, Any]) -> Comparison:
     """Read back what :func:`comparison_to_dict` wrote."""
-    return Comparison(data["id"], data["title"], case_from_dict(data["baseline"]),
-                      tuple(case_from_dict(case) for case in data["rivals"]), data.get("note", ""),
-                      tuple(data.get("without", ())), bool(data.get("both_heaps", False)))
+    baseline, rivals = case_from_dict(data["baseline"]), tuple(case_from_dict(case) for case in data["rivals"])
+    versions = any(case.version for case in (baseline,) + rivals)  # their older records do not say that it is apart
+    return Comparison(data["id"], data["title"], baseline, rivals, data.get("note", ""),
+                      tuple(data.get("without", ())), bool(data.get("both_heaps", False)),
+                      bool(data.get("apart", versions)), bool(data.get("pairs", False)))

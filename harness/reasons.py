@@ -33,11 +33,13 @@ class Code(Word):
     NO_RIVAL_LEFT = "no-rival-left"             # every rival ended the time pass
     NO_METER = "no-meter"                       # said: the meters that were tried
     ENERGY_LEFT_OUT = "energy-left-out"         # a quick run
+    KEPT_APART = "kept-apart"                   # a pass that has two cases in one process
     # what the check of a case found
     WRONG = "wrong"                             # error, allowed
     NOT_FINITE = "not-finite"                   # allowed
     WRONG_SHAPE = "wrong-shape"                 # said: the two shapes
     CANNOT_RUN = "cannot-run"                   # said: the exception
+    UNAVAILABLE = "unavailable"                 # said: what it needs that is not here, and the remedy
     NO_REFERENCE = "no-reference"               # said: why
     NOT_FINITE_UNCHECKED = "not-finite-unchecked"  # said: why there is no reference
     # why a pass that ended well holds no number
@@ -114,10 +116,12 @@ TEMPLATES: Dict[Code, str] = {
     Code.NO_RIVAL_LEFT: "every rival ended the time pass, so there is nothing to compare",
     Code.ENERGY_LEFT_OUT: "left out by --quick, since each case needs half a minute: name a meter with "
                           "--power to have it",
+    Code.KEPT_APART: "left out: it keeps a case and its baseline busy in one process, and these may not share one",
     Code.WRONG: "largest error {error:.1e} of the reference's root mean square, allowed {allowed:.1e}; not timed",
     Code.NOT_FINITE: "largest error not finite of the reference's root mean square, allowed {allowed:.1e}; not timed",
     Code.WRONG_SHAPE: "{said}",
     Code.CANNOT_RUN: "it cannot run here: {said}",
+    Code.UNAVAILABLE: "not available here: {said}",
     Code.NO_REFERENCE: "{said}",
     Code.NOT_FINITE_UNCHECKED: "its output holds NaN or infinity, and there is no reference: {said}",
     Code.NO_NUMBER: "{said}",

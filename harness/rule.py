@@ -12,6 +12,10 @@ STANDARD_LOOKS = (12, 18, 27, 40, 60, 90, 135, 200, 300, 450)
 COMPARE_LAUNCHES = 24
 COMPARE_ROUNDS = 27
 
+#: Rounds of a launch that plays many cases to the end, so that any two can be compared: each is a process that has
+#: to be started, which takes longer than the rounds, and launches are what is uncertain.
+PAIR_ROUNDS = 12
+
 
 class Rule(NamedTuple):
     """The numbers of the rule; the defaults are those whose error rates were simulated.

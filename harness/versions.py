@@ -9,9 +9,9 @@ import os
 import shutil
 import subprocess
 import tempfile
-from typing import Dict, Iterator, List, Sequence
+from typing import Iterator, List, Sequence
 
-from harness.plan import Case, Comparison
+from harness.plan import Comparison
 
 PROJECT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -87,12 +87,8 @@ def against(comparisons: Sequence[Comparison], label: str) -> List[Comparison]:
         for case in one.rivals:
             found.append(Comparison("{}-{}".format(one.id, case.slug), "{}: {}".format(one.title, case.name),
                                     case._replace(version=label), (case,),
-                                    "The layer as it stands against itself in commit {}.".format(label)))
+                                    "The layer as it stands against itself in commit {}.".format(label),
+                                    apart=True))
     ids = [one.id for one in found]
     return [one if ids.count(one.id) == 1 else one._replace(id="{}-{}".format(one.id, number))
             for number, one in enumerate(found, 1)]
-
-
-def folder_of(case: Case, folders: Dict[str, str]) -> str:
-    """Return the folder whose code runs ``case``; ``folders`` maps version labels to folders."""
-    return folders[case.version] if case.version else PROJECT

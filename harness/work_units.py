@@ -28,13 +28,13 @@ def all_units(comparison: Comparison, passes: Sequence[str], launches: int = 1, 
     """Return every unit a comparison may need, in order.
 
     The repeats of the memory pass go round the cases, and the baseline plays twice in each round; where both heaps
-    are wanted each case has its two one after the other.
+    are wanted each case has its two one after the other. Cases that are kept apart are checked one by one.
     """
     units: List[Unit] = []
     for name in Pass:
         if name.value not in passes or name.value in comparison.without:
             continue
-        if name is Pass.VERIFY:
+        if name is Pass.VERIFY and not comparison.apart:
             units.append(Unit(name, comparison.id))
         elif name is Pass.TIME:
             units.extend(Unit(name, comparison.id, None, launch) for launch in range(1, launches + 1))

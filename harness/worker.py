@@ -22,8 +22,7 @@ PASSES = {
     "energy": "harness.passes.energy:run",
     "fit": "harness.passes.fit:run",
     "soak": "harness.passes.soak:run",
-    "verify-versions": "harness.passes.against:verify",
-    "time-versions": "harness.passes.against:time",
+    "time-apart": "harness.passes.apart:time",
 }
 
 

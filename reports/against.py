@@ -15,8 +15,8 @@ from harness.record import RecordError, load_run
 from harness.words import State
 from reports.compare import Parser, share
 from reports.exit_codes import CANNOT_TELL, FINE, UNREADABLE, Answer, status
-from reports.findings.findings import tables_of
 from reports.findings.rows import Row, RowState, Table
+from reports.findings.tables import tables_of
 from reports.formats.terminal import terminal_of
 from reports.numbers import PLAIN_SIGNS, SIGNS, count, interval, plain, speed
 from reports.wording import why_text

@@ -9,9 +9,10 @@ import sys
 from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
 from harness.record import RecordError, load_run
-from reports.findings.claim_tables import ClaimTable, claim_tables, evidence
+from reports.findings.claim_tables import ClaimTable, claim_tables
 from reports.findings.claims import read_claims
 from reports.findings.cleaned import cleaned
+from reports.findings.evidence import evidence
 from reports.findings.judging import Holds
 from reports.findings.published import PublishedError, read_published
 from reports.formats.claims_drawing import Drawn, drawn

@@ -85,7 +85,12 @@ def main() -> None:
         write(lane, blocks, pythons)
         write(lane + "-figures", [block for block in more if fits(block, pythons) and name_of(block) not in names],
               pythons)
-    for name in ("python3.6", "python3.6-figures"):
+    for lane, pythons in LANES.items():
+        if lane != "python3.6":
+            pins = [line for line in read(os.path.join(HERE, lane + "-runtimes.in")).splitlines() if line[0] != "#"]
+            found = compile_lock(pins, pythons[0], "--no-deps", *constraints)
+            write(lane + "-runtimes", [block for block in found if fits(block, pythons)], pythons)
+    for name in ("python3.6", "python3.6-figures", "python3.6-runtimes"):
         pins = [line for line in read(os.path.join(HERE, name + ".in")).splitlines() if not line.startswith("#")]
         blocks = []
         for pin in pins:

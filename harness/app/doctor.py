@@ -12,6 +12,8 @@ from harness.session import probe
 
 #: Optional parts that say for themselves how they are: functions without arguments, run in a worker.
 STATUS = {"suites.kernels:status": "fused kernels"}
+#: More of them, which only the doctor asks: a run records what it uses.
+ASKED_HERE = {"suites.runtimes:status": "engine"}
 
 
 class Finding(NamedTuple):
@@ -26,7 +28,7 @@ class Finding(NamedTuple):
 def examine() -> List[Finding]:
     """Probe this machine with a worker and return the findings, in the order they are read."""
     environment = collect()
-    probed = probe(status=list(STATUS))
+    probed = probe(status=list(STATUS) + list(ASKED_HERE))
     torch = torch_findings(probed, environment["board"])
     missing = torch if probed["torch"]["version"] is None else []  # without it nothing else matters: it comes first
     return (missing + machine_findings(environment) + [one for one in torch if one not in missing]
@@ -109,7 +111,7 @@ def status_findings(status: Dict[str, Any]) -> List[Finding]:
     """Return what optional parts said: each a dict of names to text or to {available, reason, remedy}."""
     findings = []
     for function, said in sorted(status.items()):
-        part = STATUS.get(function, function)
+        part = dict(STATUS, **ASKED_HERE).get(function, function)
         # A part that could not even be asked is one line itself.
         lines = [("", said)] if "available" in said else sorted(said.items())
         for line, entry in lines:

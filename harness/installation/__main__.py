@@ -13,7 +13,7 @@ from harness.installation.build import Plan, build, missing_torch
 from harness.installation.errors import SetUpError
 from harness.installation.jetson import l4t_release
 from harness.installation.pip import Sources
-from harness.installation.wanted import EXTRAS, Wanted, lane_of, packages_digest, read, torch_pin
+from harness.installation.wanted import EXTRAS, RUNTIMES, Wanted, lane_of, packages_digest, read, torch_pin
 
 PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -27,6 +27,8 @@ def parse(argv: Optional[List[str]] = None) -> argparse.Namespace:
                         "install from; made elsewhere with 'pip download -r requirements/pythonX.Y.txt -d DIR'")
     parser.add_argument("--torch-index", metavar="URL", help="index with torch's build for this machine's CUDA")
     parser.add_argument("--extra", action="append", default=[], metavar="NAME", help="optional part to install too")
+    parser.add_argument("--runtimes", dest="extra", action="append_const", const=RUNTIMES, help="install other "
+                        "engines than torch too: ONNX Runtime, LiteRT, ncnn, OpenVINO, as far as there are wheels")
     parser.add_argument("--without-torch", action="store_true", help="enough for reports and lists")
     parser.add_argument("--python", default=sys.executable, help=argparse.SUPPRESS)
     parser.add_argument("--project", default=PROJECT, help=argparse.SUPPRESS)
@@ -49,7 +51,7 @@ def make_plan(options: argparse.Namespace, had: Optional[Wanted]) -> Plan:
     else:
         torch = torch_pin(read(os.path.join(options.project, "constraints.txt")), base.version)
     extras = sorted(set(EXTRAS) | set(options.extra) | set(had.extras if had is not None else ()))
-    wanted = Wanted(base.text, packages_digest(options.project, lane), torch, tuple(extras), options.project)
+    wanted = Wanted(base.text, packages_digest(options.project, lane, extras), torch, tuple(extras), options.project)
     return Plan(wanted, base, Sources(options.offline, tuple(options.find_links)), options.torch_index, jetson,
                 l4t_release(options.root))
 

@@ -12,6 +12,7 @@ from harness.installation.errors import SetUpError
 from harness.installation.jetson import torch_advice
 from harness.installation.pip import NEEDED, Pip, Sources
 from harness.installation.wanted import (
+    RUNTIMES,
     Wanted,
     figures_file,
     lane_of,
@@ -19,6 +20,7 @@ from harness.installation.wanted import (
     locked,
     name_of,
     read,
+    runtimes_file,
     without,
 )
 
@@ -109,7 +111,8 @@ def _fill(project: str, plan: Plan, pip: Pip, say: Say) -> None:
     if plan.wanted.torch not in (None, "system"):
         _install_torch(project, plan, pip, pip_block, say)
     constraints = os.path.join(project, "constraints.txt")
-    editable = "{}[{}]".format(project, ",".join(plan.wanted.extras))
+    # The engines have pins of their own, below: what they name beside would be hundreds of megabytes more.
+    editable = "{}[{}]".format(project, ",".join(one for one in plan.wanted.extras if one != RUNTIMES))
     # What the pins leave open (a dependency added to pyproject.toml, an extra) comes with this; pip takes no torch
     # along, since nothing there asks for one.
     if not pip.run("install", ["--no-build-isolation", "-c", constraints, "-e", editable]):
@@ -117,6 +120,19 @@ def _fill(project: str, plan: Plan, pip: Pip, say: Say) -> None:
     if not pip.install(locked(read(figures_file(project, lane)))):
         say("No matplotlib for this Python and machine: reports are made all the same, publication figures later on "
             "any other machine from the run's folder ('./run_bench.sh report RUN').")
+    if RUNTIMES in plan.wanted.extras:
+        _install_engines(locked(read(runtimes_file(project, lane))), pip, say)
+
+
+def _install_engines(blocks: List[str], pip: Pip, say: Say) -> None:
+    """Install the engines there are wheels of for this machine: one that is missing takes no other along."""
+    say("Installing other engines than torch")
+    if pip.install(blocks):
+        return
+    missing = [name_of(block) for block in blocks if not pip.install([block])]
+    if missing:
+        say("Not to be had for this Python and machine: {}. Cases that need them say so, './run_bench.sh doctor' "
+            "names each with its reason.".format(", ".join(missing)))
 
 
 def _keeps_numpy(plan: Plan) -> bool:

@@ -21,6 +21,9 @@ SECTIONS = re.compile(r"(build-system|project|tool\.hatch)(\.|$)")
 
 EXTRAS = ("test", "nvidia")
 
+#: The extra whose packages come from a file of their own: other engines than torch.
+RUNTIMES = "runtimes"
+
 
 class Wanted(NamedTuple):
     """What an environment holds, or is to hold.
@@ -53,6 +56,11 @@ def lock_file(project: str, lane: str) -> str:
 def figures_file(project: str, lane: str) -> str:
     """Return the file with what publication figures need on top."""
     return os.path.join(project, "requirements", lane + "-figures.txt")
+
+
+def runtimes_file(project: str, lane: str) -> str:
+    """Return the file with the other engines than torch."""
+    return os.path.join(project, "requirements", lane + "-runtimes.txt")
 
 
 def read(path: str) -> str:
@@ -115,11 +123,13 @@ def installed_sections(pyproject: str) -> str:
     return "\n".join(kept)
 
 
-def packages_digest(project: str, lane: str) -> str:
+def packages_digest(project: str, lane: str, extras: Sequence[str] = ()) -> str:
     """Return the digest of everything pinned for a lane; comments and unrelated sections do not count."""
     digest = hashlib.sha256()
     texts = [installed_sections(read(os.path.join(project, "pyproject.toml")))]
-    texts += ["\n".join(locked(read(path))) for path in (lock_file(project, lane), figures_file(project, lane))]
+    files = [lock_file(project, lane), figures_file(project, lane)]
+    files += [runtimes_file(project, lane)] if RUNTIMES in extras else []
+    texts += ["\n".join(locked(read(path))) for path in files]
     pins = [line for line in read(os.path.join(project, "constraints.txt")).splitlines()
             if name_of(line) != "torch" and not line.startswith("#")]
     for text in texts + pins:

@@ -1,8 +1,8 @@
-"""One case in a process of its own that times a stretch whenever it is asked: half of a lock-step pair.
+"""One case in a process of its own that times a stretch whenever it is asked: one of several in lock step.
 
 The job is the first line of standard input, then each line asks for one stretch, ``{"sampler": index, "calls":
 number}``; answers go out as JSON lines on the pipe that is the first argument. Between two questions the process does
-nothing, so that the other versions have the machine to themselves.
+nothing, so that the other cases have the machine to themselves.
 """
 
 import json
@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 import traceback
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, NamedTuple
 
 import torch
 
@@ -43,24 +43,31 @@ def serve(job: Dict[str, Any], asked: Any, send: Any) -> None:
         for line in iter(asked.readline, ""):
             question = json.loads(line)
             if question.get("rest"):
-                send({"rested_s": rest()})
+                send(rest()._asdict())
                 continue
             send(dict(timer.samplers[question["sampler"]].sample(call, question["calls"])._asdict()))
 
 
+class Rest(NamedTuple):
+    """How long a process took to come to rest, and whether it did."""
+
+    rested_s: float
+    quiet: bool
+
+
 def rest(clock: Callable[[], float] = time.perf_counter, used: Callable[[], float] = time.process_time,
-         sleep: Callable[[float], None] = time.sleep) -> float:
-    """Wait until this process uses no CPU any more, and return the seconds that took.
+         sleep: Callable[[float], None] = time.sleep) -> Rest:
+    """Wait until this process uses no CPU any more, :data:`MOST_REST_S` at most, and return how that went.
 
     The threads of OpenMP go on for some milliseconds after a layer has ended, waiting for the next one: in another
-    process's turn they would take its cores. At most :data:`MOST_REST_S`.
+    process's turn they would take its cores.
     """
     begun, quiet = clock(), 0
     while quiet < QUIET_STEPS and clock() - begun < MOST_REST_S:
         before = used()
         sleep(REST_STEP_S)
         quiet = quiet + 1 if used() - before < 0.2 * REST_STEP_S else 0
-    return clock() - begun
+    return Rest(clock() - begun, quiet >= QUIET_STEPS)
 
 
 def main(argv: List[str]) -> int:

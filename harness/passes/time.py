@@ -7,7 +7,7 @@ import torch
 
 from harness.allocator import describe_heap
 from harness.passes.entrants import build_entrants
-from harness.passes.launch_job import first_of
+from harness.passes.launch_job import first_of, wanted
 from harness.passes.shared_input import Guard, check
 from harness.plan import Case
 from harness.record.codec import to_json
@@ -25,10 +25,8 @@ from harness.words import Role
 def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
     """Time the cases named by the job; return the payload of a ``time`` line."""
     comparison, cases = cases_of(job)
-    first = first_of(job)
-    if first is not None:  # only what is to be confirmed is built: a small board has no room for the rest
-        wanted = {comparison.case_id(cases[0])} | {rival for found in first.values() for rival in found}
-        cases = [case for case in cases if comparison.case_id(case) in wanted]
+    first, played = first_of(job), wanted(job)
+    cases = [case for case in cases if comparison.case_id(case) in played]
     prepare(cases)
     timer, clock = instruments(cases[0])
     progress(0, 1, "building")

@@ -5,7 +5,7 @@ from typing import Any, Callable, Dict, Optional
 import torch
 
 from harness.passes.process_state import put_back, read_state
-from harness.plan import Case, Subject
+from harness.plan import Case, Subject, UnavailableError
 from harness.reasons import Code, because
 from harness.record.codec import to_json
 from harness.record.lines import CheckResult
@@ -38,6 +38,8 @@ def verify_case(case: Case, inputs: Inputs) -> CheckResult:
         subject = build(case, inputs)
         output = subject.call()
         synchronizer(case.device)()
+        if subject.output is not None:
+            output = subject.output()
         changes_input = not same_bits(x, before)
         if changes_input:  # the output may lie in the input, which is put back for the others
             output = [part.detach().clone() for part in as_tensors(output)]
@@ -52,7 +54,9 @@ def verify_case(case: Case, inputs: Inputs) -> CheckResult:
     except Exception as error:  # the reason is recorded and the other cases go on
         x.detach().copy_(before)
         put_back(torch, state)
-        return CheckResult(case.slug, False, reason=because(Code.CANNOT_RUN, describe(error)))
+        reason = because(Code.UNAVAILABLE, str(error)) if isinstance(error, UnavailableError) else because(
+            Code.CANNOT_RUN, describe(error))
+        return CheckResult(case.slug, False, reason=reason)
 
 
 def same_bits(one: Any, other: Any) -> bool:

@@ -4,7 +4,6 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from harness.record.time_lines import BASELINE
 from harness.rule import Rule
 from harness.statistics.codes import Flag, FlagCode
 from harness.statistics.timed import Timed
@@ -29,7 +28,7 @@ def find_flags(held: Held, rival: str, rule: Rule) -> Tuple[Flag, ...]:
 
 def _indices(one: Timed, rival: str) -> Tuple[int, int]:
     """Return the entrant indices of the baseline and of ``rival``."""
-    return BASELINE, one.number_of[rival]
+    return one.baseline, one.number_of[rival]
 
 
 def _values(one: Timed, column: str, index: int) -> List[Tuple[float, float]]:

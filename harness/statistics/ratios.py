@@ -17,15 +17,18 @@ def round_logs(order: Sequence[int], sample_s: Sequence[float], calls: Sequence[
             for place, entrant in enumerate(order)}
 
 
-def round_ratios(series: Series) -> Dict[int, List[float]]:
-    """Return d for every entrant but the baseline, round by round.
+def round_ratios(series: Series, baseline: int = BASELINE) -> Dict[int, List[float]]:
+    """Return d for every entrant but the one at ``baseline``, round by round.
 
-    The list of a rival holds only the rounds it took part in; index 1 is the A/A check.
+    The list of a rival holds only the rounds that both took part in. Against the series' own baseline index 1 is the
+    A/A check. Any two entrants of a round may be held against each other: the shuffle alone decides which of its
+    places each got, so d is symmetric about their true log ratio.
     """
-    ratios: Dict[int, List[float]] = {index: [] for index in range(1, len(series.entrants))}
+    ratios: Dict[int, List[float]] = {index: [] for index in range(len(series.entrants)) if index != baseline}
     for played in series.rounds:
         logs = round_logs(played.order, played.sample_s, series.calls_per_sample)
-        baseline = logs.pop(BASELINE)
-        for entrant, value in logs.items():
-            ratios[entrant].append(value - baseline)
+        if baseline in logs:
+            own = logs.pop(baseline)
+            for entrant, value in logs.items():
+                ratios[entrant].append(value - own)
     return ratios

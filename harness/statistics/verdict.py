@@ -107,11 +107,12 @@ class AACheck(NamedTuple):
     beyond_factor: bool
 
 
-def verdicts(lines: Sequence[LaunchLine], rule: Rule) -> List[Verdict]:
+def verdicts(lines: Sequence[LaunchLine], rule: Rule, baseline: Optional[str] = None) -> List[Verdict]:
     """Return a verdict for every rival and cache state that launch 1 timed, in the recorded order.
 
     ``lines`` are the launches of one comparison in order (failed ones are passed over); ``rule`` is the run's.
-    Empty if no launch holds samples.
+    ``baseline`` names another case than the comparison's own that all others are held against; the noise floor stays
+    that of the copies of the comparison's own. Empty if no launch holds samples.
     """
     done = [line for line in lines if line.series]
     if not done:
@@ -120,12 +121,15 @@ def verdicts(lines: Sequence[LaunchLine], rule: Rule) -> List[Verdict]:
     found: List[Verdict] = []
     for series in done[0].series:
         # what all rivals of a cache state share is computed once
-        played = [one for line in done for one in [timed(line, series.cache)] if one is not None]
+        against = series.entrants[0] if baseline is None else baseline
+        if against not in series.entrants:
+            continue
+        played = [one for line in done for one in [timed(line, series.cache, against)] if one is not None]
         shared = Shared(tuple(failed), tuple(one.line.launch for one in played if one.aa_is_real(rule)),
-                        _times([one.samples_per_call_s(series.entrants[0]) for one in played
-                                if series.entrants[0] in one.number_of]), done[0].timer)
+                        _times([one.samples_per_call_s(against) for one in played]), done[0].timer)
+        rivals = [case for number, case in enumerate(series.entrants) if number != COPY and case != against]
         found.extend(_verdict([one for one in played if rival in one.number_of], shared, rival, rule)
-                     for rival in series.entrants[COPY + 1:])
+                     for rival in rivals)
     return found
 
 
@@ -173,7 +177,7 @@ def _verdict(held: Held, shared: Shared, rival: str, rule: Rule) -> Verdict:
                         mean, floor, any(one.line.launch in shared.real_aa for one in held), _round_s(first, rival),
                         flags, timer is not None and timer.name == HOST_TIMER, rule)
     return Verdict(
-        rival, first.series.entrants[0], first.series.cache, state, _speed(mean), _speed(interval.high),
+        rival, first.series.entrants[first.baseline], first.series.cache, state, _speed(mean), _speed(interval.high),
         _speed(interval.low), rule.min_rounds, tuple(math.exp(-launch.estimate) for launch in played),
         tuple(launches), rounds, 2 * rounds, None if floor is None else math.expm1(floor), launches[0].stopped, why,
         next_step(evidence), flags, _times([one.samples_per_call_s(rival) for one in held]), shared.baseline_times,

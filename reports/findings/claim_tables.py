@@ -4,23 +4,17 @@ import math
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from harness.reasons import Reason
-from harness.record import Run
 from harness.words import Heap, State
-from reports.findings.about import About, about
+from reports.findings.about import About
 from reports.findings.claims import COUNTS, SPEEDS, Cannot, Claim, ClaimRow
-from reports.findings.environment import run_facts
-from reports.findings.findings import tables_of
 from reports.findings.judging import TOLERANCE, Direction, Holds, Judged, judge, together
-from reports.findings.memory import CaseMemory, Kind, case_memories
+from reports.findings.memory import CaseMemory, Kind
 from reports.findings.published import Quantity
 from reports.findings.published_memory import Shares, saving, shares
 from reports.findings.rows import Row, Table
 
 DIRECTIONS = {State.FASTER: Direction.BETTER, State.SLOWER: Direction.WORSE, State.SAME: Direction.SAME,
               State.SMALLER: Direction.BETTER, State.LARGER: Direction.WORSE}
-#: Facts of the environment that a caption names.
-VERSIONS = ("python.version", "torch.version", "torch.cuda", "git.commit", "clocks.power_mode",
-            "clocks.locked_for_run")
 
 
 class ClaimRun(NamedTuple):
@@ -75,14 +69,6 @@ class Evidence(NamedTuple):
     run: ClaimRun
     rows: Dict[str, Tuple[Row, Table]]
     heaps: Tuple[Dict[str, CaseMemory], ...]
-
-
-def evidence(run: Run) -> Evidence:
-    """Return what the claims need of ``run``: none of its samples."""
-    facts = run_facts(run)
-    rows = {row.case: (row, table) for table in tables_of(run) if table.main for row in table.rows}
-    return Evidence(ClaimRun(about(run), tuple((name, facts.get(name)) for name in VERSIONS), run.header.rule.level),
-                    rows, (case_memories(run), case_memories(run, Heap.DEFAULT)))
 
 
 def claim_tables(claims: Sequence[Claim], runs: Sequence[Evidence]) -> Tuple[ClaimTable, ...]:

@@ -7,10 +7,10 @@ from reports.findings.about import Device, device
 from reports.findings.causes import Group, grouped
 from reports.findings.changes import Changes, Side, changes, side_of
 from reports.findings.environment import differences, run_facts
-from reports.findings.findings import tables_of
 from reports.findings.memory import Kind
 from reports.findings.published import BYTES, TIMES, Published, Quantity
 from reports.findings.rows import Row, RowState, Table
+from reports.findings.tables import tables_of
 
 
 class Roof(NamedTuple):

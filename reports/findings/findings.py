@@ -21,17 +21,25 @@ from reports.findings.environment import (
     refused_meters,
     section_facts,
 )
+from reports.findings.fair import EngineTable, engine_tables, fairly
 from reports.findings.fit import FitTable, fit_tables
 from reports.findings.goals import GoalRow, goal_rows
 from reports.findings.headline import Headline, Summary, headline, summary
-from reports.findings.memory import CaseMemory, MemoryTable, case_memories, main_kinds, memory_tables
+from reports.findings.memory import CaseMemory, MemoryTable, case_memories, memory_tables
 from reports.findings.power_modes import ModeTable, mode_tables
+from reports.findings.protocol import Script, scripts
 from reports.findings.published import Published, PublishedRow, published_rows, read_published
+<<<<<<< HEAD
 from reports.findings.rooflines import Roofline, RoofPoint, roof_points, rooflines
 from reports.findings.rows import Measured, Table, common_gaps, comparison_tables
+=======
+from reports.findings.rooflines import Roofline, rooflines
+from reports.findings.rows import Table, common_gaps, comparison_tables
+>>>>>>> main
 from reports.findings.samples import StripTable, shown_tables, strip_tables
 from reports.findings.soak import SoakTable, soak_tables
 from reports.findings.sweeps import Sweep, sweeps
+from reports.findings.tables import measured_of, tables_of
 from reports.findings.traces import Trace, traces
 from reports.findings.validity import ValidityWarning, warnings
 
@@ -63,6 +71,8 @@ class Findings(NamedTuple):
     memory_tables: Tuple[MemoryTable, ...]
     energy_tables: Tuple[EnergyTable, ...]
     no_energy: Tuple[Reason, ...]
+    engine_tables: Tuple[EngineTable, ...]
+    scripts: Tuple[Script, ...]
     fit_tables: Tuple[FitTable, ...]
     soak_tables: Tuple[SoakTable, ...]
     traces: Tuple[Trace, ...]
@@ -84,9 +94,11 @@ def findings(run: Run, published: Optional[Sequence[Published]] = None, others: 
     ``published`` are the printed numbers to stand beside the measured ones (default: those in
     ``results/published``); ``others`` are further runs to stand beside this one.
     """
+    run = fairly(run)
+    printed = read_published() if published is None else published
     memory, elsewhere = case_memories(run), case_memories(run, Heap.DEFAULT)
     energy = case_energies(run)
-    tables, behind = comparison_tables(run, _measured(run, memory, energy))
+    tables, behind = comparison_tables(run, measured_of(run, memory, energy))
     if Pass.TIME.value not in run.header.settings.passes:
         tables = tables[:0]  # it was asked something else: tables of nothing would only hide the answer
     gaps = common_gaps(tables)
@@ -102,21 +114,19 @@ def findings(run: Run, published: Optional[Sequence[Published]] = None, others: 
         close_calls(tables, factor), strip_tables(shown, behind), len(main) - len(shown), tuple(memory.values()),
         tuple(elsewhere.values()), memory_tables(run.comparisons, memory, elsewhere),
         tuple(one for one in (energy_table(each, energy) for each in run.comparisons) if one is not None),
+<<<<<<< HEAD
         why_no_energy(run, energy), fit_tables(run), soak_tables(run), traces(run, tables),
         sweeps(run, tables), rooflines(run, tables), roof_points(run, tables),
         published_rows(tables, (memory, elsewhere), read_published() if published is None else published),
+=======
+        why_no_energy(run, energy), engine_tables(run),
+        scripts(run, tables, (memory, elsewhere), printed), fit_tables(run), soak_tables(run), traces(run, tables),
+        sweeps(run, tables), rooflines(run, tables),
+        published_rows(tables, (memory, elsewhere), printed),
+>>>>>>> main
         section_facts(run.environment), refused_meters(run.environment), failed_units(run),
         side_by_side([run] + list(others), every) if others else None,
         mode_tables([run] + list(others), every) if others else (), ()))._replace(launches=tuple(launches_of(run)))
-
-
-def _measured(run: Run, memory: Any, energy: Any) -> Measured:
-    return Measured(memory, energy, main_kinds(run.comparisons, memory))
-
-
-def tables_of(run: Run) -> Sequence[Table]:
-    """Return the comparison tables of ``run``."""
-    return comparison_tables(run, _measured(run, case_memories(run), case_energies(run)))[0]
 
 
 def as_data(found: Findings) -> Any:

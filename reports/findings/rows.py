@@ -3,8 +3,13 @@
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from harness.plan import Case, Comparison
+<<<<<<< HEAD
 from harness.reasons import Reason
 from harness.record import CheckResult, Run
+=======
+from harness.reasons import Code, Reason
+from harness.record import Run
+>>>>>>> main
 from harness.statistics.verdict import Times, Verdict
 from harness.words import Word
 from reports.findings.amounts import Amount, Gap
@@ -149,9 +154,16 @@ def _table(run: Run, comparison: Comparison, view: Optional[View], alone: bool, 
         gaps.append(Gap("memory", judge.memory.reason))
     base = comparison.baseline
     return Table(comparison.id, comparison.id + suffix, comparison.title, comparison.note, main, cache, alone,
-                 comparison.rivals[0].layer if comparison.rivals else None, base.name, base.protocol, base.device,
+                 _about(comparison), base.name, base.protocol, base.device,
                  base.threads, view.floor if view is not None else None, view.launches if view is not None else 0,
                  tuple(rows), tuple(gaps), measured.kinds[base.device], energy, memory)
+
+
+def _about(comparison: Comparison) -> Optional[str]:
+    """Return the layer that the suite names first among the rivals; of engines, the first of another layer."""
+    layers = [case.layer for case in comparison.rivals]
+    others = [layer for layer in layers if layer != comparison.baseline.layer] if comparison.pairs else []
+    return (others or layers or [None])[0]
 
 
 def _row(run: Run, comparison: Comparison, case: Case, view: Optional[View], measured: Measured,
@@ -161,7 +173,8 @@ def _row(run: Run, comparison: Comparison, case: Case, view: Optional[View], mea
     times = view.times.get(ident) if view is not None else None
     verdict = view.verdicts.get(ident) if view is not None else None
     check = run.check(ident)
-    wrong = check is not None and check.ok is False
+    absent = check is not None and check.reason is not None and check.reason.code is Code.UNAVAILABLE
+    wrong = check is not None and check.ok is False and not absent
     row = Row(ident + suffix, ident, case.name, case.layer, baseline, case.shape[0],
               _state(wrong, baseline, verdict), run.why_not_timed(comparison.id, ident) if wrong or times is None
               else None, verdict, times, measured.memory[ident].of(measured.kinds[case.device] or Kind.RSS),

@@ -23,13 +23,16 @@ class View(NamedTuple):
 
 
 def views(run: Run, comparison: Comparison) -> Tuple[View, ...]:
-    """Return one view per cache state that was timed, hot first; none if nothing was timed."""
+    """Return one view per cache state that was timed, hot first; none if nothing was timed.
+
+    Verdicts are against the baseline of ``comparison``, which may be another case than the planned one.
+    """
     lines = run.timed(comparison.id)
     samples = _samples(lines)
     told: Dict[str, Dict[str, Verdict]] = {cache: {} for cache in samples}
     if samples:
         # all launches, the failed ones too: why one is missing is part of the verdict
-        for one in verdicts(run.launches(comparison.id), run.header.rule):
+        for one in verdicts(run.launches(comparison.id), run.header.rule, comparison.case_id(comparison.baseline)):
             told[one.cache][one.case] = one
     order = sorted(samples, key=lambda cache: (CACHES.index(cache) if cache in CACHES else len(CACHES), cache))
     return tuple(_view(cache, told[cache], samples[cache], len(lines)) for cache in order)

@@ -1,33 +1,27 @@
 """Tables of words that every format prints the same way: what fits, and what is sustained."""
 
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from typing import List, Optional, Tuple
 
 from harness.reasons import Code, sentence
 from harness.statistics.soak import Measure
+from harness.statistics.verdict import Verdict
 from harness.words import State
+from reports.findings.fair import AgainstOwn, EngineTable
 from reports.findings.findings import Findings
 from reports.findings.fit import FitRow, FitTable
 from reports.findings.power_modes import ModeTable
 from reports.findings.soak import SoakRow, SoakTable
-from reports.numbers import NARROW, SIGNS, interval, joules, si, significant, size, speed, times, watts
+from reports.formats.protocol_text import script_sheet
+from reports.formats.sheet import Sheet
+from reports.numbers import NARROW, SIGNS, interval, joules, seconds, si, significant, size, speed, times, watts
 from reports.wording import NO_REASON
 
 
-class Sheet(NamedTuple):
-    """One table: ``heads`` and ``rows`` in words, ``numbers`` the columns that are numbers, ``notes`` below it."""
-
-    key: str
-    section: str
-    title: str
-    heads: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    numbers: Sequence[int]
-    notes: Sequence[str]
-
-
 def sheets(found: Findings) -> List[Sheet]:
-    """Return the tables of what fits, what is sustained and the power modes; empty for a run of none of them."""
-    return ([fit_sheet(one) for one in found.fit_tables] + [soak_sheet(one) for one in found.soak_tables]
+    """Return the tables of scripts, engines, fits, soaks and power modes; empty for a run of none of them."""
+    return ([script_sheet(one, found.about) for one in found.scripts]
+            + [engines_sheet(one) for one in found.engine_tables] + [fit_sheet(one) for one in found.fit_tables]
+            + [soak_sheet(one) for one in found.soak_tables]
             + [power_modes_sheet(one) for one in found.power_modes])
 
 
@@ -46,6 +40,29 @@ def answer(found: Findings) -> Optional[str]:
         best = max(decided or soaked, key=lambda row: (row.verdict.speed or 0.0) if row.verdict else 0.0)
         return "sustained, {} is {} at {}.".format(best.name, _said(best), best.title)
     return None
+
+
+def engines_sheet(table: EngineTable) -> Sheet:
+    """Return the cases of one comparison in every engine, each beside the baselines of its own engine and of all."""
+    notes = ["The fastest {} of all engines here is {} ({}): the harder baseline, the one of the headline.".format(
+        table.layer, table.fastest, seconds(table.fastest_s))]
+    return Sheet("engines-" + table.id, "Engine by engine", "Engine by engine: {}".format(table.title),
+                 ("case", "engine", "median", "beside the {} of its own engine".format(table.layer),
+                  "beside the fastest {} of all".format(table.layer)),
+                 [(row.name, row.engine or "", seconds(row.median_s) or "", _beside(row, row.own, row.own_baseline),
+                   "the fastest itself" if row.name == table.fastest else _beside(row, row.fastest, table.fastest))
+                  for row in table.rows], (2,), notes)
+
+
+def _beside(row: AgainstOwn, verdict: Optional[Verdict], other: Optional[str]) -> str:
+    if verdict is None or other is None:
+        return ""
+    told = "{} {}".format(SIGNS[verdict.state.value], verdict.state)
+    if verdict.speed is not None:
+        told += ", " + speed(verdict.speed)
+    if verdict.speed is not None and verdict.low is not None and verdict.high is not None:
+        told += " " + interval(verdict.speed, verdict.low, verdict.high)
+    return "{} (against {})".format(told, other)
 
 
 def fit_sheet(table: FitTable) -> Sheet:

@@ -27,7 +27,7 @@ def network(case: Case, x: torch.Tensor) -> Subject:
     ``density`` (LHC) draws masks of that density and puts the block-sparse inference form in place.
     """
     chosen = options(case)
-    module = seeded(lambda: _make(chosen, tuple(x.shape[1:])), case)
+    module = seeded(lambda: make_network(chosen, tuple(x.shape[1:])), case)
     macs = count_macs(module, x[:1].cpu().to(next(module.parameters()).dtype)) * x.shape[0]
 
     def reference(_: Dict[str, torch.Tensor], batch: torch.Tensor) -> torch.Tensor:
@@ -46,7 +46,8 @@ def network(case: Case, x: torch.Tensor) -> Subject:
     return subject
 
 
-def _make(chosen: Dict[str, Any], input_shape: Any) -> nn.Module:
+def make_network(chosen: Dict[str, Any], input_shape: Any) -> nn.Module:
+    """Return the network that a case's options name, ready for inference, with the statistics of its batch norms."""
     asked = dict(chosen)
     density = asked.pop("density", None)
     if "chains" in asked:

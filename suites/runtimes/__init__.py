@@ -36,9 +36,6 @@ def find_engine(name: str) -> "Engine":
 
 def status() -> Dict[str, Any]:
     """Return what was found of each engine, as JSON-ready data for the doctor command."""
-    told: Dict[str, Any] = {}
-    for name in ENGINES:
-        found = find_engine(name).find()
-        told[name] = {"available": found.version is not None, "version": found.version, "reason": found.reason,
-                      "remedy": found.remedy, "detail": found.version}
-    return told
+    from suites.runtimes.status import status as found
+
+    return found()

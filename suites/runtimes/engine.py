@@ -62,16 +62,19 @@ class Model(NamedTuple):
 
 
 class Loaded(NamedTuple):
-    """A model ready to be called: ``run()`` reads ``input`` and writes ``output``.
+    """A model ready to be called: ``run()`` reads ``input``; ``output()`` shows what the last call wrote.
 
-    Both arrays are in the model's layout and type, made beforehand and the same for every call. ``described`` says
-    what really runs: engine, version, threads, precision, kernels.
+    Both arrays are in the model's layout and type; ``input`` is the same memory for every call, ``output()`` copies
+    nothing where the engine lets one look at its result. ``described`` says what really runs: engine, version,
+    threads, precision, kernels. ``upload()`` moves the input to a device with memory of its own, outside of what is
+    timed; ``None`` where there is none.
     """
 
     run: Callable[[], None]
     input: np.ndarray
-    output: np.ndarray
+    output: Callable[[], np.ndarray]
     described: Dict[str, str]
+    upload: Optional[Callable[[], None]] = None
 
 
 class Engine:
@@ -92,10 +95,18 @@ class Engine:
         found = self.find()
         if found.version is None:
             return "{}: {}".format(found.reason, found.remedy)
-        if form not in self.forms(graph):
-            return "{} has no form '{}' of {}: use {}".format(self.name, form, graph.name,
-                                                             ", ".join(self.forms(graph)))
+        try:
+            self.check_form(graph, form)
+        except ValueError as error:
+            return str(error)
         return None
+
+    def check_form(self, graph: Graph, form: str) -> None:
+        """Raise ``ValueError`` if ``form`` is none of ``graph``'s."""
+        forms = self.forms(graph)
+        if form not in forms:
+            raise ValueError("{} has no form '{}' of {}: use {}".format(
+                self.name, form, graph.name, ", ".join(forms) or "another engine"))
 
     def lower(self, graph: Graph, form: str) -> Model:
         """Return ``graph`` in this engine's format; raises ``ValueError`` for a form it does not have."""
@@ -112,17 +123,18 @@ class Engine:
 def fill(loaded: Loaded, model: Model, x: np.ndarray) -> None:
     """Put ``x`` (N, C, H, W, float) into the input, in the model's layout and type."""
     laid_out = x.transpose(0, 2, 3, 1) if model.layout is Layout.NHWC else x
-    if model.steps_in is None:
-        np.copyto(loaded.input, laid_out.reshape(loaded.input.shape), casting="same_kind")
-        return
-    limits = np.iinfo(loaded.input.dtype)
-    stored = np.rint(laid_out / model.steps_in.step) + model.steps_in.zero
-    np.copyto(loaded.input, np.clip(stored, limits.min, limits.max).reshape(loaded.input.shape), casting="unsafe")
+    if model.steps_in is not None:
+        limits = np.iinfo(loaded.input.dtype)
+        stored = np.rint(laid_out / model.steps_in.step) + model.steps_in.zero
+        laid_out = np.clip(stored, limits.min, limits.max)
+    np.copyto(loaded.input, laid_out.reshape(loaded.input.shape), casting="unsafe")
+    if loaded.upload is not None:
+        loaded.upload()
 
 
 def read(loaded: Loaded, model: Model) -> np.ndarray:
     """Return a copy of the output as float32 (N, C, H, W)."""
-    y = loaded.output.reshape(model.shape_out).astype(np.float32)
+    y = loaded.output().reshape(model.shape_out).astype(np.float32)
     if model.steps_out is not None:
         y = (y - np.float32(model.steps_out.zero)) * np.float32(model.steps_out.step)
     return np.ascontiguousarray(y.transpose(0, 3, 1, 2) if model.layout is Layout.NHWC else y)

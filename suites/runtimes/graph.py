@@ -42,12 +42,21 @@ class Convolution(NamedTuple):
 
 
 class Contract(NamedTuple):
-    """The Kronecker product of ``factors`` (each square and symmetric if there are two) applied along ``axis``."""
+    """``factors`` applied along ``axis``: one matrix, or the Kronecker product of two.
+
+    Of two, the second is square and symmetric and both are for channels; ``shrinks`` says that the first one leaves
+    fewer channels, so whoever applies one after the other begins with it.
+    """
 
     x: str
     y: str
     axis: Axis
     factors: Tuple[np.ndarray, ...]
+
+    @property
+    def shrinks(self) -> bool:
+        """Whether the first factor gives fewer rows than it takes."""
+        return self.factors[0].shape[0] < self.factors[0].shape[1]
 
 
 class Scale(NamedTuple):

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from harness import Case, Comparison, load_run
-from harness.passes import against as lock_step
+from harness.passes import apart as lock_step
 from harness.plan import case_from_dict, case_to_dict, comparison_to_dict
 from harness.process import worker_environment
 from harness.rule import Rule, rule_to_dict
@@ -69,7 +69,7 @@ def test_each_rival_is_held_against_itself_in_the_commit():
     one, = against([Comparison("1d", "One", CONV, (WHT,))], "abc123")
     assert [case.name for case in one.cases] == ["wht fused abc123", "wht fused"]
     assert (one.baseline.version, one.rivals[0].version) == ("abc123", "")
-    assert one.id == "1d-wht-fused"
+    assert one.id == "1d-wht-fused" and one.apart
 
 
 def test_two_comparisons_with_names_alike_keep_ids_of_their_own():
@@ -139,57 +139,21 @@ def test_an_unknown_revision_ends_with_status_3_before_anything_is_measured(copy
 # In lock step ---------------------------------------------------------------------------------------------
 
 
-class FakePeer:
-    def __init__(self, log, name):
-        self.log, self.name = log, name
-
-    def ask(self, question):
-        self.log.append((self.name, "rest" if question.get("rest") else question["calls"]))
-        return {"seconds": 1e-3, "enqueue_s": None, "hidden": None}
-
-
-def test_before_another_version_has_its_turn_the_last_one_comes_to_rest():
-    log = []
-    old, new = FakePeer(log, "old"), FakePeer(log, "new")
-    sampler = lock_step.PeerSampler("hot", 0, lock_step.Turns())
-    for peer, calls in ((old, 1), (old, 5), (new, 1), (new, 5), (old, 1)):
-        sampler.sample(lock_step.Turn(peer), calls)
-    assert log == [("old", 1), ("old", 5), ("old", "rest"), ("new", 1), ("new", 5), ("new", "rest"), ("old", 1)]
-
-
-def test_a_process_is_at_rest_once_it_uses_no_cpu_any_more():
-    from harness.passes.peer import MOST_REST_S, QUIET_STEPS, REST_STEP_S, rest
-
-    def rested(busy_s):
-        """How long a process rests whose threads spin for ``busy_s`` more."""
-        now = [0.0]
-
-        def sleep(seconds):
-            now[0] += seconds
-
-        return rest(lambda: now[0], lambda: min(now[0], busy_s), sleep)
-
-    assert rested(0.0) == pytest.approx(QUIET_STEPS * REST_STEP_S)
-    assert rested(0.010) == pytest.approx(0.010 + QUIET_STEPS * REST_STEP_S, abs=2 * REST_STEP_S)
-    assert rested(1e9) == pytest.approx(MOST_REST_S, abs=2 * REST_STEP_S)
-
-
-def job_for(case, folder, **more):
+def job_for(case, old, new):
     one, = against([Comparison("c", "C", CONV, (case,))], "old")
-    return dict({"comparison": comparison_to_dict(one), "cases": [one.case_id(each) for each in one.cases],
-                 "versions": {"old": folder}, "pinned": {}, "own_input": [], "disturbing": [], "seed": 1,
-                 "quick": False, "launch": 1, "role": "first", "first": None, "budget_s": 1.0, "limit_s": 100.0,
-                 "rule": rule_to_dict(Rule(max_rounds=12))}, **more)
+    ids = [one.case_id(each) for each in one.cases]
+    return {"comparison": comparison_to_dict(one), "cases": ids, "folders": dict(zip(ids, (old, str(new)))),
+            "pinned": {}, "own_input": [], "disturbing": [], "seed": 1, "quick": False, "launch": 1, "role": "first",
+            "first": None, "budget_s": 1.0, "limit_s": 100.0, "rule": rule_to_dict(Rule(max_rounds=12))}
 
 
-def test_three_processes_play_the_same_rounds_each_with_the_code_of_its_version(copy, monkeypatch):
+def test_three_processes_play_the_same_rounds_each_with_the_code_of_its_version(copy):
     commit = commit_of("HEAD", str(copy))
     products(copy, 13)
     try:
         with checked_out(commit, str(copy)) as view:
-            monkeypatch.setattr("harness.versions.PROJECT", str(copy))
             case = Case("layer", "", "suites.versioned_layers:layer", (1, 192, 192))
-            found = lock_step.time(job_for(case, view), lambda *told: None)
+            found = lock_step.time(job_for(case, view, copy), lambda *told: None)
     finally:
         git(copy, "checkout", "-q", "--", ".")
     series, = found["series"]
@@ -199,12 +163,11 @@ def test_three_processes_play_the_same_rounds_each_with_the_code_of_its_version(
     assert found["implementations"] == {"c-layer/layer-old": "10 products", "c-layer/layer": "13 products"}
 
 
-def test_a_version_that_cannot_be_built_says_so_in_its_own_words(copy, monkeypatch):
+def test_a_version_that_cannot_be_built_says_so_in_its_own_words(copy):
     with checked_out(commit_of("HEAD", str(copy)), str(copy)) as view:
-        monkeypatch.setattr("harness.versions.PROJECT", str(copy))
         case = Case("layer", "", "suites.versioned_layers:nothing", (1, 192, 192))
         with pytest.raises(RuntimeError, match="c-layer/layer-old: .*no function 'nothing'"):
-            lock_step.time(job_for(case, view), lambda *told: None)
+            lock_step.time(job_for(case, view, copy), lambda *told: None)
 
 
 # The whole path -------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from harness.progress import PlainProgress
 from harness.reasons import Code, because
 from harness.record import Header, RecordWriter, Unit, load_run
 from harness.record.codec import to_json
-from harness.rule import Rule
+from harness.rule import PAIR_ROUNDS, Rule
 from harness.settings import Settings
 from harness.words import Heap, Pass, Status
 from harness.work_units import charged_s
@@ -329,6 +329,14 @@ def test_no_launch_follows_when_nothing_was_decided(tmp_path):
     _, said = run(tmp_path, workers)
     assert [name for name in workers.names() if name[0] == "time"] == [("time", 1)]
     assert said[-1].startswith("[6/6]")
+
+
+def test_where_any_two_cases_are_to_be_compared_every_launch_plays_all_of_them_to_the_end(tmp_path):
+    workers = FakeWorkers(states={1: "undecided"})
+    run(tmp_path, workers, comparisons=(ONE._replace(pairs=True), TWO), passes=("verify", "time"))
+    played = [(job["comparison"]["id"], job["role"], len(job["cases"]), job["rule"]["max_rounds"])
+              for job in workers.jobs if job["pass"] == "time"]
+    assert played == [("1d", "whole", 3, PAIR_ROUNDS)] * 4 + [("2d", "first", 2, Rule().max_rounds)]
 
 
 def test_a_run_for_comparing_plays_every_launch_with_every_rival_whatever_the_first_decided(tmp_path):

@@ -204,6 +204,27 @@ def test_a_missing_wheel_is_told_from_a_missing_network(project):
     assert "no package index answers" not in said
 
 
+def test_other_engines_come_when_asked_for_and_stay_without_asking_again(project):
+    project.write("requirements/{}-runtimes.txt".format(LANE), make_wheel(project.wheels, "gamma", "1.0") + "\n")
+    assert project.set_up()[0] == 0
+    assert not project.has("gamma")
+    status, said = project.set_up("--runtimes", "--offline", "--find-links", project.wheels)
+    assert status == 0, said
+    assert project.version("gamma") == "1.0"
+    project.pin(alpha=make_wheel(project.wheels, "alpha", "2.0"))
+    assert project.set_up()[0] == 0
+    assert project.version() == "2.0" and project.version("gamma") == "1.0"
+
+
+def test_an_engine_without_a_wheel_takes_no_other_along_and_is_named(project):
+    missing = "missing-engine==1.0 \\\n    --hash=sha256:" + 64 * "0"
+    project.write("requirements/{}-runtimes.txt".format(LANE),
+                  missing + "\n" + make_wheel(project.wheels, "gamma", "1.0") + "\n")
+    status, said = project.set_up("--runtimes", "--offline", "--find-links", project.wheels)
+    assert status == 0 and "Not to be had for this Python and machine: missing-engine." in said
+    assert "doctor" in said and project.version("gamma") == "1.0" and project.version() == "1.0"
+
+
 def test_without_torch_is_enough_for_reports_and_torch_comes_when_it_is_needed(tmp_path):
     project = Project(tmp_path / "project").make()
     links = ("--offline", "--find-links", project.wheels)

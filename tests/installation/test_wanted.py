@@ -4,6 +4,7 @@ import os
 import re
 
 import pytest
+from tiny_project import LANE, Project
 
 from harness.app.arguments import from_caller
 from harness.installation import build, checks
@@ -22,7 +23,9 @@ from harness.installation.wanted import (
     lock_file,
     locked,
     name_of,
+    packages_digest,
     read,
+    runtimes_file,
     torch_pin,
     without,
 )
@@ -58,7 +61,7 @@ def test_a_python_without_a_lane_is_refused_with_the_way_out():
 
 @pytest.mark.parametrize("lane", NAMES)
 def test_every_requirement_of_a_lane_is_pinned_and_hashed(lane):
-    for path in (lock_file(PROJECT, lane), figures_file(PROJECT, lane)):
+    for path in (lock_file(PROJECT, lane), figures_file(PROJECT, lane), runtimes_file(PROJECT, lane)):
         for block in locked(read(path)):
             assert re.match(r"[a-z0-9.-]+==\S+", block) and re.search(r"--hash=sha256:[0-9a-f]{64}$", block), block
 
@@ -166,9 +169,29 @@ def test_paths_are_the_callers_wherever_the_script_has_gone(tmp_path, monkeypatc
 
 def test_every_pinned_package_is_in_the_list_of_licences():
     words = set(re.findall(r"[a-z0-9][a-z0-9-]*", read(os.path.join(PROJECT, "requirements", "LICENSES.md"))))
-    pinned = {name_of(block) for lane in NAMES for path in (lock_file(PROJECT, lane), figures_file(PROJECT, lane))
+    pinned = {name_of(block) for lane in NAMES for path in (
+        lock_file(PROJECT, lane), figures_file(PROJECT, lane), runtimes_file(PROJECT, lane))
               for block in locked(read(path))}
     assert pinned - words == set()
+
+
+@pytest.mark.parametrize("lane", NAMES)
+def test_the_engines_of_a_lane_are_those_of_the_extra_but_what_its_python_has_no_wheel_of(lane):
+    text = installed_sections(read(os.path.join(PROJECT, "pyproject.toml")))
+    asked = re.search(r"^runtimes = \[(.*?)\]$", text, re.MULTILINE | re.DOTALL)
+    wanted = {name_of(one) for one in re.findall(r'"([^"]+)"', asked.group(1))}
+    pinned = {name_of(block) for block in locked(read(runtimes_file(PROJECT, lane)))}
+    newer, older = {"ai-edge-litert"}, {"tflite-runtime"}
+    missing = {"python3.10": older, "python3.8": newer, "python3.6": newer | older | {"openvino"}}
+    assert wanted - pinned == missing[lane]
+
+
+@pytest.mark.parametrize("extras, counts", [((), False), (("runtimes", "test"), True)])
+def test_pins_of_engines_count_only_where_they_are_asked_for(tmp_path, extras, counts):
+    project = Project(tmp_path / "project").make()
+    before = packages_digest(project.folder, LANE, extras)
+    project.write("requirements/{}-runtimes.txt".format(LANE), "gamma==1.0\n")
+    assert (packages_digest(project.folder, LANE, extras) != before) == counts
 
 
 class Recorded:

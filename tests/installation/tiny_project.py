@@ -80,6 +80,7 @@ class Project:
         self.write("backend.py", BACKEND)
         self.write("constraints.txt", "torch==1.0\n")
         self.write("requirements/{}-figures.txt".format(LANE), "# none\n")
+        self.write("requirements/{}-runtimes.txt".format(LANE), "# none\n")
         make_wheel(self.wheels, "torch", "1.0", "__version__ = '1.0'\n")
         self.pin(pip=make_wheel(self.wheels, "pip", "99.0"), alpha=make_wheel(self.wheels, "alpha", "1.0"),
                  beta=make_wheel(self.wheels, "beta", "1.0"))
@@ -131,6 +132,11 @@ class Project:
 
     def version(self, name="alpha"):
         return self.ask("import {0}; print({0}.VERSION)".format(name))
+
+    def has(self, name):
+        """Whether a package is installed."""
+        return self.ask("import importlib.util; print(importlib.util.find_spec('{}') is not None)".format(
+            name)) == "True"
 
     def copy(self, folder):
         """Return a copy of this project where its environment is in use too."""

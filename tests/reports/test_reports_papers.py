@@ -18,9 +18,10 @@ from report_fixtures import RecordBuilder, comparison
 from harness.app.registry import all_suites
 from harness.plan import Target
 from harness.record import CheckResult, load_run
-from reports.findings.claim_tables import claim_tables, evidence
+from reports.findings.claim_tables import claim_tables
 from reports.findings.claims import CLAIMED, CLAIMS, COUNTS, SAVINGS, SPEEDS, Cannot, read_claims
 from reports.findings.cleaned import cleaned
+from reports.findings.evidence import evidence
 from reports.findings.judging import TOLERANCE, Direction, Holds, Judged, Size, judge, size_of, together
 from reports.findings.published import UNITS, Published, PublishedError, Quantity, read_published
 from reports.formats.claims_drawing import Axis, axis_of, drawn

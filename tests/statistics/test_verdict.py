@@ -82,6 +82,22 @@ def test_swapping_baseline_and_rival_mirrors_ratio_and_interval():
     assert back.speed == pytest.approx(1.0 / there.speed)
 
 
+def test_another_case_as_the_baseline_gives_the_mirrored_verdict_with_the_noise_floor_of_the_copies():
+    lines = four(0.1, aa=0.004)
+    usual, turned = only(lines), [one for one in verdicts(lines, RULE, "c/rival") if one.case == "c/base"][0]
+    assert (usual.state, turned.state) == (State.SLOWER, State.FASTER)
+    assert (turned.baseline, turned.case) == ("c/rival", "c/base")
+    assert turned.speed == pytest.approx(1.0 / usual.speed) and turned.low == pytest.approx(1.0 / usual.high)
+    assert turned.floor == pytest.approx(usual.floor)
+    assert (turned.times, turned.baseline_times) == (usual.baseline_times, usual.times)
+
+
+def test_the_usual_baseline_by_name_changes_nothing():
+    lines = four(0.1)
+    assert verdicts(lines, RULE, "c/base") == verdicts(lines, RULE)
+    assert verdicts(lines, RULE, "c/nobody") == []
+
+
 @pytest.mark.parametrize("shift, state", [(0.10, "slower"), (-0.10, "faster"), (0.0, "same")])
 def test_four_agreeing_launches_make_a_verdict(shift, state):
     verdict = only(four(shift))

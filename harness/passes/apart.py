@@ -1,7 +1,8 @@
-"""Versions of one layer in the same rounds: a process for each, all in lock step, driven by one that holds no layer.
+"""The cases of one comparison in the same rounds, a process for each, in lock step, driven by one that holds none.
 
-The old version has two processes (the second is the A/A check, so it also sees what two processes of the same code
-differ by), the new one has one. All three wait alike for their turn, so none has the driver's work in its caches.
+For what cannot share a process: versions of one layer, engines whose threads spin or whose libraries clash. The
+baseline has two processes (the second is the A/A check, so it also sees what two processes of the same code differ
+by), every rival has one. All wait alike for their turn, so none has the driver's work in its caches.
 Imports no torch.
 """
 
@@ -11,22 +12,23 @@ import subprocess
 import sys
 import tempfile
 import time as clock
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from harness.allocator import describe_heap
-from harness.passes.launch_job import first_of
+from harness.passes.launch_job import first_of, wanted
 from harness.plan import comparison_from_dict
-from harness.process import last_words, run_worker, worker_environment
-from harness.reasons import sentence
+from harness.process import last_words, worker_environment
 from harness.record.codec import to_json
 from harness.rule import rule_from_dict
 from harness.timing.clock_readers import ClockSource, cpu_clock
 from harness.timing.engine import run_time_pass
 from harness.timing.sampler import Call, Sample, Sampler, Timer
-from harness.versions import folder_of
+from harness.witness import Mark, marker
 from harness.words import Role
 
-CHECK_LIMIT_S = 900.0
+
+class PeerError(RuntimeError):
+    """A case that failed in its own process; the message says why in that one's words."""
 
 
 class Turn:
@@ -41,10 +43,13 @@ class Turn:
 
 
 class Peer:
-    """One case in a process of its own, running the code in ``folder``. A context manager: it ends with it."""
+    """One case in a process of its own, running the code in ``folder``. A context manager: it ends with it.
 
-    def __init__(self, name: str, folder: str, job: Dict[str, Any]) -> None:
-        self.name = name
+    ``place`` is the case's number in the job: who is at fault for the end of a launch is told by it.
+    """
+
+    def __init__(self, name: str, place: int, folder: Optional[str], job: Dict[str, Any]) -> None:
+        self.name, self.place = name, place
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - open until the peer ends
         reader, writer = os.pipe()
         environment = worker_environment({}, folder)
@@ -53,28 +58,31 @@ class Peer:
             stdout=self._log, stderr=self._log, pass_fds=[writer], cwd=folder, env=environment)
         os.close(writer)
         self._answers = os.fdopen(reader, "r")
-        self.ask(job, wait=False)
+        self._send(job)
 
-    def ask(self, question: Dict[str, Any], wait: bool = True) -> Dict[str, Any]:
-        """Send ``question`` and return the answer; raises ``RuntimeError`` with the peer's own words if it failed."""
+    def ask(self, question: Dict[str, Any]) -> Dict[str, Any]:
+        """Send ``question`` and return the answer; raises :class:`PeerError` in the peer's own words if it failed."""
+        self._send(question)
+        return self.answer()
+
+    def _send(self, what: Dict[str, Any]) -> None:
         assert self._process.stdin is not None
         try:
-            self._process.stdin.write((json.dumps(question) + "\n").encode("ascii"))
+            self._process.stdin.write((json.dumps(what) + "\n").encode("ascii"))
             self._process.stdin.flush()
         except BrokenPipeError:
             pass  # it ended: its answer, or the lack of one, says why
-        return self.answer() if wait else {}
 
     def answer(self) -> Dict[str, Any]:
         """Return the next answer."""
         line = self._answers.readline()
         if not line:
             self._process.wait()
-            raise RuntimeError("{}: its process ended with status {}: {}".format(
+            raise PeerError("{}: its process ended with status {}: {}".format(
                 self.name, self._process.returncode, last_words(self._log)))
         found: Dict[str, Any] = json.loads(line)
         if "error" in found:
-            raise RuntimeError("{}: {}".format(self.name, found["error"]))
+            raise PeerError("{}: {}".format(self.name, found["error"]))
         return found
 
     def __enter__(self) -> "Peer":
@@ -88,16 +96,23 @@ class Peer:
 
 
 class Turns:
-    """Whose turn it is: before another peer's, the last one comes to rest."""
+    """Whose turn it is, noted with ``mark``: before another peer's, the last one comes to rest."""
 
-    def __init__(self) -> None:
+    def __init__(self, mark: Mark) -> None:
+        self._mark = mark
         self._last: Optional[Peer] = None
 
     def give(self, peer: Peer) -> None:
-        """Let ``peer`` have the machine to itself."""
-        if self._last is not None and self._last is not peer:
-            self._last.ask({"rest": True})
-        self._last = peer
+        """Let ``peer`` have the machine to itself; raises :class:`PeerError` if the last one goes on all the same."""
+        last, self._last = self._last, peer
+        if last is not None and last is not peer:
+            self._mark(last.place)
+            rested = last.ask({"rest": True})
+            if not rested["quiet"]:
+                raise PeerError("{}: {:.2f} s after its call its threads still use the processor and would slow "
+                                "every other case: let them sleep between calls (no spinning)".format(
+                                    last.name, rested["rested_s"]))
+        self._mark(peer.place)
 
 
 class PeerSampler(Sampler):
@@ -119,8 +134,8 @@ class PeerSampler(Sampler):
 class PeerTimer(Timer):
     """The peers' timers as one: the coarsest of their resolutions, and the first one's description."""
 
-    def __init__(self, ready: Sequence[Dict[str, Any]]) -> None:
-        turns = Turns()
+    def __init__(self, ready: Sequence[Dict[str, Any]], mark: Mark) -> None:
+        turns = Turns(mark)
         self._described = dict(ready[0]["timer"], resolution_s=max(one["resolution_s"] for one in ready))
         super().__init__(self._described["name"], clock.perf_counter, self._described["resolution_s"],
                          self._described["overhead_s"],
@@ -131,52 +146,35 @@ class PeerTimer(Timer):
         return dict(self._described)
 
 
-def verify(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
-    """Check each case in a process that runs its own version; return the payload of a ``verify`` line."""
-    results: List[Any] = []
-    cases = _placed(job)
-    for done, (name, folder) in enumerate(cases):
-        progress(done, len(cases), name)
-        inner = dict(job, cases=[name])
-        inner["pass"] = "verify"
-        outcome = run_worker(inner, CHECK_LIMIT_S, folder=folder)
-        if outcome.payload is None:
-            raise RuntimeError("{}: {}".format(name, sentence(outcome.reason)))
-        results.extend(outcome.payload["results"])
-    return {"results": results}
-
-
 def time(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
-    """Time one launch of a comparison of versions; return the payload of a ``time`` line."""
-    (baseline, old), (rival, new) = _placed(job)
-    names: List[Tuple[str, str]] = [(baseline, old), (baseline, old), (rival, new)]
+    """Time one launch of a comparison whose cases are kept apart; return the payload of a ``time`` line.
+
+    ``job["folders"]`` holds the folder whose code runs a case, by case id, where that is not this project's own.
+    """
+    names = [one for one in job["cases"] if one in wanted(job)]
+    mark = marker(job)
 
     def report(done: int, planned: int, left_s: float) -> None:
         progress(done, planned, "round {} of at most {}".format(done, planned), left_s)
 
     progress(0, 1, "building")
     peers: List[Peer] = []
+    ready: List[Dict[str, Any]] = []
     try:
-        for name, folder in names:
-            peers.append(Peer(name, folder, dict(job, cases=[name])))
-        ready = [peer.answer() for peer in peers]
-        entrants = [(name, Turn(peer)) for (name, _), peer in zip(names, peers)]
+        for name in names[:1] + names:
+            peers.append(Peer(name, job["cases"].index(name), job["folders"].get(name), dict(job, cases=[name])))
+        for peer in peers:
+            mark(peer.place)
+            ready.append(peer.answer())
         figures = run_time_pass(
-            entrants, PeerTimer(ready), rule_from_dict(job["rule"]), job["seed"], role=Role(job["role"]),
-            first=first_of(job), budget_s=job["budget_s"], limit_s=job["limit_s"], report=report,
-            launch=job["launch"], clock=_clock_of(job))
+            [(peer.name, Turn(peer)) for peer in peers], PeerTimer(ready, mark), rule_from_dict(job["rule"]),
+            job["seed"], role=Role(job["role"]), first=first_of(job), budget_s=job["budget_s"],
+            limit_s=job["limit_s"], report=report, launch=job["launch"], clock=_clock_of(job))
     finally:
         for peer in peers:
             peer.__exit__()
-    ran: Dict[str, Optional[str]] = {name: found["implementation"] for (name, _), found in zip(names, ready)}
+    ran: Dict[str, Optional[str]] = {peer.name: found["implementation"] for peer, found in zip(peers, ready)}
     return dict(to_json(figures), implementations=ran, allocator=describe_heap(os.environ))
-
-
-def _placed(job: Dict[str, Any]) -> List[Tuple[str, str]]:
-    """Return the ids of the job's cases, each with the folder whose code runs it."""
-    comparison = comparison_from_dict(job["comparison"])
-    return [(comparison.case_id(case), folder_of(case, job["versions"])) for case in comparison.cases
-            if comparison.case_id(case) in job["cases"]]
 
 
 def _clock_of(job: Dict[str, Any]) -> ClockSource:

@@ -1,0 +1,83 @@
+"""Looking for an engine's package: what is there, or in a sentence why not and what to do."""
+
+import importlib
+import os
+import sys
+from typing import Any, Callable, NamedTuple, Optional, Sequence, Tuple
+
+from suites.runtimes.engine import Found
+
+SETUP = "./run_bench.sh setup --runtimes"
+
+
+class Package(NamedTuple):
+    """A package that wheels bring: its name for pip, what is imported, and the oldest Python with a wheel."""
+
+    pip: str
+    module: str
+    oldest: Tuple[int, int] = (3, 6)
+    elsewhere: str = ""
+
+    def find(self) -> Found:
+        """Return the version of the installed package, or why it cannot be used."""
+        module, problem = import_module(self.module)
+        if module is not None:
+            return Found(version_of(module, self.pip))
+        here = sys.version_info[:2]
+        if here < self.oldest:
+            return Found(None, "there is no wheel of {} for CPython {}.{}".format(self.pip, *here),
+                         self.elsewhere or "use Python {}.{} or newer: PYTHON=/path/to/python3 {}".format(
+                             self.oldest[0], self.oldest[1], SETUP))
+        return Found(None, "{} is not installed".format(self.pip) if problem is None else
+                     "{} is installed but cannot be imported ({})".format(self.pip, problem), SETUP)
+
+
+def import_module(name: str) -> Tuple[Optional[Any], Optional[str]]:
+    """Return the module called ``name``, else ``None`` and what was said: ``None`` too where it is not there."""
+    try:
+        return importlib.import_module(name), None
+    except ImportError as error:
+        missing = getattr(error, "name", None)
+        if isinstance(error, ModuleNotFoundError) and missing is not None and name.startswith(missing):
+            return None, None
+        return None, _first_line(error)
+    except Exception as error:  # a wheel for another machine fails in ways of its own: it is told, not passed over
+        return None, "{}: {}".format(type(error).__name__, _first_line(error))
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def version_of(module: Any, pip: str) -> str:
+    """Return a module's version, from itself or from its package's metadata."""
+    version = getattr(module, "__version__", None)
+    if version:
+        return str(version)
+    try:
+        from importlib.metadata import version as metadata_version  # Python 3.8
+    except ImportError:
+        return "unknown"
+    return str(metadata_version(pip))
+
+
+def together(found: Found, needed: Sequence[Package]) -> Found:
+    """Return ``found`` if what making its models needs is there too, else the first thing that is missing."""
+    if found.version is None:
+        return found
+    for package in needed:
+        other = package.find()
+        if other.version is None:
+            return Found(None, "its models cannot be made: {}".format(other.reason), other.remedy)
+    return found
+
+
+def tasks() -> int:
+    """Return how many threads this process has."""
+    return len(os.listdir("/proc/self/task"))
+
+
+def threads_found(before: int, run: Callable[[], None]) -> str:
+    """Return how many threads work in ``run``: the caller's, and those that came since there were ``before``."""
+    run()
+    return str(1 + max(0, tasks() - before))

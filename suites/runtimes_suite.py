@@ -1,0 +1,121 @@
+"""Edge runtimes as rivals: the layers and what they replace in every engine people deploy with, in the same rounds.
+
+Each case has a process of its own; any two are held against each other, so the report names the fastest convolution
+of all engines and holds every layer against it, beside the convolution of the layer's own engine. An engine that is
+not installed is a case with a reason. Float32 unless a case is named after another type.
+"""
+
+from typing import Any, List, Tuple
+
+from harness.plan import Case, Comparison, Suite, Target
+
+ENGINE = "suites.builders.runtimes:engine"
+BEST = "suites.builders.best:convolution"
+WHT_1D = "suites.builders.transforms:wht1d"
+WHT_2D = "suites.builders.transforms:wht2d"
+SEPARABLE = "suites.builders.convolutions:depthwise_separable"
+SQUEEZE_EXCITE = "suites.builders.convolutions:squeeze_excite"
+
+ENGINES = ("litert", "onnxruntime", "openvino", "ncnn")
+#: Engines that run the project's own operator, and those that compute in eight bits.
+CUSTOM = ("litert", "onnxruntime", "ncnn")
+INT8 = ("litert", "onnxruntime")
+#: Engines with another float type than float32, where the processor has it.
+NARROW = (("ncnn", "float16"), ("openvino", "bfloat16"))
+
+CHANNELS = 1024
+
+
+def pointwise(case: Case) -> Tuple[Case, ...]:
+    """The 1x1 convolution in every engine, and the 1-D layer dense, in two stages and fused."""
+    return (_torch(case, "Conv 1x1", BEST, "torch best"), ) + _convolutions(case, "Conv 1x1", "conv1x1") + (
+        _torch(case, "WHT 1D", WHT_1D, "torch fused", form="fused"),
+        _torch(case, "WHT 1D", WHT_1D, "torch two-stage", form="two-stage")) + tuple(
+        _case(case, "WHT 1D", name, graph, word) for name in ENGINES
+        for graph, word in (("wht1d-two-stage", "two-stage"), ("wht1d-dense", "dense"))) + tuple(
+        _case(case, "WHT 1D", name, "wht1d-fused", "fused", form="custom") for name in CUSTOM)
+
+
+def spatial(case: Case) -> Tuple[Case, ...]:
+    """The 3x3 convolution in every engine, the 2-D layer and the depthwise separable convolution."""
+    graph = "wht2d-kron" if case.shape[2] <= 8 else "wht2d"
+    return (_torch(case, "Conv 3x3", BEST, "torch best", kernel=3), ) + _convolutions(case, "Conv 3x3", "conv3x3") + (
+        _torch(case, "WHT 2D", WHT_2D, "torch fused", form="fused"), ) + tuple(
+        _case(case, "WHT 2D", name, graph) for name in ENGINES) + (
+        _torch(case, "Depthwise 3x3 + 1x1", SEPARABLE, "torch"), ) + tuple(
+        _case(case, "Depthwise 3x3 + 1x1", name, "depthwise-separable") for name in ENGINES)
+
+
+def gate(case: Case) -> Tuple[Case, ...]:
+    """Squeeze-and-excite in every engine and the 2-D layer that stands in for it."""
+    graph = "wht2d-kron" if case.shape[2] <= 8 else "wht2d"
+    return (_torch(case, "Squeeze-excite", SQUEEZE_EXCITE, "torch"), ) + tuple(
+        _case(case, "Squeeze-excite", name, "squeeze-excite") for name in ENGINES) + (
+        _torch(case, "WHT 2D", WHT_2D, "torch fused", form="fused"), ) + tuple(
+        _case(case, "WHT 2D", name, graph) for name in ENGINES)
+
+
+FAMILIES = {"1x1": (pointwise, "1x1 convolution"), "3x3": (spatial, "3x3 convolution"),
+            "gate": (gate, "squeeze-and-excite")}
+
+#: Comparisons by family, plane, batch, and whether on all threads or on one.
+PLAN = (("1x1", 32, 1, False), ("1x1", 32, 10, True), ("3x3", 8, 1, False), ("3x3", 8, 10, True),
+        ("gate", 8, 1, False))
+QUICK = (("1x1", 32, 1, False), ("3x3", 8, 1, False))
+#: Whose memory is measured: the papers' two layers, one image at a time.
+MEMORY = ((32, 1), (8, 1))
+
+NOTE = ("Each case is named after the engine that runs it and has a process of its own. The baseline is the fastest "
+        "{} of all engines here. Cases named after a type compute in it, all others in float32.")
+
+
+def compare(target: Target, family: str, plane: int, batch: int, all_threads: bool) -> Comparison:
+    """Return the comparison of ``family`` on ``batch`` images of 1024 channels, ``plane`` x ``plane``."""
+    make, words = FAMILIES[family]
+    threads = target.threads if all_threads else 1
+    cases = make(Case("", "", "", (batch, CHANNELS, plane, plane), device="cpu", threads=threads))
+    return Comparison(
+        "{0}-{1}x{1}-b{2}-t{3}".format(family, plane, batch, threads),
+        "{}: {} channels, {}x{}, batch {}, {} thread{}".format(
+            words, CHANNELS, plane, plane, batch, threads, "s" * (threads != 1)), cases[0], cases[1:],
+        NOTE.format(words), without=() if family != "gate" and (plane, batch) in MEMORY else ("memory", "energy"),
+        apart=True, pairs=True)
+
+
+def comparisons(target: Target) -> List[Comparison]:
+    """Return the suite's comparisons: engines on the CPU, whatever the target's device."""
+    return [compare(target, *one) for one in PLAN]
+
+
+def quick(plan: List[Comparison]) -> List[Comparison]:
+    """Return the comparisons of ``plan`` for ``--quick``: each paper's layer once, without the slow dense product."""
+    wanted = {compare(Target("cpu", 1), *one).id for one in QUICK}
+    return [one._replace(rivals=tuple(case for case in one.rivals if not case.implementation.endswith("dense")))
+            for one in plan if one.id in wanted]
+
+
+def _convolutions(case: Case, layer: str, graph: str) -> Tuple[Case, ...]:
+    """The convolution in every engine, and in eight bits or another float type where an engine has it."""
+    return (tuple(_case(case, layer, name, graph) for name in ENGINES)
+            + tuple(_case(case, layer, name, graph, "int8", form="int8", arithmetic="int8") for name in INT8)
+            + tuple(_case(case, layer, name, graph, kind, form=kind, arithmetic=kind) for name, kind in NARROW))
+
+
+def _case(case: Case, layer: str, engine: str, graph: str, word: str = "", **chosen: Any) -> Case:
+    """The layer described as ``graph`` in ``engine``; ``word`` tells its form in the table."""
+    name = "{} {}".format(engine, word).strip()
+    return _named(case, layer, ENGINE, name, engine, graph=graph, **chosen)
+
+
+def _torch(case: Case, layer: str, builder: str, name: str, **chosen: Any) -> Case:
+    """The layer as this project runs it in torch."""
+    return _named(case, layer, builder, name, "torch", **chosen)
+
+
+def _named(case: Case, layer: str, builder: str, name: str, engine: str, **chosen: Any) -> Case:
+    return case._replace(layer=layer, builder=builder, implementation=name,
+                         options=tuple(sorted(dict(chosen, engine=engine).items())))
+
+
+SUITE = Suite("runtimes", "The papers' layers and what they replace in every engine people deploy with", comparisons,
+              quick)

@@ -1,0 +1,49 @@
+"""MobileNet-V2, dense and replaced, is the same network in every engine."""
+
+import numpy as np
+import pytest
+import torch
+from engines_here import call, case, engine_or_skip, error
+
+from suites.builders.networks import calibrate, dense_form
+from suites.networks import build
+from suites.runtimes import find_engine, names
+from suites.runtimes.layers import layer
+from suites.runtimes.networks import describe_network
+
+SHAPE = (2, 3, 64, 64)
+
+
+@pytest.fixture(scope="module", params=["dense", "fwht"])
+def network(request):
+    torch.manual_seed(0)
+    made = build("mobilenet_v2", num_classes=10, variant=request.param)
+    calibrate(made, torch.randn(8, *SHAPE[1:]))
+    return made.eval()
+
+
+@pytest.mark.parametrize("engine_name", [name for name in names() if name != "tensorrt"])
+def test_the_scores_are_those_of_the_float64_network(network, engine_name):
+    engine = engine_or_skip(engine_name)
+    graph = describe_network("mobilenet_v2", network, SHAPE)
+    x = np.random.RandomState(0).standard_normal(SHAPE).astype(np.float32)
+    with torch.no_grad():
+        reference = dense_form(network)(torch.from_numpy(x).double()).numpy()[:, :, None, None]
+    for form in [one for one in engine.forms(graph) if one in ("stock", "builtin")]:
+        assert error(call(engine, graph, form, x)[0], reference) < 1e-3, form
+
+
+def test_a_case_names_a_network_by_its_options():
+    found = layer(case("network", (1, 3, 32, 32), "MobileNet-V2", network="mobilenet_v2", variant="fwht"))
+    x = np.random.RandomState(0).standard_normal((1, 3, 32, 32)).astype(np.float32)
+    with torch.no_grad():
+        reference = found.reference(torch.from_numpy(x).double()).numpy()
+    assert found.macs > 1e6 and found.parameters > 1e6
+    assert error(call(find_engine("torch"), found.graph, "stock", x)[0], reference) < 1e-3
+
+
+def test_a_network_without_a_description_is_refused_in_a_sentence():
+    with pytest.raises(ValueError, match="no description of a ResNet.* is known: use mobilenet_v2"):
+        describe_network("resnet20", build("resnet20"), (1, 3, 32, 32))
+    with pytest.raises(ValueError, match="no description of a gated block|activation"):
+        describe_network("mobilenet_v3", build("mobilenet_v3_large"), (1, 3, 32, 32))

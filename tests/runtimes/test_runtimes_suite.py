@@ -1,0 +1,120 @@
+"""The suites of the engines: planned without any of them, every case described, absent engines said, and an end."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from suites.runtimes import ENGINES
+
+import suites
+from harness import load_run
+from harness.plan import Target, check_comparison, comparison_from_dict, comparison_to_dict
+from harness.process import worker_environment
+from harness.reasons import Code
+from harness.worker import resolve
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+CPU = Target("cpu", 4)
+
+
+def plan(name, target=CPU):
+    return {one.id: one for one in suites.load_suite(name).comparisons(target)}
+
+
+@pytest.mark.parametrize("name", ["runtimes", "protocol"])
+def test_planning_imports_no_engine(name):
+    code = ("import sys, suites, harness.plan as p\n"
+            "suites.load_suite({!r}).comparisons(p.Target('cpu', 2))\n"
+            "heavy = ('torch', 'numpy', 'onnxruntime', 'ncnn', 'openvino', 'ai_edge_litert', 'tflite_runtime')\n"
+            "loaded = [m for m in sys.modules if m.split('.')[0] in heavy]\n"
+            "sys.exit(repr(loaded) if loaded else 0)").format(name)
+    assert subprocess.call([sys.executable, "-c", code], cwd=ROOT) == 0
+
+
+@pytest.mark.parametrize("name", ["runtimes", "protocol"])
+@pytest.mark.parametrize("target", [Target("cpu", 1), CPU, Target("cuda", 4)])
+def test_every_case_has_a_process_of_its_own_a_builder_and_a_description(name, target):
+    from suites.runtimes.layers import FAMILIES
+
+    for one in plan(name, target).values():
+        check_comparison(one)
+        assert comparison_from_dict(comparison_to_dict(one)) == one
+        assert one.apart
+        for case in one.cases:
+            options = dict(case.options)
+            assert callable(resolve(case.builder)) and options["engine"] in ENGINES
+            assert case.device == "cpu"
+            if "graph" in options:
+                assert options["graph"] in FAMILIES
+
+
+def test_the_runtimes_suite_holds_every_engine_layer_and_way_to_run_it():
+    found = plan("runtimes")
+    cases = [case for one in found.values() for case in one.cases]
+    assert {dict(case.options)["engine"] for case in cases} == {"torch", "litert", "onnxruntime", "openvino", "ncnn"}
+    graphs = {dict(case.options).get("graph") for case in cases}
+    assert graphs >= {"conv1x1", "conv3x3", "wht1d-dense", "wht1d-two-stage", "wht1d-fused", "squeeze-excite",
+                      "depthwise-separable"} and graphs & {"wht2d", "wht2d-kron"}
+    assert {(case.shape[0], case.threads) for case in cases} == {(1, 1), (10, 4)}
+    assert {"int8", "float16", "float32"} <= {case.arithmetic for case in cases}
+    assert all(one.pairs for one in found.values())
+
+
+def test_a_case_in_another_type_is_named_after_it():
+    for one in plan("runtimes").values():
+        for case in one.cases:
+            assert case.arithmetic == "float32" or case.arithmetic in case.name
+
+
+def test_a_quick_run_keeps_both_papers_layers():
+    suite = suites.load_suite("runtimes")
+    found = suite.quick(suite.comparisons(CPU))
+    assert [one.id for one in found] == ["1x1-32x32-b1-t1", "3x3-8x8-b1-t1"]
+    assert not any("dense" in case.name for one in found for case in one.cases)
+
+
+def test_the_script_is_played_in_its_order_and_its_forms_are_never_mixed():
+    found = plan("protocol")
+    assert set(found) == {"1d-script-builtin", "1d-script-stock", "1d-ours", "2d-script-builtin", "2d-script-stock",
+                          "2d-ours"}
+    for ident, one in found.items():
+        forms = {dict(case.options).get("form", "stock") for case in one.cases}
+        assert forms == {"builtin" if "builtin" in ident else "stock"}
+        if "script" in ident:
+            assert [case.protocol for case in one.cases] == ["published"] * 3
+            assert all(case.shape[0] == 10 for case in one.cases)
+    assert [case.layer for case in found["1d-script-builtin"].cases] == ["Conv 1x1", "WHT 1D dense", "WHT 1D fast"]
+
+
+def test_every_case_of_the_script_names_a_printed_case():
+    from reports.findings.published import read_published
+
+    printed = {"{}/{}".format(one.comparison, one.case) for one in read_published()}
+    named = [dict(case.options).get("published") for one in plan("protocol").values() for case in one.cases]
+    assert {name for name in named if name} <= printed and len([name for name in named if name]) == 16
+
+
+@pytest.mark.slow
+def test_without_any_engine_the_suite_says_so_of_each_and_ends_well(tmp_path):
+    """Engines that are hidden from the workers are absent with reason and remedy; torch's own cases are timed."""
+    hidden = tmp_path / "hidden"
+    for name in ("onnxruntime", "ncnn", "openvino", "ai_edge_litert", "tflite_runtime"):
+        (hidden / name).mkdir(parents=True)
+        (hidden / name / "__init__.py").write_text("raise ModuleNotFoundError('', name={!r})".format(name))
+    environment = worker_environment({})
+    environment["PYTHONPATH"] = os.pathsep.join([environment["PYTHONPATH"], str(hidden)])
+    command = ["run", "runtimes", "--quick", "--budget", "5s", "--device", "cpu", "--threads", "1", "--out",
+               str(tmp_path / "out"), "--only", "3x3-8x8-b1*"]
+    done = subprocess.run([sys.executable, "-m", "harness"] + command, cwd=ROOT, env=environment,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600)
+    assert done.returncode == 0, done.stdout.decode()
+    found = load_run(str(next((tmp_path / "out").iterdir())))
+    for place in found.places():
+        check = found.check(place.id)
+        if dict(place.case.options)["engine"] == "torch":
+            assert check.ok
+        else:
+            assert check.reason.code is Code.UNAVAILABLE and "./run_bench.sh" in check.reason.said
+    line, = found.timed("3x3-8x8-b1-t1")
+    assert len(line.series[0].entrants) == 4
