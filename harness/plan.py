@@ -153,11 +153,9 @@ class Subject(NamedTuple):
     parameters: Optional[int] = None
     macs: Optional[int] = None
     pinned: Options = ()
-<<<<<<< HEAD
+    output: Optional[Callable[[], Any]] = None
     operations: Optional[int] = None
     bytes: Optional[int] = None
-=======
-    output: Optional[Callable[[], Any]] = None
 
 
 class UnavailableError(Exception):
@@ -168,7 +166,6 @@ class UnavailableError(Exception):
 
     def __init__(self, reason: str, remedy: Optional[str] = None) -> None:
         super(UnavailableError, self).__init__(reason if remedy is None else "{}; {}".format(reason, remedy))
->>>>>>> main
 
 
 def with_options(case: Case, options: Dict[str, Any]) -> Case:

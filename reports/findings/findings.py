@@ -29,13 +29,8 @@ from reports.findings.memory import CaseMemory, MemoryTable, case_memories, memo
 from reports.findings.power_modes import ModeTable, mode_tables
 from reports.findings.protocol import Script, scripts
 from reports.findings.published import Published, PublishedRow, published_rows, read_published
-<<<<<<< HEAD
 from reports.findings.rooflines import Roofline, RoofPoint, roof_points, rooflines
-from reports.findings.rows import Measured, Table, common_gaps, comparison_tables
-=======
-from reports.findings.rooflines import Roofline, rooflines
 from reports.findings.rows import Table, common_gaps, comparison_tables
->>>>>>> main
 from reports.findings.samples import StripTable, shown_tables, strip_tables
 from reports.findings.soak import SoakTable, soak_tables
 from reports.findings.sweeps import Sweep, sweeps
@@ -114,16 +109,10 @@ def findings(run: Run, published: Optional[Sequence[Published]] = None, others: 
         close_calls(tables, factor), strip_tables(shown, behind), len(main) - len(shown), tuple(memory.values()),
         tuple(elsewhere.values()), memory_tables(run.comparisons, memory, elsewhere),
         tuple(one for one in (energy_table(each, energy) for each in run.comparisons) if one is not None),
-<<<<<<< HEAD
-        why_no_energy(run, energy), fit_tables(run), soak_tables(run), traces(run, tables),
-        sweeps(run, tables), rooflines(run, tables), roof_points(run, tables),
-        published_rows(tables, (memory, elsewhere), read_published() if published is None else published),
-=======
         why_no_energy(run, energy), engine_tables(run),
         scripts(run, tables, (memory, elsewhere), printed), fit_tables(run), soak_tables(run), traces(run, tables),
-        sweeps(run, tables), rooflines(run, tables),
+        sweeps(run, tables), rooflines(run, tables), roof_points(run, tables),
         published_rows(tables, (memory, elsewhere), printed),
->>>>>>> main
         section_facts(run.environment), refused_meters(run.environment), failed_units(run),
         side_by_side([run] + list(others), every) if others else None,
         mode_tables([run] + list(others), every) if others else (), ()))._replace(launches=tuple(launches_of(run)))

@@ -3,13 +3,8 @@
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from harness.plan import Case, Comparison
-<<<<<<< HEAD
-from harness.reasons import Reason
-from harness.record import CheckResult, Run
-=======
 from harness.reasons import Code, Reason
-from harness.record import Run
->>>>>>> main
+from harness.record import CheckResult, Run
 from harness.statistics.verdict import Times, Verdict
 from harness.words import Word
 from reports.findings.amounts import Amount, Gap

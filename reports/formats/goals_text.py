@@ -23,8 +23,8 @@ def goals_sheets(rows: Sequence[GoalRow]) -> List[Sheet]:
               if row.ratio is not None and row.reason is not None]
     left = [row for row in rows if row not in shown]
     if left:
-        notes.append("Not measured: {} ({}): {}.".format(
-            count(len(left), "goal"), sentence(left[0].reason), ", ".join(dict.fromkeys(row.case for row in left))))
+        notes.append("{} more: {}. tables/goals.csv has each.".format(
+            count(len(left), "goal"), sentence(left[0].reason)))
     return [Sheet("goals", "Goals", "Goals: " + tally(rows), HEADS, [_cells(row) for row in shown], (3, 4), notes)]
 
 

@@ -83,15 +83,9 @@ def _memory_reason(found: Findings) -> str:
 
 
 def _contents(found: Findings) -> List[Tuple[str, str]]:
-<<<<<<< HEAD
     """Return anchor and title of every section but that of the comparisons that the page has."""
     every = [("goals", "Goals", found.goals), ("close", "Close calls", found.close_calls),
-             ("sheets", "Does it fit, is it sustained", sheets(found)),
-=======
-    """Return anchor and title of every section after the first that the page has."""
-    every = [("close", "Close calls", found.close_calls),
              ("sheets", " ".join(one.section for one in sheets(found)[:1]), sheets(found)),
->>>>>>> main
              ("power-modes", "Speed against power", any(one.drawn for one in found.power_modes)),
              ("devices", "The same rivals in every run", found.devices),
              ("published", "Beside the published numbers", found.published),
