@@ -6,7 +6,9 @@ import math
 import pytest
 import torch
 
+from harness.passes.verify import verify_case
 from harness.plan import Case
+from harness.subjects import Inputs
 from suites.builders import convolutions, debut, lhc, multiplication_free, transforms
 from suites.builders.subject import seeded
 from suites.layers.debut import published_chains
@@ -230,3 +232,13 @@ def test_a_sparse_kernel_takes_two_for_each_kept_weight_and_pixel():
         for _ in range(9 if kept else 0):
             Counted() + Counted() * Counted()
     assert 2 * lhc.lhc(case, torch.randn(case.shape)).macs == Counted.total > 0
+
+
+@pytest.mark.parametrize("mode, counted", [("inference", True), ("training", False)])
+def test_the_check_records_the_operations_of_a_call_forward(mode, counted):
+    case = Case("WHT 1D", "butterfly", "suites.builders.transforms:wht1d", (2, 8, 3, 3), mode=mode)
+    found = verify_case(case, Inputs(1))
+    assert found.ok and found.operations == (2 * 9 * (2 * 24 + 8 * 5) if counted else None)
+    conv = Case("Conv", "", "suites.builders.convolutions:depthwise", (2, 8, 3, 3), mode=mode)
+    found = verify_case(conv, Inputs(1))
+    assert found.operations == (2 * found.macs if counted else None)
