@@ -21,6 +21,8 @@ WHT_1D = "suites.builders.transforms:wht1d"
 WHT_2D = "suites.builders.transforms:wht2d"
 BLOCK_WHT = "suites.builders.transforms:block_wht1d"
 HT = "suites.builders.transforms:ht_perceptron"
+INT8_CONVOLUTION = "suites.builders.quantised:convolution"
+INT8_WHT = "suites.builders.quantised:wht1d"
 MF_DEPTHWISE = "suites.builders.multiplication_free:depthwise"
 MF_LINEAR = "suites.builders.multiplication_free:linear"
 
@@ -29,6 +31,8 @@ PLANES = (7, 14, 28, 56, 112)
 MEMBERS = ("sum", "min", "match-min")
 #: Channels and plane as they go together in the papers' networks.
 NETWORK = ((16, 112), (64, 56), (256, 14), (1024, 7))
+#: Channels, plane and batch at which the 1-D layer in int8 meets the convolution in int8.
+INT8 = ((64, 56, 10), (256, 14, 10), (1024, 7, 10), (1024, 8, 10), (1024, 32, 10), (2048, 7, 10))
 #: A width the transform must pad: to 128, a third more work.
 UNEVEN = 96
 BLOCK = 16
@@ -80,6 +84,14 @@ def gate(case: Case) -> Tuple[Case, ...]:
             wht._replace(implementation="matrix"))
 
 
+def eight_bits(case: Case) -> Tuple[Case, ...]:
+    """The 1x1 convolution in int8 and the 1-D layer in int8; both in float32 beside them."""
+    best, default = _convolutions(case, "Conv 1x1")
+    return (_rival(case, "Conv 1x1", INT8_CONVOLUTION, "int8", arithmetic="int8"),
+            _rival(case, "WHT 1D int8", INT8_WHT, "fused", arithmetic="int8"),
+            _rival(case, "WHT 1D", WHT_1D, "fused"), best, default)
+
+
 def linear(case: Case) -> Tuple[Case, ...]:
     """The dense layer and its multiplication-free forms."""
     return _both(_rival(case, "Linear", BEST_LINEAR, "best"), _rival(case, "Linear", LINEAR, "default")) + tuple(
@@ -93,6 +105,7 @@ FAMILIES: Dict[str, Tuple[Family, str]] = {
     "depthwise": (depthwise, "Depthwise 3x3 convolution"),
     "gate": (gate, "Squeeze-and-excite"),
     "linear": (linear, "Dense layer"),
+    "int8": (eight_bits, "1x1 convolution in int8"),
 }
 
 
@@ -131,13 +144,15 @@ def comparisons(target: Target) -> List[Comparison]:
         found += [compare(target, family, Setting(channels, plane, dtype="float16")) for family in ("1x1", "3x3")]
         found += [compare(target, family, Setting(channels, plane, mode="training"))
                   for family in ("1x1", "3x3", "depthwise")]
+    if target.device == "cpu":  # torch quantises convolutions there alone
+        found += [compare(target, "int8", Setting(*setting)) for setting in INT8]
     return found
 
 
 #: Ids that ``--quick`` runs: two or three sizes of each family, all of them short.
 QUICK = ("1x1-c16-14x14-b10", "1x1-c128-14x14-b10", "1x1-c1024-14x14-b10", "3x3-c16-14x14-b10", "3x3-c128-14x14-b10",
          "depthwise-c64-14x14-b10", "gate-c256-7x7-b10", "linear-c256-b10", "1x1-c256-14x14-b10-float16",
-         "1x1-c256-14x14-b10-training")
+         "1x1-c256-14x14-b10-training", "int8-c1024-8x8-b10")
 
 
 def quick(plan: List[Comparison]) -> List[Comparison]:

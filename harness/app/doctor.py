@@ -13,7 +13,7 @@ from harness.session import probe
 #: Optional parts that say for themselves how they are: functions without arguments, run in a worker.
 STATUS = {"suites.kernels:status": "fused kernels"}
 #: More of them, which only the doctor asks: a run records what it uses.
-ASKED_HERE = {"suites.runtimes:status": "engine"}
+ASKED_HERE = {"suites.runtimes.status:status": "engine"}
 
 
 class Finding(NamedTuple):

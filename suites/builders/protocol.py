@@ -6,11 +6,11 @@ import numpy as np
 import torch
 
 from harness.plan import Case, Subject
+from suites.builders.described import layer
 from suites.builders.runtimes import checked
 from suites.builders.subject import options
 from suites.runtimes.engine import Layout
 from suites.runtimes.engines.litert import LiteRT
-from suites.runtimes.layers import layer
 
 
 def script(case: Case, x: torch.Tensor) -> Subject:

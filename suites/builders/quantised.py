@@ -1,7 +1,10 @@
-"""Builder of the quantised convolution: a rival in eight bits, never the baseline of a layer in float32."""
+"""Builders in eight bits: the quantised convolution, and the 1-D Walsh-Hadamard layer that stands in for it there.
+
+Both are rivals in another precision beside layers in float32, never their baseline.
+"""
 
 import warnings
-from typing import Any, Callable, NamedTuple, Tuple
+from typing import Any, Callable, Tuple
 
 import torch
 from torch import nn
@@ -9,7 +12,10 @@ from torch import nn
 from harness.plan import Case, Subject
 from suites.builders import dense
 from suites.builders.subject import options, seeded
-from suites.layers.counts import convolution_macs
+from suites.kernels.int8_plan import Scale
+from suites.layers.counts import convolution_macs, wht1d_macs
+from suites.layers.int8_wht1d import QuantisedWalshHadamard1d
+from suites.layers.wht1d import WalshHadamard1d
 
 #: Fastest first on x86; ``qnnpack`` is for ARM.
 ENGINES = ("onednn", "x86", "fbgemm", "qnnpack")
@@ -17,16 +23,9 @@ ENGINES = ("onednn", "x86", "fbgemm", "qnnpack")
 #: to steps of 1/127 to 1/255 of their largest values leaves 0.06 to 0.08 at the worst point; a wrong scale is off by
 #: the whole signal.
 TOLERANCE = 0.15
-
+REASON = "a rival in another precision: 8-bit input and output, its error is that of the check"
 
 Run = Callable[[torch.Tensor], torch.Tensor]
-
-
-class Scale(NamedTuple):
-    """Real value = ``step`` times (stored integer - ``zero``)."""
-
-    step: float
-    zero: int
 
 
 def convolution(case: Case, x: torch.Tensor) -> Subject:
@@ -39,8 +38,7 @@ def convolution(case: Case, x: torch.Tensor) -> Subject:
     """
     images, channels, height, width = x.shape
     kernel, out_channels = options(case).get("kernel", 1), options(case).get("out_channels", channels)
-    if x.device.type != "cpu" or x.dtype != torch.float32 or case.mode != "inference":
-        raise ValueError("torch quantises convolutions for inference on the CPU from float32 only")
+    _check(case, x, "torch quantises convolutions")
 
     def made() -> nn.Conv2d:
         return seeded(lambda: nn.Conv2d(channels, out_channels, kernel, padding=kernel // 2), case)
@@ -59,10 +57,40 @@ def convolution(case: Case, x: torch.Tensor) -> Subject:
         after = _scale(torch.relu(layer(ends)))
         engine, run = _packed(layer, given, after)
     return Subject(call=_inference(run, given), reference=reference, tolerance=TOLERANCE,
-                   implementation="int8 ({})".format(engine),
-                   reason="a rival in another precision: 8-bit input and output, its error is that of the check",
-                   parameters=parameters, bytes=given.numel() + parameters + images * out_channels * height * width,
+                   implementation="int8 ({})".format(engine), reason=REASON, parameters=parameters,
+                   bytes=given.numel() + parameters + images * out_channels * height * width,
                    macs=convolution_macs(images, height * width, channels, out_channels, kernel * kernel))
+
+
+def wht1d(case: Case, x: torch.Tensor) -> Subject:
+    """The 1-D layer in int8; option ``out_channels`` (as in). Scales, timing and check are as :func:`convolution`'s.
+
+    The quantised input is contiguous, as the layer reads it.
+    """
+    images, channels, height, width = x.shape
+    out_channels = options(case).get("out_channels", channels)
+    _check(case, x, "the layer in int8 runs")
+    layer = WalshHadamard1d(channels, out_channels, implementation="two-stage")  # its kernel need not be built
+
+    def reference(batch: torch.Tensor) -> torch.Tensor:
+        return dense.wht1d(batch, layer.threshold.detach().double(), out_channels, False)
+
+    with torch.no_grad():
+        ends = x[sorted({0, images - 1})]
+        before, after = _scale(ends), _scale(layer(ends))
+        given = torch.quantize_per_tensor(x.contiguous(), before.step, before.zero, torch.quint8)
+    small = QuantisedWalshHadamard1d.from_float(layer, before, after, case.implementation)
+    form, why = small.choose(given)
+    return Subject(call=_inference(small, given), reference=reference, tolerance=TOLERANCE,
+                   implementation="int8 ({})".format(form),
+                   reason=REASON if why is None else "{}; {}".format(REASON, why),
+                   parameters=small.threshold.numel(),
+                   macs=wht1d_macs(images * height * width, channels, out_channels, "fused"))
+
+
+def _check(case: Case, x: torch.Tensor, who: str) -> None:
+    if x.device.type != "cpu" or x.dtype != torch.float32 or case.mode != "inference":
+        raise ValueError("{} for inference on the CPU from float32 only".format(who))
 
 
 def product(channels: int, pixels: int) -> Callable[[], torch.Tensor]:

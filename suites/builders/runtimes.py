@@ -6,10 +6,10 @@ import torch
 
 from harness.plan import Case, Subject, UnavailableError
 from suites.builders import quantised
+from suites.builders.described import Layer, layer
 from suites.builders.subject import options
 from suites.runtimes import find_engine
 from suites.runtimes.engine import Engine, Model, fill, read
-from suites.runtimes.layers import Layer, layer
 from suites.runtimes.observe import observe
 
 #: Of the reference's root mean square, by the type that a form computes in.

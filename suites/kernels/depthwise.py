@@ -11,6 +11,7 @@ from suites.kernels import on_cuda
 from suites.kernels.bound import float_table, library_problem, plain_type_reason, pointers
 from suites.kernels.library import POINTER, Loaded, loaded
 from suites.kernels.machine import past_cache_bytes
+from suites.kernels.packed import Packed
 from suites.kernels.prepared import Call, plan_address
 
 DTYPES = {torch.float32: 0, torch.bfloat16: 1, torch.float16: 2}
@@ -24,7 +25,12 @@ def library() -> Loaded:
     """Return the kernels' library, built and loaded on the first call of this process."""
     found = loaded("depthwise")
     if found.handle is not None:
-        found.handle.depthwise_forward.argtypes = [POINTER] * 5 + [ctypes.c_float, ctypes.c_int]
+        handle = found.handle
+        handle.depthwise_by_rows.argtypes = handle.depthwise_packed_floats.argtypes = [POINTER]
+        handle.depthwise_packed_floats.restype = ctypes.c_int64
+        handle.depthwise_pack.argtypes = [POINTER] * 3 + [ctypes.c_float, POINTER]
+        handle.depthwise_pack.restype = None
+        handle.depthwise_forward.argtypes = [POINTER] * 4 + [ctypes.c_int]
     return found
 
 
@@ -60,6 +66,19 @@ def memory_format(x: Tensor) -> torch.memory_format:
             else torch.contiguous_format)
 
 
+def _pack(tensors: Sequence[Optional[Tensor]], option: Tuple[str, float, int]) -> Tensor:
+    (weight, bias), (member, scale, by_rows) = [float_table(tensor) for tensor in tensors], option
+    assert weight is not None
+    handle = library().handle
+    packing = (ctypes.c_int64 * 4)(weight.shape[0], weight.shape[-1] ** 2, MEMBERS[member], by_rows)
+    packed = torch.empty(handle.depthwise_packed_floats(packing), dtype=torch.float32, device="cpu")
+    handle.depthwise_pack(packing, *pointers(weight, bias), scale, packed.data_ptr())
+    return packed
+
+
+PACKED = Packed(_pack)
+
+
 def prepare(x: Tensor, weight: Tensor, bias: Optional[Tensor], stride: int, member: str, scale: float = 1.0) -> Call:
     """Return the call of :func:`run` for tensors like ``x`` and these weights as they are now."""
     if x.is_cuda:
@@ -68,16 +87,17 @@ def prepare(x: Tensor, weight: Tensor, bias: Optional[Tensor], stride: int, memb
     order = memory_format(x)
     contiguous, shape = x.is_contiguous(memory_format=order), output_shape(x.shape, stride)
     numbers = _geometry(x.shape, weight.shape[-1], stride, member, x.dtype, order is torch.channels_last)
-    plan, tables = plan_address(numbers), (float_table(weight), float_table(bias))
-    (weights, biases), forward, threads = pointers(*tables), library().handle.depthwise_forward, torch.get_num_threads
+    handle, plan = library().handle, plan_address(numbers)
+    packed = PACKED.get((weight, bias), (member, scale, handle.depthwise_by_rows(plan)))
+    constants, forward, threads = packed.data_ptr(), handle.depthwise_forward, torch.get_num_threads
     alike = shape == tuple(x.shape)
 
-    def call(x: Tensor, _kept: Any = (numbers, tables)) -> Tensor:
+    def call(x: Tensor, _kept: Any = (numbers, packed)) -> Tensor:
         if not contiguous:
             x = x.detach().contiguous()
         y = (torch.empty_like(x) if alike else  # cheaper where it will do
              torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=order))
-        if forward(plan, x.data_ptr(), y.data_ptr(), weights, biases, scale, threads()):
+        if forward(plan, x.data_ptr(), y.data_ptr(), constants, threads()):
             raise MemoryError("no memory for the kernel's scratch: close other programs")
         return y
 

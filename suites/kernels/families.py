@@ -56,4 +56,5 @@ FAMILIES: Dict[str, Family] = {family.name: family for family in (
     _fused("wht-float16", "fp16", *FUSED),
     _family("debut", "debut.cpp", "narrow.cpp", "stages_two.cpp", "stages_one.cpp"),
     _family("lhc", "lhc.cpp"),
+    _family("int8", "int8.cpp"),
 )}

@@ -5,7 +5,7 @@ engine without any converter (``lower``) and loaded by the engine. Nothing here 
 """
 
 import importlib
-from typing import TYPE_CHECKING, Any, Dict, List
+from typing import TYPE_CHECKING, Dict, List
 
 if TYPE_CHECKING:
     from suites.runtimes.engine import Engine
@@ -32,10 +32,3 @@ def find_engine(name: str) -> "Engine":
         raise ValueError("there is no engine '{}': use {}".format(name, ", ".join(ENGINES)))
     engine: "Engine" = importlib.import_module(ENGINES[name]).ENGINE
     return engine
-
-
-def status() -> Dict[str, Any]:
-    """Return what was found of each engine, as JSON-ready data for the doctor command."""
-    from suites.runtimes.status import status as found
-
-    return found()

@@ -74,7 +74,7 @@ class Loaded(NamedTuple):
     input: np.ndarray
     output: Callable[[], np.ndarray]
     described: Dict[str, str]
-    upload: Optional[Callable[[], None]] = None
+    upload: Optional[Callable[[], object]] = None
 
 
 class Engine:

@@ -40,7 +40,8 @@ def describe_network(name: str, network: nn.Module, shape: Shape) -> Graph:
         raise ValueError("no description of a {} is known: use mobilenet_v2".format(type(network).__name__))
     making = _Making()
     y = making.unit(network.stem, INPUT)
-    for block in network.blocks:
+    blocks: Any = network.blocks
+    for block in blocks:
         y = making.block(block, y)
     y = making.put(Mean, making.unit(network.last, y))
     if not isinstance(network.classifier, nn.Linear):

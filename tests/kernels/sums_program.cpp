@@ -121,7 +121,10 @@ static void check(int threads) {
                                                        : ((n * g.channels + c) * rows + i) * columns + j;
                     want[to] = scale * sum + (biased ? bias[c] : 0);
                 }
-    if (depthwise_forward((const int64_t *)&g, x.data, y.data, w.data(), biased ? bias.data() : 0, scale, threads)) failures++;
+    const int64_t packing[] = {g.channels, taps, g.member, depthwise_by_rows((const int64_t *)&g)};
+    Floats packed(depthwise_packed_floats(packing));
+    depthwise_pack(packing, w.data(), biased ? bias.data() : 0, scale, packed.data());
+    if (depthwise_forward((const int64_t *)&g, x.data, y.data, packed.data(), threads)) failures++;
     compare("depthwise", y, want, 4.0 * (double)taps);
 }
 #elif FAMILY == HT

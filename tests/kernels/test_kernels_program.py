@@ -96,7 +96,7 @@ def test_aarch64_gives_the_same_sums_under_emulation(tmp_path):
         ["qemu-aarch64-static"])
 
 
-FAMILIES = pytest.mark.parametrize("family", ["debut", "lhc"])
+FAMILIES = pytest.mark.parametrize("family", ["debut", "int8", "lhc"])
 
 
 @pytest.mark.slow

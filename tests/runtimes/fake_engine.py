@@ -1,6 +1,7 @@
 """Engines for the tests of what is made of them: one that works, and one for each way to be of no use."""
 
 import numpy as np
+
 from suites.runtimes.engine import Engine, Found, Layout, Loaded, Model
 from suites.runtimes.lower.torch import GraphModule
 

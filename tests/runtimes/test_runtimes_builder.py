@@ -2,12 +2,12 @@
 
 import pytest
 from fake_engine import FakeEngine
-from suites.runtimes.engine import Found, Layout
 
 from harness.passes.verify import verify_case
 from harness.plan import Case
 from harness.reasons import Code
 from harness.subjects import Inputs, build
+from suites.runtimes.engine import Found, Layout
 
 ENGINE = "suites.builders.runtimes:engine"
 

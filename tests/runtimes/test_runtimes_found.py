@@ -8,10 +8,10 @@ import pytest
 from engines_here import call, engine_or_skip, made
 
 from suites.runtimes import ENGINES, find_engine, names
-from suites.runtimes import status as told
 from suites.runtimes.engines import importing, litert
 from suites.runtimes.engines.importing import Package
 from suites.runtimes.status import found_apart
+from suites.runtimes.status import status as told
 
 
 @pytest.mark.parametrize("name", names())

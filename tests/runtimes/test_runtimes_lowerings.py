@@ -6,8 +6,8 @@ from engines_here import EVEN, LAYERS, SQUARE, allowed, call, case, engine_or_sk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from suites.builders.described import FAMILIES, layer
 from suites.runtimes import ENGINES, find_engine
-from suites.runtimes.layers import FAMILIES, layer
 
 FLOAT32 = ("stock", "builtin", "channels-last", "no-winograd")
 NAMES = [name for name in ENGINES if name != "tensorrt"]

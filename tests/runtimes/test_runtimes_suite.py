@@ -5,7 +5,6 @@ import subprocess
 import sys
 
 import pytest
-from suites.runtimes import ENGINES
 
 import suites
 from harness import load_run
@@ -13,6 +12,7 @@ from harness.plan import Target, check_comparison, comparison_from_dict, compari
 from harness.process import worker_environment
 from harness.reasons import Code
 from harness.worker import resolve
+from suites.runtimes import ENGINES
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CPU = Target("cpu", 4)
@@ -35,7 +35,7 @@ def test_planning_imports_no_engine(name):
 @pytest.mark.parametrize("name", ["runtimes", "protocol"])
 @pytest.mark.parametrize("target", [Target("cpu", 1), CPU, Target("cuda", 4)])
 def test_every_case_has_a_process_of_its_own_a_builder_and_a_description(name, target):
-    from suites.runtimes.layers import FAMILIES
+    from suites.builders.described import FAMILIES
 
     for one in plan(name, target).values():
         check_comparison(one)

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from suites.runtimes.trtexec import PROGRAM, Plan, TrtexecError, command, find_program, main, measure, read_times
+from suites.trtexec import PROGRAM, Plan, TrtexecError, command, find_program, main, measure, read_times
 
 PLAN = Plan("m.onnx", "m.engine", "t.json")
 #: Two queries as version 8 writes them, and as older notes show the same.

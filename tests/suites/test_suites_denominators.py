@@ -8,8 +8,8 @@ from suites import debut_suite, kernels_suite, layers_suite, lhc_suite, paper
 BEST = ("suites.builders.best:convolution", "suites.builders.best:linear")
 DEFAULT = ("suites.builders.convolutions:convolution", "suites.builders.convolutions:depthwise",
            "suites.builders.convolutions:linear", "suites.builders.debut:dense_layer")
-#: Neither convolution nor dense layer is replaced there.
-OTHER = "gate-"
+#: Neither convolution nor dense layer is replaced there, or one in int8, of which torch has one form.
+OTHER = ("gate-", "int8-")
 
 
 def judged(device):

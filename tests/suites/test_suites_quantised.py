@@ -1,4 +1,4 @@
-"""The convolution in int8: a rival that says so, with its error against float64."""
+"""The convolution and the 1-D layer in int8: rivals that say so, with their error against float64."""
 
 import pytest
 import torch
@@ -53,3 +53,28 @@ def test_without_an_engine_the_reason_says_so(monkeypatch):
     monkeypatch.setattr(quantised, "ENGINES", ())
     with pytest.raises(RuntimeError, match="no engine of this torch"):
         build(CASE, Inputs(1))
+
+
+WHT = Case("WHT 1D int8", "auto", "suites.builders.quantised:wht1d", (3, 64, 9, 8))
+
+
+@pytest.mark.parametrize("chosen", [{}, {"out_channels": 40}])
+@pytest.mark.parametrize("channels", [64, 96, 256])
+def test_the_layer_in_int8_is_right_within_eight_bits_and_states_its_error(channels, chosen):
+    result = verify_case(with_options(WHT._replace(shape=(3, channels, 9, 8)), chosen), Inputs(1))
+    assert result.ok is True and result.implementation in ("int8 (fused)", "int8 (stock)")
+    assert 1e-3 < result.error <= result.allowed == quantised.TOLERANCE
+    assert "another precision" in result.implementation_reason and result.parameters >= channels
+
+
+def test_the_layer_in_int8_with_steps_of_five_bits_does_not_pass(monkeypatch):
+    right = quantised._scale
+    monkeypatch.setattr(quantised, "_scale", lambda values: right(values)._replace(step=right(values).step * 8))
+    assert verify_case(WHT, Inputs(1)).ok is False
+
+
+def test_the_layer_in_int8_keeps_its_input_in_eight_bits_and_does_not_train():
+    output = build(WHT, Inputs(1)).call()
+    assert output.dtype == torch.quint8 and output.is_contiguous()
+    with pytest.raises(ValueError, match="inference on the CPU from float32"):
+        build(WHT._replace(mode="training"), Inputs(1))

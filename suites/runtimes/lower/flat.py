@@ -4,7 +4,7 @@ What the readers insist on: buffer 0 empty, the file identifier ``TFL3``, data a
 code once more in the field of old readers.
 """
 
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -62,7 +62,7 @@ class File:
             self._known[key] = self._keep(values.shape, str(data.dtype), len(self._buffers) - 1, quantised)
         return self._known[key]
 
-    def floats(self, values: np.ndarray) -> int:
+    def floats(self, values: Union[np.ndarray, float]) -> int:
         """Return a constant in float32."""
         return self.constant(np.asarray(values, np.float32))
 

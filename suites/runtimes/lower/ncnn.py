@@ -43,7 +43,7 @@ class Layers:
     def add(self, kind: str, inputs: Sequence[str], output: str = "", weights: Sequence[bytes] = (),
             **numbers: Any) -> str:
         """Add a layer; ``numbers`` are its parameters, ``p3=1`` for number 3. Return the name of its output."""
-        output = output or "v{}".format(len(self._lines))
+        output = output or "_{}".format(len(self._lines))  # no value of a graph begins so
         said = " ".join("{}={}".format(key[1:].replace("_", "-"), value) for key, value in numbers.items())
         self._lines.append((kind, tuple(inputs), output, said))
         self._weights.extend(weights)
@@ -54,7 +54,7 @@ class Layers:
         data = np.ascontiguousarray(values, np.float32)
         key = (data.shape, data.tobytes())
         if key not in self._constants:
-            sides = dict(zip(("p0", "p1", "p2"), reversed(data.shape)))
+            sides: Dict[str, Any] = dict(zip(("p0", "p1", "p2"), reversed(data.shape)))
             self._constants[key] = self.add("MemoryData", [], weights=[data.tobytes()], **sides)
         return self._constants[key]
 
@@ -150,7 +150,7 @@ def _convolution(layers: Layers, one: Convolution, channels: int) -> None:
 def _product(layers: Layers, x: str, matrix: np.ndarray, output: str = "", groups: int = 1) -> str:
     """Apply ``matrix`` to the channels, or to each of ``groups`` groups of them."""
     weights = np.tile(matrix, (groups, 1))
-    numbers = {"p0": len(weights), "p1": 1, "p5": 0, "p6": weights.size}
+    numbers: Dict[str, Any] = {"p0": len(weights), "p1": 1, "p5": 0, "p6": weights.size}
     if groups > 1:
         numbers["p7"] = groups
     return layers.add("ConvolutionDepthWise" if groups > 1 else "Convolution", [x], output,
@@ -158,7 +158,8 @@ def _product(layers: Layers, x: str, matrix: np.ndarray, output: str = "", group
 
 
 def _reshape(layers: Layers, x: str, shape: Shape, output: str = "") -> str:
-    return layers.add("Reshape", [x], output, **dict(zip(("p0", "p1", "p2"), reversed(shape))))
+    sides: Dict[str, Any] = dict(zip(("p0", "p1", "p2"), reversed(shape)))
+    return layers.add("Reshape", [x], output, **sides)
 
 
 def _contract(layers: Layers, one: Contract, shape: Shape, after: Shape) -> None:

@@ -1,6 +1,6 @@
 """Graphs as ONNX models: opset 13 and IR version 7, which ONNX Runtime 1.10 to 1.31, OpenVINO and TensorRT 8 read."""
 
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -41,11 +41,11 @@ class Nodes:
         values = np.ascontiguousarray(values).reshape(values.shape)  # a scalar stays one
         key = (str(values.dtype), values.shape, values.tobytes())
         if key not in self._known:
-            self._known[key] = "c{}".format(len(self.constants))
+            self._known[key] = "_c{}".format(len(self.constants))
             self.constants.append(numpy_helper.from_array(values, self._known[key]))
         return self._known[key]
 
-    def floats(self, values: np.ndarray) -> str:
+    def floats(self, values: Union[np.ndarray, float]) -> str:
         """Return the name of a constant in float32."""
         return self.constant(np.asarray(values, np.float32))
 
@@ -53,7 +53,7 @@ class Nodes:
         """Add a node and return the name of its output."""
         from onnx import helper
 
-        output = output or "v{}".format(len(self.nodes))
+        output = output or "_{}".format(len(self.nodes))  # no value of a graph begins so
         self.nodes.append(helper.make_node(operator, list(inputs), [output], **attributes))
         return output
 
@@ -124,7 +124,7 @@ def _convolution(nodes: Nodes, one: Convolution) -> None:
     if one.activation is Activation.RELU:
         nodes.add("Relu", [y], one.y)
     elif one.activation is Activation.RELU6:
-        nodes.add("Clip", [y, nodes.floats(np.float32(0)), nodes.floats(np.float32(6))], one.y)
+        nodes.add("Clip", [y, nodes.floats(0), nodes.floats(6)], one.y)
 
 
 def _contract(nodes: Nodes, one: Contract, shape: Tuple[int, ...], after: Tuple[int, ...]) -> None:

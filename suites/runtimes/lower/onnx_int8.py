@@ -18,7 +18,7 @@ def lower(graph: Graph, form: str) -> Model:
     steps, nodes = steps_of(graph, 0, 255), Nodes()
 
     def named(one: Steps) -> list:
-        return [nodes.floats(np.float32(one.step)), nodes.constant(np.array(one.zero, np.uint8))]
+        return [nodes.floats(one.step), nodes.constant(np.array(one.zero, np.uint8))]
 
     for one in graph.operations:
         if not isinstance(one, Convolution):

@@ -120,8 +120,8 @@ def _add_plain(making: Lowering, one: Operation) -> int:
         axes = making.file.constant(np.array([1, 2], np.int32))
         return making.add("MEAN", [x, axes], shape, None, ("ReducerOptions", _keep_dimensions))
     if isinstance(one, HardSigmoid):
-        shifted = _binary(making, "ADD", x, making.file.floats(np.float32(3)), shape, "RELU6")
-        return _binary(making, "MUL", shifted, making.file.floats(np.float32(1 / 6.0)), shape)
+        shifted = _binary(making, "ADD", x, making.file.floats(3), shape, "RELU6")
+        return _binary(making, "MUL", shifted, making.file.floats(1 / 6.0), shape)
     if isinstance(one, Scale):
         factor = making.file.floats(_last(one.factor))
         return _binary(making, "MUL", x, factor, shape)

@@ -98,11 +98,12 @@ def _contract(one: Contract, factors: List[Any], x: torch.Tensor) -> torch.Tenso
         return torch.matmul(x.reshape(batch * channels, height * width), factors[0].t()).reshape(x.shape)
     if len(factors) == 1:
         return torch.matmul(factors[0], x.reshape(batch, channels, height * width)).reshape(
-            batch, len(factors[0]), height, width)
+            batch, -1, height, width)
     first, second = factors
+    size = one.factors[1].shape[0]  # a number also where the graph is traced
     for outer in (one.shrinks, not one.shrinks):
         if outer:
-            x = torch.matmul(first, x.reshape(batch, first.shape[1], len(second) * height * width))
+            x = torch.matmul(first, x.reshape(batch, one.factors[0].shape[1], size * height * width))
         else:
-            x = torch.matmul(second, x.reshape(batch, -1, len(second), height * width))
-    return x.reshape(batch, len(first) * len(second), height, width)
+            x = torch.matmul(second, x.reshape(batch, -1, size, height * width))
+    return x.reshape(batch, -1, height, width)

@@ -3,12 +3,18 @@
 #include "layer.h"
 
 enum { TILE_PIXELS = 4 };
+#if VL == 16 || defined(__aarch64__)
+enum { LONGER_TILE = 7 };  // of outputs that share their inputs' loads: 7 and 8 divide the widths of common networks
+#else
+enum { LONGER_TILE = 4 };  // of 16 registers
+#endif
 
 // The padded copy of a band, [row][column + 2 * padding][SHARED][VL], and its outputs, [row][column][VL].
 struct Band {
     float *in, *out;
     int64_t row_pixels;    // pixels of a padded row
     int64_t rows_out;      // output rows of a full band
+    bool padded;           // the padding holds zeros; else nothing reads it
 };
 
 // R outputs along a row.
@@ -46,9 +52,51 @@ static NOINLINE void channels_row(const float *in, float *out, int64_t columns, 
         channels_tile<M, 0, 1>(in, out, row_pixels, kernel, stride, constants, bias);
 }
 
+// R outputs of a row of a 3x3 layer with stride 1, from the rows of inputs between `first` and `end` of three. Each
+// input serves up to three outputs. AT_LEFT, AT_RIGHT: the first or the last column of inputs lies outside the plane.
+template <class M, int R>
+static INLINE void strip_tile(const float *in, float *out, int64_t row_pixels, int64_t first, int64_t end, bool at_left,
+                              bool at_right, const float *constants, vf bias) {
+    vf sum[R];
+    Each<R>::run([&](int r) UNROLLED { sum[r] = bias; });
+    for (int64_t row = first; row < end; row++) {
+        const float *from = in + row * row_pixels * M::SHARED * VL;
+        vf c[3 * M::PARTS];
+        Each<3 * M::PARTS>::run([&](int k) UNROLLED { c[k] = load(constants + (row * 3 * M::PARTS + k) * VL); });
+        Each<R + 2>::run([&](int i) UNROLLED {
+            if ((i == 0 && at_left) || (i == R + 1 && at_right)) return;
+            vf s[M::SHARED];
+            Each<M::SHARED>::run([&](int k) UNROLLED { s[k] = load(from + (i * M::SHARED + k) * VL); });
+            Each<3>::run([&](int j) UNROLLED {
+                const int r = i - j;
+                if (r >= 0 && r < R) sum[r] = M::tap(sum[r], s, c + j * M::PARTS);
+            });
+        });
+    }
+    Each<R>::run([&](int r) UNROLLED { store(out + r * VL, sum[r]); });
+}
+
+// A row of outputs in tiles of R. `padded`: taps outside the plane read zeros, else they are left out.
+template <class M, int R>
+static NOINLINE void strip_row(const float *in, float *out, int64_t columns, int64_t row_pixels, int64_t first, int64_t end,
+                               bool padded, const float *constants, vf bias) {
+    const int64_t step = M::SHARED * VL;
+    int64_t j = 0;
+    for (; j + R <= columns; j += R)
+        strip_tile<M, R>(in + j * step, out + j * VL, row_pixels, first, end, !padded && j == 0, !padded && j + R == columns,
+                         constants, bias);
+    for (; j < columns; j++)
+        strip_tile<M, 1>(in + j * step, out + j * VL, row_pixels, first, end, !padded && j == 0, !padded && j + 1 == columns,
+                         constants, bias);
+}
+
 // Up to VL pixels of `channels` planes, `plane` apart, as vectors of channels.
 template <class T>
 static INLINE void pixels_of_planes(const T *p, int64_t plane, int64_t channels, int64_t count, vf *v) {
+    if (count == 1) {  // the last of 49 pixels is not worth a transposition
+        v[0] = load_spaced(p, plane, channels);
+        return;
+    }
     if (channels == VL && count == VL) {
         Each<VL>::run([&](int k) UNROLLED { v[k] = load(p + k * plane); });
     } else {
@@ -58,6 +106,12 @@ static INLINE void pixels_of_planes(const T *p, int64_t plane, int64_t channels,
 }
 template <class T>
 static INLINE void planes_of_pixels(T *p, int64_t plane, int64_t channels, int64_t count, vf *v) {
+    if (count == 1) {
+        T all[VL];
+        store(all, v[0]);
+        for (int64_t k = 0; k < channels; k++) p[k * plane] = all[k];
+        return;
+    }
     transpose(v);
     if (channels == VL && count == VL) {
         Each<VL>::run([&](int k) UNROLLED { store(p + k * plane, v[k]); });
@@ -75,7 +129,7 @@ static NOINLINE vf fill_band(const Call &call, const Band &band, const T *x, int
     const int64_t shared = SIGNS ? 2 : 1, pixel = shared * VL, row = band.row_pixels * pixel;
     vf finite = zero();
     // Rows above and below the plane, and the columns beside it, are zeros.
-    for (int64_t i = first; i < end; i++) {
+    for (int64_t i = first; i < (band.padded ? end : first); i++) {
         float *to = band.in + (i - first) * row;
         const bool outside = i < 0 || i >= height;
         for (int64_t j = 0; j < (outside ? band.row_pixels : padding) * shared; j++) store(to + j * VL, zero());
@@ -102,7 +156,8 @@ static NOINLINE vf fill_band(const Call &call, const Band &band, const T *x, int
         const int64_t count = total - at < VL ? total - at : VL;
         vf v[VL];
         pixels_of_planes(x + at, height * width, channels, count, v);
-        for (int64_t k = 0; k < count; k++) {
+        Each<VL>::run([&](int k) UNROLLED {
+            if (k >= count) return;
             finite += finite_is_zero(v[k]);
             store(row_at + column * pixel, v[k]);
             if (SIGNS) store(row_at + column * pixel + VL, sign_of(v[k]));
@@ -110,7 +165,7 @@ static NOINLINE vf fill_band(const Call &call, const Band &band, const T *x, int
                 column = 0;
                 row_at += row;
             }
-        }
+        });
     }
     return finite;
 }
@@ -130,62 +185,50 @@ static NOINLINE void empty_band(const Call &call, const Band &band, T *y, int64_
     for (int64_t at = 0; at < total; at += VL) {
         const int64_t count = total - at < VL ? total - at : VL;
         vf v[VL];
-        for (int k = 0; k < VL; k++) v[k] = k < count ? load(band.out + (at + k) * VL) : zero();
+        Each<VL>::run([&](int k) UNROLLED { v[k] = k < count ? load(band.out + (at + k) * VL) : zero(); });
         planes_of_pixels(y + at, call.rows_out * columns, channels, count, v);
     }
 }
 
-// VL weights of a tap, [tap][VL].
-static NOINLINE void gather_weights(const float *w, int64_t taps, int64_t channels, float *to) {
-    for (int64_t at = 0; at < taps; at += VL) {
-        const int64_t count = taps - at < VL ? taps - at : VL;
-        vf v[VL];
-        pixels_of_planes(w + at, taps, channels, count, v);
-        for (int64_t k = 0; k < count; k++) store(to + (at + k) * VL, v[k]);
-    }
-}
-// The constants of VL channels, [tap][PARTS][VL], from the weights in the last of that memory.
-template <class M> static void pack_constants(const float *w, float scale, int64_t taps, int64_t channels, float *to) {
-    float *from = to + (M::PARTS - 1) * taps * VL;  // never overtaken: a tap is read before its constants are written
-    gather_weights(w, taps, channels, from);
-    for (int64_t k = 0; k < taps; k++) {
-        vf c[M::PARTS];
-        M::constants(load(from + k * VL), splat(scale), c);
-        Each<M::PARTS>::run([&](int part) UNROLLED { store(to + (k * M::PARTS + part) * VL, c[part]); });
-    }
-}
-
+// `rows` output rows, the plane's row `top` and on.
 template <class M>
-static void channels_rows(const Call &call, const Band &band, int64_t rows, const float *constants, vf bias) {
+static void channels_rows(const Call &call, const Band &band, int64_t top, int64_t rows, const float *constants, vf bias) {
     const Layer &g = call.g;
-    const int64_t row = band.row_pixels * M::SHARED * VL;
+    const int64_t row = band.row_pixels * M::SHARED * VL, columns = call.columns_out;
     for (int64_t i = 0; i < rows; i++) {
         const float *in = band.in + i * g.stride * row;
-        float *out = band.out + i * call.columns_out * VL;
-        if (g.kernel == 3 && g.stride == 1)
-            channels_row<M, 3, 1>(in, out, call.columns_out, band.row_pixels, 3, 1, constants, bias);
-        else if (g.kernel == 3)
-            channels_row<M, 3, 0>(in, out, call.columns_out, band.row_pixels, 3, g.stride, constants, bias);
-        else
-            channels_row<M, 0, 0>(in, out, call.columns_out, band.row_pixels, g.kernel, g.stride, constants, bias);
+        float *out = band.out + i * columns * VL;
+        if (g.kernel == 3 && g.stride == 1) {
+            const int64_t y = top + i, first = !band.padded && y == 0 ? 1 : 0, end = !band.padded && y == g.height - 1 ? 2 : 3;
+            if (columns % LONGER_TILE == 0)
+                strip_row<M, LONGER_TILE>(in, out, columns, band.row_pixels, first, end, band.padded, constants, bias);
+            else
+                strip_row<M, TILE_PIXELS>(in, out, columns, band.row_pixels, first, end, band.padded, constants, bias);
+        } else if (g.kernel == 3) {
+            channels_row<M, 3, 0>(in, out, columns, band.row_pixels, 3, g.stride, constants, bias);
+        } else {
+            channels_row<M, 0, 0>(in, out, columns, band.row_pixels, g.kernel, g.stride, constants, bias);
+        }
     }
 }
 
 // One band of the VL channels of `group`. SLOW has the constants of M, and does what a FAST one cannot.
 template <class M, class SLOW, class T>
-static void channels_band(const Call &call, const Band &band, int64_t image, int64_t group, int64_t first,
-                          const float *constants) {
+static void channels_band(const Call &call, Band &band, int64_t image, int64_t group, int64_t first) {
     const Layer &g = call.g;
     const int64_t plane_in = g.height * g.width, plane_out = call.rows_out * call.columns_out, channel = group * VL;
     const int64_t channels = g.channels - channel < VL ? g.channels - channel : (int64_t)VL;
     const int64_t end = first + band.rows_out < call.rows_out ? first + band.rows_out : call.rows_out;
     const T *x = (const T *)call.x + image * g.channels * plane_in + channel * (g.channels_last ? 1 : plane_in);
     T *y = (T *)call.y + image * g.channels * plane_out + channel * (g.channels_last ? 1 : plane_out);
-    const vf bias = call.bias ? load_first(call.bias + channel, channels) : zero();
+    const float *constants = call.packed.constants + group * g.kernel * g.kernel * M::PARTS * VL;
+    const vf bias = load(call.packed.bias + channel);
+    // A zero times what is not finite is no number: then the padding must be there.
+    band.padded = g.kernel != 3 || g.stride != 1 || call.packed.tainted[group] != 0;
     const int64_t top = first * g.stride - g.kernel / 2;
     const vf finite = fill_band<M::SHARED == 2>(call, band, x, channels, top, top + (end - 1 - first) * g.stride + g.kernel);
-    if (M::FAST && any_nan(finite)) channels_rows<SLOW>(call, band, end - first, constants, bias);
-    else channels_rows<M>(call, band, end - first, constants, bias);
+    if (M::FAST && any_nan(finite)) channels_rows<SLOW>(call, band, first, end - first, constants, bias);
+    else channels_rows<M>(call, band, first, end - first, constants, bias);
     empty_band(call, band, y, channels, first, end);
 }
 
@@ -194,39 +237,25 @@ static void channels_band(const Call &call, const Band &band, int64_t image, int
 template <class M, class SLOW, class T> static void channels_work(void *context, int64_t begin, int64_t end) {
     Call &call = *(Call *)context;
     const Layer &g = call.g;
-    const int64_t taps = g.kernel * g.kernel, groups = groups_of(g), per_group = taps * M::PARTS * VL;
+    const int64_t groups = groups_of(g);
     Band band;
     int64_t rows_in;
     band.rows_out = rows_of_band(call, M::SHARED, &rows_in, &band.row_pixels);
     const int64_t in_floats = rows_in * band.row_pixels * M::SHARED * VL, out_floats = band.rows_out * call.columns_out * VL;
-    const int64_t packed_floats = per_group * (g.channels_last ? groups : 1);
-    float *memory = arena(SCRATCH, (in_floats + out_floats + packed_floats) * sizeof(float));
+    float *memory = arena(SCRATCH, (in_floats + out_floats) * sizeof(float));
     if (!memory) {
         __atomic_store_n(&call.failed, 1, __ATOMIC_RELAXED);
         return;
     }
     band.in = memory;
     band.out = memory + in_floats;
-    float *packed = band.out + out_floats;
-    auto pack = [&](int64_t group, float *to) {
-        const int64_t channel = group * VL, channels = g.channels - channel < VL ? g.channels - channel : (int64_t)VL;
-        pack_constants<M>(call.w + channel * taps, call.scale, taps, channels, to);
-    };
-    if (g.channels_last) {
-        const int64_t bands = (call.rows_out + band.rows_out - 1) / band.rows_out;
-        for (int64_t group = 0; group < groups; group++) pack(group, packed + group * per_group);
-        for (int64_t unit = begin; unit < end; unit++)
-            for (int64_t group = 0; group < groups; group++)
-                channels_band<M, SLOW, T>(call, band, unit / bands, group, unit % bands * band.rows_out,
-                                          packed + group * per_group);
-        return;
-    }
-    int64_t packed_group = -1;
+    const int64_t bands = (call.rows_out + band.rows_out - 1) / band.rows_out;
     for (int64_t unit = begin; unit < end; unit++) {
-        const int64_t group = unit / g.images;
-        if (group != packed_group) pack(group, packed);
-        packed_group = group;
-        for (int64_t first = 0; first < call.rows_out; first += band.rows_out)
-            channels_band<M, SLOW, T>(call, band, unit % g.images, group, first, packed);
+        if (g.channels_last)
+            for (int64_t group = 0; group < groups; group++)
+                channels_band<M, SLOW, T>(call, band, unit / bands, group, unit % bands * band.rows_out);
+        else
+            for (int64_t first = 0; first < call.rows_out; first += band.rows_out)
+                channels_band<M, SLOW, T>(call, band, unit % g.images, unit / g.images, first);
     }
 }

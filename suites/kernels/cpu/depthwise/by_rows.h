@@ -49,13 +49,13 @@ static INLINE Within within_row(int64_t from, int64_t width) {
 
 // One plane of at least STRIP rows. Returns false where a FAST member met an infinity or a NaN: another has to do it.
 template <class M>
-static NOINLINE bool rows_plane(const Call &call, const float *x, float *y, const float *w, float bias_value, bool ahead) {
+static NOINLINE bool rows_plane(const Call &call, const float *x, float *y, const float *table, float bias_value, bool ahead) {
     const int64_t height = call.g.height, width = call.g.width;
     const int64_t last = width > VL ? width - VL : 0;  // the last piece ends with the row, over the one before
     const Within first_piece = within_row(0, width), last_piece = within_row(last, width);
     const bool past = call.past_cache;
     vf constants[9 * M::PARTS], finite = zero();
-    Each<9>::run([&](int k) UNROLLED { M::constants(splat(w[k]), splat(call.scale), constants + k * M::PARTS); });
+    Each<9 * M::PARTS>::run([&](int k) UNROLLED { constants[k] = splat(table[k]); });
     const vf bias = splat(bias_value);
     for (int64_t next = 0; next < height; next += STRIP) {
         const int64_t i = next + STRIP > height ? height - STRIP : next;  // and the last strip with the plane
@@ -83,11 +83,11 @@ template <class M, class SLOW> static void rows_work(void *context, int64_t begi
     const int64_t plane = call.g.height * call.g.width, planes = call.g.images * call.g.channels;
     for (int64_t p = begin; p < end; p++) {
         const int64_t channel = p % call.g.channels;
-        const float *x = (const float *)call.x + p * plane, *w = call.w + channel * 9;
+        const float *x = (const float *)call.x + p * plane, *table = call.packed.constants + channel * 9 * M::PARTS;
         float *y = (float *)call.y + p * plane;
-        const float bias = call.bias ? call.bias[channel] : 0;
-        if (!rows_plane<M>(call, x, y, w, bias, call.prefetch && p + 1 < planes) && M::FAST)
-            rows_plane<SLOW>(call, x, y, w, bias, false);
+        const float bias = call.packed.bias[channel];
+        if (!rows_plane<M>(call, x, y, table, bias, call.prefetch && p + 1 < planes) && M::FAST)
+            rows_plane<SLOW>(call, x, y, table, bias, false);
     }
     if (call.past_cache) fence_stores();
 }

@@ -18,16 +18,31 @@ struct Layer {
 // Planes this narrow leave too much of a vector empty, those with fewer rows are no strip: they go by channels.
 enum { NARROWEST_ROW = VL / 2 + 1, SHORTEST_COLUMN = 4 };
 
+// What the kernels read of a layer: made once by depthwise_pack. By rows the constants are [channel][tap][PARTS], else
+// [VL channels][tap][PARTS][VL].
+struct Packed {
+    const float *bias;       // of each channel, whole vectors, zeros without one
+    const float *tainted;    // of each VL channels: not 0 if one of the constants is no finite number
+    const float *constants;
+};
+
 struct Call {
     Layer g;
     const void *x;
     void *y;
-    const float *w, *bias;      // (channels, kernel, kernel); (channels) or null
-    float scale;                // of all terms, not of the bias
+    Packed packed;
     int64_t rows_out, columns_out;
     bool past_cache, prefetch;
     int failed;                 // set to 1 by a thread that found no memory
 };
+
+static inline int64_t groups_of(const Layer &g) { return (g.channels + VL - 1) / VL; }
+
+// Whether pieces of rows are the vectors, not pixels of VL channels: either has its own order of the constants.
+static inline bool goes_by_rows(const Layer &g) {
+    return g.kernel == 3 && g.stride == 1 && g.element == FLOAT32 && !g.channels_last && g.width >= NARROWEST_ROW
+           && g.height >= SHORTEST_COLUMN;
+}
 
 enum { BAND_BYTES = 24 << 10, WHOLE_BAND_BYTES = 384L << 10 };
 
@@ -45,8 +60,6 @@ static inline int64_t rows_of_band(const Call &call, int64_t shared, int64_t *ro
     *rows_in = (rows - 1) * g.stride + g.kernel;
     return rows;
 }
-
-static inline int64_t groups_of(const Layer &g) { return (g.channels + VL - 1) / VL; }
 
 // The work on a range of planes, and on one of the units of channels_work: each a unit of its own to compile.
 Work rows_of(int64_t member);

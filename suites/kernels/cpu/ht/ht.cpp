@@ -48,9 +48,14 @@ static void into_spectrum(const Call &call, const Spectrum &s, int64_t image, in
     const Layer &g = call.g;
     const int64_t plane = g.height * g.width;
     for (int64_t c = begin; c < end; c++) {
-        pad_plane((const T *)call.x + (image * g.inputs + c) * plane, g.height, g.width, g.padded_width, s.floats,
-                  s.in + c * s.step);
-        transform_plane(s.in + c * s.step, call.positions);
+        const T *x = (const T *)call.x + (image * g.inputs + c) * plane;
+        float *to = s.in + c * s.step;
+        if (plane == s.floats) {
+            transform_plane(x, to, to, (const float *)0, plane);
+        } else {
+            pad_plane(x, g.height, g.width, g.padded_width, s.floats, to);
+            transform_in_place(to, call.positions);
+        }
     }
 }
 
@@ -70,9 +75,14 @@ static void out_of_spectrum(const Call &call, const Spectrum &s, int64_t image, 
     const int64_t plane = g.height * g.width;
     for (int64_t o = begin; o < end; o++) {
         const T *plus = g.residual ? (const T *)call.x + (image * g.inputs + o) * plane : 0;
-        transform_plane(s.out + o * s.step, call.positions);
-        crop_plane(s.out + o * s.step, g.height, g.width, g.padded_width, plus,
-                   (T *)call.y + (image * g.outputs + o) * plane);
+        float *from = s.out + o * s.step;
+        T *y = (T *)call.y + (image * g.outputs + o) * plane;
+        if (plane == s.floats) {
+            transform_plane(from, from, y, plus, plane);
+        } else {
+            transform_in_place(from, call.positions);
+            crop_plane(from, g.height, g.width, g.padded_width, plus, y);
+        }
     }
 }
 

@@ -33,41 +33,61 @@ static INLINE vf first_lane_stages(vf v, int64_t positions) {
     return v;
 }
 
-// log2(R) stages between vectors `step` apart; LANES: those within the vectors before them.
-template <int R, bool LANES> static NOINLINE void stages(float *p, int64_t vectors, int64_t step) {
+#if VL == 16 || defined(__aarch64__)
+enum { LOG_RADIX = 4 };  // stages between vectors that one pass does in registers
+#else
+enum { LOG_RADIX = 3 };
+#endif
+
+// log2(R) stages between vectors `step` apart, and before them those within vectors where step is 1. `plus`: added to
+// the results, or null.
+template <int R, bool LANES, class From, class To>
+static NOINLINE void stages(const From *from, To *to, const To *plus, int64_t vectors, int64_t step) {
     for (int64_t block = 0; block < vectors; block += R * step)
         for (int64_t i = block; i < block + step; i++) {
             vf v[R];
             Each<R>::run([&](int k) UNROLLED {
-                v[k] = load(p + (i + k * step) * VL);
+                v[k] = load(from + (i + k * step) * VL);
                 if (LANES) v[k] = all_lane_stages(v[k]);
             });
             Butterfly<R>::run(v);
-            Each<R>::run([&](int k) UNROLLED { store(p + (i + k * step) * VL, v[k]); });
+            if (plus) Each<R>::run([&](int k) UNROLLED { v[k] += load(plus + (i + k * step) * VL); });
+            Each<R>::run([&](int k) UNROLLED { store(to + (i + k * step) * VL, v[k]); });
         }
 }
 
-template <bool LANES> static INLINE void stages_of(int64_t radix, float *p, int64_t vectors, int64_t step) {
-    if (radix == 8) stages<8, LANES>(p, vectors, step);
-    else if (radix == 4) stages<4, LANES>(p, vectors, step);
-    else if (radix == 2) stages<2, LANES>(p, vectors, step);
-    else stages<1, LANES>(p, vectors, step);
+template <bool LANES, class From, class To>
+static inline void stages_of(int log_radix, const From *from, To *to, const To *plus, int64_t vectors, int64_t step) {
+    if (log_radix == 3) stages<8, LANES>(from, to, plus, vectors, step);
+    else if (log_radix == 2) stages<4, LANES>(from, to, plus, vectors, step);
+    else if (log_radix == 1) stages<2, LANES>(from, to, plus, vectors, step);
+#if VL == 16 || defined(__aarch64__)
+    else if (log_radix == 4) stages<16, LANES>(from, to, plus, vectors, step);
+#endif
+    else stages<1, LANES>(from, to, plus, vectors, step);
 }
 
-// Transforms `positions` (a power of two) floats in place, without a norm. Fewer than VL have zeros behind them.
-static inline void transform_plane(float *p, int64_t positions) {
-    if (positions < VL) {
-        store(p, first_lane_stages(load(p), positions));
-        return;
-    }
+// Transforms `positions` (a power of two, VL at least) elements, without a norm: in as few passes as registers allow, the
+// first out of `from`, the last into `to`, `work` between them (which may be either).
+template <class From, class To>
+static inline void transform_plane(const From *from, float *work, To *to, const To *plus, int64_t positions) {
     const int64_t vectors = positions / VL;
-    int64_t step = vectors < 8 ? vectors : 8;
-    stages_of<true>(step, p, vectors, 1);
-    while (step < vectors) {
-        const int64_t radix = vectors / step < 8 ? vectors / step : 8;
-        stages_of<false>(radix, p, vectors, step);
-        step *= radix;
+    int left = 0;
+    while ((int64_t)1 << left < vectors) left++;
+    int passes = left ? (left + LOG_RADIX - 1) / LOG_RADIX : 1, done = (left + passes - 1) / passes;
+    if (passes == 1) return stages_of<true>(done, from, to, plus, vectors, 1);
+    stages_of<true>(done, from, work, (const float *)0, vectors, 1);
+    for (passes--; passes > 1; passes--) {
+        const int now = (left - done + passes - 1) / passes;
+        stages_of<false>(now, work, work, (const float *)0, vectors, (int64_t)1 << done);
+        done += now;
     }
+    stages_of<false>(left - done, work, to, plus, vectors, (int64_t)1 << done);
+}
+// In place. Fewer than VL have zeros behind them.
+static inline void transform_in_place(float *p, int64_t positions) {
+    if (positions < VL) store(p, first_lane_stages(load(p), positions));
+    else transform_plane(p, p, p, (const float *)0, positions);
 }
 
 // A plane of (height, width) elements into (padded height, padded width) floats, zeros around it.

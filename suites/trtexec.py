@@ -1,6 +1,6 @@
 """TensorRT's own program for timing, where its Python bindings are missing. Never run on hardware by this project.
 
-    python -m suites.runtimes.trtexec conv1x1 10 1024 32 32        (description, then the input's shape)
+    python -m suites.trtexec conv1x1 10 1024 32 32        (description, then the input's shape)
 
 It times a model alone in its own process and says nothing of the outputs, so its times stand beside the table and
 decide nothing in it. Only the times between CUDA events are read: it enqueues a query ahead, so its rates and
@@ -72,8 +72,8 @@ def measure(data: bytes, float16: bool = False) -> Tuple[float, ...]:
         raise TrtexecError("trtexec is not here: install TensorRT (on a Jetson: sudo apt-get install "
                            "libnvinfer-bin), or name the program with {}=/path/to/trtexec".format(PROGRAM))
     with tempfile.TemporaryDirectory(prefix="edge-transform-bench-") as folder:
-        plan = Plan(*[os.path.join(folder, name) for name in ("model.onnx", "model.engine", "times.json")],
-                    float16=float16)
+        paths = [os.path.join(folder, name) for name in ("model.onnx", "model.engine", "times.json")]
+        plan = Plan(paths[0], paths[1], paths[2], float16)
         with open(plan.onnx, "wb") as file:
             file.write(data)
         options = _call([program, "--help"])[1]
@@ -107,7 +107,7 @@ def _last_error(said: str) -> str:
 def main(words: Optional[List[str]] = None) -> int:
     """Time one described layer and print its median and spread; return the exit status."""
     from harness.plan import Case
-    from suites.runtimes.layers import layer
+    from suites.builders.described import layer
     from suites.runtimes.lower import onnx
 
     given: Any = sys.argv[1:] if words is None else words
