@@ -19,6 +19,7 @@ WHT_2D = "suites.builders.transforms:wht2d"
 BLOCK_WHT = "suites.builders.transforms:block_wht1d"
 OWN_DEPTHWISE = "suites.builders.convolutions:own_depthwise"
 INT8 = "suites.builders.quantised:convolution"
+INT8_WHT = "suites.builders.quantised:wht1d"
 INT8_PRODUCTS = (("arithmetic", "int8"),)
 COPY = "suites.builders.copies:clone"
 KERNELS_COPY = "suites.builders.copies:kernels_copy"
@@ -58,6 +59,9 @@ def along_channels(target: Target, shape: Tuple[int, ...], block: Optional[int],
                                        options=layer.options + (("compile", True), ("form", form)))
                         for form in ("two-stage", "butterfly"))
     rivals += beside(baseline, layer._replace(implementation="fused"))
+    if shape == LARGE and target.device == "cpu":
+        rivals += (layer._replace(layer="WHT 1D int8", implementation="fused", builder=INT8_WHT,
+                                  options=INT8_PRODUCTS),)
     return Comparison("kernels-1d-" + _name(shape), "1-D layer for a 1x1 convolution, {}{}".format(
         _name(shape), ", blocks of {}".format(block) if block else ""), baseline, rivals, NOTE, SPEED_ALONE)
 

@@ -8,6 +8,7 @@ from typing import List, NamedTuple, Optional, Tuple
 
 from harness.plan import Goal, Target, slug
 from suites.kernels.goals_chains import ROWS
+from suites.kernels.machine import cpu_features
 
 COPIES = ("Copy memcpy", "Copy past the caches")
 CONV_1X1 = ("Conv 1x1 best", "Conv 1x1 default")
@@ -65,13 +66,23 @@ WANTED += tuple(Wanted(*row) for row in ROWS)
 WANTED += (Wanted("kernels-1d-training-8x64x56x56", "WHT 1D", ("WHT 1D forward fused",), 2.7),)
 
 
-def goals(target: Target) -> List[Goal]:
-    """Return the goals on ``target``: none but on a CPU, and those on two threads where it has them."""
+#: How many times as fast as the convolution in int8: with instructions for tiles of them (AMX) that has little left.
+INT8_WITH_TILES, INT8 = 1.5, 6.0
+
+
+def goals(target: Target, cpuinfo: str = "/proc/cpuinfo") -> List[Goal]:
+    """Return the goals on ``target``: none but on a CPU, and those on two threads where it has them.
+
+    The one in int8 is that of the CPU that ``cpuinfo`` tells of.
+    """
     if target.device != "cpu":
         return []
+    tiles = "amx_int8" in cpu_features(cpuinfo)
+    int8 = Wanted("kernels-1d-10x1024x32x32", "WHT 1D int8", ("Conv 1x1 int8",),
+                  1 / (INT8_WITH_TILES if tiles else INT8))
     return [Goal(_case(one.comparison, one.threads, one.layer + " fused"),
                  tuple(_case(one.comparison, one.rival_threads or one.threads, rival) for rival in one.rivals),
-                 one.at_most) for one in WANTED if one.threads <= target.threads]
+                 one.at_most) for one in WANTED + (int8,) if one.threads <= target.threads]
 
 
 def _case(comparison: str, threads: int, name: str) -> str:

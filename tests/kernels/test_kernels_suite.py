@@ -110,6 +110,14 @@ def test_every_comparison_of_two_cores_decides_a_goal():
     assert {one.id for one in SUITE.comparisons(target)} == decided
 
 
+def test_the_goal_in_int8_is_that_of_a_cpu_with_or_without_tiles(tmp_path):
+    found = {}
+    for name, flags in (("tiles", "avx2 amx_int8"), ("none", "avx2")):
+        (tmp_path / name).write_text("flags\t\t: {}\n".format(flags))
+        found[name], = [goal.at_most for goal in goals(Target("cpu", 1), str(tmp_path / name)) if "int8" in goal.case]
+    assert found == {"tiles": pytest.approx(1 / 1.5), "none": pytest.approx(1 / 6.0)}
+
+
 def test_goals_are_of_the_cpu():
     assert goals(Target("cuda")) == []
 
