@@ -89,7 +89,8 @@ def native_flags(machine: str, cpu: str) -> Tuple[str, ...]:
 def sources(family: str = "wht") -> List[str]:
     """Return the paths of every file that a build of ``family`` may read, sorted."""
     paths = {os.path.join(SOURCE_FOLDER, name) for name in SHARED_HEADERS}
-    for folder in (FAMILIES[family].folder, COMMON_FOLDER):
+    own = {os.path.dirname(os.path.join(FAMILIES[family].folder, unit)) for unit in FAMILIES[family].units}
+    for folder in own | {FAMILIES[family].folder, COMMON_FOLDER}:
         folder = os.path.join(SOURCE_FOLDER, folder)
         names = os.listdir(folder) if os.path.isdir(folder) else []
         paths.update(os.path.join(folder, name) for name in names if name.endswith((".cpp", ".h")))
@@ -135,7 +136,7 @@ def _compile(family: Family, compiler: str, flags: Sequence[str], folder: str) -
     """
     include = ["-I", SOURCE_FOLDER, "-I", os.path.join(SOURCE_FOLDER, COMMON_FOLDER)]
     commands = [[compiler] + list(flags) + include + [
-        "-c", os.path.join(SOURCE_FOLDER, family.folder, unit), "-o", os.path.join(folder, unit + ".o")]
+        "-c", os.path.join(SOURCE_FOLDER, family.folder, unit), "-o", _object(folder, unit)]
         for unit in family.units]
     log, good = [], True
     with ThreadPoolExecutor(cores()) as pool:
@@ -144,7 +145,7 @@ def _compile(family: Family, compiler: str, flags: Sequence[str], folder: str) -
             good = good and status == 0
     if good:
         link = [compiler, "-shared", "-pthread", "-o", os.path.join(folder, family.library)]
-        link += [os.path.join(folder, unit + ".o") for unit in family.units]
+        link += [_object(folder, unit) for unit in family.units]
         status, output = _run(link)
         log.append("$ {}\n{}[exit {}]\n".format(" ".join(link), output, status))
         good = status == 0
@@ -157,6 +158,10 @@ def cores() -> int:
         return len(os.sched_getaffinity(0))
     except (AttributeError, OSError):  # not on every system
         return os.cpu_count() or 1
+
+
+def _object(folder: str, unit: str) -> str:
+    return os.path.join(folder, unit.replace("/", "-") + ".o")
 
 
 def _write(path: str, text: str) -> None:

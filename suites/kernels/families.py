@@ -45,7 +45,13 @@ def _fused(name: str, element: str, *units: str) -> Family:
     return Family(name, "", units, pools, () if element == "float" else ("-DELEMENT=" + element,))
 
 
-#: Here and below the unit that takes longest stands first: none waits for it at the end.
+def _operator(engine: str) -> Family:
+    """The fused layer, forward only, as a library that another engine loads by itself."""
+    units = ("forward_rows.cpp", "forward_strided.cpp", "forward.cpp", "operators/{}.cpp".format(engine))
+    return Family("wht-" + engine, "", units, ("wht_set_pool",))
+
+
+#: Here and above the unit that takes longest stands first: none waits for it at the end.
 FUSED = ("forward_rows.cpp", "backward.cpp", "forward_strided.cpp", "forward.cpp")
 FAMILIES: Dict[str, Family] = {family.name: family for family in (
     _family("depthwise", "channels.cpp", "rows.cpp", "depthwise.cpp"),
@@ -57,4 +63,7 @@ FAMILIES: Dict[str, Family] = {family.name: family for family in (
     _family("debut", "debut.cpp", "narrow.cpp", "stages_two.cpp", "stages_one.cpp"),
     _family("lhc", "lhc.cpp"),
     _family("int8", "int8.cpp"),
+    _operator("onnxruntime"),
+    _operator("litert"),
+    _operator("ncnn"),
 )}

@@ -36,6 +36,7 @@ def plain_layer(x: Tensor, threshold: Tensor, spec: Spec) -> Tensor:
     odd = torch.arange(v.shape[2], device=x.device) % 2 == 1
     first, middle, core = passes(stages)
     v = _divided(_butterflies(_butterflies(v, first), middle), stages.forward_shift, odd)
+    v = v.clamp(min=-ONE >> stages.forward_shift)
     v = _thresholded(_butterflies(v, core), integer_thresholds(threshold, spec), constants.offset,
                      constants.piece_bits, spec)
     v = _butterflies(_divided(v, stages.core_shift, ~odd), core)
@@ -73,7 +74,7 @@ def _butterflies(v: Tensor, bits: range) -> Tensor:
     for bit in bits:
         pairs = v.reshape(shape[0], -1, 2, 1 << bit, shape[2])
         a, b = pairs[:, :, 0], pairs[:, :, 1]
-        v = _saturated(torch.stack((a + b, a - b), 2))
+        v = torch.stack((a + b, a - b), 2)
     return v.reshape(shape)
 
 

@@ -1,11 +1,17 @@
 """The 1-D layer in 8-bit integers, as numbers: stages, roundings and tables, exactly what kernel and torch compute.
 
-The layer adds and subtracts in 16 bits, saturating; unsigned bytes enter less 128. A transform of 2^k points goes
-over its bits in three passes: the lowest ``first_bits``, the ``middle_bits`` above the next three, and those three
-(the core); the inverse takes the passes in reverse. Values stay below 2^15 for *every* input: eight stages grow a
-byte by eight bits and round nothing; past them, and in the inverse, where the sum of squares bounds the growth to
-half a bit for each stage, a pass is preceded by a rounding division by 2^shift. Sizes of up to 256 thus lose nothing
-on the way in.
+The layer adds and subtracts in 16 bits; unsigned bytes enter less 128. A transform of 2^k points goes over its bits
+in three passes: the lowest ``first_bits``, the ``middle_bits`` above the next three, and those three (the core); the
+inverse takes the passes in reverse. Values stay within 16 bits for *every* input: eight stages grow a byte by eight
+bits and round nothing; past them, and in the inverse, where the sum of squares bounds the growth to half a bit for
+each stage, a pass is preceded by a rounding division by 2^shift (after the first one values are at least
+-2^15 / 2^shift). Sizes of up to 256 thus lose nothing on the way in.
+
+The inverse is farther from its bound than what roundings and zero points add. Without thresholds it gives the input
+back, so of R coefficients that meet in one value those of one sign exceed those of the other by what the forward
+transform had there, at most 2^7 sqrt(2^k / R) (orthonormal); whatever a threshold takes away, they come to no more
+than half the sum of both, (1 + 1 / sqrt(R)) / 2 of the bound. Coefficient 0 may, less what the zero points hide, take
+any value of the spectrum's range, for which there is room where it meets seven others.
 
 A rounding is one 16-bit product, (v m + 2^14) >> 15 with m = 2^(15 - shift) + 1 at even pixels and - 1 at odd ones:
 halves go away from zero at even pixels and towards it at odd ones, so no bias is left over. The second and the last

@@ -18,13 +18,15 @@ static int64_t limited(int64_t v, int64_t low, int64_t high) { return v < low ? 
 static int64_t word(int64_t v) { return limited(v, -32768, 32767); }
 static int64_t rounded(int64_t v, int64_t factor) { return (v * factor + 16384) >> 15; }
 
+static int64_t overflows = 0;
 static void join(Numbers &v, int64_t from, int64_t count) {
     for (int64_t h = (int64_t)1 << from; h < (int64_t)1 << (from + count); h *= 2)
         for (int64_t i = 0; i < (int64_t)v.size(); i++)
             if (!(i & h)) {
                 const int64_t a = v[i], b = v[i + h];
-                v[i] = word(a + b);
-                v[i + h] = word(a - b);
+                v[i] = a + b;
+                v[i + h] = a - b;
+                overflows += v[i] != word(v[i]) || v[i + h] != word(v[i + h]);
             }
 }
 static void divide(Numbers &v, int64_t shift, int64_t pixel) {
@@ -62,7 +64,8 @@ static int check(int threads) {
     g.last_shift = SHIFTS[bits - 4][3];
     g.flip = pick(0, 1) * 128;
     g.pad = pick(0, 255);
-    g.offset = pick(0, 2) ? pick(-32768, 32767) : 0;
+    const int64_t farthest = limited(128 * g.size >> g.forward_shift, 0, 32767);
+    g.offset = pick(0, 2) ? pick(-farthest, farthest) : 0;
     g.before = pick(-4096, 4096);
     g.even = pick(256, 32767);
     g.odd = pick(256, 32767);
@@ -90,6 +93,8 @@ static int check(int threads) {
             join(v, 0, g.first_bits);
             join(v, above, g.middle_bits);
             divide(v, g.forward_shift, pixel);
+            if (bits == 11)
+                for (int64_t &one : v) one = one < -4096 ? -4096 : one;
             join(v, core, 3);
             const int64_t given = v[0], whole = word(given + g.offset);
             for (int64_t k = 1; k < g.size; k++) v[k] = thresholded(g, pieces, v[k], limits[k]);
@@ -115,6 +120,7 @@ int main(int argc, char **argv) {
     const int rounds = argc > 1 ? atoi(argv[1]) : 200, threads = argc > 2 ? atoi(argv[2]) : 3;
     int failures = 0;
     for (int i = 0; i < rounds; i++) failures += check(1 + i % threads);
+    if (overflows) failures++, printf("%d sums went beyond 16 bits\n", (int)overflows);
     printf("%d comparisons, %d failures, %d-byte vectors\n", rounds, failures, WORD_BYTES);
     return failures != 0;
 }

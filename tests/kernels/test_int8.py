@@ -77,11 +77,12 @@ def in_integers(layer, x, signed):
 
     def joined(v, low, count):
         for bit in range(low, low + count):
-            v = word(np.stack([v[k & ~(1 << bit)] + (-1) ** (k >> bit & 1) * v[k | 1 << bit] for k in range(size)]))
+            v = np.stack([v[k & ~(1 << bit)] + (-1) ** (k >> bit & 1) * v[k | 1 << bit] for k in range(size)])
+            assert np.array_equal(v, word(v))  # no sum needs more than 16 bits
         return v
 
     v = joined(joined(v, 0, first), first + 3, middle)
-    v = joined(divided(v, forward, 1), first, 3)
+    v = joined(np.maximum(divided(v, forward, 1), -2 ** 15 >> forward), first, 3)
     hidden = np.zeros((size, 1), dtype=np.int64)
     hidden[0] = min(2 ** 15 - 1, (center - layer.before.zero) * size // 2 ** forward)
     whole = word(v + hidden)

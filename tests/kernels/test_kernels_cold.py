@@ -13,9 +13,10 @@ from suites.kernels.families import FAMILIES
 def small(tmp_path, monkeypatch):
     """Sources of every family that build in no time."""
     for family in FAMILIES.values():
-        (tmp_path / family.folder).mkdir(exist_ok=True)
         for unit in family.units:
-            (tmp_path / family.folder / unit).write_text("int {}_unit;\n".format(unit.split(".")[0]))
+            path = tmp_path / family.folder / unit
+            path.parent.mkdir(exist_ok=True)
+            path.write_text("int {}_unit;\n".format(path.stem))
     monkeypatch.setattr(building, "SOURCE_FOLDER", str(tmp_path))
     monkeypatch.setattr(building, "sources", lambda family: [
         str(tmp_path / FAMILIES[family].folder / unit) for unit in FAMILIES[family].units])

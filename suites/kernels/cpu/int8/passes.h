@@ -38,14 +38,15 @@ static INLINE vw divisor(int64_t shift, Halves even) {
     return halves((1 << (15 - shift)) + even, (1 << (15 - shift)) - even);
 }
 
+// Never beyond 16 bits: int8_plan.py tells why. (Sums that saturate take twice as long on some processors.)
 template <int R> struct WordButterfly {
     static INLINE void run(vw *v) {
         WordButterfly<R / 2>::run(v);
         WordButterfly<R / 2>::run(v + R / 2);
         Each<R / 2>::run([v](int i) UNROLLED {
             const vw a = v[i], b = v[i + R / 2];
-            v[i] = add(a, b);
-            v[i + R / 2] = subtract(a, b);
+            v[i] = (vw)((vwu)a + (vwu)b);
+            v[i + R / 2] = (vw)((vwu)a - (vwu)b);
         });
     }
 };
@@ -142,7 +143,8 @@ template <int KIND, bool FORWARD_SHIFT, bool SHIFT>
 static NOINLINE void core_pass(const Layer &g, const Tables &t, int16_t *block, const Scratch &s, int64_t low) {
     const Threshold<KIND> nonlinear(t, g.piece_bits);
     const vw divide_forward = divisor(g.forward_shift, AWAY), divide = divisor(g.core_shift, TOWARDS);
-    const vw offset = splat_word((int)g.offset);
+    const vw offset = splat_word((int)g.offset), lowest = splat_word(-32768 >> g.forward_shift);
+    const bool limited = g.first_bits + g.middle_bits == 8;  // only there a value of -2^15 may come up
     const int64_t rows = g.size >> g.first_bits;
     const int16_t *limits = t.thresholds + low * rows;
     for (int64_t row = 0; row < rows; row += CORE, limits += CORE, block += CORE * s.row) {
@@ -153,6 +155,7 @@ static NOINLINE void core_pass(const Layer &g, const Tables &t, int16_t *block, 
                 v[j] = load_words(block + j * s.row + c * LANES);
                 if (FORWARD_SHIFT) v[j] = product(v[j], divide_forward);
             });
+            if (FORWARD_SHIFT && limited) Each<CORE>::run([&](int j) UNROLLED { v[j] = most(v[j], lowest); });
             WordButterfly<CORE>::run(v);
             const vw given = v[0];
             if (hidden) v[0] = add(given, offset);
