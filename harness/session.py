@@ -14,7 +14,7 @@ from harness.planning import plan_comparisons
 from harness.process import run_worker
 from harness.progress import PlainProgress
 from harness.reasons import Code, Reason, because, sentence, whole_sentence
-from harness.record import FORMAT, End, Environment, Header, RecordError, RecordWriter, Run, Session
+from harness.record import FORMAT, End, Environment, Header, RecordError, RecordWriter, Run, Session, damage_text
 from harness.record.wire import line_decoder
 from harness.record.working import WorkingRun, load_working_run
 from harness.rule import COMPARE_LAUNCHES, COMPARE_ROUNDS, rule_from_dict
@@ -239,7 +239,7 @@ def take_up(folder: str, retry_failed: bool = False, anyway: bool = False) -> Wo
         if run.header.format != FORMAT:
             raise SessionError("{} was recorded in format {}; its report can be made, but only runs of format {} can "
                               "be gone on with: run it anew".format(folder, run.header.format, FORMAT))
-        if run.ended and not (retry_failed and run.failed()):
+        if run.ended and not (retry_failed and run.failed()) and not run.damage.lines:
             raise SessionError("--resume {0}: that run is complete{1}. './run_bench.sh report {0}' makes its report "
                               "again.".format(folder, " and has no failed unit" if retry_failed else
                                               "; failed units are tried again with --retry-failed"
@@ -292,6 +292,8 @@ def carry_on(work: Work, argv: Sequence[str], probed: Dict[str, Any], progress: 
     try:
         with ending_signals_raise(), versions_of(settings) as versions, locked_clocks(
                 settings.lock_clocks, settings.device, tell=progress.note) as lock:
+            if work.run.damage.lines:
+                progress.note(damage_text(work.run.damage, work.writer.path))
             for name in end_orphans():
                 progress.note("A process of an earlier run that was killed was still at work: {}".format(name))
             roofs = measure_roof(roof, settings, work.run.comparisons)

@@ -7,6 +7,8 @@ report into ASCII for consoles that know nothing else.
 import math
 from typing import Optional, Sequence, Tuple
 
+from harness.quantiles import quantile
+
 NARROW = "\u202f"   # narrow no-break space: "1.58 ms" never breaks between number and unit
 MINUS = "\u2212"
 TIMES = "\u00d7"
@@ -136,14 +138,6 @@ def listing(words: Sequence[str], last: str = "and") -> str:
     if len(items) < 2:
         return "".join(items)
     return "{} {} {}".format(", ".join(items[:-1]), last, items[-1])
-
-
-def quantile(ordered: Sequence[float], share: float) -> float:
-    """Return the ``share`` quantile of sorted values by linear interpolation."""
-    place = share * (len(ordered) - 1)
-    below = int(math.floor(place))
-    above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (place - below) * (ordered[above] - ordered[below])
 
 
 def summary(values: Sequence[float]) -> Tuple[float, float, float]:

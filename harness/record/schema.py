@@ -6,6 +6,7 @@ import json
 import os
 from typing import Any, Callable, Dict, List
 
+from harness.record.quick import Acceptors
 from harness.text import printable
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -31,9 +32,9 @@ class SchemaError(ValueError):
     """A value that breaks the format; ``field`` is its place in the line, ``problem`` what is wrong with it."""
 
     def __init__(self, field: str, problem: str) -> None:
-        super(SchemaError, self).__init__(printable("{} {}".format(field[:LONGEST], problem[:LONGEST])))
-        self.field = field
-        self.problem = problem
+        self.field = printable(field[:LONGEST])
+        self.problem = printable(problem[:LONGEST])
+        super(SchemaError, self).__init__("{} {}".format(self.field, self.problem))
 
 
 @functools.lru_cache(maxsize=1)
@@ -48,14 +49,15 @@ def schema() -> Dict[str, Any]:
 @functools.lru_cache(maxsize=None)
 def checker(definition: str) -> Callable[[Any], None]:
     """Return a function that raises :class:`SchemaError` on data that is no ``definition`` of the schema."""
-    import fastjsonschema
-
-    check = fastjsonschema.compile({"$ref": "#/definitions/" + definition, "definitions": schema()["definitions"]},
-                                   use_default=False)
+    accept = acceptors().of(definition)
 
     def checked(data: Any) -> None:
+        if accept(data):
+            return
+        import fastjsonschema
+
         try:
-            check(data)
+            validator(definition)(data)
         except fastjsonschema.JsonSchemaValueException as error:
             field = str(error.name)[len("data"):].lstrip(".")
             problem = str(error.message)
@@ -64,6 +66,22 @@ def checker(definition: str) -> Callable[[Any], None]:
             raise SchemaError("field '{}'".format(field) if field else "the line", problem) from None
 
     return checked
+
+
+@functools.lru_cache(maxsize=1)
+def acceptors() -> Acceptors:
+    """Return what accepts most data without the validator."""
+    return Acceptors(schema()["definitions"])
+
+
+@functools.lru_cache(maxsize=None)
+def validator(definition: str) -> Callable[[Any], Any]:
+    """Return the validator of ``definition``, which raises fastjsonschema's error."""
+    import fastjsonschema
+
+    found: Callable[[Any], Any] = fastjsonschema.compile(
+        {"$ref": "#/definitions/" + definition, "definitions": schema()["definitions"]}, use_default=False)
+    return found
 
 
 def markdown() -> str:

@@ -47,8 +47,9 @@ def scripts(run: Run, tables: Sequence[Table], heaps: Tuple[Dict[str, CaseMemory
     if not any(_printed(one) for one in run.comparisons):
         return ()
     evidence, claims = evidence_of(run, tables, heaps), read_claims(published)
-    printed_s = {"{}/{}".format(one.comparison, one.case): one.value for one in reversed(published)
-                 if one.quantity is Quantity.TIME and one.value is not None}
+    printed_s: Dict[str, Optional[float]] = {
+        "{}/{}".format(one.comparison, one.case): one.value for one in reversed(published)
+        if one.quantity is Quantity.TIME and one.value is not None}
     return tuple(_script(run, one, evidence, claims, printed_s) for one in run.comparisons if _printed(one))
 
 

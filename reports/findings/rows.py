@@ -9,7 +9,7 @@ from harness.statistics.verdict import Times, Verdict
 from harness.words import Word
 from reports.findings.amounts import Amount, Gap
 from reports.findings.energy import CaseEnergy
-from reports.findings.memory import CaseMemory, Figure, Kind
+from reports.findings.memory import Figure, Kind
 from reports.findings.timing import View, views
 
 
@@ -107,7 +107,7 @@ class Table(NamedTuple):
 class Measured(NamedTuple):
     """What every table of a run is made from, by case id."""
 
-    memory: Dict[str, CaseMemory]
+    memory: Dict[str, Figure]           # of the kind that stands beside the times
     energy: Dict[str, CaseEnergy]
     kinds: Dict[str, Optional[Kind]]    # by device
 
@@ -158,7 +158,7 @@ def _about(comparison: Comparison) -> Optional[str]:
     """Return the layer that the suite names first among the rivals; of engines, the first of another layer."""
     layers = [case.layer for case in comparison.rivals]
     others = [layer for layer in layers if layer != comparison.baseline.layer] if comparison.pairs else []
-    return (others or layers or [None])[0]
+    return next(iter(others or layers), None)
 
 
 def _row(run: Run, comparison: Comparison, case: Case, view: Optional[View], measured: Measured,
@@ -172,7 +172,7 @@ def _row(run: Run, comparison: Comparison, case: Case, view: Optional[View], mea
     wrong = check is not None and check.ok is False and not absent
     row = Row(ident + suffix, ident, case.name, case.layer, baseline, case.shape[0],
               _state(wrong, baseline, verdict), run.why_not_timed(comparison.id, ident) if wrong or times is None
-              else None, verdict, times, measured.memory[ident].of(measured.kinds[case.device] or Kind.RSS),
+              else None, verdict, times, measured.memory[ident],
               measured.energy[ident].per_call, dtype=case.arithmetic)
     if check is None:
         return row
