@@ -16,7 +16,8 @@ NAME = "record.schema.json"
 PLACES = (os.path.join(os.path.dirname(os.path.dirname(HERE)), "results", NAME), os.path.join(HERE, NAME))
 
 #: The order in which the documentation walks the format.
-CHAPTERS = (("run", ("settings", "rule", "comparison", "case", "suite_file")), ("session", ("environment", "meter")),
+CHAPTERS = (("run", ("settings", "rule", "comparison", "case", "suite_file", "goal")),
+            ("session", ("environment", "meter")),
             ("verify", ("check_result",)), ("time", ("series", "round", "decision", "timer", "warm_up")),
             ("memory", ("stage", "memory_trace")), ("energy", ("energy_window", "phase", "traces", "sampling_cost")),
             ("fit", ("fit_probe",)), ("soak", ("soak_block", "soak_trace")), ("end", ()),
