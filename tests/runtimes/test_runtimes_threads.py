@@ -18,11 +18,16 @@ def burn():
 
 
 def test_a_thread_that_waits_does_not_count_and_one_that_works_does():
+    left_behind = set(cpu_times_ns()) - {str(os.getpid())}  # by engines of tests before, some of which spin
+
+    def ours():
+        return {task: time_ns for task, time_ns in cpu_times_ns().items() if task not in left_behind}
+
     stop = threading.Event()
     waiting = threading.Thread(target=stop.wait)
     waiting.start()
     try:
-        assert threads_found(burn) == "1"
+        assert threads_found(burn, ours) == "1"
     finally:
         stop.set()
         waiting.join()
@@ -35,7 +40,7 @@ def test_a_thread_that_waits_does_not_count_and_one_that_works_does():
     helper = threading.Thread(target=work)
     helper.start()
     try:
-        assert threads_found(burn) == "2"
+        assert threads_found(burn, ours) == "2"
     finally:
         working.set()
         helper.join()
