@@ -22,7 +22,7 @@ MOST_CALLS = 64
 
 def bound_call(forward: Callable[..., int], plan: Any, packed: Tensor, like: Tensor, shape: Tuple[int, ...],
                contiguous: bool) -> Call:
-    """Return the call of ``forward(plan, x, y, packed, threads)`` for an x ``like`` this into a new output of ``shape``.
+    """Return the call of ``forward(plan, x, y, packed, threads)`` for an x like ``like`` into a new ``shape``.
 
     ``plan`` is an array of numbers or a plan's handle; the call keeps it and ``packed``. Where inputs are not
     ``contiguous``, copies of them are what the kernel reads.
@@ -116,7 +116,8 @@ class Prepared:
         key = (x.shape, x.stride(), x.dtype, x.device, options)
         present = tuple(weight for weight in weights if weight is not None)
         try:
-            ready = _Ready(key, tuple(weights), present, list(map(_VERSION, present)), list(map(_PLACE, present)), call)
+            versions, places = list(map(_VERSION, present)), list(map(_PLACE, present))
+            ready = _Ready(key, tuple(weights), present, versions, places, call)
         except RuntimeError:  # tensors made in inference mode have no counter: trust nothing
             return
         if len(self._kept) >= MOST_CALLS:

@@ -11,6 +11,7 @@ from harness.passes.verify import verify_case
 from harness.plan import Target, check_comparison, comparison_from_dict, comparison_to_dict
 from harness.subjects import Inputs, pinned_case
 from harness.subjects import build as build_subject
+from harness.work_units import all_units, work_of
 from suites.builders.debut import chain_matrix
 from suites.builders.networks import calibrate, dense_form
 from suites.layers.debut import generate_chain, validate_chain
@@ -69,6 +70,20 @@ def test_small_cases_are_built_and_equal_their_float64_reference(name, identifie
         assert result.ok is True, (case.name, result)
         assert result.parameters > 0 and result.macs > 0
         assert result.error < 1e-4
+
+
+@pytest.mark.parametrize("quick, launches, repeats, most_min", [(False, 4, 3, 16), (True, 1, 1, 3)])
+def test_a_run_of_the_networks_takes_minutes_by_the_controllers_own_reckoning(quick, launches, repeats, most_min):
+    planned = suites.load_suite("networks").quick(plan("networks")) if quick else plan("networks")
+    units = [unit for one in planned for unit in all_units(one, ("verify", "time", "memory"), launches, repeats)]
+    assert work_of(units) < 60 * most_min
+
+
+def test_what_is_timed_has_the_dense_network_as_written_beside_its_best_form():
+    for comparison in plan("networks"):
+        timed = "time" not in comparison.without
+        assert comparison.baseline.slug == "dense" and comparison.baseline.implementation == ""
+        assert [case.slug for case in comparison.rivals].count("dense-default") == timed
 
 
 def test_every_claim_about_networks_has_its_cases():

@@ -58,7 +58,7 @@ template <class T> static INLINE vf load_spaced(const T *p, int64_t step, int64_
 // Lane l of the result is number from(l) of the lanes of a and, after them, those of b.
 template <class F> static INLINE vf chosen(vf a, vf b, F from) {
 #if defined(__GNUC__) && !defined(__clang__)
-    vi lanes;
+    vi lanes = {};  // or GCC takes it for read before it is written
     for (int l = 0; l < VL; l++) lanes[l] = from(l);
     return __builtin_shuffle(a, b, lanes);
 #else

@@ -9,7 +9,7 @@
 // The value of the row's channel, or of its two in halves.
 template <bool HALVES> static INLINE vf direct_value(const float *p, int64_t pixels) {
     if (!HALVES) return splat(*p);
-    vi upper;
+    vi upper = {};
     for (int l = 0; l < VL; l++) upper[l] = l < VL / 2 ? 0 : -1;
     return upper ? splat(p[pixels]) : splat(*p);
 }
