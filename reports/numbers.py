@@ -16,9 +16,9 @@ MICRO = "\u00b5"
 CLOSE = 1.1         # within 10 % a speed is shown as a percentage, beyond it as a factor
 
 SIGNS = {"faster": "\u25b2", "slower": "\u25bc", "same": "=", "cannot tell": "?", "wrong": "\u2715",
-         "not measured": "\u2013", "baseline": "\u2022"}
+         "not measured": "\u2013", "baseline": "\u2022", "met": "\u2713", "missed": "\u2717"}
 PLAIN_SIGNS = {"faster": "+", "slower": "-", "same": "=", "cannot tell": "?", "wrong": "!",
-               "not measured": ".", "baseline": "*"}
+               "not measured": ".", "baseline": "*", "met": "+", "missed": "-"}
 
 _PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, MICRO),
              (1e-9, "n"), (1e-12, "p"))

@@ -51,7 +51,7 @@ class Decoder:
         self._readers = readers or {}
         self._plans: Dict[type, Plan] = {}
 
-    def decode(self, kind: Type[T], data: Dict[str, Any]) -> T:
+    def decode(self, kind: Type[T], data: Dict[str, object]) -> T:
         """Return ``data`` (checked against the schema) as a ``kind``. Raises ``TypeError`` where a field lacks."""
         plan = self._plans.get(kind)
         if plan is None:
@@ -67,7 +67,7 @@ class Decoder:
 
     def _plan(self, kind: type) -> "Plan":
         names, hints = field_names(kind), get_type_hints(kind)
-        defaults: Dict[str, Any] = getattr(kind, "_field_defaults", {})
+        defaults: Dict[str, object] = getattr(kind, "_field_defaults", {})
         converts = [(place, name, self._convert(hints[name])) for place, name in enumerate(names)]
         return Plan(tuple(names), tuple(defaults.get(name) for name in names),
                     frozenset(name for name in names if name not in defaults),

@@ -4,9 +4,9 @@ import functools
 import io
 import json
 import os
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, List
 
-from harness.record.quick import Acceptors
+from harness.record.quick import Acceptors, Definition
 from harness.text import printable
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -16,7 +16,8 @@ NAME = "record.schema.json"
 PLACES = (os.path.join(os.path.dirname(os.path.dirname(HERE)), "results", NAME), os.path.join(HERE, NAME))
 
 #: The order in which the documentation walks the format.
-CHAPTERS = (("run", ("settings", "rule", "comparison", "case", "suite_file")), ("session", ("environment", "meter")),
+CHAPTERS = (("run", ("settings", "rule", "comparison", "case", "suite_file", "goal")),
+            ("session", ("environment", "meter")),
             ("verify", ("check_result",)), ("time", ("series", "round", "decision", "timer", "warm_up")),
             ("memory", ("stage", "memory_trace")), ("energy", ("energy_window", "phase", "traces", "sampling_cost")),
             ("fit", ("fit_probe",)), ("soak", ("soak_block", "soak_trace")), ("end", ()),
@@ -37,11 +38,11 @@ class SchemaError(ValueError):
 
 
 @functools.lru_cache(maxsize=1)
-def schema() -> Dict[str, Any]:
+def schema() -> Definition:
     """Return the whole schema as data."""
     path = next((place for place in PLACES if os.path.isfile(place)), PLACES[0])
     with io.open(path, encoding="utf-8") as file:
-        found: Dict[str, Any] = json.load(file)
+        found: Definition = json.load(file)
     return found
 
 
@@ -95,7 +96,7 @@ def markdown() -> str:
     return "\n".join(found)
 
 
-def _table(definition: Dict[str, Any]) -> List[str]:
+def _table(definition: Definition) -> List[str]:
     needed = definition.get("required", ())
     rows = ["| `{}`{} | {} | {} |".format(name, "" if name in needed else " (optional)", _kind(one),
                                           one.get("description", "")) for name, one in
@@ -103,7 +104,7 @@ def _table(definition: Dict[str, Any]) -> List[str]:
     return ["| field | type | meaning |", "|---|---|---|"] + rows + [""]
 
 
-def _kind(one: Dict[str, Any]) -> str:
+def _kind(one: Definition) -> str:
     if "const" in one:
         return "`{}`".format(one["const"])
     if "enum" in one:

@@ -175,9 +175,9 @@ def _cell(row: Row, table: Table, roof: Roof) -> Cell:
 
 def roof_share(row: Row, roof: Roof) -> Optional[float]:
     """Return the least time that ``roof`` allows ``row`` over its median, ``None`` where something is not known."""
-    if not roof.flops_per_s or not roof.bytes_per_s or not row.macs or not row.bytes or not row.median_s:
+    if not roof.flops_per_s or not roof.bytes_per_s or not row.operations or not row.bytes or not row.median_s:
         return None
-    return max(2.0 * row.macs / roof.flops_per_s, row.bytes / roof.bytes_per_s) / row.median_s
+    return max(row.operations / roof.flops_per_s, row.bytes / roof.bytes_per_s) / row.median_s
 
 
 def _devices(published: Sequence[Published], known: Dict[str, CaseRow]) -> List[str]:

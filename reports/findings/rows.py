@@ -4,7 +4,7 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from harness.plan import Case, Comparison
 from harness.reasons import Code, Reason
-from harness.record import Run
+from harness.record import CheckResult, Run
 from harness.statistics.verdict import Times, Verdict
 from harness.words import Word
 from reports.findings.amounts import Amount, Gap
@@ -30,7 +30,8 @@ class Row(NamedTuple):
 
     ``id`` is unique in the report; ``verdict`` is ``None`` for the baseline and where nothing was timed, ``reason``
     then says why. ``form`` is what ran, ``form_reason`` why it is not what was asked for, ``unchecked`` why the
-    output could not be checked. ``macs`` and ``bytes`` are per call, ``dtype`` is the type of the products.
+    output could not be checked. ``macs``, ``operations`` and ``bytes`` are per call, ``dtype`` is the type of the
+    products.
     """
 
     id: str
@@ -52,6 +53,7 @@ class Row(NamedTuple):
     macs: Optional[int] = None
     bytes: Optional[int] = None
     dtype: str = "float32"
+    operations: Optional[int] = None
 
     @property
     def speed(self) -> Optional[float]:
@@ -176,7 +178,17 @@ def _row(run: Run, comparison: Comparison, case: Case, view: Optional[View], mea
         return row
     return row._replace(form=check.implementation, form_reason=check.implementation_reason,
                         unchecked=check.reason if check.ok is None else None, parameters=check.parameters,
-                        macs=check.macs, bytes=check.bytes)
+                        macs=check.macs, bytes=check.bytes, operations=_operations(check, case))
+
+
+def _operations(check: CheckResult, case: Case) -> Optional[int]:
+    """Return the operations of a call; records from before they were counted have the multiply-accumulates alone.
+
+    Those are of the way forward: what a training step does was not counted.
+    """
+    if case.mode != "inference":
+        return None
+    return check.operations if check.operations is not None or check.macs is None else 2 * check.macs
 
 
 def _state(wrong: bool, baseline: bool, verdict: Optional[Verdict]) -> RowState:

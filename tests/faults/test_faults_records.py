@@ -5,10 +5,12 @@ import json
 import os
 import re
 import signal
+from collections import Counter
 
 import pytest
-from fuzz import corpus, fuzz, markup_of
+from fuzz import corpus, fuzz, kept, markup_of, try_mutant
 from mutations import HOSTILE
+from reached import Reached
 
 from harness.record import RecordError, damage_text, load_run
 from harness.record.reader import LONGEST_LINE
@@ -28,6 +30,32 @@ def test_mutants_of_real_records_give_no_traceback():
     assert not faults, sorted(faults)
     assert tried["load_run"] == 220 and tried["to_frame"] > 100 and tried["report"] > 10
     assert tried["refused"] > 10 and tried["skipped"] > 60
+
+
+def test_mutants_that_once_reached_new_lines_give_no_traceback(tmp_path):
+    tried, faults = Counter(), {}
+    other = load_run(place(tmp_path, next(iter(corpus().values()))))
+    mutants = tmp_path / "mutants"
+    mutants.mkdir()
+    for number, data in enumerate(kept()):
+        try_mutant(data, str(mutants), other, number % 4 == 0, False, tried, faults)
+    assert not faults, sorted(faults)
+    assert tried["load_run"] == len(kept()) > 20 and tried["skipped"] > 3
+    assert tried["to_frame"] > 10 and tried["report"]
+
+
+def test_the_guide_names_the_lines_that_nothing_reached_before(tmp_path):
+    text = corpus()[os.path.join("tests", "faults", "corpus", "two_launches.jsonl")]
+    sound, damaged = place(tmp_path, text), str(tmp_path / "damaged")
+    os.mkdir(damaged)
+    (tmp_path / "damaged" / "record.jsonl").write_text(text.replace('"launch":1', '"launch":"first"', 1))
+    reached = Reached()
+    reached.know(reached.by(lambda: load_run(sound)))
+    assert not reached.by(lambda: load_run(sound))
+    new = reached.by(lambda: load_run(damaged))
+    assert "damage.py" in {os.path.basename(code.co_filename) for code, _ in new}
+    reached.know(new)
+    assert not reached.by(lambda: load_run(damaged))
 
 
 def test_every_record_of_the_corpus_is_read_as_it_is(tmp_path):
