@@ -21,7 +21,7 @@ from harness.rule import PAIR_ROUNDS, Rule
 from harness.system.load import load_1min
 from harness.system.suspend import LEAST_S
 from harness.words import Heap, Pass, Role, Status
-from harness.work_units import all_units, charged_s, runnable, time_shares, to_confirm, work_of
+from harness.work_units import all_units, runnable, time_shares, to_confirm, work_of
 
 Runner = Callable[..., Outcome]
 
@@ -65,11 +65,12 @@ class Controller:
                  for unit in all_units(comparison, passes, self.settings.launches, self.settings.memory_repeats)]
         left = [unit for unit in units if not self._is_done(unit)]
         self.progress.begin(len(units), len(units) - len(left), work_of(left))
-        for index, comparison in enumerate(self.record.comparisons):
-            timed_left = sum(Pass.TIME.value not in one.without for one in self.record.comparisons[index:])
+        timed_left = sum(Pass.TIME.value not in one.without for one in self.record.comparisons)
+        for comparison in self.record.comparisons:
             for name in Pass:
                 if name.value in self.settings.passes:
                     self._do(name, comparison, timed_left)
+            timed_left -= Pass.TIME.value not in comparison.without
 
     # One method per pass -------------------------------------------------------------------------
 
@@ -105,7 +106,7 @@ class Controller:
                            planned=False)
 
     def _time(self, comparison: Comparison, comparisons_left: int) -> None:
-        left_s = self.settings.budget_s - charged_s(self.record)
+        left_s = self.settings.budget_s - self.record.charged_s
         shares = time_shares(left_s, comparisons_left, self.settings.launches, self.settings.launch_cap_s)
         ids = self._runnable(comparison)
         baseline = comparison.case_id(comparison.baseline)

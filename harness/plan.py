@@ -99,16 +99,33 @@ class Comparison(NamedTuple):
         return "{}/{}".format(self.id, case.slug)
 
 
+class Goal(NamedTuple):
+    """What a suite sets out to reach: ``case`` takes at most ``at_most`` times as long as the fastest of ``rivals``.
+
+    All are ids (``comparison/case``). The rivals stand in one comparison, which is best that of ``case``: else both
+    sides are timed apart, and only launches tell how much that matters.
+    """
+
+    case: str
+    rivals: Tuple[str, ...]
+    at_most: float
+
+
 class Suite(NamedTuple):
     """A named list of comparisons; ``comparisons(target)`` makes them for one machine.
 
-    ``quick(comparisons)`` returns the ones that ``--quick`` runs; ``None`` runs them all.
+    ``quick(comparisons)`` returns the ones that ``--quick`` runs; ``None`` runs them all. ``goals(target)`` are
+    recorded with the run and judged in its report. ``launches`` and ``budget_s`` are what a run of this suite takes
+    where the user chooses neither them nor ``--quick``; ``None`` leaves them to the harness.
     """
 
     name: str
     summary: str
     comparisons: Callable[[Target], List[Comparison]]
     quick: Optional[Callable[[List[Comparison]], List[Comparison]]] = None
+    goals: Optional[Callable[[Target], List[Goal]]] = None
+    launches: Optional[int] = None
+    budget_s: Optional[float] = None
 
 
 class Subject(NamedTuple):
@@ -119,7 +136,9 @@ class Subject(NamedTuple):
     ``x`` shaped like the input (any batch size); ``None`` with a ``reference_reason`` where there is none.
     ``tolerance`` is the allowed largest error relative to the reference's root mean square, ``None`` for
     the default of the dtype. ``implementation`` names what really runs, ``reason`` why it differs from
-    what was asked for. ``parameters`` and ``macs`` (multiply-accumulates per call) are ``None`` if unknown.
+    what was asked for. ``parameters`` and ``macs`` (multiply-accumulates per call) are ``None`` if unknown;
+    ``operations`` (per call, two for a multiply-accumulate) and ``bytes`` (that a call must move) are given where
+    they do not follow from those, the input and the output.
     ``pinned`` holds options the builder found by trying (the fastest algorithm, say); the first build of a
     run finds them, and every later pass and launch gets them with its case. ``output()`` returns what the last call
     wrote where ``call()`` returns nothing: the check fetches it, and the clock does not see that.
@@ -135,6 +154,8 @@ class Subject(NamedTuple):
     macs: Optional[int] = None
     pinned: Options = ()
     output: Optional[Callable[[], Any]] = None
+    operations: Optional[int] = None
+    bytes: Optional[int] = None
 
 
 class UnavailableError(Exception):

@@ -57,7 +57,11 @@ class Code(Word):
     TELLS_NOTHING = "tells-nothing"             # the suite leaves it out of this comparison
     NOT_REACHED = "not-reached"                 # the run stopped before it
     NO_SUCH_PASS = "no-such-pass"
+    LINE_LOST = "line-lost"                     # lines: so many of the record are damaged, perhaps this one's
     NO_ROOF = "no-roof"                         # of the type that a case multiplies in
+    NOT_PLANNED = "not-planned"                 # of a goal: its comparison is not in this run
+    TIMED_APART = "timed-apart"                 # of a goal: its two sides in different processes, in one launch
+    FEW_ROUNDS = "few-rounds"                   # round: in which both sides of a goal took part
     LEFT_OUT = "left-out"                       # of the launches: decided earlier, or not in need of confirming
     # how a session ended
     STOPPED = "stopped"                         # by the user
@@ -135,7 +139,12 @@ TEMPLATES: Dict[Code, str] = {
     Code.TELLS_NOTHING: "left out: it would tell nothing of these cases",
     Code.NOT_REACHED: "not reached: the run stopped before it",
     Code.NO_SUCH_PASS: "this run has no such pass",
+    Code.LINE_LOST: "the record has damaged lines that were skipped ({lines}), and nothing else in it tells",
     Code.NO_ROOF: "this run measured no roof of this type",
+    Code.NOT_PLANNED: "this run left it out: it is in the suite's full list, without --quick and --only",
+    Code.TIMED_APART: "the two sides were timed in processes of their own, and one launch does not tell how much "
+                      "such processes differ: take two with --launches 2",
+    Code.FEW_ROUNDS: "the two sides share {round} rounds, too few for an interval",
     Code.LEFT_OUT: "the time pass left it out",
     Code.STOPPED: "stopped before its end",
     Code.SIGNALLED: "stopped by {signal}",

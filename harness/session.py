@@ -14,7 +14,7 @@ from harness.planning import plan_comparisons
 from harness.process import run_worker
 from harness.progress import PlainProgress
 from harness.reasons import Code, Reason, because, sentence, whole_sentence
-from harness.record import FORMAT, End, Environment, Header, RecordError, RecordWriter, Run, Session
+from harness.record import FORMAT, End, Environment, Header, RecordError, RecordWriter, Run, Session, damage_text
 from harness.record.wire import line_decoder
 from harness.record.working import WorkingRun, load_working_run
 from harness.rule import COMPARE_LAUNCHES, COMPARE_ROUNDS, rule_from_dict
@@ -103,6 +103,13 @@ def settle(choices: Choices, probed: Dict[str, Any]) -> Settings:
         soak_block_s=None if choices.soak_s is None else choices.soak_block_s or block_length_s(choices.soak_s))
 
 
+def with_defaults(choices: Choices, suite: Suite) -> Choices:
+    """Return ``choices`` with what ``suite`` says of launches and budget where the user said nothing of them."""
+    if choices.quick or choices.for_compare or choices.against is not None:
+        return choices
+    return choices._replace(launches=choices.launches or suite.launches, budget_s=choices.budget_s or suite.budget_s)
+
+
 def passes_for(choices: Choices) -> Tuple[str, ...]:
     """Return the passes of the run: what was asked for alone, after the check of every layer, else the usual four."""
     time_alone = choices.for_compare or choices.against is not None
@@ -130,16 +137,25 @@ def why_no_energy(meters: List[Dict[str, Any]], settings: Settings) -> Optional[
 def measure_roof(function: Optional[str], settings: Settings, comparisons: Sequence[Comparison]) -> Dict[str, Any]:
     """Return the environment's ``roof``: the device's limits as ``function`` measures them, or why not.
 
-    Of arithmetic it is measured in the types that the cases on that device multiply in.
+    Of arithmetic it is measured in the types that the cases on that device multiply in, and once for each number of
+    threads: the run's own, and under ``other_threads`` those that cases have beside it.
     """
     if function is None or settings.quick:
         reason = "left out by --quick" if settings.quick else "not asked for"
         return {"flops_per_s": None, "flops_per_s_reason": reason}
-    types = sorted({case.arithmetic for one in comparisons for case in one.cases if case.device == settings.device})
-    job = {"pass": "roof", "function": function, "device": settings.device, "threads": settings.threads,
-           "types": types}
-    outcome = run_worker(job, PROBE_LIMIT_S, extra_environment=heap_environment(Heap.WARM))
-    return outcome.payload or {"flops_per_s": None, "flops_per_s_reason": sentence(outcome.reason)}
+    cases = [case for one in comparisons for case in one.cases if case.device == settings.device]
+    threads = {case.threads for case in cases} - {settings.threads}
+
+    def measured(number: int) -> Dict[str, Any]:
+        job = {"pass": "roof", "function": function, "device": settings.device, "threads": number,
+               "types": sorted({case.arithmetic for case in cases})}
+        outcome = run_worker(job, PROBE_LIMIT_S, extra_environment=heap_environment(Heap.WARM))
+        return outcome.payload or {"flops_per_s": None, "flops_per_s_reason": sentence(outcome.reason)}
+
+    found = measured(settings.threads)
+    if threads and settings.device == "cpu":
+        found["other_threads"] = {str(number): measured(number) for number in sorted(threads)}
+    return found
 
 
 def run_id(suite: str, settings: Settings, now: Optional[float] = None) -> str:
@@ -179,7 +195,7 @@ def start(suite: Suite, choices: Choices, probed: Dict[str, Any], out: str, file
 
     Raises ``ValueError``, ``OSError`` or :class:`SessionError`.
     """
-    settings = settle(choices, probed)
+    settings = settle(with_defaults(choices, suite), probed)
     check_fit(settings.fit_bytes, settings.device, read_meminfo())
     target = Target(settings.device, settings.threads)
     comparisons = plan_comparisons(suite, target, settings.quick, settings.only)
@@ -191,7 +207,8 @@ def start(suite: Suite, choices: Choices, probed: Dict[str, Any], out: str, file
         rule = rule._replace(max_rounds=rounds)
     folder = new_folder(out, suite.name, settings)
     header = Header(FORMAT, os.path.basename(folder), suite.name, utc_now(), settings.seed, settings, rule,
-                    tuple(comparisons), None if file is None else read_source(file))
+                    tuple(comparisons), None if file is None else read_source(file),
+                    () if suite.goals is None or settings.against is not None else tuple(suite.goals(target)))
     writer = RecordWriter(folder)
     first_line(writer, header)
     return Work(WorkingRun(folder, [header]), writer,
@@ -222,7 +239,7 @@ def take_up(folder: str, retry_failed: bool = False, anyway: bool = False) -> Wo
         if run.header.format != FORMAT:
             raise SessionError("{} was recorded in format {}; its report can be made, but only runs of format {} can "
                               "be gone on with: run it anew".format(folder, run.header.format, FORMAT))
-        if run.ended and not (retry_failed and run.failed()):
+        if run.ended and not (retry_failed and run.failed()) and not run.damage.lines:
             raise SessionError("--resume {0}: that run is complete{1}. './run_bench.sh report {0}' makes its report "
                               "again.".format(folder, " and has no failed unit" if retry_failed else
                                               "; failed units are tried again with --retry-failed"
@@ -275,6 +292,8 @@ def carry_on(work: Work, argv: Sequence[str], probed: Dict[str, Any], progress: 
     try:
         with ending_signals_raise(), versions_of(settings) as versions, locked_clocks(
                 settings.lock_clocks, settings.device, tell=progress.note) as lock:
+            if work.run.damage.lines:
+                progress.note(damage_text(work.run.damage, work.writer.path))
             for name in end_orphans():
                 progress.note("A process of an earlier run that was killed was still at work: {}".format(name))
             roofs = measure_roof(roof, settings, work.run.comparisons)

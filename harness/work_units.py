@@ -58,18 +58,6 @@ def runnable(run: Run, comparison: Comparison) -> List[str]:
     return [name for name, check in checks.items() if check is not None and check.ok is not False]
 
 
-def charged_s(run: Run) -> float:
-    """Return the seconds of the budget that every launch on record took: warm-up and sampling."""
-    return sum(launch_charge_s(line) for comparison in run.comparisons for line in run.launches(comparison.id))
-
-
-def launch_charge_s(line: LaunchLine) -> float:
-    """Return what one launch took of the budget; records before format 2 hold only the sampling."""
-    if line.charged_s is not None:
-        return line.charged_s
-    return sum(series.seconds or 0.0 for series in line.series)
-
-
 def time_shares(budget_s: float, comparisons_left: int, launches: int, cap_s: float) -> List[float]:
     """Split what is left of the budget: seconds of sampling for each launch of the next comparison.
 

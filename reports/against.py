@@ -19,6 +19,7 @@ from reports.findings.rows import Row, RowState, Table
 from reports.findings.tables import tables_of
 from reports.formats.terminal import terminal_of
 from reports.numbers import PLAIN_SIGNS, SIGNS, count, interval, plain, speed
+from reports.told import told
 from reports.wording import why_text
 
 #: Rows without a verdict.
@@ -65,7 +66,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("--fail-on", type=share, metavar="SHARE", help="the slowdown that counts, such as 5%%")
     arguments = parser.parse_args(argv)
     try:
-        run = load_run(arguments.run)
+        run = told(load_run(arguments.run))
         if run.header.settings.against is None:
             raise RecordError("{} was not made with --against: 'compare' holds two runs against each other".format(
                 arguments.run))

@@ -13,6 +13,7 @@ from reports.findings import findings
 from reports.findings.calibration import CalibrationError, calibration
 from reports.formats.calibration_text import calibration_markdown, calibration_text
 from reports.formats.terminal import terminal_of
+from reports.told import told
 
 GOOD, BAD, UNREADABLE = 0, 1, 3
 
@@ -27,7 +28,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("--markdown", action="store_true", help="print Markdown")
     arguments = parser.parse_args(argv)
     try:
-        run = load_run(arguments.run)
+        run = told(load_run(arguments.run))
         found = calibration(run, findings(run, published=()))
     except (RecordError, CalibrationError, OSError) as error:
         sys.stderr.write("{}\n".format(error))

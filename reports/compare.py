@@ -25,6 +25,7 @@ from reports.findings.published import PublishedError, read_published
 from reports.formats.changes_text import changes_text
 from reports.formats.compare_files import csv_text, html_text, json_text, markdown_text
 from reports.formats.terminal import terminal_of
+from reports.told import damage_note
 
 #: A process that reads runs must have so many of them to be worth its start.
 LEAST_A_WORKER = 8
@@ -133,6 +134,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         sys.stdout.write(changes_text(found, width, unicode_, colour))
     else:
         write_utf8(WRITERS[kind](found))
+    if kind is Kind.CSV:  # the one format that has no place for it
+        for one in found.damaged:
+            sys.stderr.write(damage_note(one.damage, one.run) + "\n")
     return exit_status(found, arguments.fail_on)
 
 

@@ -12,6 +12,7 @@ from harness import RecordError, Run, load_run
 from reports.exports.registry import EXPORTS, Content, Export
 from reports.exports.table import AbsentError
 from reports.findings.published import PublishedError
+from reports.told import told
 from reports.writing import STDOUT, OutputError, write
 
 USAGE = 2
@@ -31,7 +32,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         sys.stderr.write("{} is a file for each run: leave out --out, or name one run.\n".format(chosen.name))
         return USAGE
     try:
-        runs = [load_run(name) for name in arguments.runs]
+        runs = [told(load_run(name)) for name in arguments.runs]
         for path, content in files(chosen, runs, arguments.out):
             folder, name = (STDOUT, "") if path == STDOUT else os.path.split(os.path.abspath(path))
             written = write(folder, name, content)

@@ -7,6 +7,8 @@ report into ASCII for consoles that know nothing else.
 import math
 from typing import Optional, Sequence, Tuple
 
+from harness.quantiles import quantile
+
 NARROW = "\u202f"   # narrow no-break space: "1.58 ms" never breaks between number and unit
 MINUS = "\u2212"
 TIMES = "\u00d7"
@@ -14,9 +16,9 @@ MICRO = "\u00b5"
 CLOSE = 1.1         # within 10 % a speed is shown as a percentage, beyond it as a factor
 
 SIGNS = {"faster": "\u25b2", "slower": "\u25bc", "same": "=", "cannot tell": "?", "wrong": "\u2715",
-         "not measured": "\u2013", "baseline": "\u2022"}
+         "not measured": "\u2013", "baseline": "\u2022", "met": "\u2713", "missed": "\u2717"}
 PLAIN_SIGNS = {"faster": "+", "slower": "-", "same": "=", "cannot tell": "?", "wrong": "!",
-               "not measured": ".", "baseline": "*"}
+               "not measured": ".", "baseline": "*", "met": "+", "missed": "-"}
 
 _PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, MICRO),
              (1e-9, "n"), (1e-12, "p"))
@@ -136,14 +138,6 @@ def listing(words: Sequence[str], last: str = "and") -> str:
     if len(items) < 2:
         return "".join(items)
     return "{} {} {}".format(", ".join(items[:-1]), last, items[-1])
-
-
-def quantile(ordered: Sequence[float], share: float) -> float:
-    """Return the ``share`` quantile of sorted values by linear interpolation."""
-    place = share * (len(ordered) - 1)
-    below = int(math.floor(place))
-    above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (place - below) * (ordered[above] - ordered[below])
 
 
 def summary(values: Sequence[float]) -> Tuple[float, float, float]:

@@ -23,6 +23,7 @@ from reports.formats.claims_text import HOLDS
 from reports.formats.files import Content
 from reports.formats.publication import ABSENT
 from reports.numbers import count
+from reports.told import told
 from reports.writing import OutputError, write
 
 USAGE = 2
@@ -34,7 +35,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     arguments = parser().parse_args(argv)
     plotting = None if arguments.no_figures else matplotlib_or_none()
     try:
-        runs = [evidence(load_run(path)) for path in arguments.runs]
+        runs = [evidence(told(load_run(path))) for path in arguments.runs]
         tables = cleaned(claim_tables(read_claims(read_published()), runs))
         out = arguments.out or os.path.join(os.path.dirname(os.path.abspath(arguments.runs[0])), FOLDER) \
             if len(runs) > 1 else arguments.out or os.path.join(arguments.runs[0], FOLDER)

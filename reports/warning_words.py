@@ -6,6 +6,7 @@ from harness.reasons import whole_sentence
 from reports.findings.about import About
 from reports.findings.validity import ValidityWarning, WarningCode
 from reports.numbers import count, hertz, listing, size
+from reports.told import damage_note
 from reports.wording import NO_REASON, flag_text, reason_text
 
 
@@ -29,6 +30,11 @@ def _several(names: Sequence[str], noun: str) -> str:
 def _unfinished(one: ValidityWarning, run: About) -> Told:
     return Told("The run did not reach its end{}.".format(": " + reason_text(one.reason) if one.reason else ""),
                 "finish it", "./run_bench.sh run --resume {}".format(run.run))
+
+
+def _damaged(one: ValidityWarning, run: About) -> Told:
+    return Told(damage_note(one.numbers["damage"]),
+                "restore the file from a copy, or measure it again", "./run_bench.sh run --resume {}".format(run.run))
 
 
 def _failed(one: ValidityWarning, run: About) -> Told:
@@ -148,7 +154,8 @@ def _uncommitted(one: ValidityWarning, run: About) -> Told:
 
 
 WARNINGS: Dict[WarningCode, Callable[[ValidityWarning, About], Told]] = {
-    WarningCode.UNFINISHED: _unfinished, WarningCode.UNIT_FAILED: _failed, WarningCode.THROTTLED: _throttled,
+    WarningCode.UNFINISHED: _unfinished, WarningCode.DAMAGED: _damaged, WarningCode.UNIT_FAILED: _failed,
+    WarningCode.THROTTLED: _throttled,
     WarningCode.UNSTEADY: _unsteady, WarningCode.UNLOCKED: _unlocked, WarningCode.SWAPPED: _swapped,
     WarningCode.SUSPENDED: _suspended, WarningCode.LOADED: _loaded, WarningCode.CHANGES_INPUT: _changes_input,
     WarningCode.DISTURBS: _disturbs,

@@ -16,6 +16,7 @@ SUITES = {
     "debut": "suites.debut_suite",
     "lhc": "suites.lhc_suite",
     "kernels": "suites.kernels_suite",
+    "kernels-all": "suites.kernels_all",
     "runtimes": "suites.runtimes_suite",
     "protocol": "suites.protocol_suite",
     "calibration": "suites.calibration",

@@ -13,6 +13,7 @@ import sys
 import time
 from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
 
+from harness.quantiles import median
 from harness.rule import Rule
 from harness.statistics.signed_rank import Interval, signed_rank_interval
 from harness.timing.calibrate import target_s
@@ -97,7 +98,7 @@ def compare(name: str, call: Call, sampler: Sampler, theirs: Callable[[int], flo
         d.append(logs[0] - logs[1])
         if len(d) >= ROUNDS[0] and (_narrow(d) or now() - begun > seconds):
             break
-    return Agreement(name, _median(taken[0]), _median(taken[1]), signed_rank_interval(d, LEVEL), len(d))
+    return Agreement(name, median(taken[0]), median(taken[1]), signed_rank_interval(d, LEVEL), len(d))
 
 
 def _theirs(measure: Any) -> Callable[[int], float]:
@@ -107,10 +108,6 @@ def _theirs(measure: Any) -> Callable[[int], float]:
 def _narrow(d: Sequence[float]) -> bool:
     low, high = signed_rank_interval(d, LEVEL)[1:]
     return low is not None and high is not None and 0.5 * (high - low) < NARROW
-
-
-def _median(values: Sequence[float]) -> float:
-    return sorted(values)[len(values) // 2]
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:

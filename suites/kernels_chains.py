@@ -37,19 +37,20 @@ SPARSE = ((64, 56), (128, 28), (256, 14), (512, 7))
 DENSITIES = (0.1, 0.25, 0.5)
 MF_DEPTHWISE = "suites.builders.multiplication_free:depthwise"
 MF_LINEAR = "suites.builders.multiplication_free:linear"
-#: Name, stock form and layer of a training step of each kind of layer that trains.
+MEMBERS = ("min", "match-min", "sum")
+#: Name, stock form and layers of the training steps of each kind of layer that trains, on one input.
 TRAINED = (
-    ("debut", "blocks", Case("DeBut", "", DEBUT, (1, 512, 7, 7), options=(
-        ("chains", MONOTONIC[0]), ("index", MONOTONIC[1]), ("kernel", 3), ("out_features", 512)))),
-    ("debut-linear", "blocks", Case("DeBut", "", DEBUT, (64, 512), options=(("kernel", 0), ("out_features", 256)))),
-    ("ht", "matrix", Case("HT-perceptron, 3 paths", "", "suites.builders.transforms:ht_perceptron", (1, 16, 32, 32),
-                          options=(("paths", 3),))),
+    ("debut", "blocks", (Case("DeBut", "", DEBUT, (1, 512, 7, 7), options=(
+        ("chains", MONOTONIC[0]), ("index", MONOTONIC[1]), ("kernel", 3), ("out_features", 512))),)),
+    ("debut-linear", "blocks", (Case("DeBut", "", DEBUT, (64, 512), options=(
+        ("kernel", 0), ("out_features", 256))),)),
+    ("ht", "matrix", (Case("HT-perceptron, 3 paths", "", "suites.builders.transforms:ht_perceptron", (1, 16, 32, 32),
+                           options=(("paths", 3),)),)),
 ) + tuple(
-    ("{}-{}".format(kind, member), "stock", Case("MF {} {}".format(title, member), "", builder, shape,
-                                                 options=(("member", member),)))
+    (kind, "stock", tuple(Case("MF {} {}".format(title, member), "", builder, shape, options=(("member", member),))
+                          for member in MEMBERS))
     for kind, title, builder, shape in (("depthwise", "depthwise 3x3", MF_DEPTHWISE, (1, 256, 14, 14)),
-                                        ("linear", "linear", MF_LINEAR, (32, 256)))
-    for member in ("sum", "min", "match-min"))
+                                        ("linear", "linear", MF_LINEAR, (32, 256))))
 
 
 def comparisons(target: Target) -> List[Comparison]:
@@ -75,7 +76,7 @@ def chain(target: Target, layer: Layer) -> Comparison:
         "kernels-debut-{}{}".format(name, "-" + layer.label if layer.label else ""),
         "DeBut {}{} to {}, {}".format(layer.label + " " if layer.label else "", _kind(layer.kernel),
                                       layer.out_features, "x".join(map(str, layer.shape))), base,
-        (case("Dense", "default", DENSE), case("DeBut", "fused", DEBUT, **source)),
+        (case("DeBut", "fused", DEBUT, **source), case("Dense", "default", DENSE)),
         "The baseline is the fastest dense layer here, 'default' torch's own on the input as it is.")
 
 
@@ -88,16 +89,17 @@ def sparse(target: Target, channels: int, side: int) -> Comparison:
     default = base._replace(implementation="default", builder=DENSE,
                             options=(("kernel", 3), ("out_features", channels)))
     return Comparison("kernels-lhc-1x{0}x{1}x{1}".format(channels, side),
-                      "Heterogeneous 3x3, 1x{0}x{1}x{1}".format(channels, side), base, (default,) + rivals,
+                      "Heterogeneous 3x3, 1x{0}x{1}x{1}".format(channels, side), base, rivals + (default,),
                       "Percent: share of the blocks of 16 outputs x 32 inputs x 1 tap that are kept.")
 
 
-def training(target: Target, name: str, stock: str, case: Case) -> Comparison:
-    """A training step with the kernel going forward against one through the stock form and autograd."""
-    base = case._replace(implementation=stock, device=target.device, threads=target.threads, mode="training")
+def training(target: Target, name: str, stock: str, layers: Tuple[Case, ...]) -> Comparison:
+    """A training step with the kernel going forward against one through its stock form and autograd, of each."""
+    steps = [layer._replace(implementation=form, device=target.device, threads=target.threads, mode="training")
+             for layer in layers for form in (stock, "fused")]
     return Comparison("kernels-training-" + name,
-                      "A training step, {}, {}".format(case.layer, "x".join(map(str, case.shape))), base,
-                      (base._replace(implementation="fused"),),
+                      "A training step, {}, {}".format(name, "x".join(map(str, layers[0].shape))), steps[0],
+                      tuple(steps[1:]),
                       "Both go back in stock operations; the kernel's side keeps the input alone for it.")
 
 

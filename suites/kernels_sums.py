@@ -19,7 +19,7 @@ HT = "suites.builders.transforms:ht_perceptron"
 COPY = "suites.builders.copies:clone"
 KERNELS_COPY = "suites.builders.copies:kernels_copy"
 
-MEMBERS = ("sum", "min", "match-min")
+MEMBERS = ("min", "match-min", "sum")
 #: Planes of MobileNet and the papers' largest tensor.
 ACROSS_PLANES = ((1, 256, 14, 14), (1, 1024, 7, 7), (1, 64, 56, 56), (8, 256, 28, 28), (10, 1024, 32, 32))
 #: The three stages of ResNet-20, and one of ResNet-50 in size.
@@ -41,11 +41,10 @@ def depthwise(target: Target, shape: Tuple[int, ...]) -> Comparison:
     plain = base._replace(options=())
     return Comparison(
         "kernels-depthwise-" + _name(shape), "Depthwise 3x3 layers, " + _name(shape), base,
-        (plain._replace(implementation="default", builder=DEPTHWISE),
-         plain._replace(implementation="own kernel", builder=OWN_DEPTHWISE))
-        + tuple(plain._replace(layer="MF depthwise 3x3 " + member, implementation="fused", builder=MF_DEPTHWISE,
-                               options=(("member", member),)) for member in MEMBERS)
-        + copies(plain),
+        tuple(plain._replace(layer="MF depthwise 3x3 " + member, implementation="fused", builder=MF_DEPTHWISE,
+                             options=(("member", member),)) for member in MEMBERS)
+        + (plain._replace(implementation="default", builder=DEPTHWISE),
+           plain._replace(implementation="own kernel", builder=OWN_DEPTHWISE)) + copies(plain),
         "torch's own depthwise convolution leaves much of a CPU unused; the own kernel is the honest one to beat.")
 
 
@@ -64,8 +63,8 @@ def perceptron(target: Target, shape: Tuple[int, ...]) -> Comparison:
     layer = base._replace(layer="HT-perceptron, 3 paths", builder=HT, options=(("paths", 3),))
     return Comparison(
         "kernels-ht-" + _name(shape), "HT-perceptron for a 3x3 convolution, " + _name(shape), base,
-        (base._replace(implementation="default", builder=CONVOLUTION), layer._replace(implementation="fused"),
-         layer._replace(implementation="matrix")),
+        (layer._replace(implementation="fused"), layer._replace(implementation="matrix"),
+         base._replace(implementation="default", builder=CONVOLUTION)),
         "Both sides mix all channels; the convolution's ReLU is the perceptron's thresholds.")
 
 
@@ -74,9 +73,9 @@ def dense(target: Target, shape: Tuple[int, ...]) -> Comparison:
     base = Case("Linear", "best", BEST_LINEAR, shape, device=target.device, threads=target.threads)
     return Comparison(
         "kernels-linear-" + _name(shape), "Multiplication-free dense layers, " + _name(shape), base,
-        (base._replace(implementation="default", builder=LINEAR),)
-        + tuple(base._replace(layer="MF linear " + member, implementation="fused", builder=MF_LINEAR,
-                              options=(("member", member),)) for member in MEMBERS),
+        tuple(base._replace(layer="MF linear " + member, implementation="fused", builder=MF_LINEAR,
+                            options=(("member", member),)) for member in MEMBERS)
+        + (base._replace(implementation="default", builder=LINEAR),),
         "A pair of min takes two vector operations where the product takes one: half the speed is its ceiling where "
         "both run in the same units.")
 

@@ -71,27 +71,47 @@ ENTRIES = (
         rival("DeBut conv2, fc1, fc2", variant="debut", chains="lenet_mnist_paper"))),
 )
 
-#: The networks of ``--quick``: each kind of layer once, batch 1, what takes seconds.
-QUICK = ("mobilenet-v2-batch-1", "resnet20-batch-1", "resnet50-batch-1", "vgg16-cifar10-batch-1", "vgg16-lhc-batch-1",
-         "pointnet-batch-1", "lenet-batch-1")
+#: Networks that are also run with ten images per call: those that lose every dense layer, and one that loses some.
+THROUGHPUT = ("resnet110", "vgg16-cifar10", "vgg16-cifar100", "pointnet")
+#: Networks of which a paper's counts are checked and nothing is timed: another one here holds the same layers.
+COUNTED = ("mobilenet-v3-large", "resnet34", "vgg19-lhc", "lenet")
+#: Comparisons whose memory is measured, a process for each case and repeat.
+MEMORY = ("resnet110-batch-1", "vgg16-cifar100-batch-1", "pointnet-batch-1")
+#: Networks of ``--quick``: each kind of layer once, batch 1, what takes seconds.
+QUICK = ("mobilenet-v2-batch-1", "resnet20-batch-1", "resnet110-batch-1", "vgg16-cifar100-batch-1",
+         "vgg16-lhc-batch-1", "pointnet-batch-1")
 #: Rivals that differ from a kept one in degree only.
-NOT_QUICK = ("HT 1 path", "HT 5 paths", "BWHT 16 last 5 and head", "DeBut bulging last stage", "LHC 50%")
+NOT_QUICK = ("HT 1 path", "HT 5 paths", "FWHT last 5", "BWHT 16 last 5 and head", "LHC 50%")
+DEFAULT = "default"
+NOTE = ("Every network is run in the fastest form found here: as written, or batch norms folded into the layers "
+        "before them, or that with oneDNN on packed weights, in either memory format; 'dense default' is the dense "
+        "one as written.")
+COUNTED_NOTE = "Counted and checked, not timed: another network of this suite holds the same layers."
 
 
 def comparison(entry: Entry, batch: int, target: Target) -> Comparison:
-    """Return the comparison of ``entry`` with ``batch`` images per call."""
+    """Return the comparison of ``entry`` with ``batch`` images per call: the dense network in its best form first."""
     def case(label: str, chosen: Tuple[Tuple[str, Any], ...]) -> Case:
         given = dict(entry.options + chosen, network=entry.network, num_classes=entry.classes)
         return Case(label, "", BUILDER, (batch,) + entry.shape, device=target.device, threads=target.threads,
                     options=tuple(sorted(given.items())))
 
-    return Comparison("{}-batch-{}".format(entry.id, batch), "{}, batch {}".format(entry.title, batch),
-                      case("dense", ()), tuple(case(label, chosen) for label, chosen in entry.rivals), entry.note)
+    ident, dense = "{}-batch-{}".format(entry.id, batch), case("dense", ())
+    rivals = tuple(case(label, chosen) for label, chosen in entry.rivals)
+    without: Tuple[str, ...] = () if ident in MEMORY else ("memory",) if batch == 1 else ("memory", "energy")
+    note = NOTE
+    if entry.id in COUNTED:
+        without, note = ("time", "memory", "energy"), COUNTED_NOTE
+    else:
+        rivals += (dense._replace(implementation=DEFAULT),)
+    return Comparison(ident, "{}, batch {}".format(entry.title, batch), dense, rivals,
+                      " ".join([entry.note] * bool(entry.note) + [note]), without)
 
 
 def comparisons(target: Target) -> List[Comparison]:
-    """Return every network with one image per call (latency), then with ten (throughput)."""
-    return [comparison(entry, batch, target) for batch in (1, MANY) for entry in ENTRIES]
+    """Return every network with one image per call (latency), then some with ten (throughput)."""
+    return [comparison(entry, batch, target) for batch in (1, MANY) for entry in ENTRIES
+            if batch == 1 or entry.id in THROUGHPUT]
 
 
 def quick(every: List[Comparison]) -> List[Comparison]:

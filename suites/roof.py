@@ -2,7 +2,7 @@
 
 import ctypes
 import os
-from typing import Any, Callable, Dict, Iterator, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 
@@ -17,6 +17,9 @@ PLAIN = "float32"
 TF32_CAPABILITY = (8, 0)
 #: Bytes of each buffer of the copy: past every cache of a board or a PC, and on a GPU so many times its L2.
 COPY_BYTES, COPY_TIMES_L2 = 160 << 20, 4
+
+#: Bytes that a copy reads and writes within the caches of a CPU, each more than the one before holds.
+CACHED_BYTES = tuple(1 << power for power in (18, 20, 22, 24, 26))
 
 #: Pixels of the convolution in int8, which grows in channels.
 INT8_PIXELS = 1024
@@ -58,6 +61,7 @@ def measure(device: str, threads: int, types: Sequence[str] = TYPES,
     :data:`PLAIN`, ``None`` where ``flops_per_s_by_dtype_reason`` says why. ``flops_per_s`` is the one of float32
     without TF32. The best of torch's matrix product and 1x1 convolution (in int8 the convolution alone) and, on a
     CPU in float32, the kernels' own multiply-add loop; for bytes torch's copy and the kernels' copy past the caches.
+    ``bytes_per_s_by_size``: on a CPU the same of smaller copies, which its caches hold, by the bytes they move.
     Timed by events on CUDA, launches hidden.
     """
     torch.set_num_threads(threads)
@@ -77,10 +81,14 @@ def measure(device: str, threads: int, types: Sequence[str] = TYPES,
                 flops[name] = by[name] = None
                 reasons[name] = str(error).strip().splitlines()[0]
         copies = dict(copying(device, threads, sampler, limits))
+        cached = {} if device == "cuda" else dict(cached_copies(threads, sampler, limits))
     widest = max(copies, key=lambda one: copies[one])
-    found = {"flops_per_s": flops[PLAIN], "flops_by": by[PLAIN], "flops_per_s_by_dtype": flops, "flops_by_dtype": by,
-             "flops_per_s_by_dtype_reason": reasons, "bytes_per_s": copies[widest], "bytes_by": widest,
-             "device": device, "threads": threads}
+    found: Dict[str, Any] = {
+        "flops_per_s": flops[PLAIN], "flops_by": by[PLAIN], "flops_per_s_by_dtype": flops, "flops_by_dtype": by,
+        "flops_per_s_by_dtype_reason": reasons, "bytes_per_s": copies[widest], "bytes_by": widest, "device": device,
+        "threads": threads}
+    if cached:
+        found["bytes_per_s_by_size"] = {str(size): value for size, value in cached.items()}
     return found if PLAIN not in reasons else dict(found, flops_per_s_reason=reasons[PLAIN])
 
 
@@ -210,6 +218,18 @@ def copying(device: str, threads: int, sampler: Sampler, limits: Limits) -> Iter
     warm(ways["torch copy"], sampler, limits)
     for name, call in ways.items():
         yield name, rate(lambda _: (call, 2.0 * size), 0, sampler, limits)  # noqa: B023 - called at once
+
+
+def cached_copies(threads: int, sampler: Sampler, limits: Limits) -> Iterator[Tuple[int, float]]:
+    """Yield the bytes that a copy moves and its bytes per second, for sizes that caches may hold."""
+    handle = _kernels()
+    for size in CACHED_BYTES:
+        x = torch.zeros(size // 8)
+        y = torch.empty_like(x)
+        ways: List[Callable[[], Any]] = [lambda: y.copy_(x)]  # noqa: B023 - called at once
+        if handle is not None:
+            ways.append(lambda: handle.wht_copy(x.data_ptr(), y.data_ptr(), size // 2, 0, threads))  # noqa: B023
+        yield size, max(rate(lambda _: (call, float(size)), 0, sampler, limits) for call in ways)  # noqa: B023
 
 
 def _kernels() -> Any:

@@ -27,32 +27,29 @@ CHANNELS = 1024
 
 
 def pointwise(case: Case) -> Tuple[Case, ...]:
-    """The 1x1 convolution in every engine, and the 1-D layer dense, in two stages and fused."""
+    """The 1x1 convolution in every engine, and the 1-D layer fused, in two stages and, one image at a time, dense."""
+    dense = ENGINES if case.shape[0] == 1 else ()
     return (_torch(case, "Conv 1x1", BEST, "torch best"), ) + _convolutions(case, "Conv 1x1", "conv1x1") + (
-        _torch(case, "WHT 1D", WHT_1D, "torch fused", form="fused"),
-        _torch(case, "WHT 1D", WHT_1D, "torch two-stage", form="two-stage")) + tuple(
-        _case(case, "WHT 1D", name, graph, word) for name in ENGINES
-        for graph, word in (("wht1d-two-stage", "two-stage"), ("wht1d-dense", "dense"))) + tuple(
-        _case(case, "WHT 1D", name, "wht1d-fused", "fused", form="custom") for name in CUSTOM)
+        _torch(case, "WHT 1D", WHT_1D, "torch fused", form="fused"), ) + tuple(
+        _case(case, "WHT 1D", name, "wht1d-fused", "fused", form="custom") for name in CUSTOM) + tuple(
+        _case(case, "WHT 1D", name, "wht1d-two-stage", "two-stage") for name in ENGINES) + tuple(
+        _case(case, "WHT 1D", name, "wht1d-dense", "dense") for name in dense)
 
 
 def spatial(case: Case) -> Tuple[Case, ...]:
-    """The 3x3 convolution in every engine, the 2-D layer and the depthwise separable convolution."""
-    graph = "wht2d-kron" if case.shape[2] <= 8 else "wht2d"
-    return (_torch(case, "Conv 3x3", BEST, "torch best", kernel=3), ) + _convolutions(case, "Conv 3x3", "conv3x3") + (
-        _torch(case, "WHT 2D", WHT_2D, "torch fused", form="fused"), ) + tuple(
-        _case(case, "WHT 2D", name, graph) for name in ENGINES) + (
-        _torch(case, "Depthwise 3x3 + 1x1", SEPARABLE, "torch"), ) + tuple(
-        _case(case, "Depthwise 3x3 + 1x1", name, "depthwise-separable") for name in ENGINES)
+    """The 3x3 convolution in every engine, the 2-D layer and, one image at a time, the depthwise separable one."""
+    found = (_torch(case, "Conv 3x3", BEST, "torch best", kernel=3), ) + _convolutions(case, "Conv 3x3", "conv3x3")
+    found += _transforms(case)
+    if case.shape[0] == 1:
+        found += (_torch(case, "Depthwise 3x3 + 1x1", SEPARABLE, "torch"), ) + tuple(
+            _case(case, "Depthwise 3x3 + 1x1", name, "depthwise-separable") for name in ENGINES)
+    return found
 
 
 def gate(case: Case) -> Tuple[Case, ...]:
     """Squeeze-and-excite in every engine and the 2-D layer that stands in for it."""
-    graph = "wht2d-kron" if case.shape[2] <= 8 else "wht2d"
     return (_torch(case, "Squeeze-excite", SQUEEZE_EXCITE, "torch"), ) + tuple(
-        _case(case, "Squeeze-excite", name, "squeeze-excite") for name in ENGINES) + (
-        _torch(case, "WHT 2D", WHT_2D, "torch fused", form="fused"), ) + tuple(
-        _case(case, "WHT 2D", name, graph) for name in ENGINES)
+        _case(case, "Squeeze-excite", name, "squeeze-excite") for name in ENGINES) + _transforms(case)
 
 
 FAMILIES = {"1x1": (pointwise, "1x1 convolution"), "3x3": (spatial, "3x3 convolution"),
@@ -62,8 +59,8 @@ FAMILIES = {"1x1": (pointwise, "1x1 convolution"), "3x3": (spatial, "3x3 convolu
 PLAN = (("1x1", 32, 1, False), ("1x1", 32, 10, True), ("3x3", 8, 1, False), ("3x3", 8, 10, True),
         ("gate", 8, 1, False))
 QUICK = (("1x1", 32, 1, False), ("3x3", 8, 1, False))
-#: Whose memory is measured: the papers' two layers, one image at a time.
-MEMORY = ((32, 1), (8, 1))
+#: Whose memory is measured; the 2-D layer's is in the suite that plays the papers' script.
+MEMORY = (("1x1", 32, 1), )
 
 NOTE = ("Each case is named after the engine that runs it and has a process of its own. The baseline is the fastest "
         "{} of all engines here. Cases named after a type compute in it, all others in float32.")
@@ -78,7 +75,7 @@ def compare(target: Target, family: str, plane: int, batch: int, all_threads: bo
         "{0}-{1}x{1}-b{2}-t{3}".format(family, plane, batch, threads),
         "{}: {} channels, {}x{}, batch {}, {} thread{}".format(
             words, CHANNELS, plane, plane, batch, threads, "s" * (threads != 1)), cases[0], cases[1:],
-        NOTE.format(words), without=() if family != "gate" and (plane, batch) in MEMORY else ("memory", "energy"),
+        NOTE.format(words), without=() if (family, plane, batch) in MEMORY else ("memory", "energy"),
         apart=True, pairs=True)
 
 
@@ -88,15 +85,27 @@ def comparisons(target: Target) -> List[Comparison]:
 
 
 def quick(plan: List[Comparison]) -> List[Comparison]:
-    """Return the comparisons of ``plan`` for ``--quick``: each paper's layer once, without the slow dense product."""
+    """Return the comparisons of ``plan`` for ``--quick``: each paper's layer once, in its fast forms."""
     wanted = {compare(Target("cpu", 1), *one).id for one in QUICK}
-    return [one._replace(rivals=tuple(case for case in one.rivals if not case.implementation.endswith("dense")))
+    return [one._replace(rivals=tuple(case for case in one.rivals if case.arithmetic in ("float32", "int8")
+                                      and not case.implementation.endswith("dense") and case.builder != SEPARABLE
+                                      and dict(case.options).get("graph") != "depthwise-separable"))
             for one in plan if one.id in wanted]
 
 
+def _transforms(case: Case) -> Tuple[Case, ...]:
+    """The 2-D layer in every engine: on small planes as one product with the whole plane, which is faster there."""
+    graph = "wht2d-kron" if case.shape[2] <= 8 else "wht2d"
+    return (_torch(case, "WHT 2D", WHT_2D, "torch fused", form="fused"), ) + tuple(
+        _case(case, "WHT 2D", name, graph) for name in ENGINES)
+
+
 def _convolutions(case: Case, layer: str, graph: str) -> Tuple[Case, ...]:
-    """The convolution in every engine, and in eight bits or another float type where an engine has it."""
-    return (tuple(_case(case, layer, name, graph) for name in ENGINES)
+    """The convolution in every engine; one image at a time also in the narrower types that an engine has."""
+    found = tuple(_case(case, layer, name, graph) for name in ENGINES)
+    if case.shape[0] > 1:
+        return found
+    return (found
             + tuple(_case(case, layer, name, graph, "int8", form="int8", arithmetic="int8") for name in INT8)
             + tuple(_case(case, layer, name, graph, kind, form=kind, arithmetic=kind) for name, kind in NARROW))
 

@@ -1,18 +1,23 @@
-"""The commands that read recorded runs: report, compare, export and serve. Each works in a process of its own."""
+"""The commands that read what is there: report, compare, export and serve. Each works in a process of its own."""
 
 import os
 import subprocess
 import sys
-from typing import List, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 import click
 
 from harness.app.arguments import FolderType, ShareType, StatusCommand, UnreadableError, from_caller
 from harness.nearest import unknown
 from harness.notebook.run import REFERENCE, RESULTS, runs_in, search_run
+from harness.plan import slug
 
 #: What stands for the papers' printed numbers where runs are named.
 PUBLISHED = "published"
+
+#: What ``export`` makes of runs, and of layers.
+RUN_FORMS = ["pyperf", "github-action-benchmark", "csv", "parquet", "json"]
+MODEL_FORMS = ["onnx", "tflite", "ncnn"]
 
 SHARE = ShareType()
 FOLDER = FolderType()
@@ -87,14 +92,43 @@ def fail_on_options(share: Optional[float]) -> List[str]:
 
 
 @click.command()
-@click.argument("runs", nargs=-1, required=True)
-@click.option("--to", "form", required=True, type=click.Choice(["pyperf", "github-action-benchmark", "csv", "parquet",
-                                                                "json"]), help="The form.")
-@click.option("--out", metavar="PATH", help="File to write, - for standard output. Default: one in the run's folder.")
-def export(runs: Sequence[str], form: str, out: Optional[str]) -> None:
-    """Write RUNS for other programs: every sample for pyperf, medians for dashboards, or one tidy table of all."""
-    options = ["--to", form] + (["--out", out if out == "-" else from_caller(out)] if out else [])
-    sys.exit(report_process(_find_all(runs), options, module="reports.export"))
+@click.argument("names", nargs=-1, required=True, metavar="RUN... | LAYER")
+@click.option("--to", "form", required=True, type=click.Choice(RUN_FORMS + MODEL_FORMS), help="The form.")
+@click.option("--out", metavar="PATH", help="File to write, of runs - for standard output. Default: one in the run's "
+                                            "folder, of a model one here.")
+@click.option("--shape", metavar="NxCxHxW", help="Of a model: its input. Default: 1x256x14x14, of a network "
+                                                 "1x3x224x224.")
+@click.option("--variant", metavar="VARIANT", help="Of a network: dense, fwht, ... Default: dense.")
+@click.option("--form", "model_form", metavar="FORM", help="Of a model: stock, int8, ... Default: the layer's first.")
+def export(names: Sequence[str], form: str, out: Optional[str], **model: Optional[str]) -> None:
+    """Write RUNS for other programs, or a LAYER as a model for other engines.
+
+    Of runs: every sample for pyperf, medians for dashboards, or one tidy table of all.
+
+    A LAYER (such as conv1x1, wht1d-two-stage, wht1d-fused), a network (mobilenet_v2) or FILE.py:ENTRY goes to onnx,
+    tflite or ncnn; what was written is run at once and held against float64, where its engine is installed.
+    """
+    where = None if out is None else out if out == "-" else from_caller(out)
+    if form in MODEL_FORMS:
+        sys.exit(_export_model(names, form, where, model))
+    given = [name for name, value in model.items() if value]
+    if given:
+        raise click.ClickException("--{} is for models (--to {}), not for runs".format(
+            given[0].replace("model_", ""), ", ".join(MODEL_FORMS)))
+    options = ["--to", form] + (["--out", where] if where else [])
+    sys.exit(report_process(_find_all(names), options, module="reports.export"))
+
+
+def _export_model(names: Sequence[str], form: str, out: Optional[str], model: Dict[str, Optional[str]]) -> int:
+    if len(names) > 1 or out == "-":
+        raise click.ClickException("--to {} writes one layer to files: name one, and a path with --out".format(form))
+    layer, colon, entry = names[0].partition(".py:")
+    options = ["--to", form, "--out", out or from_caller(slug(" ".join(filter(None, (
+        entry or layer, model["variant"], model["model_form"])))))]
+    for name, value in model.items():
+        options += ["--" + name.replace("model_", ""), value] if value else []
+    named = from_caller(layer + ".py") + ":" + entry if colon else layer
+    return report_process([named], options, module="suites.export")
 
 
 @click.command()

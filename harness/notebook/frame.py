@@ -7,6 +7,7 @@ Time has one per launch and cache state, memory one per repeat. What holds for a
 from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Sequence, Union
 
 from harness.plan import Case, Comparison
+from harness.quantiles import quantile
 from harness.reasons import Reason, sentence
 from harness.record import EnergyLine, FitLine, MemoryLine
 from harness.record.time_lines import BASELINE, COPY, Series, samples_by_entrant
@@ -202,20 +203,12 @@ def _statistics(series: Series, entrant: int, samples: List[List[float]]) -> Cel
     if not values:
         found["reason"] = found["stopped"]
         return found
-    found.update(median_s=_quantile(values, 0.5), mean_s=sum(values) / len(values), p5_s=_quantile(values, 0.05),
-                 p95_s=_quantile(values, 0.95), min_s=values[0], max_s=values[-1])
+    found.update(median_s=quantile(values, 0.5), mean_s=sum(values) / len(values), p5_s=quantile(values, 0.05),
+                 p95_s=quantile(values, 0.95), min_s=values[0], max_s=values[-1])
     if entrant == BASELINE:
         copy = sorted(samples[COPY])
-        found["copy_median_s"] = _quantile(copy, 0.5) if copy else None
+        found["copy_median_s"] = quantile(copy, 0.5) if copy else None
     return found
-
-
-def _quantile(ordered: List[float], share: float) -> float:
-    """Return a quantile by linear interpolation between the order statistics."""
-    place = share * (len(ordered) - 1)
-    below = int(place)
-    above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (place - below) * (ordered[above] - ordered[below])
 
 
 def _case_row(run: "Run", base: Cells, name: Pass, line: Union[MemoryLine, EnergyLine, FitLine, None]) -> Cells:

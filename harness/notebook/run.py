@@ -62,7 +62,7 @@ class Run(record.Run):
     def __repr__(self) -> str:
         timed = sum(1 for comparison in self.comparisons if self.timed(comparison.id))
         return printable("<Run {}: suite {}, {}, {} of {} comparisons timed, {} on {}>".format(
-            self.id, self.suite, "complete" if self.ended else "not complete", timed, len(self.comparisons),
+            self.id, self.suite, self.completeness, timed, len(self.comparisons),
             self.environment.board.get("model") or self.environment.cpu.get("model") or "an unknown machine",
             self.header.settings.device))
 

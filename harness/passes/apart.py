@@ -102,8 +102,11 @@ class Turns:
         self._mark = mark
         self._last: Optional[Peer] = None
 
-    def give(self, peer: Peer) -> None:
-        """Let ``peer`` have the machine to itself; raises :class:`PeerError` if the last one goes on all the same."""
+    def give(self, peer: Peer) -> bool:
+        """Let ``peer`` have the machine to itself; tell whether it rested before.
+
+        Raises :class:`PeerError` if the last one goes on all the same.
+        """
         last, self._last = self._last, peer
         if last is not None and last is not peer:
             self._mark(last.place)
@@ -113,6 +116,7 @@ class Turns:
                                 "every other case: let them sleep between calls (no spinning)".format(
                                     last.name, rested["rested_s"]))
         self._mark(peer.place)
+        return last is not peer
 
 
 class PeerSampler(Sampler):
@@ -126,8 +130,8 @@ class PeerSampler(Sampler):
     def sample(self, call: Call, calls: int) -> Sample:
         """Time ``calls`` calls of the layer behind ``call`` in its own process."""
         assert isinstance(call, Turn)
-        self._turns.give(call.peer)
-        found = call.peer.ask({"sampler": self._index, "calls": calls})
+        rested = self._turns.give(call.peer)
+        found = call.peer.ask({"sampler": self._index, "calls": calls, "wake": rested})
         return Sample(found["seconds"], found["enqueue_s"], found["hidden"])
 
 

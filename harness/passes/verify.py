@@ -49,7 +49,8 @@ def verify_case(case: Case, inputs: Inputs) -> CheckResult:
             case=case.slug, changes_input=changes_input, disturbs=put_back(torch, state),
             implementation=subject.implementation, implementation_reason=subject.reason,
             parameters=subject.parameters, macs=subject.macs, pinned=dict(subject.pinned),
-            bytes=least_bytes(x, output, subject.parameters))
+            operations=operations_of(subject, case.mode),
+            bytes=least_bytes(x, output, subject.parameters) if subject.bytes is None else subject.bytes)
     except Exception as error:  # the reason is recorded and the other cases go on
         x.detach().copy_(before)
         put_back(torch, state)
@@ -62,6 +63,16 @@ def same_bits(one: Any, other: Any) -> bool:
     """Whether two tensors of one shape and dtype hold the same bits, NaNs and signs of zero included."""
     bits = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}[one.element_size()]
     return bool(torch.equal(one.detach().view(bits), other.detach().view(bits)))
+
+
+def operations_of(subject: Subject, mode: str) -> Optional[int]:
+    """Return the operations of a call: what the builder counted, else two for each multiply-accumulate.
+
+    ``None`` in training, where the builders count the way forward alone.
+    """
+    if mode != "inference" or subject.operations is not None or subject.macs is None:
+        return None if mode != "inference" else subject.operations
+    return 2 * subject.macs
 
 
 def least_bytes(x: Any, output: Any, parameters: Optional[int]) -> Optional[int]:

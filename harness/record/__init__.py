@@ -19,6 +19,7 @@ from harness.record.amount_lines import (
            Stage,
            Traces,
 )
+from harness.record.damage import Damage, Damaged, damage_text
 from harness.record.index import Place, Run, load_run
 from harness.record.lines import (
            CheckLine,
@@ -38,8 +39,8 @@ from harness.record.time_lines import LaunchLine, Round, Series, SeriesDecision,
 from harness.record.wire import unit_line
 from harness.record.writer import RecordWriter
 
-__all__ = ["CheckLine", "CheckResult", "End", "EnergyLine", "EnergyWindow", "Environment", "FILE_NAME", "FORMAT",
-           "FitLine", "FitProbe", "Header", "LaunchLine", "MemoryLine", "MemoryTrace", "MeterStatus", "Phase",
-           "Place", "RecordError", "RecordWriter", "Round", "Run", "SamplingCost", "Series", "SeriesDecision",
-           "Session", "SoakBlock", "SoakLine", "SoakTrace", "Stage", "TimerFacts", "Traces", "Unit", "UnitLine",
-           "WarmUpFacts", "has_failed", "load_run", "unit_line", "unit_of"]
+__all__ = ["CheckLine", "CheckResult", "Damage", "Damaged", "End", "EnergyLine", "EnergyWindow", "Environment",
+           "FILE_NAME", "FORMAT", "FitLine", "FitProbe", "Header", "LaunchLine", "MemoryLine", "MemoryTrace",
+           "MeterStatus", "Phase", "Place", "RecordError", "RecordWriter", "Round", "Run", "SamplingCost", "Series",
+           "SeriesDecision", "Session", "SoakBlock", "SoakLine", "SoakTrace", "Stage", "TimerFacts", "Traces", "Unit",
+           "UnitLine", "WarmUpFacts", "damage_text", "has_failed", "load_run", "unit_line", "unit_of"]

@@ -1,7 +1,20 @@
 """Typed values to JSON-ready data and back, led by the type hints of the NamedTuples alone."""
 
 from enum import Enum
-from typing import Any, Callable, Dict, List, Optional, Tuple, Type, TypeVar, Union, get_type_hints
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    FrozenSet,
+    List,
+    NamedTuple,
+    Optional,
+    Tuple,
+    Type,
+    TypeVar,
+    Union,
+    get_type_hints,
+)
 
 T = TypeVar("T")
 Convert = Callable[[Any], Any]
@@ -21,21 +34,44 @@ def to_json(value: Any) -> Any:
     return value
 
 
+class Plan(NamedTuple):
+    """How a type is built: ``converted`` are the place, name and reading of the fields that JSON holds otherwise."""
+
+    names: Tuple[str, ...]
+    defaults: Tuple[Any, ...]
+    needed: FrozenSet[str]
+    converted: Tuple[Tuple[int, str, Convert], ...]
+    make: Convert
+
+
 class Decoder:
     """Builds typed values from JSON data; plans each type once. Fields it does not know are ignored."""
 
     def __init__(self, readers: Optional[Dict[Any, Convert]] = None) -> None:
         self._readers = readers or {}
-        self._plans: Dict[type, Tuple[Tuple[str, Convert], ...]] = {}
+        self._plans: Dict[type, Plan] = {}
 
-    def decode(self, kind: Type[T], data: Dict[str, Any]) -> T:
-        """Return ``data`` (checked against the schema) as a ``kind``."""
+    def decode(self, kind: Type[T], data: Dict[str, object]) -> T:
+        """Return ``data`` (checked against the schema) as a ``kind``. Raises ``TypeError`` where a field lacks."""
         plan = self._plans.get(kind)
         if plan is None:
-            hints = get_type_hints(kind)
-            plan = self._plans[kind] = tuple(
-                (name, self._convert(hints[name])) for name in field_names(kind))
-        return kind(**{name: convert(data[name]) for name, convert in plan if name in data})
+            plan = self._plans[kind] = self._plan(kind)
+        if not data.keys() >= plan.needed:
+            raise TypeError("it lacks {}".format(", ".join(sorted(plan.needed - data.keys()))))
+        values = list(map(data.get, plan.names, plan.defaults))
+        for place, name, convert in plan.converted:
+            if name in data:
+                values[place] = convert(values[place])
+        made: T = plan.make(values)
+        return made
+
+    def _plan(self, kind: type) -> "Plan":
+        names, hints = field_names(kind), get_type_hints(kind)
+        defaults: Dict[str, object] = getattr(kind, "_field_defaults", {})
+        converts = [(place, name, self._convert(hints[name])) for place, name in enumerate(names)]
+        return Plan(tuple(names), tuple(defaults.get(name) for name in names),
+                    frozenset(name for name in names if name not in defaults),
+                    tuple(one for one in converts if one[2] is not _as_is), getattr(kind, "_make"))  # noqa: B009
 
     def _convert(self, hint: Any) -> Convert:
         if hint in self._readers:

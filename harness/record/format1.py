@@ -4,12 +4,11 @@ Nothing is guessed from the words. Where format 1 left a gap that later code dec
 lines say by their structure: a skipped case whose check failed was skipped for it.
 """
 
-from typing import Any, Dict, Optional, Set
+from typing import Any, Optional, Set
 
 from harness.reasons import Code, Reason
 from harness.record.codec import to_json
-
-Data = Dict[str, Any]
+from harness.record.wire import Data
 
 
 class Upgrade:

@@ -4,22 +4,22 @@ import os
 from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from harness.plan import Case, Comparison
-from harness.reasons import Code, Reason
+from harness.reasons import Code, Reason, because
 from harness.record.amount_lines import EnergyLine, FitLine, MemoryLine, SoakLine
+from harness.record.damage import Damage, Damaged
 from harness.record.lines import (
     CheckLine,
     CheckResult,
     End,
     Environment,
     Header,
-    Line,
     Session,
     Unit,
     UnitLine,
     has_failed,
     unit_of,
 )
-from harness.record.reader import stream_record
+from harness.record.reader import Entry, stream_record
 from harness.record.time_lines import LaunchLine
 from harness.text import printable
 from harness.words import Heap, Pass, RunStatus, Status
@@ -36,7 +36,7 @@ class Place(NamedTuple):
 class Run:
     """A recorded run. Built from its lines in one pass; every question is answered from the index."""
 
-    def __init__(self, folder: str, lines: Iterable[Line]) -> None:
+    def __init__(self, folder: str, lines: Iterable[Entry]) -> None:
         rest = iter(lines)
         header = next(rest)
         assert isinstance(header, Header)
@@ -46,6 +46,9 @@ class Run:
         self.end: Optional[End] = None
         self.units: Dict[Unit, UnitLine] = {}       # the last line of each unit, in recorded order
         self.retried = 0                            # lines that a later one of the same unit replaced
+        self.charged_s = 0.0                        # of the budget, by the launches that count
+        self.damage = Damage()                      # lines that could not be read
+        self._first_session_lost = False
         self._checks: Dict[str, CheckResult] = {}
         self._check_lines: Dict[str, List[CheckLine]] = {}
         self._launches: Dict[str, Dict[int, LaunchLine]] = {}
@@ -55,15 +58,19 @@ class Run:
         for line in rest:
             self.add(line)
 
-    def add(self, line: Line) -> None:
+    def add(self, line: Entry) -> None:
         """Take one more line into the index: a run that goes on does so with what it records."""
-        if isinstance(line, Session):
+        if isinstance(line, Damaged):
+            self.damage = self.damage.with_line(line)
+        elif isinstance(line, Session):
             self.sessions += (line,)
             self.end = None
         elif isinstance(line, End):
             self.end = line
         elif not isinstance(line, Header):
             unit = unit_of(line)
+            self.end = None  # the session that did it is lost, or has not ended yet
+            self._first_session_lost |= not self.sessions
             self.retried += unit in self.units
             self.units[unit] = line
             self._seen[unit.name] += 1
@@ -77,13 +84,14 @@ class Run:
 
     def _take_launch(self, line: LaunchLine) -> None:
         launches = self._launches.setdefault(line.comparison, {})
-        if line.launch in launches:
-            # those after it confirmed the one that this line replaces
-            for number in [number for number in launches if number > line.launch]:
-                del launches[number]
+        # those after it confirmed the one that this line replaces, or the one that is lost and was done over
+        for number in [number for number in launches if number >= line.launch]:
+            self.charged_s -= launches.pop(number).charge_s
+            if number > line.launch:
                 del self.units[Unit(Pass.TIME, line.comparison, None, number)]
                 self.retried += 1
         launches[line.launch] = line
+        self.charged_s += line.charge_s
 
     # The run ------------------------------------------------------------------------------------------
 
@@ -104,8 +112,8 @@ class Run:
 
     @property
     def environment(self) -> Environment:
-        """The environment of the first session, an empty one if the run stopped before it."""
-        return self.sessions[0].environment if self.sessions else Environment()
+        """The environment of the first session, an empty one if the run stopped before it or its line is lost."""
+        return self.sessions[0].environment if self.sessions and not self._first_session_lost else Environment()
 
     @property
     def ended(self) -> bool:
@@ -180,6 +188,8 @@ class Run:
             return Reason(Code.NOT_ASKED)
         if place is not None and name.value in self._without.get(place.split("/", 1)[0], ()):
             return Reason(Code.TELLS_NOTHING)
+        if self.damage.may_hold(name, None if place is None else place.split("/", 1)[0]):
+            return because(Code.LINE_LOST, lines=self.damage.lines)
         if self.ended and not self._seen[name]:
             return Reason(Code.NO_SUCH_PASS)
         return Reason(Code.NOT_REACHED)
@@ -208,11 +218,19 @@ class Run:
         failed_launches = [line for line in launches if line.status is not Status.OK and line.reason is not None]
         if failed_launches:
             return failed_launches[-1].reason or Reason(Code.NOT_REACHED)
-        return Reason(Code.LEFT_OUT) if launches else self.why_absent(Pass.TIME, comparison)
+        if launches and not self.damage.may_hold(Pass.TIME, comparison):
+            return Reason(Code.LEFT_OUT)
+        return self.why_absent(Pass.TIME, comparison)
 
     def __repr__(self) -> str:
-        return printable("<Run {}: {} of {}, {}>".format(self.id, self.suite, self.header.created,
-                                                         "complete" if self.ended else "not complete"))
+        return printable("<Run {}: {} of {}, {}>".format(self.id, self.suite, self.header.created, self.completeness))
+
+    @property
+    def completeness(self) -> str:
+        """Whether the run reached its end, and how many lines of its record were skipped, in words."""
+        skipped = self.damage.lines
+        return "{}{}".format("complete" if self.ended else "not complete", "" if not skipped else
+                             ", {} damaged {} skipped".format(skipped, "line" if skipped == 1 else "lines"))
 
 
 def load_run(path: str) -> Run:

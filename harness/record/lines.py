@@ -6,7 +6,7 @@ Celsius. ``None`` means not measured; the field ``<name>_reason`` beside it, or 
 
 from typing import Any, Dict, NamedTuple, Optional, Tuple, Union
 
-from harness.plan import Comparison
+from harness.plan import Comparison, Goal
 from harness.reasons import Reason
 from harness.record.amount_lines import EnergyLine, FitLine, MemoryLine, SoakLine
 from harness.record.time_lines import LaunchLine
@@ -20,7 +20,10 @@ Section = Dict[str, Any]
 
 
 class Header(NamedTuple):
-    """The first line: what was to be measured, and by which rule. ``suite_file`` is a user's own, as it was then."""
+    """The first line: what was to be measured and reached, and by which rule.
+
+    ``suite_file`` is a user's own, as it was then.
+    """
 
     format: int
     id: str
@@ -31,6 +34,7 @@ class Header(NamedTuple):
     rule: Rule
     comparisons: Tuple[Comparison, ...]
     suite_file: Optional[SourceFile] = None
+    goals: Tuple[Goal, ...] = ()
 
 
 class MeterStatus(NamedTuple):
@@ -95,9 +99,9 @@ class CheckResult(NamedTuple):
     """The answer of the verify pass on one case; ``ok`` is ``None`` where it could not be checked.
 
     ``error`` and ``allowed`` are relative to the root mean square of the float64 reference. ``macs``
-    (multiply-accumulates) and ``bytes`` (moved at the least) are per call. ``pinned`` holds the options that the
-    builder found by trying. A case that ``changes_input`` gets one of its own in the time pass; ``disturbs`` names
-    the settings of the whole process that it changed and that were put back.
+    (multiply-accumulates), ``operations`` (of all kinds) and ``bytes`` (moved at the least) are per call. ``pinned``
+    holds the options that the builder found by trying. A case that ``changes_input`` gets one of its own in the time
+    pass; ``disturbs`` names the settings of the whole process that it changed and that were put back.
     """
 
     case: str
@@ -110,9 +114,10 @@ class CheckResult(NamedTuple):
     parameters: Optional[int] = None
     macs: Optional[int] = None
     bytes: Optional[int] = None
-    pinned: Dict[str, Any] = {}
+    pinned: Section = {}
     changes_input: bool = False
     disturbs: Tuple[str, ...] = ()
+    operations: Optional[int] = None
 
 
 class CheckLine(NamedTuple):

@@ -1,10 +1,15 @@
-"""Reads a record line by line; whatever is wrong is one sentence with file, line number and field."""
+"""Reads a record line by line; whatever is wrong is one sentence with file, line number and field.
+
+A line that cannot be read loses only what it held: it is yielded as :class:`Damaged`. Without the first line, the
+plan, nothing can be told of a record, so there the reading ends.
+"""
 
 import io
 import itertools
 import os
-from typing import Iterator, List
+from typing import IO, Dict, Iterator, List, Optional, Union
 
+from harness.record.damage import Damaged, place_of
 from harness.record.format1 import Upgrade
 from harness.record.lines import Header, Line
 from harness.record.schema import SchemaError
@@ -19,6 +24,9 @@ FILE_NAME = "record.jsonl"
 #: A line is one unit; the largest that were ever made have some megabytes.
 LONGEST_LINE = 64 << 20
 
+#: What a record holds, line by line.
+Entry = Union[Line, Damaged]
+
 
 class RecordError(Exception):
     """A record that cannot be read or written; the message is one sentence with the remedy."""
@@ -27,32 +35,72 @@ class RecordError(Exception):
         super(RecordError, self).__init__(printable(message))
 
 
-def read_lines(path: str) -> Iterator[Line]:
+def read_lines(path: str) -> Iterator[Entry]:
     """Yield the lines of the record at ``path``, typed; a torn last line is left out.
 
     Records of earlier formats are brought to the present one on the way. Raises :class:`RecordError`.
     """
-    decoder, sense, upgrade = line_decoder(), Sense(), None
     with io.open(path, "rb") as file:
+        lines = _Lines(path)
         for number in itertools.count(1):
             raw = file.readline(LONGEST_LINE)
-            if not raw.endswith(b"\n"):
-                if len(raw) < LONGEST_LINE:
-                    return
-                raise RecordError("{} line {} is longer than any unit's: this is no record".format(path, number))
-            try:
-                data = parse(raw.decode("utf-8", "replace"))
-                if number == 1:
-                    _check_format(path, data.get("format"))
-                    upgrade = Upgrade() if data["format"] == 1 else None
-                line = decode(upgrade(data) if upgrade is not None else data, decoder)
-                if number == 1 and not isinstance(line, Header):
-                    raise SchemaError("field 'kind'", "must be 'run' in the first line")
-                sense.check(line)
-            except SchemaError as error:
-                raise RecordError("{} line {}: {}. Restore the file from a copy, or delete that line to lose only "
-                                  "that unit".format(path, number, error)) from None
-            yield line
+            if raw.endswith(b"\n"):
+                yield lines.first(raw) if number == 1 else lines.later(raw, number)
+            elif len(raw) < LONGEST_LINE:
+                return
+            elif number == 1:
+                raise RecordError("{} line 1 is longer than any unit's: this is no record".format(path))
+            elif _skip_line(file):
+                yield Damaged(number, "the line", "is longer than any unit's")
+            else:
+                return
+
+
+class _Lines:
+    """Reads the lines of one record in order."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._decoder, self._sense = line_decoder(), Sense()
+        self._upgrade: Optional[Upgrade] = None
+
+    def first(self, raw: bytes) -> Line:
+        """Return the header. Raises :class:`RecordError`."""
+        try:
+            data = parse(raw)
+            _check_format(self._path, data.get("format"))
+            self._upgrade = Upgrade() if data["format"] == 1 else None
+            line = self._typed(data)
+            if not isinstance(line, Header):
+                raise SchemaError("field 'kind'", "must be 'run' in the first line")
+            return line
+        except SchemaError as error:
+            raise RecordError("{} line 1: {}. Restore the file from a copy: nothing can be told of a run without its "
+                              "first line".format(self._path, error)) from None
+
+    def later(self, raw: bytes, number: int) -> Entry:
+        """Return the line ``number``."""
+        data: Dict[str, object] = {}
+        try:
+            data = parse(raw)
+            return self._typed(data)
+        except SchemaError as error:
+            return Damaged(number, error.field, error.problem, *place_of(data))
+
+    def _typed(self, data: Dict[str, object]) -> Line:
+        line = decode(self._upgrade(data) if self._upgrade is not None else data, self._decoder)
+        self._sense.check(line)
+        return line
+
+
+def _skip_line(file: IO[bytes]) -> bool:
+    """Read on to the end of the line; return whether there is one."""
+    while True:
+        raw = file.readline(LONGEST_LINE)
+        if raw.endswith(b"\n"):
+            return True
+        if len(raw) < LONGEST_LINE:
+            return False
 
 
 def _check_format(path: str, number: object) -> None:
@@ -64,7 +112,7 @@ def _check_format(path: str, number: object) -> None:
                           "read it".format(path, number, FORMAT))
 
 
-def stream_record(path: str) -> Iterator[Line]:
+def stream_record(path: str) -> Iterator[Entry]:
     """Yield every line of the record in folder or file ``path``, the header first. Raises :class:`RecordError`."""
     file = path if os.path.isfile(path) else os.path.join(path, FILE_NAME)
     if not os.path.isfile(file):
@@ -80,6 +128,6 @@ def stream_record(path: str) -> Iterator[Line]:
         raise RecordError("{} holds no run: its record does not begin with a 'run' line".format(path))
 
 
-def read_record(path: str) -> List[Line]:
+def read_record(path: str) -> List[Entry]:
     """Return every line of the record in folder or file ``path``, the header first."""
     return list(stream_record(path))

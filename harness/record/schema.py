@@ -4,8 +4,9 @@ import functools
 import io
 import json
 import os
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, List
 
+from harness.record.quick import Acceptors, Definition
 from harness.text import printable
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -15,7 +16,8 @@ NAME = "record.schema.json"
 PLACES = (os.path.join(os.path.dirname(os.path.dirname(HERE)), "results", NAME), os.path.join(HERE, NAME))
 
 #: The order in which the documentation walks the format.
-CHAPTERS = (("run", ("settings", "rule", "comparison", "case", "suite_file")), ("session", ("environment", "meter")),
+CHAPTERS = (("run", ("settings", "rule", "comparison", "case", "suite_file", "goal")),
+            ("session", ("environment", "meter")),
             ("verify", ("check_result",)), ("time", ("series", "round", "decision", "timer", "warm_up")),
             ("memory", ("stage", "memory_trace")), ("energy", ("energy_window", "phase", "traces", "sampling_cost")),
             ("fit", ("fit_probe",)), ("soak", ("soak_block", "soak_trace")), ("end", ()),
@@ -30,31 +32,32 @@ class SchemaError(ValueError):
     """A value that breaks the format; ``field`` is its place in the line, ``problem`` what is wrong with it."""
 
     def __init__(self, field: str, problem: str) -> None:
-        super(SchemaError, self).__init__(printable("{} {}".format(field[:LONGEST], problem[:LONGEST])))
-        self.field = field
-        self.problem = problem
+        self.field = printable(field[:LONGEST])
+        self.problem = printable(problem[:LONGEST])
+        super(SchemaError, self).__init__("{} {}".format(self.field, self.problem))
 
 
 @functools.lru_cache(maxsize=1)
-def schema() -> Dict[str, Any]:
+def schema() -> Definition:
     """Return the whole schema as data."""
     path = next((place for place in PLACES if os.path.isfile(place)), PLACES[0])
     with io.open(path, encoding="utf-8") as file:
-        found: Dict[str, Any] = json.load(file)
+        found: Definition = json.load(file)
     return found
 
 
 @functools.lru_cache(maxsize=None)
 def checker(definition: str) -> Callable[[Any], None]:
     """Return a function that raises :class:`SchemaError` on data that is no ``definition`` of the schema."""
-    import fastjsonschema
-
-    check = fastjsonschema.compile({"$ref": "#/definitions/" + definition, "definitions": schema()["definitions"]},
-                                   use_default=False)
+    accept = acceptors().of(definition)
 
     def checked(data: Any) -> None:
+        if accept(data):
+            return
+        import fastjsonschema
+
         try:
-            check(data)
+            validator(definition)(data)
         except fastjsonschema.JsonSchemaValueException as error:
             field = str(error.name)[len("data"):].lstrip(".")
             problem = str(error.message)
@@ -63,6 +66,22 @@ def checker(definition: str) -> Callable[[Any], None]:
             raise SchemaError("field '{}'".format(field) if field else "the line", problem) from None
 
     return checked
+
+
+@functools.lru_cache(maxsize=1)
+def acceptors() -> Acceptors:
+    """Return what accepts most data without the validator."""
+    return Acceptors(schema()["definitions"])
+
+
+@functools.lru_cache(maxsize=None)
+def validator(definition: str) -> Callable[[Any], Any]:
+    """Return the validator of ``definition``, which raises fastjsonschema's error."""
+    import fastjsonschema
+
+    found: Callable[[Any], Any] = fastjsonschema.compile(
+        {"$ref": "#/definitions/" + definition, "definitions": schema()["definitions"]}, use_default=False)
+    return found
 
 
 def markdown() -> str:
@@ -77,7 +96,7 @@ def markdown() -> str:
     return "\n".join(found)
 
 
-def _table(definition: Dict[str, Any]) -> List[str]:
+def _table(definition: Definition) -> List[str]:
     needed = definition.get("required", ())
     rows = ["| `{}`{} | {} | {} |".format(name, "" if name in needed else " (optional)", _kind(one),
                                           one.get("description", "")) for name, one in
@@ -85,7 +104,7 @@ def _table(definition: Dict[str, Any]) -> List[str]:
     return ["| field | type | meaning |", "|---|---|---|"] + rows + [""]
 
 
-def _kind(one: Dict[str, Any]) -> str:
+def _kind(one: Definition) -> str:
     if "const" in one:
         return "`{}`".format(one["const"])
     if "enum" in one:

@@ -4,7 +4,7 @@ A record from elsewhere may have passed through an editor, a bad disk or a bad m
 rest on what is checked here. A fault is a :class:`SchemaError` with the field.
 """
 
-from typing import Any, Dict, FrozenSet, Optional, Sequence, Sized
+from typing import Any, Dict, FrozenSet, Optional, Sequence, Sized, Tuple
 
 from harness.plan import Comparison
 from harness.record.amount_lines import EnergyLine, FitLine, MemoryLine, SoakLine
@@ -93,7 +93,9 @@ class Sense:
         _must(all(low < high for low, high in zip((0,) + series.looks, series.looks)), field + ".looks",
               "must be rising numbers from 1")
         for number, played in enumerate(series.rounds):
-            _round(played, count, "{}.rounds[{}]".format(field, number))
+            wrong = _wrong_of(played, count)
+            if wrong is not None:
+                raise SchemaError("field '{}.rounds[{}].{}'".format(field, number, wrong[0]), wrong[1])
 
     def _soak(self, line: SoakLine) -> None:
         comparison = self._plan[line.comparison]
@@ -113,15 +115,20 @@ class Sense:
                   "must have readings of the first two blocks")
 
 
-def _round(played: Round, count: int, field: str) -> None:
+def _wrong_of(played: Round, count: int) -> Optional[Tuple[str, str]]:
+    """Return the field of a round of ``count`` entrants that is wrong, and what is; ``None`` where nothing is."""
     order = played.order
-    _must(len(set(order)) == len(order) and all(0 <= place < count for place in order)
-          and BASELINE in order and COPY in order, field + ".order",
-          "must name the baseline, its copy and rivals once each")
-    for name in ("sample_s", "settle_s", "enqueue_s", "hidden"):
-        values: Optional[Sized] = getattr(played, name)
-        _must(values is None or len(values) == 2 * len(order), "{}.{}".format(field, name),
-              "must have two values per entrant of the order")
+    places = set(order)
+    if not (BASELINE in places and COPY in places and min(places) >= 0 and max(places) < count
+            and len(places) == len(order)):
+        return "order", "must name the baseline, its copy and rivals once each"
+    of_samples: Tuple[Tuple[str, Optional[Sized]], ...] = (
+        ("sample_s", played.sample_s), ("settle_s", played.settle_s), ("enqueue_s", played.enqueue_s),
+        ("hidden", played.hidden))
+    for name, values in of_samples:
+        if values is not None and len(values) != 2 * len(order):
+            return name, "must have two values per entrant of the order"
+    return None
 
 
 def _alike(field: str, trace: Any) -> None:

@@ -91,11 +91,10 @@ class Series(NamedTuple):
 def samples_by_entrant(series: Series) -> List[List[float]]:
     """Return :meth:`Series.samples_per_call_s` of every entrant, in one walk over the rounds."""
     found: List[List[float]] = [[] for _ in series.entrants]
+    calls = series.calls_per_sample
     for played in series.rounds:
-        last = len(played.sample_s) - 1
-        for place, entrant in enumerate(played.order):
-            calls = series.calls_per_sample[entrant]
-            found[entrant].extend((played.sample_s[place] / calls, played.sample_s[last - place] / calls))
+        for entrant, first, last in zip(played.order, played.sample_s, reversed(played.sample_s)):
+            found[entrant] += (first / calls[entrant], last / calls[entrant])
     return found
 
 
@@ -121,3 +120,10 @@ class LaunchLine(NamedTuple):
     load_1min: Optional[float] = None
     left_out: Dict[str, Reason] = {}
     suspended_s: Optional[float] = None
+
+    @property
+    def charge_s(self) -> float:
+        """Seconds that the launch took of the budget; records before format 2 hold only the sampling."""
+        if self.charged_s is not None:
+            return self.charged_s
+        return sum(series.seconds or 0.0 for series in self.series)

@@ -7,8 +7,7 @@ from typing import Dict, Iterable, Optional, Tuple
 
 from harness.record.amount_lines import EnergyLine, MemoryLine, SoakLine
 from harness.record.index import Run, folder_of, median_call_s
-from harness.record.lines import Line
-from harness.record.reader import stream_record
+from harness.record.reader import Entry, stream_record
 from harness.record.time_lines import LaunchLine
 from harness.words import Status
 
@@ -16,11 +15,11 @@ from harness.words import Status
 class WorkingRun(Run):
     """A :class:`Run` whose lines have lost their samples and traces; the record has them."""
 
-    def __init__(self, folder: str, lines: Iterable[Line]) -> None:
+    def __init__(self, folder: str, lines: Iterable[Entry]) -> None:
         self._call_s: Dict[str, Tuple[int, float]] = {}
         super(WorkingRun, self).__init__(folder, lines)
 
-    def add(self, line: Line) -> None:
+    def add(self, line: Entry) -> None:
         """See :class:`Run`."""
         if isinstance(line, LaunchLine) and line.status is Status.OK:
             for case in {case for series in line.series for case in series.entrants}:
@@ -35,7 +34,7 @@ class WorkingRun(Run):
         return None if known is None else known[1]
 
 
-def slim(line: Line) -> Line:
+def slim(line: Entry) -> Entry:
     """Return ``line`` without what fills memory: samples, traces, stages."""
     if isinstance(line, LaunchLine):
         return line._replace(warmup=(), series=tuple(

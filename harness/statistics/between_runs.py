@@ -14,11 +14,10 @@ launches differ by 1 %); one launch each tells nothing. None of 300 pairs of unc
 """
 
 import math
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-import numpy as np
-
-from harness.record.time_lines import COPY, LaunchLine
+from harness.quantiles import median
+from harness.record.time_lines import COPY, LaunchLine, samples_by_entrant
 from harness.rule import Rule
 from harness.statistics.codes import NextStep, StepCode, WhyCode, step
 from harness.statistics.ratios import round_ratios
@@ -56,29 +55,33 @@ class Change(NamedTuple):
     next_step: Optional[NextStep]
 
 
-def advantage_levels(lines: Sequence[LaunchLine], cache: str, case: str) -> List[float]:
-    """Return for each launch that holds ``case`` its estimate of log (time / baseline's time), as in verdicts."""
-    levels = []
-    for line in lines:
-        for series in line.series:
-            if series.cache == cache and case in series.entrants[COPY + 1:]:
-                index = series.entrants.index(case, COPY + 1)
-                ratios = round_ratios(series)[index]
-                if ratios:
-                    levels.append(pseudo_median(ratios))
-    return levels
+class CaseLevels(NamedTuple):
+    """One case in one cache state, a value for each launch that holds it.
+
+    ``advantages`` are the estimates of log (time / baseline's time), as in verdicts, and empty for the baseline;
+    ``times`` are the logs of the median times per call (s).
+    """
+
+    advantages: List[float]
+    times: List[float]
 
 
-def time_levels(lines: Sequence[LaunchLine], cache: str, case: str) -> List[float]:
-    """Return for each launch that holds ``case`` the log of its median time per call (s)."""
-    levels = []
+def case_levels(lines: Sequence[LaunchLine], cache: str) -> Dict[str, CaseLevels]:
+    """Return the levels of every case that ``lines`` hold in the state ``cache``, in one walk over the samples."""
+    found: Dict[str, CaseLevels] = {}
     for line in lines:
         for series in line.series:
-            if series.cache == cache and case in series.entrants:
-                values = series.samples_per_call_s(series.entrants.index(case))
-                if values:
-                    levels.append(math.log(float(np.median(values))))
-    return levels
+            if series.cache != cache:
+                continue
+            ratios, samples = round_ratios(series), samples_by_entrant(series)
+            for entrant, case in enumerate(series.entrants):
+                if entrant == COPY or not samples[entrant]:
+                    continue
+                levels = found.setdefault(case, CaseLevels([], []))
+                levels.times.append(math.log(median(samples[entrant])))
+                if entrant > COPY:
+                    levels.advantages.append(pseudo_median(ratios[entrant]))
+    return found
 
 
 def compare_levels(first: Sequence[float], second: Sequence[float], rule: Rule) -> Change:

@@ -2,15 +2,13 @@
 
 from typing import Dict, List, Optional, Sequence, Tuple
 
-import numpy as np
-
+from harness.quantiles import median, quantile
 from harness.rule import Rule
 from harness.statistics.codes import Flag, FlagCode
-from harness.statistics.timed import Timed
+from harness.statistics.timed import MIRROR_DIFFERENCE, Timed
 
 ENQUEUE_SHARE = 0.8
 NOT_HIDDEN_SHARE = 0.5  # of the samples: beyond it the median is one of launches too
-MIRROR_DIFFERENCE = 0.10  # two samples of one entrant in one round
 MIRROR_ROUNDS = 0.20  # share of rounds in which they differ by more
 WHO = ("baseline", "rival")
 CLOCK_SPREAD = 0.05  # between the 5th and the 95th percentile of the readings
@@ -33,11 +31,13 @@ def _indices(one: Timed, rival: str) -> Tuple[int, int]:
 
 def _values(one: Timed, column: str, index: int) -> List[Tuple[float, float]]:
     """Return (first, mirrored) values of one entrant in every round that has them."""
+    if column not in one.kept:
+        return []
     found = []
     for number, place in one.places[index]:
         values = getattr(one.series.rounds[number], column)
         if values is not None:
-            pair = (values[place], values[len(values) - 1 - place])
+            pair = (values[place], values[-1 - place])
             if None not in pair:
                 found.append(pair)
     return found
@@ -49,8 +49,8 @@ def _coarse(held: Held, rival: str, rule: Rule) -> Optional[Flag]:
         if not resolution_s:
             continue
         for who, index in zip(WHO, _indices(one, rival)):
-            pairs = _values(one, "sample_s", index)
-            steps = float(np.median(pairs)) / resolution_s if pairs else float("inf")
+            stretch_s = one.median_s[index]
+            steps = float("inf") if stretch_s is None else stretch_s / resolution_s
             if steps < rule.sample_steps:
                 return Flag(FlagCode.COARSE_CLOCK, {"who": who, "steps": steps, "least": rule.sample_steps})
     return None
@@ -62,10 +62,10 @@ def _launch_bound(held: Held, rival: str) -> Optional[Flag]:
         shares: List[float] = []
         for one in held:
             index = _indices(one, rival)[place]
-            for enqueue, sample in zip(_values(one, "enqueue_s", index), _values(one, "sample_s", index)):
+            for enqueue, sample in zip(_values(one, "enqueue_s", index), one.pairs[index]):
                 shares.extend((enqueue[0] / sample[0], enqueue[1] / sample[1]))
-        if shares and float(np.median(shares)) > ENQUEUE_SHARE:
-            bound[who + "_share"] = float(np.median(shares))
+        if shares and median(shares) > ENQUEUE_SHARE:
+            bound[who + "_share"] = median(shares)
     return Flag(FlagCode.LAUNCH_BOUND, dict(bound, limit=ENQUEUE_SHARE)) if bound else None
 
 
@@ -80,22 +80,20 @@ def _launches_timed(held: Held, rival: str) -> Optional[Flag]:
 
 
 def _moved(held: Held) -> Optional[Flag]:
-    readings = [value for one in held for played in one.series.rounds for value in played.clock_hz or ()
-                if value is not None]
+    readings = sorted([value for one in held if "clock_hz" in one.kept for played in one.series.rounds
+                       for value in played.clock_hz or () if value is not None])
     if readings:
-        low, high = np.percentile(readings, [5.0, 95.0])
+        low, high = quantile(readings, 0.05), quantile(readings, 0.95)
         if high > low * (1.0 + CLOCK_SPREAD):
-            return Flag(FlagCode.CLOCK_MOVED, {"low_hz": float(low), "high_hz": float(high)})
+            return Flag(FlagCode.CLOCK_MOVED, {"low_hz": low, "high_hz": high})
     return None
 
 
 def _unsteady(held: Held, rival: str) -> Optional[Flag]:
     for place in (0, 1):
-        pairs: List[Tuple[float, float]] = []
-        for one in held:
-            pairs.extend(_values(one, "sample_s", _indices(one, rival)[place]))
-        apart = sum(1 for first, last in pairs if max(first, last) > (1.0 + MIRROR_DIFFERENCE) * min(first, last))
-        if pairs and apart > MIRROR_ROUNDS * len(pairs):
+        own = [(one, _indices(one, rival)[place]) for one in held]
+        pairs, apart = sum(len(one.pairs[index]) for one, index in own), sum(one.apart[index] for one, index in own)
+        if pairs and apart > MIRROR_ROUNDS * pairs:
             return Flag(FlagCode.UNSTEADY, {"who": WHO[place], "difference": MIRROR_DIFFERENCE,
-                                            "share": apart / float(len(pairs))})
+                                            "share": apart / float(pairs)})
     return None

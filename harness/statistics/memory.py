@@ -7,6 +7,7 @@ or the repeats of one layer, showed.
 
 from typing import List, NamedTuple, Optional, Sequence, Tuple
 
+from harness.quantiles import median
 from harness.words import State
 
 #: Below this nobody's question is decided, and page tables and stacks move by as much (bytes).
@@ -42,9 +43,7 @@ def level(values: Sequence[Optional[float]]) -> Optional[Level]:
     known = sorted(value for value in values if value is not None)
     if not known:
         return None
-    half = len(known) // 2
-    median = known[half] if len(known) % 2 else 0.5 * (known[half - 1] + known[half])
-    return Level(median, known[0], known[-1], len(known))
+    return Level(median(known), known[0], known[-1], len(known))
 
 
 def halves(values: Sequence[Optional[float]]) -> Tuple[List[Optional[float]], List[Optional[float]]]:

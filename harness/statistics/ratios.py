@@ -12,9 +12,9 @@ def round_logs(order: Sequence[int], sample_s: Sequence[float], calls: Sequence[
     ``order`` (n entrant indices) is the first half as played; ``sample_s`` (2 n values) are the stretches
     in the order played, the second half mirrored; ``calls`` is the number of calls in a stretch by index.
     """
-    last = len(sample_s) - 1
-    return {entrant: 0.5 * (log(sample_s[place]) + log(sample_s[last - place])) - log(calls[entrant])
-            for place, entrant in enumerate(order)}
+    logs = list(map(log, sample_s))
+    return {entrant: 0.5 * (first + last) - log(calls[entrant])
+            for entrant, first, last in zip(order, logs, reversed(logs))}
 
 
 def round_ratios(series: Series, baseline: int = BASELINE) -> Dict[int, List[float]]:

@@ -11,6 +11,7 @@ from typing import Sequence
 
 import numpy as np
 
+from harness.quantiles import mean
 from harness.statistics.signed_rank import Interval
 from harness.statistics.student_t import t_quantile
 
@@ -40,20 +41,26 @@ def _by_ranks(first: Sequence[float], second: Sequence[float], rank: int) -> Int
 
 def _by_t(first: Sequence[float], second: Sequence[float], level: float) -> Interval:
     """Welch's interval."""
-    centre = float(np.mean(second) - np.mean(first))
+    centre = mean(second) - mean(first)
     if len(first) == len(second) == 1:
         return Interval(centre, None, None)
     if min(len(first), len(second)) == 1:
         several = first if len(first) > 1 else second
         degrees = float(len(several) - 1)
-        spread = float(np.std(several, ddof=1)) * math.sqrt(1.0 + 1.0 / len(several))
+        spread = math.sqrt(_variance(several)) * math.sqrt(1.0 + 1.0 / len(several))
     else:
-        a, b = float(np.var(first, ddof=1)) / len(first), float(np.var(second, ddof=1)) / len(second)
+        a, b = _variance(first) / len(first), _variance(second) / len(second)
         spread = math.sqrt(a + b)
         degrees = len(first) + len(second) - 2.0 if spread == 0.0 else (a + b) ** 2 / (
             a * a / (len(first) - 1) + b * b / (len(second) - 1))
     half_width = t_quantile(1.0 - level / 2.0, degrees) * spread
     return Interval(centre, centre - half_width, centre + half_width)
+
+
+def _variance(values: Sequence[float]) -> float:
+    """Return the variance of a sample; a few values are summed sooner than numpy has looked at them."""
+    centre = mean(values)
+    return math.fsum([(value - centre) ** 2 for value in values]) / (len(values) - 1)
 
 
 @lru_cache(maxsize=256)

@@ -67,12 +67,7 @@ def signed_rank_interval(values: Sequence[float], alpha: float) -> Interval:
     """
     means = pairwise_means(values)
     rank = signed_rank_rank(len(values), float(alpha))
-    middle = means.size // 2
-    pivots = {middle, middle - 1 + means.size % 2}
-    if rank:
-        pivots.update((rank - 1, means.size - rank))
-    means.partition(sorted(pivots))
-    centre = float(means[middle]) if means.size % 2 else float((means[middle - 1] + means[middle]) * 0.5)
+    centre = _middle(means, (rank - 1, means.size - rank) if rank else ())
     if not rank:
         return Interval(centre, None, None)
     return Interval(centre, float(means[rank - 1]), float(means[means.size - rank]))
@@ -80,5 +75,12 @@ def signed_rank_interval(values: Sequence[float], alpha: float) -> Interval:
 
 def pseudo_median(values: Sequence[float]) -> float:
     """Return the median of all pairwise means of ``values`` (shape (n,)): one launch's estimate."""
-    means = pairwise_means(values)
-    return float(np.median(means))
+    return _middle(pairwise_means(values), ())
+
+
+def _middle(means: np.ndarray, ranks: Sequence[int]) -> float:
+    """Return the median of ``means``, which are put in order as far as that and ``ranks`` need it."""
+    half = means.size // 2
+    below = half - 1 + means.size % 2
+    means.partition(sorted({half, below}.union(ranks)))
+    return float(means[half]) if below == half else float((means[below] + means[half]) * 0.5)

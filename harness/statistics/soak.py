@@ -1,8 +1,9 @@
 """What a soak shows: burst against sustained speed, when it throttled, and the verdict on the sustained part."""
 
 import math
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from typing import NamedTuple, Optional, Sequence, Tuple
 
+from harness.quantiles import median
 from harness.record.amount_lines import SoakBlock, SoakLine, SoakTrace
 from harness.rule import Rule
 from harness.soak_blocks import LEAST_PAIRS, entrant_of, sustained
@@ -80,7 +81,7 @@ def _per_s(block: SoakBlock) -> float:
 
 def _pace(blocks: Sequence[SoakBlock], entrant: int, late: Sequence[SoakBlock]) -> Pace:
     first = blocks[entrant]  # the first pair is baseline, rival
-    return Pace(first.case, _per_s(first), _median([_per_s(block) for block in late]) if late else None)
+    return Pace(first.case, _per_s(first), median([_per_s(block) for block in late]) if late else None)
 
 
 def throttled(trace: SoakTrace) -> Tuple[Measure, Optional[float]]:
@@ -90,9 +91,9 @@ def throttled(trace: SoakTrace) -> Tuple[Measure, Optional[float]]:
     """
     clocks = [value for value in trace.clock_hz if value is not None]
     if clocks and len(clocks) == len(trace.clock_hz):
-        first = _median([hertz for hertz, block in zip(clocks, trace.block) if block == 0])
+        first = median([hertz for hertz, block in zip(clocks, trace.block) if block == 0])
         return Measure.CLOCK, _begin(trace.time_s, [hertz / first for hertz in clocks])
-    burst = [_median([speed for speed, block in zip(trace.calls_per_s, trace.block) if block == first])
+    burst = [median([speed for speed, block in zip(trace.calls_per_s, trace.block) if block == first])
              for first in (0, 1)]
     kept = [speed / burst[entrant_of(block)] for speed, block in zip(trace.calls_per_s, trace.block)]
     return Measure.SPEED, _begin(trace.time_s, kept)
@@ -101,12 +102,6 @@ def throttled(trace: SoakTrace) -> Tuple[Measure, Optional[float]]:
 def _begin(time_s: Sequence[float], kept: Sequence[float]) -> Optional[float]:
     """Return when the first of ``READINGS`` readings was taken whose median lies below the threshold."""
     for index in range(len(kept) - READINGS + 1):
-        if kept[index] < THROTTLED_BELOW and _median(kept[index:index + READINGS]) < THROTTLED_BELOW:
+        if kept[index] < THROTTLED_BELOW and median(kept[index:index + READINGS]) < THROTTLED_BELOW:
             return time_s[index]
     return None
-
-
-def _median(values: Sequence[float]) -> float:
-    ordered: List[float] = sorted(values)
-    half = len(ordered) // 2
-    return ordered[half] if len(ordered) % 2 else 0.5 * (ordered[half - 1] + ordered[half])

@@ -1,26 +1,42 @@
 """A launch's series with what all its rivals share, found in one walk: a comparison may have thousands of rivals."""
 
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from operator import attrgetter
+from typing import Dict, FrozenSet, List, NamedTuple, Optional, Tuple
 
+from harness.quantiles import median
 from harness.record.time_lines import BASELINE, COPY, LaunchLine, Series
 from harness.rule import Rule, level_per_look
 from harness.statistics.ratios import round_ratios
 from harness.statistics.signed_rank import pseudo_median, signed_rank_interval
+
+#: Two stretches of one entrant in one round that differ by more were not timed at one speed.
+MIRROR_DIFFERENCE = 0.10
+
+#: What a round may hold beside its samples.
+BESIDE = ("enqueue_s", "hidden", "clock_hz")
+
+Pair = Tuple[float, float]
 
 
 class Timed(NamedTuple):
     """One series of one launch.
 
     ``number_of`` finds an entrant by its case (the baseline's first copy), ``places`` holds for each entrant the
-    numbers of the rounds that it took part in and its place in each, ``round_s`` the length of every round, settling
-    calls counted. ``baseline`` is the entrant that the others are held against, ``ratios`` are the round ratios to it
-    by entrant. ``aa`` are those of the A/A check and ``aa_estimate`` its estimate (a log ratio).
+    numbers of the rounds that it took part in and its place in each, ``pairs`` its two stretches (s) in each of them,
+    ``median_s`` the median of those and ``apart`` how many pairs differ by more than :data:`MIRROR_DIFFERENCE`.
+    ``kept`` names the fields that any round has beside its samples, ``round_s`` is the length of every round,
+    settling calls counted. ``baseline`` is the entrant that the others are held against, ``ratios`` are the round
+    ratios to it by entrant. ``aa`` are those of the A/A check and ``aa_estimate`` its estimate (a log ratio).
     """
 
     line: LaunchLine
     series: Series
     number_of: Dict[str, int]
     places: List[List[Tuple[int, int]]]
+    pairs: List[List[Pair]]
+    median_s: List[Optional[float]]
+    apart: List[int]
+    kept: FrozenSet[str]
     round_s: List[float]
     baseline: int
     ratios: Dict[int, List[float]]
@@ -30,7 +46,8 @@ class Timed(NamedTuple):
     def samples_per_call_s(self, case: str) -> List[float]:
         """Return every sample of ``case`` as seconds per call, in the order played."""
         entrant = self.number_of[case]
-        return pairs_per_call_s(self.series, entrant, self.places[entrant])
+        calls = self.series.calls_per_sample[entrant]
+        return [stretch_s / calls for pair in self.pairs[entrant] for stretch_s in pair]
 
     def aa_is_real(self, rule: Rule) -> bool:
         """Whether the A/A interval excludes 0 while its estimate lies beyond the factor."""
@@ -56,8 +73,15 @@ def timed(line: LaunchLine, cache: str, baseline: Optional[str] = None) -> Optio
     ratios = own if against == BASELINE else round_ratios(series, against)
     lengths = [sum(played.sample_s) + sum(value or 0.0 for value in played.settle_s or ())
                for played in series.rounds]
-    return Timed(line, series, index, places_of(series), lengths, against, ratios, own[COPY],
-                 pseudo_median(own[COPY]) if own[COPY] else 0.0)
+    places, pairs = places_of(series), pairs_of(series)
+    most = 1.0 + MIRROR_DIFFERENCE
+    return Timed(line, series, index, places, pairs,
+                 [median([stretch_s for pair in own_pairs for stretch_s in pair]) if own_pairs else None
+                  for own_pairs in pairs],
+                 [len([1 for first, last in own_pairs if first > most * last or last > most * first])
+                  for own_pairs in pairs],
+                 frozenset(name for name in BESIDE if any(map(attrgetter(name), series.rounds))),
+                 lengths, against, ratios, own[COPY], pseudo_median(own[COPY]) if own[COPY] else 0.0)
 
 
 def places_of(series: Series) -> List[List[Tuple[int, int]]]:
@@ -69,11 +93,10 @@ def places_of(series: Series) -> List[List[Tuple[int, int]]]:
     return found
 
 
-def pairs_per_call_s(series: Series, entrant: int, places: Sequence[Tuple[int, int]]) -> List[float]:
-    """Return the samples at ``places`` of ``entrant`` as seconds per call, each with its mirrored one."""
-    calls = series.calls_per_sample[entrant]
-    found: List[float] = []
-    for number, place in places:
-        sample_s = series.rounds[number].sample_s
-        found.extend((sample_s[place] / calls, sample_s[len(sample_s) - 1 - place] / calls))
+def pairs_of(series: Series) -> List[List[Pair]]:
+    """Return for each entrant its two stretches (s) in each round that it took part in."""
+    found: List[List[Pair]] = [[] for _ in series.entrants]
+    for played in series.rounds:
+        for entrant, first, last in zip(played.order, played.sample_s, reversed(played.sample_s)):
+            found[entrant].append((first, last))
     return found

@@ -7,8 +7,7 @@ first sample) are read. Signs: log ratios are rival over baseline, so negative m
 import math
 from typing import List, NamedTuple, Optional, Sequence, Tuple
 
-import numpy as np
-
+from harness.quantiles import quantile
 from harness.reasons import Reason
 from harness.record.time_lines import COPY, LaunchLine, TimerFacts
 from harness.rule import Rule
@@ -153,11 +152,10 @@ def case_times(lines: Sequence[LaunchLine], cache: str, case: str) -> Optional[T
 
 
 def _times(samples: Sequence[Sequence[float]]) -> Optional[Times]:
-    values = [value for some in samples for value in some]
+    values = sorted([value for some in samples for value in some])
     if not values:
         return None
-    p5, median, p95 = np.percentile(values, [5.0, 50.0, 95.0])
-    return Times(float(median), float(p5), float(p95), len(values))
+    return Times(quantile(values, 0.5), quantile(values, 0.05), quantile(values, 0.95), len(values))
 
 
 def _verdict(held: Held, shared: Shared, rival: str, rule: Rule) -> Verdict:

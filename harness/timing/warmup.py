@@ -2,6 +2,7 @@
 
 from typing import Callable, List, NamedTuple
 
+from harness.quantiles import median
 from harness.timing.calibrate import calibrate, calls_for
 from harness.timing.sampler import Call, Sampler
 
@@ -63,18 +64,12 @@ def warm_up(sampler: Sampler, call: Call, least_sample_s: float, now: Callable[[
         per_call.append(seconds / calls)
     recent = per_call[-limits.group:] or [sample_s[-1] / counts[-1]]
     host = host_per_call[-limits.group:] or [host_s / sum(counts)]
-    return WarmUp(calls_for(min(recent), least_sample_s), _median(recent), _median(host), counts, sample_s, settled)
+    return WarmUp(calls_for(min(recent), least_sample_s), median(recent), median(host), counts, sample_s, settled)
 
 
 def _settled(per_call: List[float], limits: WarmUpLimits) -> bool:
     if len(per_call) < 2 * limits.group:
         return False
-    new = _median(per_call[-limits.group:])
-    old = _median(per_call[-2 * limits.group:-limits.group])
+    new = median(per_call[-limits.group:])
+    old = median(per_call[-2 * limits.group:-limits.group])
     return abs(new - old) <= limits.tolerance * old
-
-
-def _median(values: List[float]) -> float:
-    ranked = sorted(values)
-    half = len(ranked) // 2
-    return ranked[half] if len(ranked) % 2 else 0.5 * (ranked[half - 1] + ranked[half])

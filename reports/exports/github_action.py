@@ -1,16 +1,27 @@
 """What github-action-benchmark takes as ``customSmallerIsBetter``: a median for each case and state of the caches."""
 
 import json
-from typing import Any, Dict, List
+from typing import List, NamedTuple
 
 from harness import Run
+from harness.record.codec import to_json
 from harness.statistics.verdict import case_times
+
+
+class Entry(NamedTuple):
+    """One line of its table."""
+
+    name: str
+    unit: str
+    value: float
+    range: str
+    extra: str
 
 
 def make(run: Run) -> str:
     """Return ``run`` as JSON: ``value`` is the median in seconds per call, ``range`` the 5th to 95th percentile."""
     told = run.verdicts()
-    found: List[Dict[str, Any]] = []
+    found: List[Entry] = []
     for comparison in run.comparisons:
         lines = run.timed(comparison.id)
         for cache in sorted({series.cache for line in lines for series in line.series}, key=lambda one: one != "hot"):
@@ -24,7 +35,6 @@ def make(run: Run) -> str:
                 if one is not None:
                     extra.append("{} than {}".format(one.state.value, one.baseline) if one.speed is None else
                                  "{}, {:.4g}x the speed of {}".format(one.state.value, one.speed, one.baseline))
-                found.append({"name": ident if cache == "hot" else "{}@{}".format(ident, cache), "unit": "s",
-                              "value": times.median_s, "range": "{:.6g} to {:.6g}".format(times.p5_s, times.p95_s),
-                              "extra": "\n".join(extra)})
-    return json.dumps(found, indent=1) + "\n"
+                found.append(Entry(ident if cache == "hot" else "{}@{}".format(ident, cache), "s", times.median_s,
+                                   "{:.6g} to {:.6g}".format(times.p5_s, times.p95_s), "\n".join(extra)))
+    return json.dumps(to_json(found), indent=1) + "\n"

@@ -3,16 +3,14 @@
 import math
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-import numpy as np
-
 from harness.plan import Comparison
+from harness.quantiles import mean
 from harness.record import LaunchLine, Run
 from harness.rule import Rule
 from harness.statistics.between_runs import (
     Change,
-    advantage_levels,
+    case_levels,
     compare_levels,
-    time_levels,
     unchanged,
 )
 from reports.findings.about import Device, device
@@ -116,12 +114,12 @@ def run_levels(run: Run) -> RunLevels:
 
 def _comparison_levels(comparison: Comparison, lines: Sequence[LaunchLine], cache: str) -> RunLevels:
     found: RunLevels = {}
+    levels = case_levels(lines, cache)
     for case in comparison.cases:
         ident, baseline = comparison.case_id(case), case == comparison.baseline
-        times = time_levels(lines, cache, ident)
-        if times:
-            found[ident, cache] = Levels(comparison.title, case.name, baseline, () if baseline else tuple(
-                advantage_levels(lines, cache, ident)), tuple(times))
+        if ident in levels:
+            found[ident, cache] = Levels(comparison.title, case.name, baseline, tuple(levels[ident].advantages),
+                                         tuple(levels[ident].times))
     return found
 
 
@@ -131,9 +129,9 @@ def _changed(key: Tuple[str, str], old: Levels, new: Levels, rule: Rule, same_ru
     if same_run:
         advantage, time = None if advantage is None else unchanged(advantage), unchanged(time)
     both = None if not old.advantages or not new.advantages else (
-        math.exp(-float(np.mean(old.advantages))), math.exp(-float(np.mean(new.advantages))))
+        math.exp(-mean(old.advantages)), math.exp(-mean(new.advantages)))
     return ChangedCase(key[0], old.name, old.title, key[1], old.baseline, both, advantage,
-                       (math.exp(float(np.mean(old.times))), math.exp(float(np.mean(new.times)))), time)
+                       (math.exp(mean(old.times)), math.exp(mean(new.times))), time)
 
 
 def usual_difference(cases: Sequence[ChangedCase]) -> Optional[float]:

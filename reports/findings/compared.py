@@ -1,12 +1,12 @@
 """Several runs as the columns of one comparison: time, advantage, memory, energy, and the share of each roof."""
 
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from harness.record import Run
+from harness.record import Damage, Run
 from reports.findings.about import Device, device
 from reports.findings.causes import Group, grouped
 from reports.findings.changes import Changes, Side, changes, side_of
-from reports.findings.environment import differences, run_facts
+from reports.findings.environment import Facts, differences, run_facts
 from reports.findings.memory import Kind
 from reports.findings.published import BYTES, TIMES, Published, Quantity
 from reports.findings.rows import Row, RowState, Table
@@ -86,6 +86,13 @@ class Winners(NamedTuple):
     cells: Tuple[Optional[Won], ...]
 
 
+class DamagedRun(NamedTuple):
+    """A run of whose record lines were skipped."""
+
+    run: str
+    damage: Damage
+
+
 class Compared(NamedTuple):
     """All that ``compare`` says: what differs around the runs, each run against the first, and all side by side."""
 
@@ -94,15 +101,17 @@ class Compared(NamedTuple):
     changes: Tuple[Changes, ...]
     tables: Tuple[CaseTable, ...]
     winners: Tuple[Winners, ...]
+    damaged: Tuple[DamagedRun, ...] = ()
 
 
 class Summary(NamedTuple):
     """What is kept of a run: all that a comparison says of it, and none of its samples."""
 
     column: RunColumn
-    facts: Dict[str, Any]
+    facts: Facts
     side: Side
     tables: Dict[str, CaseTable]
+    damage: Damage
 
 
 def summary_of(run: Run) -> Summary:
@@ -111,7 +120,7 @@ def summary_of(run: Run) -> Summary:
     tables = {table.key: CaseTable(table.key, table.title, table.baseline, tuple(
         CaseRow(row.case, row.name, row.baseline, (_cell(row, table, column.roof),)) for row in table.rows))
         for table in tables_of(run) if table.main}
-    return Summary(column, run_facts(run), side_of(run), tables)
+    return Summary(column, run_facts(run), side_of(run), tables, run.damage)
 
 
 def compared(runs: Sequence[Summary], published: Sequence[Published] = ()) -> Compared:
@@ -126,7 +135,8 @@ def compared(runs: Sequence[Summary], published: Sequence[Published] = ()) -> Co
     differing = differences([run.facts for run in runs]) if len(runs) > 1 else ()
     return Compared(tuple(columns), grouped(differing), tuple(changes(runs[0].side, other.side)
                                                               for other in runs[1:]),
-                    tuple(found), tuple(_winners(table) for table in found))
+                    tuple(found), tuple(_winners(table) for table in found),
+                    tuple(DamagedRun(run.column.run, run.damage) for run in runs if run.damage.lines))
 
 
 def _roof(run: Run) -> Roof:
@@ -165,9 +175,9 @@ def _cell(row: Row, table: Table, roof: Roof) -> Cell:
 
 def roof_share(row: Row, roof: Roof) -> Optional[float]:
     """Return the least time that ``roof`` allows ``row`` over its median, ``None`` where something is not known."""
-    if not roof.flops_per_s or not roof.bytes_per_s or not row.macs or not row.bytes or not row.median_s:
+    if not roof.flops_per_s or not roof.bytes_per_s or not row.operations or not row.bytes or not row.median_s:
         return None
-    return max(2.0 * row.macs / roof.flops_per_s, row.bytes / roof.bytes_per_s) / row.median_s
+    return max(row.operations / roof.flops_per_s, row.bytes / roof.bytes_per_s) / row.median_s
 
 
 def _devices(published: Sequence[Published], known: Dict[str, CaseRow]) -> List[str]:

@@ -13,6 +13,10 @@ VOLATILE = ("uptime_s", "load_1min", "available_bytes", "swap_used_bytes", "enco
             "started")
 
 
+#: Leaves of an environment by dotted name: texts, numbers, truth values, lists of them or ``None``.
+Facts = Dict[str, object]
+
+
 class Fact(NamedTuple):
     """A leaf of the environment under its dotted name; ``reason`` says why ``value`` is ``None``."""
 
@@ -96,7 +100,7 @@ def failed_units(run: Run) -> Tuple[FailedUnit, ...]:
     return tuple(found)
 
 
-def run_facts(run: Run) -> Dict[str, Any]:
+def run_facts(run: Run) -> Facts:
     """Return environment, settings and seed of ``run`` by dotted name."""
     found = environment_facts(run.environment)
     found.update({name: value for name, value, _ in _leaves(settings_to_dict(run.header.settings), "settings")})
@@ -104,13 +108,13 @@ def run_facts(run: Run) -> Dict[str, Any]:
     return found
 
 
-def environment_facts(environment: Environment) -> Dict[str, Any]:
+def environment_facts(environment: Environment) -> Facts:
     """Return the facts of ``environment`` by dotted name."""
     return {"{}.{}".format(section.name, fact.name): fact.value for section in section_facts(environment)
             for fact in section.facts}
 
 
-def differences(facts: Sequence[Dict[str, Any]]) -> Tuple[Difference, ...]:
+def differences(facts: Sequence[Facts]) -> Tuple[Difference, ...]:
     """Return what is not alike in ``facts``, one dict a run; what changes by itself is left out."""
     names: List[str] = []
     for some in facts:

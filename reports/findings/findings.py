@@ -23,12 +23,13 @@ from reports.findings.environment import (
 )
 from reports.findings.fair import EngineTable, engine_tables, fairly
 from reports.findings.fit import FitTable, fit_tables
+from reports.findings.goals import GoalRow, goal_rows
 from reports.findings.headline import Headline, Summary, headline, summary
 from reports.findings.memory import CaseMemory, MemoryTable, case_memories, memory_tables
 from reports.findings.power_modes import ModeTable, mode_tables
 from reports.findings.protocol import Script, scripts
 from reports.findings.published import Published, PublishedRow, published_rows, read_published
-from reports.findings.rooflines import Roofline, rooflines
+from reports.findings.rooflines import Roofline, RoofPoint, roof_points, rooflines
 from reports.findings.rows import Table, common_gaps, comparison_tables
 from reports.findings.samples import StripTable, shown_tables, strip_tables
 from reports.findings.soak import SoakTable, soak_tables
@@ -54,6 +55,7 @@ class Findings(NamedTuple):
     headline: Headline
     summary: Summary
     warnings: Tuple[ValidityWarning, ...]
+    goals: Tuple[GoalRow, ...]
     tables: Tuple[Table, ...]
     gaps: Tuple[Gap, ...]
     close_calls: Tuple[CloseCall, ...]
@@ -71,6 +73,7 @@ class Findings(NamedTuple):
     traces: Tuple[Trace, ...]
     sweeps: Tuple[Sweep, ...]
     rooflines: Tuple[Roofline, ...]
+    roof_points: Tuple[RoofPoint, ...]
     published: Tuple[PublishedRow, ...]
     environment: Tuple[SectionFacts, ...]
     refused: Tuple[Meter, ...]
@@ -101,13 +104,14 @@ def findings(run: Run, published: Optional[Sequence[Published]] = None, others: 
     factor = run.header.rule.factor
     return cleaned(Findings(
         FORMAT, about(run), headline(tables), summary(tables, factor), warnings(run, tables, memory),
+        goal_rows(run, tables),
         tuple(table._replace(gaps=tuple(gap for gap in table.gaps if gap not in gaps)) for table in tables), gaps,
         close_calls(tables, factor), strip_tables(shown, behind), len(main) - len(shown), tuple(memory.values()),
         tuple(elsewhere.values()), memory_tables(run.comparisons, memory, elsewhere),
         tuple(one for one in (energy_table(each, energy) for each in run.comparisons) if one is not None),
         why_no_energy(run, energy), engine_tables(run),
         scripts(run, tables, (memory, elsewhere), printed), fit_tables(run), soak_tables(run), traces(run, tables),
-        sweeps(run, tables), rooflines(run, tables),
+        sweeps(run, tables), rooflines(run, tables), roof_points(run, tables),
         published_rows(tables, (memory, elsewhere), printed),
         section_facts(run.environment), refused_meters(run.environment), failed_units(run),
         side_by_side([run] + list(others), every) if others else None,

@@ -30,6 +30,7 @@ KINDS = tuple(Kind)
 #: What may stand beside the times, the first that was measured: torch's count on CUDA, the process on a CPU.
 ON_CUDA = (Kind.TORCH_ALLOCATED, Kind.RSS, Kind.USS, Kind.RAM)
 ON_CPU = (Kind.RSS, Kind.USS, Kind.RAM, Kind.TORCH_ALLOCATED)
+SHOWN = {"cpu": ON_CPU, "cuda": ON_CUDA}
 
 
 class Figure(NamedTuple):
@@ -119,9 +120,7 @@ def values_of(lines: Sequence[MemoryLine], kind: str) -> List[Optional[float]]:
 def _case(run: Run, ident: str, name: str, base: str, heap: Heap) -> CaseMemory:
     lines = run.memory_repeats(ident, heap)
     if not any(line.status is Status.OK for line in lines):
-        nothing = Figure(of=len(lines), reasons=distinct(tuple(
-            absent(None, line.reason).reason or Reason(Code.NO_NUMBER) for line in lines)) or (
-                run.why_absent(Pass.MEMORY, ident),))
+        nothing = _nothing(run, ident, lines)
         return CaseMemory(ident, name, ident == base, bool(lines), (nothing,) * len(KINDS), nothing, nothing, nothing,
                           heap)
     against = [] if ident == base else run.memory_repeats(base, heap)
@@ -130,6 +129,31 @@ def _case(run: Run, ident: str, name: str, base: str, heap: Heap) -> CaseMemory:
     return CaseMemory(ident, name, ident == base, True, figures, _figure(lines, "swap_delta_bytes", []),
                       _figure(lines, "rss_peak_bytes", against), _of_values(runtime, (Reason(Code.NO_NUMBER),)), heap,
                       next((line.trace for line in lines if line.trace is not None), None))
+
+
+def _nothing(run: Run, ident: str, lines: Sequence[MemoryLine]) -> Figure:
+    """Return the figure of a case of which no repeat was measured: why there is none."""
+    return Figure(of=len(lines), reasons=distinct(tuple(
+        absent(None, line.reason).reason or Reason(Code.NO_NUMBER) for line in lines)) or (
+            run.why_absent(Pass.MEMORY, ident),))
+
+
+def main_figures(run: Run) -> Tuple[Dict[str, Optional[Kind]], Dict[str, Figure]]:
+    """Return :func:`main_kinds` and the figure of that kind of every case, and none of the other kinds."""
+    repeats = {place.id: run.memory_repeats(place.id) for place in run.places()}
+    kinds: Dict[str, Optional[Kind]] = {}
+    for device, known in SHOWN.items():
+        there = [line for place in run.places() if place.case.device == device for line in repeats[place.id]
+                 if line.status is Status.OK]
+        kinds[device] = next((kind for kind in known if any(
+            getattr(line, kind.value) is not None for line in there)), None)
+    figures: Dict[str, Figure] = {}
+    for place in run.places():
+        lines, base = repeats[place.id], place.comparison.case_id(place.comparison.baseline)
+        measured = any(line.status is Status.OK for line in lines)
+        figures[place.id] = _nothing(run, place.id, lines) if not measured else _figure(
+            lines, (kinds[place.case.device] or Kind.RSS).value, [] if place.id == base else repeats[base])
+    return kinds, figures
 
 
 def _figure(lines: Sequence[MemoryLine], field: str, against: Sequence[MemoryLine]) -> Figure:
@@ -156,7 +180,7 @@ def _of_values(values: Sequence[Optional[float]], reasons: Tuple[Reason, ...]) -
 def main_kinds(comparisons: Sequence[Comparison], cases: Dict[str, CaseMemory]) -> Dict[str, Optional[Kind]]:
     """Return by device the kind shown beside the times: one for all tables of a device, so that none mixes two."""
     found: Dict[str, Optional[Kind]] = {}
-    for device, kinds in (("cpu", ON_CPU), ("cuda", ON_CUDA)):
+    for device, kinds in SHOWN.items():
         there = [cases[one.case_id(case)] for one in comparisons for case in one.cases if case.device == device]
         found[device] = next((kind for kind in kinds if any(case.of(kind).value is not None for case in there)), None)
     return found

@@ -9,6 +9,7 @@ from typing import Dict, NamedTuple, Optional, Sequence, Tuple
 
 from harness.plan import Comparison
 from harness.record import Run
+from harness.words import Pass
 from reports.findings.claim_tables import ClaimTable, Evidence, claim_tables
 from reports.findings.claims import SPEEDS, Claim, read_claims
 from reports.findings.evidence import evidence_of
@@ -47,8 +48,9 @@ def scripts(run: Run, tables: Sequence[Table], heaps: Tuple[Dict[str, CaseMemory
     if not any(_printed(one) for one in run.comparisons):
         return ()
     evidence, claims = evidence_of(run, tables, heaps), read_claims(published)
-    printed_s = {"{}/{}".format(one.comparison, one.case): one.value for one in reversed(published)
-                 if one.quantity is Quantity.TIME and one.value is not None}
+    printed_s: Dict[str, Optional[float]] = {
+        "{}/{}".format(one.comparison, one.case): one.value for one in reversed(published)
+        if one.quantity is Quantity.TIME and one.value is not None}
     return tuple(_script(run, one, evidence, claims, printed_s) for one in run.comparisons if _printed(one))
 
 
@@ -68,7 +70,8 @@ def _script(run: Run, comparison: Comparison, evidence: Evidence, claims: Sequen
         rounds, check = _rounds(run, comparison.id, ident), run.check(ident)
         rows.append(ScriptRow(ident, case.name, None if check is None else check.implementation,
                               rounds[0] if rounds else None, rounds[1:], printed_s.get(names.get(ident, ""))))
-    own = [found for one in claims for found in [_here(one, known)] if found is not None]
+    own = [found for one in claims for found in [_here(one, known)] if found is not None
+           and (one.quantity is not Quantity.MEMORY_SAVING or Pass.MEMORY.value not in comparison.without)]
     return Script(comparison.id, comparison.title, comparison.baseline.name, tuple(rows),
                   claim_tables(own, [evidence]))
 

@@ -4,7 +4,7 @@ import csv
 import glob
 import io
 import os
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from harness.nearest import nearest
 from harness.reasons import Reason
@@ -110,7 +110,7 @@ def read_published(folder: str = FOLDER) -> List[Published]:
     return found
 
 
-def _published(where: str, row: Dict[str, Any]) -> Published:
+def _published(where: str, row: Dict[str, Optional[str]]) -> Published:
     fields = {column: (row[column] or "").strip() for column in COLUMNS}
     quantity, text = fields.pop("quantity"), fields.pop("value")
     words = [one.value for one in Quantity]

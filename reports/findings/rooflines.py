@@ -1,13 +1,14 @@
-"""Each layer under the roof that this run measured for the type that the layer multiplies in."""
+"""Each layer under the roof that this run measured for its type, its threads and the caches that hold its bytes."""
 
-from typing import Any, Dict, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from harness.reasons import Code, Reason, because
 from harness.record import Run
+from reports.findings.headline import short_titles
 from reports.findings.rows import Row, Table
 
-#: Rooflines in one report; a large suite's others would only repeat the same roofs.
-MOST_ROOFLINES = 6
+#: Rooflines in one report, and points of one that several comparisons share: a chart with more is not read.
+MOST_ROOFLINES, MOST_POINTS = 12, 16
 #: The one type of records from before there was a roof for each.
 ONLY_TYPE = "float32"
 
@@ -21,51 +22,140 @@ class TypeRoof(NamedTuple):
     reason: Optional[Reason] = None
 
 
-class RoofPoint(NamedTuple):
-    """One layer: FLOP per byte, FLOP/s, and its share of the roof of its own type, ``None`` without one."""
+class Slope(NamedTuple):
+    """Bytes per second of a copy that moves ``bytes``; ``None``: more than any cache holds."""
 
+    bytes: Optional[int]
+    bytes_per_s: float
+
+
+class Limits(NamedTuple):
+    """What the device does at most on some number of threads: a roof for each type, slopes from small to large."""
+
+    roofs: Dict[str, TypeRoof]
+    slopes: Tuple[Slope, ...]
+
+    def slope_of(self, moved: float) -> Slope:
+        """Return the fastest copy of as many bytes as ``moved`` or more, the smallest if it moves less than all."""
+        reached = [one for one in self.slopes if one.bytes is not None and one.bytes <= moved]
+        rest = self.slopes[max(len(reached) - 1, 0):]
+        return max(rest, key=lambda one: one.bytes_per_s)
+
+
+class RoofPoint(NamedTuple):
+    """One layer: ``operations`` and ``bytes`` of a call, FLOP per byte, FLOP/s, and its share of its own roof.
+
+    That is the lower of the type's roof and what the copy of its size allows; ``None`` without one. ``name`` tells it
+    from the others of its chart.
+    """
+
+    case: str
     name: str
     baseline: bool
+    threads: int
+    operations: int
+    bytes: int
+    median_s: float
     intensity: float
     rate: float
     type: str
+    slope: Slope
     share: Optional[float]
 
 
 class Roofline(NamedTuple):
-    """The layers of one comparison, each under the roof of its type (``roofs``: those of these layers)."""
+    """Layers of one family, each under the roof of its type (``roofs`` and ``slopes``: those of these layers)."""
 
     id: str
     title: str
-    bytes_per_s: float
+    threads: int
+    slopes: Tuple[Slope, ...]
     roofs: Tuple[TypeRoof, ...]
     points: Tuple[RoofPoint, ...]
 
 
-def rooflines(run: Run, tables: Sequence[Table]) -> Tuple[Roofline, ...]:
-    """Return a chart for each comparison, empty unless the run measured its own roofs.
+class Measured(NamedTuple):
+    """A comparison with its points by row."""
 
-    They are the environment's section ``roof``, measured on the device with as many threads as the points below
-    them; a point needs the multiply-accumulates and ``bytes`` of its case from the verify pass.
+    table: Table
+    limits: Limits
+    rows: Tuple[Row, ...]
+    points: Tuple[RoofPoint, ...]
+
+
+def roof_points(run: Run, tables: Sequence[Table]) -> Tuple[RoofPoint, ...]:
+    """Return every case of the main tables with its share, empty unless the run measured its own roofs."""
+    return tuple(point for one in _measured(run, tables) for point in one.points)
+
+
+def rooflines(run: Run, tables: Sequence[Table]) -> Tuple[Roofline, ...]:
+    """Return a chart for each family: comparisons of one layer with one baseline on one number of threads.
+
+    A family of one comparison shows all its cases, a larger one the form it is about, and the baselines where there
+    is room. Roofs are the environment's section ``roof``; a point needs the operations and ``bytes`` of its case from
+    the verify pass.
     """
-    roof = run.environment.roof
-    moved = roof.get("bytes_per_s")
-    roofs = _roofs(roof)
-    if not moved or not any(one.flops_per_s for one in roofs.values()):
-        return ()
+    families: Dict[Tuple[str, Optional[str], int], List[Measured]] = {}
+    for one in _measured(run, tables):
+        families.setdefault((one.table.baseline, one.table.about, one.table.threads), []).append(one)
+    forms = {place.id: place.case.implementation for place in run.places()}
+    titles = short_titles([table for table in tables if table.main])
+    several = len({key[2] for key in families}) > 1
     charts = []
-    for table in tables:
-        under = (roof.get("device", table.device), roof.get("threads", table.threads))
-        if not table.main or under != (table.device, table.threads):
-            continue
-        points = tuple(_point(row, roofs, float(moved)) for row in table.rows
-                       if row.macs and row.bytes and row.times is not None)
-        if points:
-            types = {point.type for point in points}
-            known = [one for one in roofs.values() if one.type in types]
-            known += [_unmeasured(name) for name in sorted(types - set(roofs))]
-            charts.append(Roofline(table.id, table.title, float(moved), tuple(known), points))
+    for (baseline, about, threads), members in families.items():
+        points = members[0].points if len(members) == 1 else _family(members, forms, titles)
+        title = members[0].table.title if len(members) == 1 else "{} and {}".format(about, baseline)
+        title += ", {} thread{}".format(threads, "s" * (threads != 1)) if several and len(members) > 1 else ""
+        types = {point.type for point in points}
+        roofs = [one for one in members[0].limits.roofs.values() if one.type in types]
+        roofs += [TypeRoof(name, None, None, Reason(Code.NO_ROOF)) for name in sorted(
+            types - {one.type for one in roofs})]
+        slopes = tuple(one for one in members[0].limits.slopes if one in {point.slope for point in points})
+        charts.append(Roofline(members[0].table.id, title, threads, slopes, tuple(roofs), points))
     return tuple(charts[:MOST_ROOFLINES])
+
+
+def _family(members: Sequence[Measured], forms: Dict[str, str], titles: Dict[str, str]) -> Tuple[RoofPoint, ...]:
+    """Return the points of the form that the family is about, and those of the baselines where all fit."""
+    found: List[RoofPoint] = []
+    for baselines in (False, True):
+        some = []
+        for one in members:
+            hero = next((row for row in one.rows if row.layer == one.table.about), None)
+            some += [point._replace(name="{}, {}".format(point.name, titles[one.table.key]))
+                     for row, point in zip(one.rows, one.points) if row.baseline is baselines and (
+                         baselines or hero is not None and forms[row.case] == forms[hero.case])]
+        if not found or len(found) + len(some) <= MOST_POINTS:
+            found += some
+    return tuple(found[:MOST_POINTS])
+
+
+def _measured(run: Run, tables: Sequence[Table]) -> List[Measured]:
+    """Return the main tables whose device and threads this run measured the roofs of, with their points."""
+    section = run.environment.roof
+    found = []
+    for table in tables:
+        under = limits_of(section, table.threads)
+        if not table.main or under is None or section.get("device", table.device) != table.device:
+            continue
+        pairs = [(row, point) for row in table.rows for point in [_point(row, table.threads, under)]
+                 if point is not None]
+        if pairs:
+            found.append(Measured(table, under, tuple(row for row, _ in pairs), tuple(point for _, point in pairs)))
+    return found
+
+
+def limits_of(section: Dict[str, Any], threads: int) -> Optional[Limits]:
+    """Return what the section ``roof`` of an environment says of so many threads, ``None`` if nothing."""
+    if section.get("threads", threads) != threads:
+        section = (section.get("other_threads") or {}).get(str(threads)) or {}
+    roofs, past = _roofs(section), section.get("bytes_per_s")
+    if not past or not any(one.flops_per_s for one in roofs.values()):
+        return None
+    sizes = section.get("bytes_per_s_by_size") or {}
+    slopes = sorted(Slope(int(size), float(value)) for size, value in sizes.items()
+                    if size.isdigit() and isinstance(value, (int, float)) and value > 0)
+    return Limits(roofs, tuple(slopes) + (Slope(None, float(past)),))
 
 
 def _roofs(roof: Dict[str, Any]) -> Dict[str, TypeRoof]:
@@ -78,13 +168,12 @@ def _roofs(roof: Dict[str, Any]) -> Dict[str, TypeRoof]:
             TypeRoof(name, None, None, because(Code.NO_NUMBER, why.get(name))) for name, value in flops.items()}
 
 
-def _unmeasured(name: str) -> TypeRoof:
-    return TypeRoof(name, None, None, Reason(Code.NO_ROOF))
-
-
-def _point(row: Row, roofs: Dict[str, TypeRoof], bytes_per_s: float) -> RoofPoint:
-    assert row.macs and row.bytes and row.times is not None
-    intensity, rate = 2.0 * row.macs / row.bytes, 2.0 * row.macs / row.times.median_s
-    own = roofs.get(row.dtype)
-    share = None if own is None or own.flops_per_s is None else rate / min(own.flops_per_s, intensity * bytes_per_s)
-    return RoofPoint(row.name, row.baseline, intensity, rate, row.dtype, share)
+def _point(row: Row, threads: int, limits: Limits) -> Optional[RoofPoint]:
+    if not row.operations or not row.bytes or row.times is None:
+        return None
+    intensity, rate = row.operations / row.bytes, row.operations / row.times.median_s
+    own, slope = limits.roofs.get(row.dtype), limits.slope_of(row.bytes)
+    share = None if own is None or own.flops_per_s is None else rate / min(
+        own.flops_per_s, intensity * slope.bytes_per_s)
+    return RoofPoint(row.case, row.name, row.baseline, threads, row.operations, row.bytes, row.times.median_s,
+                     intensity, rate, row.dtype, slope, share)

@@ -4,12 +4,12 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from harness.plan import Case, Comparison
 from harness.reasons import Code, Reason
-from harness.record import Run
+from harness.record import CheckResult, Run
 from harness.statistics.verdict import Times, Verdict
 from harness.words import Word
 from reports.findings.amounts import Amount, Gap
 from reports.findings.energy import CaseEnergy
-from reports.findings.memory import CaseMemory, Figure, Kind
+from reports.findings.memory import Figure, Kind
 from reports.findings.timing import View, views
 
 
@@ -30,7 +30,8 @@ class Row(NamedTuple):
 
     ``id`` is unique in the report; ``verdict`` is ``None`` for the baseline and where nothing was timed, ``reason``
     then says why. ``form`` is what ran, ``form_reason`` why it is not what was asked for, ``unchecked`` why the
-    output could not be checked. ``macs`` and ``bytes`` are per call, ``dtype`` is the type of the products.
+    output could not be checked. ``macs``, ``operations`` and ``bytes`` are per call, ``dtype`` is the type of the
+    products.
     """
 
     id: str
@@ -52,6 +53,7 @@ class Row(NamedTuple):
     macs: Optional[int] = None
     bytes: Optional[int] = None
     dtype: str = "float32"
+    operations: Optional[int] = None
 
     @property
     def speed(self) -> Optional[float]:
@@ -105,7 +107,7 @@ class Table(NamedTuple):
 class Measured(NamedTuple):
     """What every table of a run is made from, by case id."""
 
-    memory: Dict[str, CaseMemory]
+    memory: Dict[str, Figure]           # of the kind that stands beside the times
     energy: Dict[str, CaseEnergy]
     kinds: Dict[str, Optional[Kind]]    # by device
 
@@ -156,7 +158,7 @@ def _about(comparison: Comparison) -> Optional[str]:
     """Return the layer that the suite names first among the rivals; of engines, the first of another layer."""
     layers = [case.layer for case in comparison.rivals]
     others = [layer for layer in layers if layer != comparison.baseline.layer] if comparison.pairs else []
-    return (others or layers or [None])[0]
+    return next(iter(others or layers), None)
 
 
 def _row(run: Run, comparison: Comparison, case: Case, view: Optional[View], measured: Measured,
@@ -170,13 +172,23 @@ def _row(run: Run, comparison: Comparison, case: Case, view: Optional[View], mea
     wrong = check is not None and check.ok is False and not absent
     row = Row(ident + suffix, ident, case.name, case.layer, baseline, case.shape[0],
               _state(wrong, baseline, verdict), run.why_not_timed(comparison.id, ident) if wrong or times is None
-              else None, verdict, times, measured.memory[ident].of(measured.kinds[case.device] or Kind.RSS),
+              else None, verdict, times, measured.memory[ident],
               measured.energy[ident].per_call, dtype=case.arithmetic)
     if check is None:
         return row
     return row._replace(form=check.implementation, form_reason=check.implementation_reason,
                         unchecked=check.reason if check.ok is None else None, parameters=check.parameters,
-                        macs=check.macs, bytes=check.bytes)
+                        macs=check.macs, bytes=check.bytes, operations=_operations(check, case))
+
+
+def _operations(check: CheckResult, case: Case) -> Optional[int]:
+    """Return the operations of a call; records from before they were counted have the multiply-accumulates alone.
+
+    Those are of the way forward: what a training step does was not counted.
+    """
+    if case.mode != "inference":
+        return None
+    return check.operations if check.operations is not None or check.macs is None else 2 * check.macs
 
 
 def _state(wrong: bool, baseline: bool, verdict: Optional[Verdict]) -> RowState:

@@ -3,9 +3,9 @@
 import math
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
+from harness.quantiles import quantile
 from reports.findings.rows import RowState, Table
 from reports.findings.timing import View
-from reports.numbers import quantile
 
 ALL_ROWS = 150      # up to this many rows every one gets its strip
 MOST_TABLES = 12

@@ -3,10 +3,10 @@
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from harness.plan import Comparison
+from harness.quantiles import quantile
 from harness.record import LaunchLine, Run
 from harness.record.time_lines import COPY, samples_by_entrant
 from harness.statistics.verdict import Times, Verdict, verdicts
-from reports.numbers import quantile
 
 CACHES = ("hot", "cold")
 

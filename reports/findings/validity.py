@@ -23,6 +23,7 @@ class WarningCode(Word):
     """What weakens a run, the gravest first. The comment names the numbers beside it."""
 
     UNFINISHED = "unfinished"                   # reason: why it stopped
+    DAMAGED = "damaged"                         # damage: lines, and the first with number, field and problem
     UNIT_FAILED = "unit-failed"                 # pass, units; reason
     THROTTLED = "throttled"                     # high_hz, low_hz, slow, rounds
     UNSTEADY = "unsteady"                       # rivals, of, name, title; flag: the first one's
@@ -54,7 +55,7 @@ class ValidityWarning(NamedTuple):
 
 def warnings(run: Run, tables: Sequence[Table], memory: Dict[str, CaseMemory]) -> Tuple[ValidityWarning, ...]:
     """Return everything that weakens ``run``, the gravest first; empty if nothing does."""
-    found: List[Optional[ValidityWarning]] = [_unfinished(run)]
+    found: List[Optional[ValidityWarning]] = [_unfinished(run), _damaged(run)]
     found.extend(_failed(run))
     found.append(_throttled(run) or _unsteady(tables))
     found.extend((_suspended(run), _loaded(run), _changes_input(run), _disturbs(run), _unlocked(run),
@@ -73,6 +74,10 @@ def _unfinished(run: Run) -> Optional[ValidityWarning]:
     if run.ended:
         return None
     return _warn(WarningCode.UNFINISHED, run.end.reason if run.end is not None else None)
+
+
+def _damaged(run: Run) -> Optional[ValidityWarning]:
+    return _warn(WarningCode.DAMAGED, damage=run.damage) if run.damage.lines else None
 
 
 def _failed(run: Run) -> List[ValidityWarning]:

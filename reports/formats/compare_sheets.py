@@ -12,7 +12,8 @@ from reports.formats.memory_words import memory_title
 from reports.formats.published_text import PUBLISHED_CAUTION
 from reports.formats.sheets import Sheet
 from reports.formats.texts import device_text
-from reports.numbers import NARROW, SIGNS, interval, joules, seconds, si, size, speed, times
+from reports.numbers import NARROW, SIGNS, interval, joules, listing, seconds, si, size, speed, times
+from reports.told import damage_note
 from reports.wording import value_text
 
 #: The key of the sheet of the environments.
@@ -23,8 +24,17 @@ LIMITS = ("The runs were made at different times, so whatever changed in between
           "rival's speed over the baseline of its own run, so what slows a whole machine down cancels in it.")
 
 
+#: More runs than this get a line each: nobody reads so many columns, and CSV and JSON hold every figure.
+MOST_BESIDE = 12
+
+#: So many cases of a run are named in its line.
+MOST_NAMED = 3
+
+
 def headline(found: Compared) -> str:
     """Return the first line: what became of the second run's advantages, or which devices stand side by side."""
+    if len(found.changes) > MOST_BESIDE:
+        return "{} runs against {}.".format(len(found.changes), found.changes[0].first.run)
     if len(found.changes) == 1 and found.changes[0].same_board:
         one = found.changes[0]
         return "{} against {}: {}.".format(one.second.run, one.first.run, tally_text(one))
@@ -46,7 +56,10 @@ def column_name(column: RunColumn) -> str:
 def compare_sheets(found: Compared) -> List[Sheet]:
     """Return every table, in the order they are to be read."""
     measured = [column for column in found.columns if not column.printed]
-    sheets = [environment_sheet(found)] if len(measured) > 1 else []
+    sheets = [damage_sheet(found)] if found.damaged else []
+    if len(found.changes) > MOST_BESIDE:
+        return sheets + [runs_sheet(found)]
+    sheets += [environment_sheet(found)] if len(measured) > 1 else []
     for one in found.changes:
         if one.same_board:
             sheets += [advantage_sheet(one), time_sheet(one)]
@@ -54,6 +67,30 @@ def compare_sheets(found: Compared) -> List[Sheet]:
         sheets += [roof_sheet(found)] + [device_sheet(found, table) for table in found.tables]
         sheets += [winners_sheet(found)]
     return sheets
+
+
+def runs_sheet(found: Compared) -> Sheet:
+    """Return one line for each run: what became of its advantages since the first run, and which became smaller."""
+    rows = [(one.second.run, device_text(one.second.device), tally_text(one) if one.same_board else "another board",
+             _named_slower(one)) for one in found.changes]
+    differing = [one.name for group in found.groups for one in group.differences]
+    return Sheet("runs", "Runs", "Advantages against {}".format(found.changes[0].first.run),
+                 ("run", "device", "advantages", "slower"), rows, (),
+                 ["Every figure: --format csv or json."] + (
+                     ["What differs between the environments: {}.".format(listing(differing))] if differing else []))
+
+
+def _named_slower(found: Changes) -> str:
+    names = [_named(case.case, case.cache, found) for case in found.cases if found.same_board
+             and case.advantage is not None and case.advantage.state is State.SLOWER]
+    return listing(names[:MOST_NAMED] + (["{} more".format(len(names) - MOST_NAMED)] if len(names) > MOST_NAMED
+                                         else []))
+
+
+def damage_sheet(found: Compared) -> Sheet:
+    """Return which records have lines that could not be read."""
+    return Sheet("damage", "Damage", "Damaged records", (), (), (),
+                 [damage_note(one.damage, one.run) for one in found.damaged])
 
 
 def side_by_side(found: Compared) -> bool:

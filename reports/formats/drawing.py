@@ -164,11 +164,11 @@ class Charts:
 
     @staticmethod
     def roofline(one: Roofline) -> str:
-        """Return the roofline of one comparison."""
+        """Return the roofline of one family."""
         points = [Point(point.intensity, point.rate, point.baseline, point.rate / point.share if point.share else 0.0)
                   for point in one.points]
         roofs = [Roof(type_name(roof.type), roof.flops_per_s) for roof in one.roofs if roof.flops_per_s]
-        return roofline(roofs, one.bytes_per_s, points, roofline_key(one),
+        return roofline(roofs, [slope.bytes_per_s for slope in one.slopes], points, roofline_key(one),
                         "arithmetic rate against FLOP per byte: {}".format(", ".join(p.name for p in one.points)))
 
 

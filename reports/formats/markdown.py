@@ -9,8 +9,10 @@ from reports.formats import energy_words, memory_words
 from reports.formats import published_text as p
 from reports.formats import texts as t
 from reports.formats.files import Made, Options
+from reports.formats.goals_text import goals_sheets
+from reports.formats.roofline_text import roof_sheets
 from reports.formats.sentence import headline_text
-from reports.formats.sheets import sheets
+from reports.formats.sheets import Sheet, sheets
 from reports.warning_words import Told
 from reports.wording import QUANTITIES, value_text
 
@@ -49,13 +51,14 @@ def markdown(found: Findings) -> str:
     if found.warnings:
         lines += ["## Validity warnings", ""]
         lines += ["- " + warning(one) for one in t.warning_texts(found)] + [""]
+    lines += _sheets(goals_sheets(found.goals))
     lines += ["## Speed, memory, energy", ""] if found.tables else []
     for gap in found.gaps:
         lines += [cell(t.gap_text(gap)) + ".", ""]
     for one in found.tables:
         lines += _comparison(found, one)
-    lines += _close_calls(found) + _sheets(found) + _devices(found) + _published(found)
-    lines += _memory(found) + _energy(found)
+    lines += _close_calls(found) + _sheets(sheets(found)) + _devices(found) + _published(found)
+    lines += _memory(found) + _energy(found) + _sheets(roof_sheets(found.rooflines))
     return "\n".join(lines + _rest(found)).rstrip("\n") + "\n"
 
 
@@ -130,9 +133,9 @@ def _devices(found: Findings) -> List[str]:
     return lines
 
 
-def _sheets(found: Findings) -> List[str]:
+def _sheets(shown: Sequence[Sheet]) -> List[str]:
     lines: List[str] = []
-    for one in sheets(found):
+    for one in shown:
         lines += ["## " + cell(one.title), ""] + table(one.heads, one.rows, one.numbers) + [""]
         lines += ["- " + cell(note) for note in one.notes] + [""]
     return lines

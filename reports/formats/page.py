@@ -14,7 +14,9 @@ from reports.findings.published import Quantity
 from reports.formats import energy_words, memory_words, published_text, texts
 from reports.formats.drawing import CHANNELS, Charts, shown_values
 from reports.formats.files import Made, Options
+from reports.formats.goals_text import goals_sheets
 from reports.formats.markdown import markdown
+from reports.formats.roofline_text import roof_sheets
 from reports.formats.sentence import headline_parts, headline_text
 from reports.formats.sheets import sheets
 from reports.formats.style import TEMPLATES, read_template, style
@@ -38,6 +40,7 @@ def render_page(found: Findings, refresh_s: Optional[int] = None, home: Optional
     kinds = [table.memory_kind for table in tables if table.memory_kind is not None]
     text = environment().get_template("page.html.j2").render(
         f=found, t=texts, m=memory_words, e=energy_words, sheets=sheets(found),
+        goals=goals_sheets(found.goals), roof_table=roof_sheets(found.rooflines),
         charts=_Safe(Charts(found)), markdown=markdown(found), script=Markup(script),
         refresh_s=refresh_s, home=home, live=live, script_hash=script_hash(script), style=Markup(style()),
         page_json=page_json(found),
@@ -80,8 +83,8 @@ def _memory_reason(found: Findings) -> str:
 
 
 def _contents(found: Findings) -> List[Tuple[str, str]]:
-    """Return anchor and title of every section after the first that the page has."""
-    every = [("close", "Close calls", found.close_calls),
+    """Return anchor and title of every section but that of the comparisons that the page has."""
+    every = [("goals", "Goals", found.goals), ("close", "Close calls", found.close_calls),
              ("sheets", " ".join(one.section for one in sheets(found)[:1]), sheets(found)),
              ("power-modes", "Speed against power", any(one.drawn for one in found.power_modes)),
              ("devices", "The same rivals in every run", found.devices),

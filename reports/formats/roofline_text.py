@@ -1,10 +1,16 @@
-"""What stands under a roofline: its points by number and its roofs, in words."""
+"""What stands under a roofline: its points by number and its roofs, and the same as a table, in words."""
 
-from typing import List
+from typing import List, Sequence
 
-from reports.findings.rooflines import Roofline, RoofPoint, TypeRoof
+from reports.findings.rooflines import Roofline, RoofPoint, Slope, TypeRoof
+from reports.formats.sheets import Sheet
 from reports.numbers import NARROW, si, significant
 from reports.wording import reason_text
+
+HEADS = ("layer", "operations", "bytes", "median", "rate", "type", "share of its roof")
+WHAT = ("Operations: additions, products, comparisons and functions of the layer's own algorithm, two for a "
+        "multiply-accumulate. Bytes: input, output and weights once. The roof is the lower of the type's arithmetic "
+        "and of a copy of as many bytes, all measured in this run.")
 
 #: The types under the names that stand at the ends of their roofs.
 TYPE_NAMES = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16", "float64": "fp64"}
@@ -18,13 +24,30 @@ def type_name(name: str) -> str:
 def roofline_key(one: Roofline) -> List[str]:
     """Return a line for each point, then one for each roof and one for the slope that all share."""
     lines = ["{} {}".format(number, _point(point)) for number, point in enumerate(one.points, 1)]
-    return lines + [_roof(roof) for roof in one.roofs] + [
-        "slope: copy, measured {}".format(si(one.bytes_per_s, "B/s"))]
+    return lines + [_roof(roof) for roof in one.roofs] + [_slope(slope) for slope in one.slopes]
+
+
+def roof_sheets(charts: Sequence[Roofline]) -> List[Sheet]:
+    """Return the charts' points as a table: what each must do and move, how fast it was, its share; none of none."""
+    rows = [("{}: {}".format(one.title, point.name), str(si(point.operations, "FLOP")), str(si(point.bytes, "B")),
+             str(si(point.median_s, "s")), str(si(point.rate, "FLOP/s")), type_name(point.type), share_text(point))
+            for one in charts for point in one.points]
+    return [Sheet("roofline", "How close to the hardware", "Operations, bytes and shares of the roof", HEADS, rows,
+                  (1, 2, 3, 4, 6), [WHAT])] if rows else []
+
+
+def share_text(point: RoofPoint) -> str:
+    """Return the share of the roof in words."""
+    return "no roof" if point.share is None else "{}{}%".format(significant(100 * point.share, 2), NARROW)
+
+
+def _slope(slope: Slope) -> str:
+    return "slope: copy{}, measured {}".format(
+        "" if slope.bytes is None else " of {}".format(si(slope.bytes, "B")), si(slope.bytes_per_s, "B/s"))
 
 
 def _point(point: RoofPoint) -> str:
-    share = "no roof" if point.share is None else "{}{}% of its roof".format(
-        significant(100 * point.share, 2), NARROW)
+    share = share_text(point) if point.share is None else share_text(point) + " of its roof"
     return "{}: {}, {}".format(point.name, type_name(point.type), share)
 
 

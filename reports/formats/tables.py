@@ -31,6 +31,10 @@ MEMORY_TRACE = ("case", "heap", "time_s", "rss_bytes")
 SOAK = ("case", "busy", "time_s", "block", "calls_per_s", "clock_hz", "temperature_c", "power_w")
 POWER_MODES = ("comparison", "run", "mode", "case", "name", "baseline", "images_per_s", "mean_w", "per_image_j",
                "best", "reason")
+GOALS = ("case", "name", "comparison_title", "threads", "rivals", "rival_threads", "at_most", "verdict", "ratio",
+         "ratio_low", "ratio_high", "fastest_rival", "launches", "reason")
+ROOFLINE = ("case", "name", "baseline", "threads", "type", "operations", "bytes", "median_s", "flop_per_byte",
+            "flops_per_s", "copy_bytes", "copy_bytes_per_s", "roof_share")
 PUBLISHED = ("case", "name", "quantity", "published", "unit", "measured", "measured_reason", "where", "protocol",
              "source", "note")
 #: Of a memory on one heap: the whole process and the layer alone, in bytes or as a share of the baseline's.
@@ -179,6 +183,21 @@ def power_modes_csv(found: Findings) -> str:
         for table in found.power_modes for point in table.points])
 
 
+def goals_csv(found: Findings) -> str:
+    """Return one row per goal: the time of its case over its rival's, and the verdict."""
+    return csv_text(GOALS, [
+        [row.case, row.name, row.title, row.threads, "; ".join(row.rivals), row.rival_threads, row.at_most,
+         row.state.value, row.ratio, row.low, row.high, row.fastest, row.launches or None, sentence(row.reason)]
+        for row in found.goals])
+
+
+def roofline_csv(found: Findings) -> str:
+    """Return one row per case under a measured roof, the type's own or that of the copy of its size."""
+    return csv_text(ROOFLINE, [
+        [one.case, one.name, one.baseline, one.threads, one.type, one.operations, one.bytes, one.median_s,
+         one.intensity, one.rate, one.slope.bytes, one.slope.bytes_per_s, one.share] for one in found.roof_points])
+
+
 def all_tables(found: Findings) -> List[Tuple[str, str]]:
     """Return ``(file name, text)`` of every table."""
     return [("energy.csv", energy_csv(found)), ("memory.csv", memory_csv(found)),
@@ -186,6 +205,8 @@ def all_tables(found: Findings) -> List[Tuple[str, str]]:
             ("published.csv", published_csv(found)), ("samples.csv", samples_csv(found)),
             ("speed.csv", speed_csv(found))] + (
                 [("fit.csv", fit_csv(found))] if found.fit_tables else []) + (
+                [("goals.csv", goals_csv(found))] if found.goals else []) + (
+                [("roofline.csv", roofline_csv(found))] if found.roof_points else []) + (
                 [("soak.csv", soak_csv(found))] if found.soak_tables else []) + (
                 [("power_modes.csv", power_modes_csv(found))] if found.power_modes else [])
 

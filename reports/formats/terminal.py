@@ -12,6 +12,7 @@ from reports.findings.rows import RowState, Table
 from reports.formats import energy_words, memory_words
 from reports.formats import published_text as p
 from reports.formats import texts as t
+from reports.formats.goals_text import goals_sheets
 from reports.formats.sentence import headline_text
 from reports.formats.sheets import sheets
 from reports.numbers import PLAIN_SIGNS, SIGNS, plain
@@ -172,7 +173,7 @@ def _print_reasons(console: Any, said: Sequence[Tuple[str, str]], show: Show) ->
 def _print_sheets(console: Any, found: Findings, show: Show, unicode_: bool) -> None:
     from rich.text import Text
 
-    for one in sheets(found):
+    for one in goals_sheets(found.goals) + sheets(found):
         table = new_table(unicode_)
         rows = [[show(text) for text in row] for row in one.rows if any(row[2:])]
         add_columns(table, one.heads, rows, one.numbers[0])

@@ -9,6 +9,7 @@ from suites.builders import dense
 from suites.builders.subject import options, seeded, subject_of
 from suites.layers.counts import convolution_macs
 from suites.layers.mf_layers import MultiplicationFreeDepthwise2d, MultiplicationFreeLinear
+from suites.layers.operations import multiplication_free_operations
 
 
 def depthwise(case: Case, x: torch.Tensor) -> Subject:
@@ -22,8 +23,9 @@ def depthwise(case: Case, x: torch.Tensor) -> Subject:
         return module.scale * dense.multiplication_free_depthwise(batch, weights["weight"], member)
 
     form, reason = module.choose(x)
-    return subject_of(case, x, module, reference,
-                      convolution_macs(images, height * width, channels, channels, 9, groups=channels), form, reason)
+    pairs = convolution_macs(images, height * width, channels, channels, 9, groups=channels)
+    subject = subject_of(case, x, module, reference, pairs, form, reason)
+    return subject._replace(operations=multiplication_free_operations(pairs, x.numel(), x.numel(), member))
 
 
 def linear(case: Case, x: torch.Tensor) -> Subject:
@@ -38,4 +40,6 @@ def linear(case: Case, x: torch.Tensor) -> Subject:
         return module.scale * pairs.sum(2) + weights["bias"]
 
     form, reason = module.choose(x)
-    return subject_of(case, x, module, reference, rows * features * features, form, reason)
+    pairs = rows * features * features
+    subject = subject_of(case, x, module, reference, pairs, form, reason)
+    return subject._replace(operations=multiplication_free_operations(pairs, x.numel(), x.numel(), member))

@@ -15,6 +15,7 @@ from suites.builders.subject import options, seeded
 from suites.kernels.int8_plan import Scale
 from suites.layers.counts import convolution_macs, wht1d_macs
 from suites.layers.int8_wht1d import QuantisedWalshHadamard1d
+from suites.layers.operations import wht1d_operations
 from suites.layers.wht1d import WalshHadamard1d
 
 #: Fastest first on x86; ``qnnpack`` is for ARM.
@@ -58,6 +59,7 @@ def convolution(case: Case, x: torch.Tensor) -> Subject:
         engine, run = _packed(layer, given, after)
     return Subject(call=_inference(run, given), reference=reference, tolerance=TOLERANCE,
                    implementation="int8 ({})".format(engine), reason=REASON, parameters=parameters,
+                   bytes=given.numel() + parameters + images * out_channels * height * width,
                    macs=convolution_macs(images, height * width, channels, out_channels, kernel * kernel))
 
 
@@ -85,6 +87,8 @@ def wht1d(case: Case, x: torch.Tensor) -> Subject:
                    implementation="int8 ({})".format(form),
                    reason=REASON if why is None else "{}; {}".format(REASON, why),
                    parameters=small.threshold.numel(),
+                   bytes=given.numel() + 4 * small.threshold.numel() + images * out_channels * height * width,
+                   operations=wht1d_operations(images * height * width, channels, out_channels, "fused"),
                    macs=wht1d_macs(images * height * width, channels, out_channels, "fused"))
 
 

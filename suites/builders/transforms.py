@@ -11,6 +11,12 @@ from suites.layers.bwht1d import BlockWalshHadamard1d, block_starts, largest_blo
 from suites.layers.counts import block_wht1d_macs, ht_macs, wht1d_macs, wht2d_macs
 from suites.layers.ht_perceptron import HTPerceptron
 from suites.layers.matrices import transform_size
+from suites.layers.operations import (
+    block_wht1d_operations,
+    ht_operations,
+    wht1d_operations,
+    wht2d_operations,
+)
 from suites.layers.planes import plane_form
 from suites.layers.wht1d import WalshHadamard1d
 from suites.layers.wht2d import WalshHadamard2d
@@ -28,8 +34,9 @@ def wht1d(case: Case, x: torch.Tensor) -> Subject:
         return dense.wht1d(batch, weights["threshold"], out_channels, keep_first)
 
     form, reason = module.choose(x)
-    return subject_of(case, x, module, reference, wht1d_macs(images * height * width, channels, out_channels, form),
-                      form, reason)
+    size = (images * height * width, channels, out_channels, form)
+    subject = subject_of(case, x, module, reference, wht1d_macs(*size), form, reason)
+    return subject._replace(operations=wht1d_operations(*size))
 
 
 def wht2d(case: Case, x: torch.Tensor) -> Subject:
@@ -42,8 +49,9 @@ def wht2d(case: Case, x: torch.Tensor) -> Subject:
         return dense.wht2d(batch, weights["weight"], weights["threshold"], stride)
 
     form, reason = module.choose(x)
-    macs = wht2d_macs(images * channels, height, width, *plane_forms(x, form, case))
-    return subject_of(case, x, module, reference, macs, form, reason)
+    size = (images * channels, height, width) + plane_forms(x, form, case)
+    subject = subject_of(case, x, module, reference, wht2d_macs(*size), form, reason)
+    return subject._replace(operations=wht2d_operations(*size))
 
 
 def plain_form(case: Case) -> str:
@@ -74,7 +82,9 @@ def block_wht1d(case: Case, x: torch.Tensor) -> Subject:
     form, reason = module.choose(x)
     vectors = images * -(-height // stride) * -(-width // stride)
     blocks = len(block_starts(channels, out_channels, block_size))
-    return subject_of(case, x, module, reference, block_wht1d_macs(vectors, blocks, block_size, form), form, reason)
+    size = (vectors, blocks, block_size, form)
+    subject = subject_of(case, x, module, reference, block_wht1d_macs(*size), form, reason)
+    return subject._replace(operations=block_wht1d_operations(*size))
 
 
 def ht_perceptron(case: Case, x: torch.Tensor) -> Subject:
@@ -91,5 +101,6 @@ def ht_perceptron(case: Case, x: torch.Tensor) -> Subject:
     with torch.set_grad_enabled(case.mode == "training"):
         form, reason = module.choose(x)
     sizes = (transform_size(height), transform_size(width))
-    macs = ht_macs(images, channels, out_channels, (height, width), paths, *plane_forms(x, form, case, sizes))
-    return subject_of(case, x, module, reference, macs, form, reason)
+    size = (images, channels, out_channels, (height, width), paths) + plane_forms(x, form, case, sizes)
+    subject = subject_of(case, x, module, reference, ht_macs(*size), form, reason)
+    return subject._replace(operations=ht_operations(*size))

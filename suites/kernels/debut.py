@@ -150,7 +150,7 @@ def prepare(x: Tensor, factors: Sequence[Tensor], bias: Optional[Tensor], spec: 
     kernel, rows = kernel_of(spec), _rows(x, spec)
     plan, packing = kernel.plan(rows)
     packed = PACKED.get((*factors, bias), (spec, packing))
-    call = bound_call(kernel.forward, plan, packed, output_shape(x.shape, spec), True)
+    call = bound_call(kernel.forward, plan, packed, rows, output_shape(x.shape, spec), True)
     return call if rows is x else lambda x: call(_rows(x, spec))
 
 

@@ -5,6 +5,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
 
 import torch
 
+from harness.quantiles import median
 from harness.timing.calibrate import calibrate
 from harness.timing.cpu_timer import CpuSampler
 from harness.timing.cuda_timer import HotSampler
@@ -66,11 +67,5 @@ def fastest(calls: Sequence[Callable[[], Any]], sampler: Sampler,
             spent += seconds
         done += 1
     for index, taken in samples.items():
-        found[index] = _median(taken) if taken else found[index]
+        found[index] = median(taken) if taken else found[index]
     return min(present, key=lambda index: found[index]), found
-
-
-def _median(values: Sequence[float]) -> float:
-    ranked = sorted(values)
-    half = len(ranked) // 2
-    return ranked[half] if len(ranked) % 2 else 0.5 * (ranked[half - 1] + ranked[half])

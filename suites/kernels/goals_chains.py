@@ -21,7 +21,7 @@ FEW_CHANNELS = {"LHC 10%": 5.0}
 #: A training step: never slower than through the stock form.
 TRAINED = (("debut", "DeBut", "blocks"), ("debut-linear", "DeBut", "blocks"),
            ("ht", "HT-perceptron, 3 paths", "matrix")) + tuple(
-    ("{}-{}".format(kind, member), "MF {} {}".format(title, member), "stock")
+    (kind, "MF {} {}".format(title, member), "stock")
     for kind, title in (("depthwise", "depthwise 3x3"), ("linear", "linear"))
     for member in ("sum", "min", "match-min"))
 

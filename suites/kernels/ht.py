@@ -74,7 +74,7 @@ def prepare(x: Tensor, weight: Tensor, scale: Tensor, threshold: Tensor, spec: S
     """Return the call of :func:`run` for tensors like ``x`` and these tables as they are now."""
     packed = PACKED.get((weight, scale, threshold), spec)
     numbers = _geometry(x.shape[0], tuple(weight.shape), spec, x.dtype)
-    return bound_call(library().handle.ht_forward, numbers, packed, (x.shape[0], weight.shape[1]) + spec.plane,
+    return bound_call(library().handle.ht_forward, numbers, packed, x, (x.shape[0], weight.shape[1]) + spec.plane,
                       x.is_contiguous())
 
 

@@ -79,7 +79,7 @@ class Kernel:
         """
         plan, shape, lies = self._plan(x)
         packed = self._packed.get((weight, bias), lies)
-        return bound_call(library().handle.lhc_forward, plan, packed, shape, True)
+        return bound_call(library().handle.lhc_forward, plan, packed, x, shape, True)
 
     def _plan(self, x: Tensor) -> Tuple[Handle, Tuple[int, ...], int]:
         key = (x.shape, x.stride(), x.dtype)

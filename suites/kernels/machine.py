@@ -5,7 +5,7 @@ from typing import List
 
 from suites.kernels.tuning import DEFAULT
 
-INTERESTING = ("avx512f", "avx512_bf16", "avx2", "fma", "f16c", "sse4_2", "asimd", "asimdhp", "neon")
+INTERESTING = ("avx512f", "avx512_bf16", "amx_int8", "avx2", "fma", "f16c", "sse4_2", "asimd", "asimdhp", "neon")
 
 
 def past_cache_bytes() -> int:

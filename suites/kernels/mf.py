@@ -69,7 +69,7 @@ def prepare(x: Tensor, weight: Tensor, bias: Optional[Tensor], member: str, scal
     outputs, inputs = weight.shape
     packed = PACKED.get((weight, bias), (member, scale))
     numbers = _geometry(x.numel() // inputs, inputs, outputs, member, x.dtype)
-    return bound_call(library().handle.mf_forward, numbers, packed, tuple(x.shape[:-1]) + (outputs,),
+    return bound_call(library().handle.mf_forward, numbers, packed, x, tuple(x.shape[:-1]) + (outputs,),
                       x.is_contiguous())
 
 

@@ -8,7 +8,6 @@ from typing import Any, List, Optional, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
-from torch.nn import grad as convolution_gradient
 
 from suites.layers.multiplication_free import followed_min, min_slopes, min_term, surrogate_sign
 from suites.torch_modes import stock_only
@@ -16,10 +15,19 @@ from suites.torch_modes import stock_only
 #: Pairs of input and weight held at once by the dense sum: 1 MB of float32, which stays in a cache.
 PAIRS = 2 ** 18
 
-try:  # both gradients of a convolution at once, since torch 1.11
-    _BACKWARD: Any = torch.ops.aten.convolution_backward
-except (AttributeError, RuntimeError):
-    _BACKWARD = None
+
+
+def _operator(name: str) -> Any:
+    """Return torch's own operator, or ``None`` where this torch has none of that name."""
+    try:
+        return getattr(torch.ops.aten, name)
+    except (AttributeError, RuntimeError):
+        return None
+
+
+#: Both gradients of a convolution at once: of any, since torch 1.11, and before that of oneDNN's alone.
+_BACKWARD = _operator("convolution_backward")
+_ONEDNN_BACKWARD = _operator("mkldnn_convolution_backward") if torch.backends.mkldnn.is_available() else None
 
 Gradients = Tuple[Optional[torch.Tensor], Optional[torch.Tensor]]
 
@@ -66,6 +74,8 @@ def depthwise_gradient(gradient: torch.Tensor, needed: Sequence[bool], x: torch.
         return torch.zeros_like(x), torch.zeros_like(weight)
     if member != "sum":
         return _min_depthwise_gradient(gradient, x, weight, stride, member)
+    if not (needed[0] or needed[1]):
+        return None, None
     x_by_sign, weight_by_x = _convolution_gradient(gradient, needed, x, torch.sign(weight), stride)
     x_by_weight, weight_by_sign = _convolution_gradient(gradient, needed, torch.sign(x), weight, stride)
     return (x_by_sign + _slope(x) * x_by_weight if needed[0] else None,
@@ -79,8 +89,15 @@ def _convolution_gradient(gradient: torch.Tensor, needed: Sequence[bool], x: tor
     if _BACKWARD is not None:
         return _BACKWARD(gradient, x, weight, None, [stride] * 2, [padding] * 2, [1, 1], False, [0, 0], channels,
                          [bool(needed[0]), bool(needed[1]), False])[:2]
-    return (convolution_gradient.conv2d_input(x.shape, weight, gradient, stride, padding, groups=channels),
-            convolution_gradient.conv2d_weight(x, weight.shape, gradient, stride, padding, groups=channels))
+    # torch.nn.grad writes the input's as a transposed convolution, twice as slow as all that autograd does.
+    if _ONEDNN_BACKWARD is not None and x.dtype is torch.float32 and x.device.type == "cpu":
+        return _ONEDNN_BACKWARD(x, gradient.contiguous(), weight, [padding] * 2, [stride] * 2, [1, 1], channels,
+                                [bool(needed[0]), bool(needed[1]), False])[:2]
+    leaves = [one.detach().requires_grad_(bool(wanted)) for one, wanted in zip((x, weight), needed)]
+    with torch.enable_grad():
+        y = F.conv2d(leaves[0], leaves[1], None, stride, padding, groups=channels)
+    found = iter(torch.autograd.grad(y, [leaf for leaf in leaves if leaf.requires_grad], gradient))
+    return [next(found) if leaf.requires_grad else None for leaf in leaves]
 
 
 def _slope(x: torch.Tensor) -> torch.Tensor:

@@ -4,7 +4,7 @@ from typing import List, Sequence
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import fx, nn
 
 
 class PointLayers(nn.Module):
@@ -46,6 +46,22 @@ class DenseLayers(nn.Module):
         return self.layers[len(self.norms)](x)
 
 
+def with_identity(matrix: torch.Tensor) -> torch.Tensor:
+    """Return ``matrix`` (N, size, size) plus the identity."""
+    return matrix + torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
+
+
+def check_points(x: torch.Tensor) -> None:
+    """Raise ``ValueError`` unless ``x`` is (N, 3, points)."""
+    if x.dim() != 3 or x.shape[1] != 3:
+        raise ValueError("PointNet takes points of shape (N, 3, points), not {}".format(tuple(x.shape)))
+
+
+# One step each of a traced network: what they do depends on the input's type and shape.
+fx.wrap("with_identity")
+fx.wrap("check_points")
+
+
 class PointTransform(nn.Module):
     """Multiplies every point by its cloud's matrix: (N, size, size), (N, size, points, 1) to the latter shape."""
 
@@ -67,9 +83,7 @@ class SpatialTransform(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the points ``x`` (N, size, points, 1), transformed."""
         matrix = self.dense(self.points(x).amax((2, 3))).reshape(-1, self.size, self.size)
-        # The prediction is a correction to the identity.
-        matrix = matrix + torch.eye(self.size, dtype=x.dtype, device=x.device)
-        return self.transform(matrix, x)
+        return self.transform(with_identity(matrix), x)  # the prediction is a correction
 
 
 class PointNet(nn.Module):
@@ -92,7 +106,6 @@ class PointNet(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return class scores for point clouds ``x`` (N, 3, points)."""
-        if x.dim() != 3 or x.shape[1] != 3:
-            raise ValueError("PointNet takes points of shape (N, 3, points), not {}".format(tuple(x.shape)))
+        check_points(x)
         y = self.feature_transform(self.first(self.input_transform(x.unsqueeze(3))))
         return self.head(self.second(y).amax((2, 3)))

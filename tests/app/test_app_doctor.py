@@ -3,6 +3,8 @@
 import pytest
 
 from harness.app.doctor import (
+    ASKED_HERE,
+    STATUS,
     clock_findings,
     environment_findings,
     meter_findings,
@@ -16,6 +18,7 @@ from harness.rule import COMPARE_LAUNCHES
 from harness.session import Choices, SessionError, settle, why_no_energy
 from harness.settings import Settings
 from harness.system.programs import Done
+from harness.worker import resolve
 
 PC = {"jetson": False, "l4t": None}
 NANO = {"jetson": True, "l4t": "32.7.1"}
@@ -118,3 +121,18 @@ def test_quick_means_one_launch_and_says_why_it_leaves_energy_out():
     assert why_no_energy(METERS, settings._replace(power="rapl")) is None
     assert why_no_energy(METERS, Settings("cpu", 1)) is None
     assert "doctor" in sentence(why_no_energy(METERS[:1], Settings("cpu", 1)))
+
+
+def test_an_engine_shows_its_version_or_its_reason_and_remedy():
+    said = {"litert": {"available": False, "version": None, "detail": None, "remedy": "use Python 3.8",
+                       "reason": "there is no wheel of tflite-runtime for CPython 3.6"},
+            "onnxruntime": {"available": True, "version": "1.10.0", "detail": "1.10.0", "reason": None}}
+    litert, onnxruntime = status_findings({"suites.runtimes.status:status": said})
+    assert (litert.subject, litert.ok, litert.remedy) == ("engine, litert", False, "use Python 3.8")
+    assert litert.text == "there is no wheel of tflite-runtime for CPython 3.6"
+    assert (onnxruntime.subject, onnxruntime.ok, onnxruntime.text) == ("engine, onnxruntime", True, "1.10.0")
+
+
+def test_every_part_that_the_doctor_asks_is_there_to_be_asked():
+    for function in list(STATUS) + list(ASKED_HERE):
+        assert callable(resolve(function))

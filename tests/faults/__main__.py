@@ -78,9 +78,10 @@ def foreign_bytes(share):
 
 
 def mutants(share):
-    tried, faults = fuzz.fuzz(max(8.0, 240.0 * share), 1, share=0.2)
+    tried, faults, _ = fuzz.fuzz(max(8.0, 240.0 * share), 1, share=0.2)
     return Count(tried["load_run"], sum(map(len, faults.values())),
-                 "{to_frame} tables, {report} reports, {compare} compares; {refused} refused".format(**tried))
+                 "{to_frame} tables, {report} reports, {compare} compares; {skipped} read without damaged lines, "
+                 "{refused} refused".format(**tried))
 
 
 def tests(*names, **more):
@@ -104,6 +105,7 @@ def tests(*names, **more):
 FAULTS = (
     Fault("killed at a random moment (SIGKILL, SIGTERM, SIGHUP), then resumed", killed),
     Fault("controller killed while a layer hangs", tests("faults/test_faults_kills.py", k="hung or left")),
+    Fault("a line of a record damaged in each way", tests("faults/test_faults_damaged_lines.py")),
     Fault("rival crashes, hangs, exits, raises or eats memory in the time pass", tests(
         "faults/test_faults_rivals.py")),
     Fault("worker hangs at exit, leaves threads or children, after its result", tests(

@@ -1,12 +1,15 @@
-"""Reads, reports and compares damaged records: ``python tests/faults/fuzz.py [--minutes 30] [--seed 1]``.
+"""Reads, reports and compares damaged records: ``python tests/faults/fuzz.py [--minutes 30] [--seed 1] [--guided]``.
 
-Every mutant must be read, or refused in one line that names the file and the line. Prints what was not, by place.
+Every mutant must be read, as a whole or without the lines that are damaged, or refused in one line that names the
+file and the line. Prints what was not, by place. Guided, a mutant that reaches a line of the project which none
+before it has reached is cut down to the lines that it needs and damaged further; ``kept.json`` holds such mutants.
 """
 
 import argparse
 import contextlib
 import glob
 import io
+import json
 import os
 import re
 import resource
@@ -25,6 +28,7 @@ for folder in (HERE, ROOT):
         sys.path.insert(0, folder)
 
 from mutations import mutant  # noqa: E402
+from reached import Reached  # noqa: E402
 
 from harness import RecordError, load_run  # noqa: E402
 from reports.compare import WRITERS  # noqa: E402
@@ -55,6 +59,18 @@ def corpus():
         with io.open(path, encoding="utf-8") as file:
             found[os.path.relpath(path, ROOT)] = file.read()
     return found
+
+
+#: A mutant that is kept is small, so that many are.
+LARGEST_KEPT = 40000
+
+KEPT = os.path.join(HERE, "kept.json")
+
+
+def kept():
+    """Return the mutants that once reached new lines, as bytes."""
+    with io.open(KEPT, encoding="ascii") as file:
+        return [text.encode("latin-1") for text in json.load(file)]
 
 
 class TookTooLongError(Exception):
@@ -126,26 +142,30 @@ def markup_of(text):
     return re.sub(r"`[^`\n]*`", "", re.sub(r"\\.", "", text))
 
 
-def steps(path, other, random, share):
-    """Yield the targets of one mutant by name; ``share`` of the mutants goes on to the dear ones."""
-    run = []
+def steps(path, other, dear, figures, run):
+    """Yield the targets of one mutant by name; ``dear`` also those that take long, ``figures`` the longest too.
+
+    The first puts what it read into ``run``.
+    """
     yield READING, lambda: run.append(load_run(os.path.dirname(path)))
     yield FRAME, lambda: (run[0].to_frame(), run[0].verdicts(), run[0]._repr_html_())
-    if random.random() < share:
-        yield REPORT, lambda: report(run[0], random.random() < 0.02)
+    if dear:
+        yield REPORT, lambda: report(run[0], figures)
         yield COMPARE, lambda: [compare(*pair) for pair in ((run[0], other), (other, run[0]))]
 
 
-def try_mutant(data, folder, other, random, share, tried, faults):
+def try_mutant(data, folder, other, dear, figures, tried, faults):
     """Put one mutant through all targets; count what was tried, and put what was wrong into ``faults``."""
     path = os.path.join(folder, "record.jsonl")
     with io.open(path, "wb") as file:
         file.write(data)
-    for name, step in steps(path, other, random, share):
+    got = []
+    for name, step in steps(path, other, dear, figures, got):
         tried[name] += 1
         try:
             with time_limit(LIMIT_S):
                 step()
+                tried["skipped"] += name == READING and bool(got[0].damage.lines)
         except RecordError as error:
             try:
                 check_refusal(error, path)
@@ -163,12 +183,48 @@ def try_mutant(data, folder, other, random, share, tried, faults):
                 return
 
 
-def fuzz(seconds, seed, share=0.25, most=None, biggest=None, say=lambda text: None):
-    """Return what was tried and the faults by place, after ``seconds`` or ``most`` mutants."""
+class Pool:
+    """What mutants are made of: the corpus, and guided also what reached new lines."""
+
+    def __init__(self, texts, guided):
+        self.texts, self.found = list(texts), []
+        self._reached = Reached() if guided else None
+        self._weights = [1.0 / len(text) for text in self.texts]  # as much time for each record
+
+    def draw(self, random):
+        """Return a text to damage, half of the time one that was found."""
+        if self.found and random.random() < 0.5:
+            return random.choice(self.found).decode("latin-1")
+        return random.choices(self.texts, self._weights)[0]
+
+    def learn(self, data, through):
+        """Put ``data``, which is known, ``through`` the targets: what it reaches is nothing new."""
+        self._reached.know(self._reached.by(lambda: through(data)))
+        self.found.append(data)
+
+    def put(self, data, through, cut):
+        """Put ``data`` ``through`` the targets; keep it, perhaps ``cut`` down, if it reaches what nothing did yet."""
+        if self._reached is None:
+            through(data)
+            return
+        fresh = self._reached.by(lambda: through(data))
+        lines = data.split(b"\n")
+        for place in range(len(lines) - 2 if cut and fresh and len(data) < LARGEST_KEPT else 0, 0, -1):
+            fewer = lines[:place] + lines[place + 1:]
+            if fresh <= self._reached.by(lambda fewer=fewer: through(b"\n".join(fewer))):
+                lines = fewer
+        self._reached.know(fresh)
+        if fresh and sum(map(len, lines)) < LARGEST_KEPT:
+            self.found.append(b"\n".join(lines))
+
+
+def fuzz(seconds, seed, share=0.25, most=None, biggest=None, say=lambda text: None, guided=False):
+    """Return what was tried in ``seconds`` or ``most`` mutants, the faults by place, and what reached new lines."""
     random, tried, faults = Random(seed), Counter(), {}
     texts = [text for text in corpus().values() if biggest is None or len(text) <= biggest]
-    weights = [1.0 / len(text) for text in texts]  # as much time for each record
-    ended = time.monotonic() + seconds
+    pool = Pool(texts, guided)
+    began = time.monotonic()
+    ended = began + seconds
     said = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         sane = os.path.join(folder, "sane")
@@ -176,13 +232,20 @@ def fuzz(seconds, seed, share=0.25, most=None, biggest=None, say=lambda text: No
         with io.open(os.path.join(sane, "record.jsonl"), "w", encoding="utf-8") as file:
             file.write(texts[0])
         other = load_run(sane)
+
+        def through(drawn):
+            return lambda data: try_mutant(data, folder, other, drawn < share, drawn < 0.02 * share, tried, faults)
+
+        if guided:
+            for data in [text.encode("utf-8") for text in texts if len(text) < LARGEST_KEPT] + kept():
+                pool.learn(data, through(0.5 * share if time.monotonic() < began + 0.25 * seconds else 1.0))
         while time.monotonic() < ended and (most is None or tried[READING] < most):
-            text = random.choices(texts, weights)[0] if hasattr(random, "choices") else random.choice(texts)
-            try_mutant(mutant(text, random), folder, other, random, share, tried, faults)
+            drawn = random.random()
+            pool.put(mutant(pool.draw(random), random), through(drawn), drawn >= share)
             if time.monotonic() - said > 30:
                 said = time.monotonic()
-                say("{}: {} places at fault".format(dict(tried), len(faults)))
-    return tried, faults
+                say("{}: {} places at fault, {} reached new lines".format(dict(tried), len(faults), len(pool.found)))
+    return tried, faults, pool.found
 
 
 def main():
@@ -191,10 +254,17 @@ def main():
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--share", type=float, default=0.25, help="of the mutants go through reports and compare too")
     parser.add_argument("--keep", metavar="DIR", help="write the smallest mutant of each fault here")
+    parser.add_argument("--guided", action="store_true", help="damage further what reaches new lines")
+    parser.add_argument("--update", action="store_true", help="write what reached new lines into kept.json")
     arguments = parser.parse_args()
     print("seed {}".format(arguments.seed))
     resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, resource.getrlimit(resource.RLIMIT_AS)[1]))
-    tried, faults = fuzz(60 * arguments.minutes, arguments.seed, arguments.share, say=print)
+    tried, faults, reached = fuzz(60 * arguments.minutes, arguments.seed, arguments.share, say=print,
+                                guided=arguments.guided)
+    if arguments.update:
+        known = {text.encode("utf-8") for text in corpus().values()}
+        with io.open(KEPT, "w", encoding="ascii") as file:
+            json.dump([data.decode("latin-1") for data in reached if data not in known], file, indent=0)
     for key, found in sorted(faults.items(), key=lambda item: -len(item[1])):
         smallest = min((one[1] if isinstance(one, tuple) else one for one in found), key=len)
         print("{:6d}  {}  {}".format(len(found), key[0], found[0][0] if isinstance(found[0], tuple) else key))
@@ -202,9 +272,9 @@ def main():
             os.makedirs(arguments.keep, exist_ok=True)
             with io.open(os.path.join(arguments.keep, "-".join(map(str, key))[:80].replace("/", "_")), "wb") as file:
                 file.write(smallest)
-    print("{}; peak {:.0f} MB; {} faults at {} places".format(
-        dict(tried), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3, sum(map(len, faults.values())),
-        len(faults)))
+    print("{}; {} kept; peak {:.0f} MB; {} faults at {} places".format(
+        dict(tried), len(reached), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3,
+        sum(map(len, faults.values())), len(faults)))
     return 1 if faults else 0
 
 

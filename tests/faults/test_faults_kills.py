@@ -11,6 +11,8 @@ from fast_run import HERE, ROOT
 from kills import kill_and_resume
 
 from harness.process import worker_environment
+from harness.reasons import Code
+from harness.record import load_run
 from harness.system.processes import start_ticks
 from harness.system.strays import VARIABLE, marked, orphans
 from harness.system.tree import Tree
@@ -68,3 +70,23 @@ def test_what_a_killed_run_left_is_found_by_the_next():
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.mark.slow
+def test_sigterm_ends_a_hung_run_in_order_and_says_how_to_go_on(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "harness", "run", os.path.join(HERE, "faulty_suite.py"), "--quick", "--no-report",
+         "--threads", "1", "--out", str(tmp_path)], cwd=ROOT, env=worker_environment({"FAULT": "hang"}),
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert wait_for(lambda: any('"verify"' in one.read_text().split("\n", 1)[1]
+                                for one in tmp_path.glob("*/record.jsonl") if one.stat().st_size), 120.0)
+    assert wait_for(lambda: marks_of(process.pid), 30.0)
+    time.sleep(1.0)
+    prefix, began = "{}:".format(process.pid), time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    text = process.communicate()[0].decode("utf-8", "replace")
+    assert time.monotonic() - began < 5.0
+    assert process.returncode == 128 + signal.SIGTERM and "--resume" in text and "Traceback" not in text, text
+    run = load_run(str(next(tmp_path.iterdir())))
+    assert run.end.reason.code is Code.SIGNALLED and not run.damage.lines
+    assert wait_for(lambda: not [stray for stray in marked() if stray.mark.startswith(prefix)], 5.0)

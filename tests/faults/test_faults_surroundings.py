@@ -14,7 +14,7 @@ from random import Random
 
 import pytest
 from answers import answer, fake_runner
-from fast_run import ROOT, UNITS, header, open_run
+from fast_run import HERE, ROOT, UNITS, header, open_run
 
 from harness import process
 from harness.controller import Controller, RunPlan
@@ -150,3 +150,29 @@ def test_a_run_from_a_folder_with_an_odd_name_ends_well(tmp_path, prefix, flags,
     assert load_run(str(folder)).ended and (folder / "report.html").stat().st_size > 10000
 
 
+SURROUNDINGS = {
+    "LANG=C": ([], [], {"LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}),
+    "no HOME": ([], [], {"HOME": None}), "python -O": ([], ["-O"], {}), "no network": (["unshare", "-n"], [], {}),
+    "all at once": (["unshare", "-n"], ["-O"], {"LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0", "HOME": None})}
+
+
+@pytest.mark.parametrize("name", [name if name == "all at once" else pytest.param(name, marks=pytest.mark.slow)
+                                  for name in SURROUNDINGS])
+def test_a_damaged_record_in_a_folder_with_an_odd_name_is_reported_and_compared(tmp_path, name):
+    prefix, flags, environment = SURROUNDINGS[name]
+    if prefix and (os.geteuid() != 0 or subprocess.call(prefix + ["true"], stderr=subprocess.DEVNULL)):
+        pytest.skip("no network namespace can be made here")
+    place = tmp_path / "m\u00e9thode \u6d4b\u8bd5 'quoted' & spaces"
+    place.mkdir()
+    with io.open(os.path.join(HERE, "corpus", "two_launches.jsonl"), "rb") as file:
+        (place / "record.jsonl").write_bytes(file.read().replace(b'"pass":"memory"', b'"pass":"memory', 1))
+    settled = {key: value for key, value in dict(process.worker_environment({}), **environment).items()
+               if value is not None}
+    for words in (["reports", str(place), "--format", "all", "--no-figures"],
+                  ["reports.compare", str(place), str(place)], ["reports.export", str(place), "--to", "csv"]):
+        done = subprocess.run(prefix + [sys.executable] + flags + ["-m"] + words, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, env=settled, cwd=ROOT)
+        text = done.stdout.decode("utf-8", "replace")
+        assert done.returncode == 0 and "Traceback" not in text, text
+        assert "1 damaged line" in " ".join(text.split()), text
+    assert "1 damaged line" in (place / "report.html").read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ import pytest
 
 from harness import Comparison, load_run
 from harness.passes import apart as lock_step
-from harness.passes.peer import MOST_REST_S, QUIET_STEPS, REST_STEP_S, rest
+from harness.passes.peer import MOST_REST_S, QUIET_STEPS, REST_STEP_S, rest, wake
 from harness.plan import comparison_from_dict, comparison_to_dict
 from harness.process import worker_environment
 from harness.reasons import Code
@@ -99,6 +99,7 @@ class FakePeer:
 
     def ask(self, question):
         self.log.append((self.name, "rest" if question.get("rest") else question["calls"]))
+        self.woken = question.get("wake")
         if question.get("rest"):
             return {"rested_s": 0.003, "quiet": self.quiet}
         return {"seconds": 1e-3, "enqueue_s": None, "hidden": None}
@@ -108,8 +109,11 @@ def test_before_another_case_has_its_turn_the_last_one_comes_to_rest():
     log, marks = [], []
     old, new = FakePeer(log, "old", 0), FakePeer(log, "new", 1)
     sampler = lock_step.PeerSampler("hot", 0, lock_step.Turns(marks.append))
+    woken = []
     for peer, calls in ((old, 1), (old, 5), (new, 1), (new, 5), (old, 1)):
         sampler.sample(lock_step.Turn(peer), calls)
+        woken.append(peer.woken)
+    assert woken == [True, False, True, False, True]  # who rested works for a while before it is timed
     assert log == [("old", 1), ("old", 5), ("old", "rest"), ("new", 1), ("new", 5), ("new", "rest"), ("old", 1)]
     assert marks == [0, 0, 0, 1, 1, 1, 0]  # whose doing it is if the launch ends here
 
@@ -137,6 +141,19 @@ def test_a_process_is_at_rest_once_it_uses_no_cpu_any_more():
     assert rested(0.0) == (pytest.approx(QUIET_STEPS * REST_STEP_S), True)
     assert rested(0.010) == (pytest.approx(0.010 + QUIET_STEPS * REST_STEP_S, abs=2 * REST_STEP_S), True)
     assert rested(1e9) == (pytest.approx(MOST_REST_S, abs=2 * REST_STEP_S), False)
+
+
+def test_a_case_that_rested_works_for_a_while_and_once_at_least():
+    def woken(call_s):
+        now = [0.0]
+
+        def work():
+            now[0] += call_s
+
+        return wake(work, 0.02, lambda: now[0])
+
+    assert woken(1.0) == 1
+    assert woken(0.001) == pytest.approx(20, abs=1)
 
 
 # Real processes -------------------------------------------------------------------------------------------

@@ -13,7 +13,6 @@ from harness.record.codec import to_json
 from harness.rule import PAIR_ROUNDS, Rule
 from harness.settings import Settings
 from harness.words import Heap, Pass, Status
-from harness.work_units import charged_s
 
 CONV = Case("conv1x1", "torch", "m:f", (1, 8, 4, 4))
 MATRIX = Case("wht", "matrix", "m:g", (1, 8, 4, 4))
@@ -283,7 +282,7 @@ def test_a_launch_done_over_is_confirmed_anew(tmp_path):
 def test_the_budget_is_charged_what_the_launch_says_and_not_the_life_of_its_worker(tmp_path):
     workers = FakeWorkers(charged_s=10.0)
     recorded, _ = run(tmp_path, workers, comparisons=(ONE, TWO), budget_s=100.0, launch_cap_s=1e9)
-    assert charged_s(recorded) == 80.0
+    assert recorded.charged_s == 80.0
     budgets = [job["budget_s"] for job in workers.jobs if job["pass"] == "time"]
     assert budgets[0] == pytest.approx(100.0 / 2 / 2.5)
     assert budgets[4] == pytest.approx((100.0 - 40.0) / 2.5)  # four launches of ten seconds are spent

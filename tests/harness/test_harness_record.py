@@ -4,6 +4,7 @@ import glob
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -38,6 +39,7 @@ from harness.record import (
     TimerFacts,
     Traces,
     WarmUpFacts,
+    damage_text,
 )
 from harness.record.codec import field_names
 from harness.record.lines import PASS_OF
@@ -159,7 +161,7 @@ def test_every_line_is_synced_to_the_disk_before_append_returns(tmp_path, monkey
 
 
 @pytest.mark.parametrize("text, words", [
-    ("not json", "line 2: the line is not JSON.*delete that line"),
+    ("not json", "line 2: the line is not JSON"),
     ("[]", "line 2: the line must be an object"),
     ("[" * 100000, "line 2: the line is (nested too deep|not JSON)"),
     ('{"kind":"end","status":NaN}', "line 2: the line is not JSON"),
@@ -176,9 +178,7 @@ def test_a_line_that_breaks_the_format_is_named_with_its_number_and_field(tmp_pa
     writer = write(tmp_path, HEADER)
     with io.open(writer.path, "a") as file:
         file.write(text + "\n")
-    with pytest.raises(RecordError, match=words) as error:
-        load_run(str(tmp_path))
-    assert writer.path in str(error.value) and "\n" not in str(error.value)
+    assert re.search(words, damage_text(load_run(str(tmp_path)).damage, "the record"))
 
 
 @given(st.data())

@@ -3,6 +3,7 @@
 import pytest
 
 from harness import Case, Comparison, Suite, session
+from harness.plan import Goal
 from harness.process import Outcome
 from harness.progress import PlainProgress
 from harness.reasons import Code
@@ -97,3 +98,26 @@ def test_the_roof_is_measured_in_the_types_that_the_cases_of_the_device_multiply
     for device, types in (("cuda", ["float16", "float32", "tf32"]), ("cpu", ["float32", "int8"])):
         session.measure_roof("m:f", session.settle(session.Choices(device=device), probed("Orin")), plan)
         assert jobs.pop()["types"] == types
+
+
+def test_the_roof_is_measured_for_each_number_of_threads_that_cases_have(monkeypatch):
+    monkeypatch.setattr(session, "run_worker", lambda job, *_, **__: Outcome({"threads": job["threads"]}, None, 1.0))
+    plan = [Comparison("a", "one", CONV, ()), Comparison("b", "two", CONV._replace(threads=4), ())]
+    found = session.measure_roof("m:f", session.settle(session.Choices(), probed()), plan)
+    assert found == {"threads": 2, "other_threads": {"1": {"threads": 1}, "4": {"threads": 4}}}
+    same = [Comparison("a", "one", CONV._replace(threads=2), ())]
+    assert "other_threads" not in session.measure_roof("m:f", session.settle(session.Choices(), probed()), same)
+
+
+@pytest.mark.parametrize("choices, launches, budget_s", [
+    ({}, 2, 99.0), ({"launches": 5, "budget_s": 7.0}, 5, 7.0), ({"quick": True}, 1, session.QUICK_BUDGET_S),
+    ({"for_compare": True}, 24, 480.0)])
+def test_a_suite_may_say_how_many_launches_and_how_much_time_it_takes(tmp_path, choices, launches, budget_s):
+    goal = Goal("1d/wht", ("1d/conv1x1",), 1.0)
+    suite = SUITE._replace(launches=2, budget_s=99.0, goals=lambda target: [goal])
+    work = session.start(suite, session.Choices(**choices), probed(), str(tmp_path))
+    work.writer.close()
+    settings = load_run(work.run.folder).header.settings
+    assert (settings.launches, settings.budget_s) == (launches, budget_s)
+    assert load_run(work.run.folder).header.goals == (goal,)
+    assert load_run(work.run.folder).header.rule.launches == launches

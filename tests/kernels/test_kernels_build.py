@@ -43,6 +43,20 @@ def test_a_build_is_made_once_and_kept_with_its_log(small, tmp_path):
     assert second.path == first.path and second.seconds is None
 
 
+def test_no_more_compilers_run_at_a_time_than_there_are_cores(small, tmp_path, monkeypatch):
+    script, log = tmp_path / "compiler", tmp_path / "log"
+    script.write_text('#!/bin/sh\nfor one in "$@"; do case "$one" in *.cpp) unit=1;; esac; done\n'
+                      'test -z "$unit" || echo + >> "{0}"\ntest -z "$unit" || sleep 0.1\n'
+                      '"{1}" "$@"\nstatus=$?\ntest -z "$unit" || echo - >> "{0}"\nexit $status\n'.format(
+                          log, building.find_compiler()))
+    script.chmod(0o755)
+    monkeypatch.setattr(building, "cores", lambda: 2)
+    assert building.build(environment(tmp_path / "cache", CXX=str(script))).reason is None
+    signs = [1 if line == "+" else -1 for line in log.read_text().split()]
+    assert signs.count(1) == len(FAMILIES["wht"].units) >= 4
+    assert max(sum(signs[:place]) for place in range(1, len(signs) + 1)) == 2
+
+
 def test_the_key_changes_with_sources_compiler_flags_and_cpu(tmp_path):
     source = tmp_path / "a.cpp"
     source.write_text("1")

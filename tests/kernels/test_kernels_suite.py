@@ -2,10 +2,12 @@ import pytest
 import torch
 
 from harness.plan import Case, Target, check_comparison
+from harness.settings import PASSES
 from harness.subjects import Inputs, build
+from harness.work_units import all_units
 from suites import load_suite
 from suites.builders import best, transforms
-from suites.kernels.goals import GOALS
+from suites.kernels.goals import goals
 
 SUITE = load_suite("kernels")
 
@@ -14,9 +16,12 @@ SUITE = load_suite("kernels")
 def test_every_comparison_has_the_best_convolution_for_its_baseline_and_the_fused_layer_for_a_rival(device):
     for comparison in SUITE.comparisons(Target(device)):
         check_comparison(comparison)
-        if comparison.id.startswith("kernels-training-"):  # against the layer itself in stock operations
-            assert comparison.baseline.implementation in ("blocks", "matrix", "stock")
-            assert {rival.layer for rival in comparison.rivals} == {comparison.baseline.layer}
+        if comparison.id.startswith("kernels-training-"):  # against the layers themselves in stock operations
+            stock = comparison.baseline.implementation
+            assert stock in ("blocks", "matrix", "stock")
+            forms = {form: {case.layer for case in comparison.cases if case.implementation == form}
+                     for form in (stock, "fused")}
+            assert forms[stock] == forms["fused"] and len(comparison.cases) == 2 * len(forms[stock])
         else:
             wanted = {"inference": "best", "training": "default"}
             assert comparison.baseline.implementation == wanted[comparison.baseline.mode]
@@ -24,7 +29,7 @@ def test_every_comparison_has_the_best_convolution_for_its_baseline_and_the_fuse
 
 
 @pytest.mark.parametrize("device, expected", [
-    ("cpu", {"copy", "conv-1x1-default", "conv-1x1-int8"}),
+    ("cpu", {"copy-memcpy", "copy-past-the-caches", "conv-1x1-default", "conv-1x1-int8"}),
     ("cuda", {"copy", "conv-1x1-default", "conv-1x1-tf32", "conv-1x1-float16", "conv-1x1-bfloat16",
               "wht-1d-float16-fused", "wht-1d-bfloat16-fused", "wht-1d-channels-last-fused"})])
 def test_beside_the_best_stand_the_default_a_copy_and_other_precisions_under_names_of_their_own(device, expected):
@@ -50,13 +55,6 @@ def test_the_best_is_searched_with_tf32_as_the_case_runs_it_and_the_switch_put_b
     build(Case("Conv 1x1", "TF32", "suites.builders.best:convolution", (1, 4, 3, 3), options=(("tf32", allowed),)),
           Inputs(1))
     assert seen == [allowed] and torch.backends.cudnn.allow_tf32 == before
-
-
-def test_quick_leaves_out_the_large_tensors_and_the_compiler():
-    every = SUITE.comparisons(Target())
-    few = SUITE.quick(every)
-    assert 0 < len(few) < len(every)
-    assert not [r for c in few for r in c.rivals if dict(r.options).get("compile")]
 
 
 @pytest.mark.slow
@@ -93,11 +91,61 @@ def test_the_perceptron_is_there_on_a_cpu_where_it_has_a_kernel():
     assert not [one.id for one in SUITE.comparisons(Target("cuda")) if "-ht-" in one.id]
 
 
-def test_every_goal_names_cases_of_the_suite():
-    cases = {(one.id, case.name) for one in SUITE.comparisons(Target("cpu", 1)) for case in one.cases}
-    for goal in GOALS:
-        assert (goal.comparison, goal.layer + " fused") in cases, goal
-        assert [name for name in goal.rivals if (goal.comparison, name) in cases], goal
+@pytest.mark.parametrize("suite", ["kernels", "kernels-all"])
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_every_goal_names_cases_of_the_suite_in_one_comparison_each_side(suite, threads):
+    target = Target("cpu", threads)
+    cases = {one.case_id(case) for one in load_suite(suite).comparisons(target) for case in one.cases}
+    every = goals(target)
+    assert len(set(every)) == len(every) > 60
+    for goal in every:
+        assert {goal.case, *goal.rivals} <= cases, goal
+        assert len({rival.split("/")[0] for rival in goal.rivals}) == 1
+    assert (threads > 1) == any("-2t/" in goal.case for goal in every)
+
+
+def test_every_comparison_of_two_cores_decides_a_goal():
+    target = Target("cpu", 2)
+    decided = {case.split("/")[0] for goal in goals(target) for case in (goal.case,) + goal.rivals}
+    assert {one.id for one in SUITE.comparisons(target)} == decided
+
+
+def test_the_goal_in_int8_is_that_of_a_cpu_with_or_without_tiles(tmp_path):
+    found = {}
+    for name, flags in (("tiles", "avx2 amx_int8"), ("none", "avx2")):
+        (tmp_path / name).write_text("flags\t\t: {}\n".format(flags))
+        found[name], = [goal.at_most for goal in goals(Target("cpu", 1), str(tmp_path / name)) if "int8" in goal.case]
+    assert found == {"tiles": pytest.approx(1 / 1.5), "none": pytest.approx(1 / 6.0)}
+
+
+def test_goals_are_of_the_cpu():
+    assert goals(Target("cuda")) == []
+
+
+def test_the_suite_tells_of_speed_alone_and_takes_two_launches():
+    target = Target("cpu", 2)
+    assert all(set(one.without) == {"memory", "energy"} for one in SUITE.comparisons(target))
+    units = [unit for one in SUITE.comparisons(target)
+             for unit in all_units(one, PASSES, SUITE.launches, repeats=3)]
+    # three seconds each: a worker has to import torch and build its layers
+    assert len(units) <= 150
+    assert len([unit for one in SUITE.quick(SUITE.comparisons(target)) for unit in all_units(one, PASSES)]) <= 36
+
+
+def test_quick_has_every_family_and_no_call_of_seconds():
+    few = {one.id for one in SUITE.quick(SUITE.comparisons(Target("cpu", 2)))}
+    for family in ("1d", "2d", "depthwise", "ht", "linear", "debut", "lhc", "training"):
+        assert any(one.startswith("kernels-" + family) for one in few), family
+    assert not any("10x1024x32x32" in one for one in few)
+
+
+def test_all_forms_are_in_the_larger_suite():
+    every = load_suite("kernels-all").comparisons(Target("cpu", 2))
+    for one in SUITE.comparisons(Target("cpu", 2)):
+        same, = [each for each in every if each.id == one.id]
+        assert {case.name for case in one.cases} <= {case.name for case in same.cases}
+    first = every[0]
+    assert "WHT 1D butterfly compiled" in {case.name for case in first.cases} and len(every) > 60
 
 
 @pytest.mark.parametrize("name", ["kernels-ht-1x64x8x8", "kernels-depthwise-1x256x14x14"])

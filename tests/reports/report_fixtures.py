@@ -136,7 +136,8 @@ class RecordBuilder:
             self.append(LaunchLine(
                 ident, launch, Status.OK, seconds=3.5, series=tuple(series),
                 timer=TimerFacts("perf_counter", 1e-9, 5e-8),
-                warmup=tuple(WarmUpFacts("{}/{}".format(ident, slug), sample_s=(t, t), settled=settled)
+                warmup=tuple(WarmUpFacts("{}/{}".format(ident, slug), sample_s=(2 * t, t), calls_per_sample=(1, 1),
+                                         settled=settled)
                              for slug, t in shift.items()), allocator="default"))
 
     def failed_launch(self, ident, launch, reason, status=Status.FAILED):

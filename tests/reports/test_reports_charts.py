@@ -199,8 +199,8 @@ def test_lines_that_do_not_cross_get_no_mark():
 def test_a_roofline_point_sits_under_its_share_of_the_roof():
     roofs = [Roof("fp32", 236e9), Roof("fp16", 944e9)]
     points = [Point(30.0, 118e9, True, 236e9), Point(2.0, 20.5e9, False, 41e9), Point(40.0, 472e9, False, 820e9)]
-    root = parse(roofline(roofs, 20.5e9, points, ["1 conv", "2 wht", "3 half"], "r"))
-    x, y = roofline_scales(roofs, 20.5e9, points)
+    root = parse(roofline(roofs, [20.5e9], points, ["1 conv", "2 wht", "3 half"], "r"))
+    x, y = roofline_scales(roofs, [20.5e9], points)
     spots = [(place(one, "cx"), float(one.get("cy"))) for one in by_class(root, "dot")]
     assert spots == [pytest.approx((x(p.intensity), y(p.rate)), abs=0.006) for p in points]
     drops = [(place(one, "x1"), float(one.get("y1"))) for one in by_class(root, "drop")][:3]
@@ -214,13 +214,13 @@ def test_a_roofline_point_sits_under_its_share_of_the_roof():
 
 def test_roofs_that_lie_together_share_a_line_of_text():
     roofs = [Roof("fp16", 100e12), Roof("bf16", 101e12), Roof("fp32", 10e12)]
-    root = parse(roofline(roofs, 1e12, [Point(5.0, 1e12, False, 5e12)], ["1 a"], "r"))
+    root = parse(roofline(roofs, [1e12], [Point(5.0, 1e12, False, 5e12)], ["1 a"], "r"))
     names = [one.text for one in by_class(root, "halo") if "point-number" not in one.get("class")]
     assert names == ["bf16, fp16", "fp32"]
 
 
 def test_a_roofline_without_a_measured_roof_still_draws_its_points():
-    root = parse(roofline([], 20e9, [Point(2.0, 20.5e9)], ["1 a: int8, no roof"], "r"))
+    root = parse(roofline([], [20e9], [Point(2.0, 20.5e9)], ["1 a: int8, no roof"], "r"))
     assert len(by_class(root, "dot")) == 1 and not by_class(root, "drop")
 
 

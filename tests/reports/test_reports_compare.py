@@ -256,3 +256,17 @@ def test_the_json_holds_codes_and_no_sentence(tmp_path, capsys):
     found = json.loads(out)
     assert found["changes"][0]["same_board"] is True
     assert {case["case"] for case in found["changes"][0]["cases"]} == {"a/conv", "a/wht-fused", "a/wht-torch"}
+
+
+# Many runs -------------------------------------------------------------------------------------------------
+
+
+def test_many_runs_get_a_line_each_that_names_what_became_slower(tmp_path, capsys):
+    one, slower = made(tmp_path / "old"), made(tmp_path / "slow", times=dict(BASE, **{"wht-fused": 1.5e-3}))
+    status, out = run(capsys, one, *[one] * 13 + [slower])
+    assert status == compare.SLOWER
+    assert out.startswith("14 runs against old.") and "--format csv or json" in words(out)
+    lines = [line for line in out.splitlines() if "1 slower" in line]
+    assert len(lines) == 1 and "slow" in lines[0] and "a/wht-fused" in out
+    status, out = run(capsys, one, *[one] * 13 + [slower], options=["--format", "csv"])
+    assert len(list(csv.DictReader(io.StringIO(out)))) == 15 * 3

@@ -1,7 +1,11 @@
 """Reading and reporting grow with the record and no faster: counted in lines of Python, not in seconds."""
 
+import io
+import json
+import os
 import sys
 import time
+import tracemalloc
 
 import pytest
 from large_record import write_large
@@ -9,6 +13,7 @@ from large_record import write_large
 from harness.notebook.frame import rows
 from harness.record import load_run
 from reports.findings import findings
+from reports.findings.compared import summary_of
 from reports.formats.json_text import json_text
 from reports.formats.markdown import markdown
 from reports.formats.page import render_page
@@ -69,3 +74,41 @@ def test_four_times_the_rivals_of_one_comparison_cost_about_four_times_as_much(t
 
     seconds(50)  # what is loaded once
     assert seconds(1600) < 8.0 * seconds(400)
+
+
+def seconds_of(work, folder, repeats=5):
+    """Return the least seconds of the processor that ``work`` took."""
+    def once():
+        begin = time.process_time()
+        work(folder)
+        return time.process_time() - begin
+
+    return min(once() for _ in range(repeats))
+
+
+def json_alone(folder):
+    with io.open(os.path.join(folder, "record.jsonl"), "rb") as file:
+        for line in file:
+            json.loads(line)
+
+
+@pytest.mark.parametrize("work, most", [
+    (load_run, 6.0), (lambda folder: summary_of(load_run(folder)), 12.5),
+    (lambda folder: rows(load_run(folder)), 11.5)], ids=["load_run", "compare", "frame"])
+def test_reading_costs_a_few_times_what_json_alone_does(work, most, tmp_path):
+    """On the same bytes, in turns, so that it holds on any machine."""
+    folder = write_large(str(tmp_path), 20, launches=4, rounds=12)
+    work(folder)  # what is loaded once
+    shares = [seconds_of(work, folder) / seconds_of(json_alone, folder) for _ in range(3)]
+    assert min(shares) < most, shares
+
+
+def test_what_is_kept_of_a_compared_run_is_small(tmp_path):
+    """A thousand runs of a hundred cases stay below 500 MB: 3 kB a case, beside what Python itself takes."""
+    folder = write_large(str(tmp_path), 20, launches=4, rounds=12)
+    summary_of(load_run(folder))
+    tracemalloc.start()
+    kept = [summary_of(load_run(folder)) for _ in range(5)]
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert len(kept) == 5 and held / (5 * 100) < 3000

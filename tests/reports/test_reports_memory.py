@@ -2,16 +2,17 @@
 
 import csv
 import io
+import os
 
 import pytest
 from report_fixtures import RecordBuilder, comparison
 
 from harness.notebook.frame import rows as frame_rows
 from harness.reasons import Code, because
-from harness.record import MemoryLine, MemoryTrace
+from harness.record import MemoryLine, MemoryTrace, load_run
 from harness.words import State, Status
 from reports.findings import findings
-from reports.findings.memory import Kind
+from reports.findings.memory import Kind, case_memories, main_figures, main_kinds
 from reports.formats.markdown import markdown
 from reports.formats.page import render_page
 from reports.formats.publication import memory_bars
@@ -141,3 +142,17 @@ def test_the_working_set_over_time_is_a_table_of_its_own(tmp_path):
     rows = list(csv.DictReader(io.StringIO(memory_trace_csv(findings(build.load(), published=())))))
     assert [(row["case"], row["heap"], float(row["time_s"]), int(row["rss_bytes"])) for row in rows] == [
         ("a/conv", "pinned", at, size) for at, size in zip(*trace)]
+
+
+REFERENCE = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "results",
+                         "reference")
+
+
+@pytest.mark.parametrize("name", ["repeated"] + sorted(os.listdir(REFERENCE)))
+def test_the_tables_alone_show_the_memory_that_the_findings_show(name, repeated):
+    run = repeated if name == "repeated" else load_run(os.path.join(REFERENCE, name))
+    memory = case_memories(run)
+    kinds, figures = main_figures(run)
+    assert kinds == main_kinds(run.comparisons, memory)
+    assert figures == {place.id: memory[place.id].of(kinds[place.case.device] or Kind.RSS) for place in run.places()}
+    assert any(figure.value is not None for figure in figures.values())

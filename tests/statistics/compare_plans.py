@@ -2,7 +2,7 @@
 
 By hand, from the root of the project: ``python tests/statistics/compare_plans.py [PAIRS]``. A launch is a launch
 effect (white, heavy-tailed or two modes) plus rounds of recorded noise, through the product's own functions: the
-record's lines, ``advantage_levels`` and ``compare_levels``. Power is 5 % more work called slower,
+record's lines, ``case_levels`` and ``compare_levels``. Power is 5 % more work called slower,
 false is faster or slower at none.
 """
 
@@ -17,7 +17,7 @@ import recorded_noise
 from harness.reasons import Code, because
 from harness.record import LaunchLine, Round, Series
 from harness.rule import COMPARE_LAUNCHES, COMPARE_ROUNDS, Rule
-from harness.statistics.between_runs import advantage_levels, compare_levels
+from harness.statistics.between_runs import case_levels, compare_levels
 from harness.words import Role, Status
 
 RULE = Rule()
@@ -72,8 +72,9 @@ def launch_line(number, effect, rounds, noise, random):
 def run_levels(shifts, rounds, more_work, random, noises):
     """The log advantages of one simulated run, through the product's own reading of its lines."""
     noise = noises[random.randint(len(noises))]
-    return advantage_levels([launch_line(number, shift + np.log1p(more_work), rounds, noise, random)
-                             for number, shift in enumerate(shifts, 1)], "hot", "c/b")
+    lines = [launch_line(number, shift + np.log1p(more_work), rounds, noise, random)
+             for number, shift in enumerate(shifts, 1)]
+    return case_levels(lines, "hot")["c/b"].advantages
 
 
 def states(effect, launches, rounds, more_work, pairs, seed):

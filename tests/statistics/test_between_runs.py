@@ -8,7 +8,7 @@ import pytest
 from harness.reasons import Code, Reason
 from harness.record import LaunchLine, Round, Series
 from harness.rule import Rule
-from harness.statistics.between_runs import WIDEST, advantage_levels, compare_levels, time_levels, unchanged
+from harness.statistics.between_runs import WIDEST, case_levels, compare_levels, unchanged
 from harness.statistics.codes import StepCode, WhyCode, step
 from harness.words import Role, Status
 
@@ -85,12 +85,13 @@ LINES = [LaunchLine("c", 1, Status.OK, series=(SERIES,)), LaunchLine("c", 2, Sta
 
 
 def test_time_levels_are_the_launches_medians_per_call():
-    assert time_levels(LINES, "hot", "r") == [pytest.approx(math.log(3.0))]
-    assert time_levels(LINES, "hot", "b") == [pytest.approx(math.log(2.0))]
-    assert time_levels(LINES, "cold", "x") == []
+    levels = case_levels(LINES, "hot")
+    assert levels["r"].times == [pytest.approx(math.log(3.0))]
+    assert levels["b"].times == [pytest.approx(math.log(2.0))]
+    assert set(levels) == {"b", "r"} and set(case_levels(LINES, "warm")) == set()
 
 
 def test_advantage_levels_are_the_launches_estimates_of_the_rounds_ratios():
     rounds = [0.5 * math.log(4.0 * 8.0) - math.log(2.0) - 0.5 * math.log(1.0 * 3.0)] * 2
-    assert advantage_levels(LINES, "hot", "r") == [pytest.approx(np.median(rounds))]
-    assert advantage_levels(LINES, "hot", "b") == []  # the second copy is no rival
+    assert case_levels(LINES, "hot")["r"].advantages == [pytest.approx(np.median(rounds))]
+    assert case_levels(LINES, "hot")["b"].advantages == []  # the second copy is no rival

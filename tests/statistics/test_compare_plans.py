@@ -8,7 +8,7 @@ from recorded_noise import line as recorded_line
 from recorded_noise import processes
 
 from harness.rule import COMPARE_LAUNCHES, COMPARE_ROUNDS
-from harness.statistics.between_runs import advantage_levels, compare_levels
+from harness.statistics.between_runs import case_levels, compare_levels
 
 #: Least power (%) of the plan at 5 % more work. The first is the promise: what launches were measured to do. Where
 #: they always differ by 4.5 % no plan that anybody waits for would do.
@@ -60,7 +60,7 @@ def test_fewer_launches_would_not_do():
 
 def recorded_levels():
     """The log advantages of 40 recorded processes of 24 rounds that played two instances of the same code."""
-    return np.array([advantage_levels([recorded_line(1, rounds)], "hot", "c/b")[0]
+    return np.array([case_levels([recorded_line(1, rounds)], "hot")["c/b"].advantages[0]
                      for rounds in processes()])
 
 

@@ -32,6 +32,11 @@ def test_input_and_output_stay_in_eight_bits():
     assert output.dtype == torch.quint8 and output.is_contiguous(memory_format=torch.channels_last)
 
 
+def test_it_moves_bytes_and_no_floats():
+    result = verify_case(CASE, Inputs(1))
+    assert result.bytes == 2 * 3 * 32 * 9 * 8 + result.parameters
+
+
 def test_the_engine_chosen_for_other_layers_is_left_as_it_was():
     before = torch.backends.quantized.engine
     build(CASE, Inputs(1))

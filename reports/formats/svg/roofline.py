@@ -35,27 +35,31 @@ class Point(NamedTuple):
     roof: float = 0.0
 
 
-def roofline_scales(roofs: Sequence[Roof], bytes_per_s: float, points: Sequence[Point]) -> Tuple[Log, Log]:
-    """Return the x scale (percent) and the y scale (pixels, upside down) that hold roofs and points."""
-    ridges = [roof.flops / bytes_per_s for roof in roofs]
+def roofline_scales(roofs: Sequence[Roof], slopes: Sequence[float], points: Sequence[Point]) -> Tuple[Log, Log]:
+    """Return the x scale (percent) and the y scale (pixels, upside down) that hold roofs, slopes and points."""
+    ridges = [roof.flops / slope for roof in roofs for slope in slopes]
     low = min([point.intensity for point in points] + ridges) / 2
     most = max(point.intensity for point in points)
     high = max(low * (most / low) ** (100.0 / RIGHT_MOST), max(ridges or [most]) * 2)
     rates = [point.rate for point in points]
-    tops = [roof.flops for roof in roofs] or [high * bytes_per_s]
-    floor = min(rates + [low * bytes_per_s]) / 1.6
+    tops = [roof.flops for roof in roofs] or [high * max(slopes)]
+    floor = min(rates + [low * min(slopes)]) / 1.6
     return Log(low, high), Log(floor, max(tops + rates) * 1.6, HEIGHT - FOOT, TOP)
 
 
-def roofline(roofs: Sequence[Roof], bytes_per_s: float, points: Sequence[Point], key: Sequence[str],
+def roofline(roofs: Sequence[Roof], slopes: Sequence[float], points: Sequence[Point], key: Sequence[str],
              name: str = "") -> str:
-    """Return the chart: the roofs as measured here, and each point with a number that ``key`` explains below."""
-    x, y = roofline_scales(roofs, bytes_per_s, points)
+    """Return the chart: roofs and slopes (bytes per second) as measured here, each point with a number.
+
+    ``key`` explains the numbers below.
+    """
+    x, y = roofline_scales(roofs, slopes, points)
     parts = _axes(x, y)
-    for roof in roofs or [Roof("", x.high * bytes_per_s)]:
-        corners = [(x.low, x.low * bytes_per_s), (roof.flops / bytes_per_s, roof.flops), (x.high, roof.flops)]
-        parts.append(stretched("".join("{}{} {}".format("L" if i else "M", number(10 * x(a)), number(y(b)))
-                                       for i, (a, b) in enumerate(corners)), HEIGHT, "roof"))
+    for roof in roofs or [Roof("", x.high * max(slopes))]:
+        for slope in slopes:
+            corners = [(x.low, x.low * slope), (roof.flops / slope, roof.flops), (x.high, roof.flops)]
+            parts.append(stretched("".join("{}{} {}".format("L" if i else "M", number(10 * x(a)), number(y(b)))
+                                           for i, (a, b) in enumerate(corners)), HEIGHT, "roof"))
     spots = [(x(point.intensity), y(point.rate)) for point in points]
     names = _roof_names(roofs, y, spots)
     parts.extend(text(said, "100%", box.y + box.dy + 4, "note halo", "end") for said, box in names)

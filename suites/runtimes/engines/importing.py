@@ -1,9 +1,8 @@
 """Looking for an engine's package: what is there, or in a sentence why not and what to do."""
 
 import importlib
-import os
 import sys
-from typing import Any, Callable, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, NamedTuple, Optional, Sequence, Tuple
 
 from suites.runtimes.engine import Found
 
@@ -70,14 +69,3 @@ def together(found: Found, needed: Sequence[Package]) -> Found:
         if other.version is None:
             return Found(None, "its models cannot be made: {}".format(other.reason), other.remedy)
     return found
-
-
-def tasks() -> int:
-    """Return how many threads this process has."""
-    return len(os.listdir("/proc/self/task"))
-
-
-def threads_found(before: int, run: Callable[[], None]) -> str:
-    """Return how many threads work in ``run``: the caller's, and those that came since there were ``before``."""
-    run()
-    return str(1 + max(0, tasks() - before))

@@ -7,7 +7,8 @@ from typing import Any, Dict, List, Optional, Tuple
 import numpy as np
 
 from suites.runtimes.engine import Engine, Found, Loaded, Model
-from suites.runtimes.engines.importing import Package, import_module, tasks, threads_found, together
+from suites.runtimes.engines.importing import Package, import_module, together
+from suites.runtimes.engines.threads import threads_found
 from suites.runtimes.graph import Convolution, FusedWht1d, Graph
 
 LITERT = Package("ai-edge-litert", "ai_edge_litert.interpreter", (3, 10))
@@ -62,7 +63,6 @@ class LiteRT(Engine):
 
     def load(self, model: Model, threads: Optional[int]) -> Loaded:
         """Return ``model`` ready; input and output are looked at in place, since the usual accessors copy."""
-        before = tasks()
         package, interpreter = _package(), self.interpreter(model, threads)
         try:
             interpreter.allocate_tensors()
@@ -72,7 +72,7 @@ class LiteRT(Engine):
         x = _view(interpreter, interpreter.get_input_details())
         y = _view(interpreter, interpreter.get_output_details())
         run = interpreter.invoke
-        found = threads_found(before, run)
+        found = threads_found(run)
         if _address(interpreter, interpreter.get_output_details()) != y.ctypes.data:
             raise RuntimeError("{} moves its output between calls, so it cannot be looked at in place".format(
                 package.pip))

@@ -7,7 +7,8 @@ from typing import Any, List, Optional, Tuple
 import numpy as np
 
 from suites.runtimes.engine import Engine, Found, Loaded, Model
-from suites.runtimes.engines.importing import Package, import_module, tasks, threads_found
+from suites.runtimes.engines.importing import Package, import_module
+from suites.runtimes.engines.threads import threads_found
 from suites.runtimes.graph import INPUT, OUTPUT, Convolution, FusedWht1d, Graph
 
 PACKAGE = Package("ncnn", "ncnn")
@@ -58,7 +59,6 @@ class Ncnn(Engine):
         ncnn, problem = import_module(PACKAGE.module)
         if ncnn is None:
             raise RuntimeError("ncnn cannot be imported ({})".format(problem or "it is not installed"))
-        before = tasks()
         net = ncnn.Net()
         option = net.opt
         if threads is not None:
@@ -88,7 +88,7 @@ class Ncnn(Engine):
         def output() -> np.ndarray:
             return np.stack([np.array(one) for one in results]).reshape(model.shape_out)
 
-        found = threads_found(before, run)
+        found = threads_found(run)
         return Loaded(run, x, output, {
             "engine": "ncnn", "version": str(ncnn.__version__), "form": model.form,
             "threads": str(option.num_threads), "threads found": found,

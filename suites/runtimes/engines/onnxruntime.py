@@ -5,7 +5,8 @@ from typing import Any, Dict, Optional, Tuple
 import numpy as np
 
 from suites.runtimes.engine import Engine, Found, Layout, Loaded, Model
-from suites.runtimes.engines.importing import Package, import_module, tasks, threads_found, together
+from suites.runtimes.engines.importing import Package, import_module, together
+from suites.runtimes.engines.threads import threads_found
 from suites.runtimes.graph import INPUT, OUTPUT, Convolution, FusedWht1d, Graph
 
 PACKAGE, SCHEMA = Package("onnxruntime", "onnxruntime"), (Package("onnx", "onnx"),)
@@ -46,7 +47,6 @@ class OnnxRuntime(Engine):
         ort, problem = import_module(PACKAGE.module)
         if ort is None:
             raise RuntimeError("onnxruntime cannot be imported ({})".format(problem or "it is not installed"))
-        before = tasks()
         options = ort.SessionOptions()
         if threads is not None:
             options.intra_op_num_threads = threads
@@ -70,7 +70,7 @@ class OnnxRuntime(Engine):
         def run() -> None:
             session.run_with_iobinding(binding)
 
-        return Loaded(run, x, lambda: y, _described(ort, session, model, threads, threads_found(before, run)))
+        return Loaded(run, x, lambda: y, _described(ort, session, model, threads, threads_found(run)))
 
 
 def _described(ort: Any, session: Any, model: Model, threads: Optional[int], found: str) -> Dict[str, str]:

@@ -7,7 +7,8 @@ from typing import Any, Dict, Optional, Tuple
 import numpy as np
 
 from suites.runtimes.engine import Engine, Found, Layout, Loaded, Model
-from suites.runtimes.engines.importing import Package, import_module, tasks, threads_found, together
+from suites.runtimes.engines.importing import Package, import_module, together
+from suites.runtimes.engines.threads import threads_found
 from suites.runtimes.graph import FusedWht1d, Graph
 
 PACKAGE, SCHEMA = Package("openvino", "openvino", (3, 8)), (Package("onnx", "onnx"),)
@@ -61,7 +62,6 @@ class OpenVino(Engine):
         openvino, problem = import_module(PACKAGE.module)
         if openvino is None:
             raise RuntimeError("openvino cannot be imported ({})".format(problem or "it is not installed"))
-        before = tasks()
         wanted: Dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY",
                                   "INFERENCE_PRECISION_HINT": PRECISIONS.get(model.form, ("f32", ""))[0]}
         if threads is not None:
@@ -81,7 +81,7 @@ class OpenVino(Engine):
             request.start_async()
             request.wait()
 
-        found = threads_found(before, run)
+        found = threads_found(run)
         return Loaded(run, x, lambda: y, {
             "engine": "openvino", "version": str(openvino.__version__), "form": model.form,
             "threads": str(compiled.get_property("INFERENCE_NUM_THREADS")), "threads found": found,

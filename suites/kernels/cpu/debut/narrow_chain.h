@@ -17,11 +17,13 @@ struct NarrowFactor {
 
 struct Narrow {
     int64_t head;             // factors in the head; 0: no such form of this chain
+    bool direct;              // the head's outputs are made in their places: see narrow_direct.h
     int64_t base;             // the last factor of those done factor by factor, on `base_blocks` blocks of the head
     int64_t base_blocks, groups;      // groups of VL blocks of the head in all
     int64_t inputs, outputs;  // features of one block of the head; outputs are whole vectors
     int64_t head_rows, base_rows, rows;  // of the buffers, in vectors of each position
-    int64_t group_weights;    // floats of the head's weights for VL blocks
+    int64_t group_weights;    // floats of the head's weights for VL blocks; direct: for VL outputs
+    int64_t direct_rows;      // direct: outputs of the head, in vectors
     int64_t bias, floats;     // of the packed weights
     NarrowFactor factors[MOST_FACTORS];
 };
@@ -33,6 +35,14 @@ static inline int64_t blocks_within(const Factor *f, int64_t i, int64_t last) {
     int64_t blocks = 1;
     for (int64_t l = i + 1; l <= last; l++) blocks *= f[l].s;
     return blocks;
+}
+
+// Whether VL outputs of the head can be made as one vector: the first factor takes one channel's taps for each block,
+// whose outputs fill whole vectors, or half of one if the second factor exchanges just the halves.
+static inline bool makes_places(const Factor *f, int64_t head, int64_t taps) {
+    if (taps == 1 || f[0].s != taps) return false;
+    if (head == 1) return f[0].r % VL == 0;
+    return head == 2 && f[0].r == VL / 2 && f[1].r == 2 && f[1].s == 2;
 }
 
 // `taps` inputs of a channel must stay in one block of the head.
@@ -55,6 +65,13 @@ static inline Narrow narrow_make(const Chain &c, int64_t taps) {
         n.head_rows = rows > n.head_rows ? rows : n.head_rows;
     }
     n.floats = n.group_weights * n.groups;
+    n.direct = makes_places(f, head, taps);
+    if (n.direct) {
+        n.factors[0].blocks = 1;
+        n.direct_rows = f[head - 1].blocks * n.outputs / VL;
+        n.group_weights = (taps + (head == 2 ? 2 : 0)) * VL;
+        n.floats = n.group_weights * n.direct_rows;
+    }
     n.base_blocks = 1;
     for (n.base = head; n.base < c.count; n.base++) {
         n.base_blocks *= f[n.base].s;
@@ -80,7 +97,14 @@ static inline Narrow narrow_make(const Chain &c, int64_t taps) {
 static inline void narrow_pack(const Chain &c, const Narrow &n, const float *const *weights, const float *bias,
                                int64_t bias_count, float *to) {
     const Factor *f = c.factors;
-    for (int64_t g = 0; g < n.groups; g++)
+    for (int64_t row = 0; row < (n.direct ? n.direct_rows : 0); row++) {
+        for (int64_t j = 0; j < f[0].s; j++)
+            for (int64_t o = row * VL; o < (row + 1) * VL; o++) *to++ = weights[0][o * f[0].s + j];
+        for (int64_t other = 0; other < (n.head == 2 ? 2 : 0); other++)  // of the same place, and of the other half's
+            for (int64_t m = 0; m < 2; m++)
+                for (int64_t k = 0; k < VL / 2; k++) *to++ = weights[1][((row * 2 + m) * 2 + (m ^ other)) * (VL / 2) + k];
+    }
+    for (int64_t g = 0; g < (n.direct ? 0 : n.groups); g++)
         for (int64_t i = 0; i < n.head; i++) {
             const int64_t blocks = n.factors[i].blocks;
             for (int64_t b = 0; b < blocks; b++)

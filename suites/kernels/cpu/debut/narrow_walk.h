@@ -1,84 +1,19 @@
 // The walk of a chain with features in lanes, over a few positions of one or several images.
 #pragma once
-#include "narrow_chain.h"
-#include "plan.h"
-#include "stages.h"
+#include "narrow_direct.h"
+#include "narrow_factor.h"
 #include "threads.h"
 
 // What one walk works with; buffers are [row][position][VL].
 struct NarrowTile {
     const Plan *plan;
     const float *packed;
-    float *stage;               // the input, [group of VL blocks][channel of a block][pixel][VL]
+    const float *stage;         // the input, [group of VL blocks][channel of a block][pixel][VL]; direct: [channel][pixel]
     float *head[2], *base[2], *rows, *out;
     int64_t positions, pixels;  // of all the tile's images
 };
 
-// Positions done together: with four outputs, sums and inputs stay in registers.
-enum { TOGETHER = MOST_SUMS / 2 };
-
-// Outputs [i, i + R) of one row of a block, at N positions. S = 0: the factor's s is known at run time only.
-template <int R, int S, int N>
-static INLINE void narrow_sums(const float *weights, const float *x, float *out, int64_t r, int64_t s, int64_t in_step,
-                               int64_t out_step) {
-    vf sum[R][N];
-    Each<R>::run([&](int a) UNROLLED { Each<N>::run([&](int b) UNROLLED { sum[a][b] = (vf){}; }); });
-    auto term = [&](bool first) UNROLLED {
-        vf value[N];
-        Each<N>::run([&](int b) UNROLLED { value[b] = load(x + b * VL); });
-        Each<R>::run([&](int a) UNROLLED {
-            const vf weight = load(weights + a * VL);
-            Each<N>::run([&](int b) UNROLLED { add_term(sum[a][b], first, weight, value[b]); });
-        });
-        x += in_step;
-        weights += r * VL;
-    };
-    if (S) Each<S>::run([&](int j) UNROLLED { term(j == 0); });
-    else for (int64_t j = 0; j < s; j++) term(false);
-    Each<R>::run([&](int a) UNROLLED {
-        Each<N>::run([&](int b) UNROLLED { store(out + a * out_step + b * VL, sum[a][b]); });
-    });
-}
-
-// Outputs [i, i + R) of `count` blocks that follow each other; the weights of one are [row of t][s][r][VL].
-template <int R, int S>
-static INLINE void narrow_blocks(const NarrowFactor &f, const float *w, const float *in, float *out, int64_t positions,
-                                 int64_t count, int64_t i) {
-    const int64_t r = S ? R : f.r, s = S ? S : f.s, t = f.t, row = positions * VL, step = t * row;
-    for (int64_t b = 0; b < count; b++, in += s * step, out += r * step)
-        for (int64_t k = 0; k < t; k++, w += s * r * VL) {
-            const float *x = in + k * row;
-            float *to = out + i * step + k * row;
-            int64_t p = 0;
-            for (; p + TOGETHER <= positions; p += TOGETHER)
-                narrow_sums<R, S, TOGETHER>(w + i * VL, x + p * VL, to + p * VL, r, s, step, step);
-#if MOST_SUMS > 4
-            for (; p + 2 <= positions; p += 2) narrow_sums<R, S, 2>(w + i * VL, x + p * VL, to + p * VL, r, s, step, step);
-#endif
-            for (; p < positions; p++) narrow_sums<R, S, 1>(w + i * VL, x + p * VL, to + p * VL, r, s, step, step);
-        }
-}
-
-template <int R, int S>
-static NOINLINE bool narrow_known(const NarrowFactor &f, const float *w, const float *in, float *out, int64_t positions,
-                                  int64_t count) {
-    if (f.r != R || f.s != S) return false;
-    narrow_blocks<R, S>(f, w, in, out, positions, count, 0);
-    return true;
-}
-
-static NOINLINE void narrow_factor(const NarrowFactor &f, const float *w, const float *in, float *out, int64_t positions,
-                                   int64_t count) {
-    if (narrow_known<2, 2>(f, w, in, out, positions, count) || narrow_known<2, 4>(f, w, in, out, positions, count) ||
-        narrow_known<4, 2>(f, w, in, out, positions, count) || narrow_known<4, 4>(f, w, in, out, positions, count))
-        return;
-    int64_t i = 0;
-    for (; i + 4 <= f.r; i += 4) narrow_blocks<4, 0>(f, w, in, out, positions, count, i);
-    for (; i + 2 <= f.r; i += 2) narrow_blocks<2, 0>(f, w, in, out, positions, count, i);
-    for (; i < f.r; i++) narrow_blocks<1, 0>(f, w, in, out, positions, count, i);
-}
-
-// The same for a first factor whose inputs are taps, some of which lie outside the plane: only those inside are read.
+// A first factor whose inputs are taps, some of which lie outside the plane: only those inside are read.
 template <int R>
 static INLINE void narrow_taps(const Reach *reach, int64_t count, const float *w, const float *stage, float *out,
                                const NarrowFactor &f, int64_t positions, int64_t i) {
@@ -140,15 +75,31 @@ static void narrow_base(const NarrowTile &tile, int64_t block, float *out) {
     const Narrow &n = tile.plan->narrow;
     const Factor *given = tile.plan->chain->factors;
     const int64_t row = tile.positions * VL, first = block * n.base_blocks / VL;
-    const int64_t groups = up_to(n.base_blocks, VL) / VL;
+    const int64_t groups = n.direct ? 0 : up_to(n.base_blocks, VL) / VL;
     for (int64_t g = 0; g < groups; g++)
         narrow_head(tile, first + g, tile.base[0] + g * n.outputs * row);
+    if (n.direct) {
+        const auto make = n.head == 2 ? direct_rows<true> : direct_rows<false>;
+        const int64_t rows = n.base_blocks * n.outputs / VL;
+        make(*tile.plan, tile.packed, tile.stage, tile.pixels, tile.head[0], tile.base[0], tile.positions, block * rows, rows);
+    }
     const float *in = tile.base[0];
-    for (int64_t i = n.head; i <= n.base; i++) {
+    for (int64_t i = n.head, other = 1; i <= n.base; i++, other = 1 - other) {
         const NarrowFactor &f = n.factors[i];
         const int64_t blocks = blocks_within(given, i, n.base);
-        float *to = i == n.base ? out : tile.base[(i - n.head + 1) % 2];
-        narrow_factor(f, tile.packed + f.weights + block * blocks * f.s * f.r * f.t * VL, in, to, tile.positions, blocks);
+        const float *w = tile.packed + f.weights + block * blocks * f.s * f.r * f.t * VL;
+        float *to = i == n.base ? out : tile.base[other];
+        if (i < n.base) {
+            const NarrowFactor &g = n.factors[i + 1];
+            float *after = i + 1 == n.base ? out : tile.base[other];
+            const int64_t fewer = blocks / g.s;
+            if (narrow_pair(f, g, w, tile.packed + g.weights + block * fewer * g.s * g.r * g.t * VL, in, after, tile.positions, fewer)) {
+                in = after;
+                i++;
+                continue;
+            }
+        }
+        narrow_factor(f, w, in, to, tile.positions, blocks);
         in = to;
     }
 }
@@ -177,11 +128,10 @@ static INLINE void narrow_lanes(const T *from, int64_t apart, int64_t step, int6
 }
 
 // The channels of the tile's images, or its rows of features, into the stage.
-template <class T> static void narrow_fill(const NarrowTile &tile, const T *x, int64_t images) {
+template <class T> static void narrow_fill(const NarrowTile &tile, const T *x, int64_t images, float *to) {
     const Plan &plan = *tile.plan;
     const Geometry &g = plan.g;
     const int64_t channels = plan.narrow.inputs / plan.taps, apart = channels * g.x_channel;
-    float *to = tile.stage;
     for (int64_t group = 0; group < plan.narrow.groups; group++, to += channels * tile.pixels * VL) {
         const int64_t first = group * VL * channels;  // of the group's channels
         if (g.linear) {
@@ -219,6 +169,19 @@ template <class T> static void narrow_empty(const NarrowTile &tile, const float 
         const float *sums = tile.out + m * tile.positions;
         if (plan.g.linear) {
             for (int64_t p = 0; p < tile.positions; p++) store_first(y + p * out + m, load(sums + p * VL) + add, out - m);
+            continue;
+        }
+        if (tile.positions == plane && plane <= 4) {  // a quarter of the whole transposition
+            vf quad[4];
+            for (int p = 0; p < 4; p++) quad[p] = p < plane ? load(sums + p * VL) + add : add;
+            transpose_quads(quad);
+            T all[4][VL];
+            for (int p = 0; p < 4; p++) store(all[p], quad[p]);
+            for (int64_t l = 0; l < VL && m + l < out; l++) {
+                const T *from = all[l % 4] + l / 4 * 4;
+                if (plane == 4) memcpy(y + (m + l) * 4, from, 4 * sizeof(T));
+                else memcpy(y + (m + l) * plane, from, plane * sizeof(T));
+            }
             continue;
         }
         vf square[VL];

@@ -46,6 +46,7 @@ struct Plan {
     // With features in lanes:
     Narrow narrow;
     int64_t tile_images, tile_positions;  // of a full tile
+    bool two_by_two;       // planes for which the direct head has code of its own
     Reach *reach;          // null where positions are pixels
     int32_t *reach_begin;  // for each of the first factor's blocks in a head, for each position: a range of `reach`
 };
@@ -77,6 +78,8 @@ static inline bool plan_narrow(Plan *p) {
     if (!n.head) return true;
     const int64_t image = g.height * g.width, most = NARROW_POSITIONS / p->plane;
     p->tile_images = g.images < most ? g.images : most;
+    const bool same = g.kernel_h == 3 && g.kernel_w == 3 && g.stride_h == 1 && g.stride_w == 1 && g.pad_h == 1 && g.pad_w == 1;
+    p->two_by_two = same && g.height == 2 && g.width == 2;
     p->tile_positions = p->tile_images * p->plane;
     if (g.linear || (p->taps == 1 && g.stride_h == 1 && g.stride_w == 1 && g.pad_h == 0 && g.pad_w == 0)) return true;
     const NarrowFactor &first = n.factors[0];
@@ -93,7 +96,7 @@ static inline bool plan_narrow(Plan *p) {
             if (h < 0 || h >= g.height || w < 0 || w >= g.width) continue;
             const int64_t pixel = position / p->plane * image + h * g.width + w;
             p->reach[count].input = (int32_t)j;
-            p->reach[count++].offset = (int32_t)((channel * p->tile_images * image + pixel) * VL);
+            p->reach[count++].offset = (int32_t)((n.direct ? pixel : channel * p->tile_images * image + pixel) * VL);
         }
         p->reach_begin[at + 1] = count;
     }

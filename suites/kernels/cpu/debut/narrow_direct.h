@@ -1,0 +1,87 @@
+// The head of a chain whose first factor has one channel's taps for each block, made where its outputs belong: a vector
+// is VL outputs that follow each other, of one channel or, in halves that the second factor mixes, of two. An input is
+// broadcast over its channel's lanes, so nothing is transposed, and taps outside the plane cost nothing.
+#pragma once
+#include "narrow_chain.h"
+#include "plan.h"
+#include "stages.h"
+
+// The value of the row's channel, or of its two in halves.
+template <bool HALVES> static INLINE vf direct_value(const float *p, int64_t pixels) {
+    if (!HALVES) return splat(*p);
+    vi upper = {};
+    for (int l = 0; l < VL; l++) upper[l] = l < VL / 2 ? 0 : -1;
+    return upper ? splat(p[pixels]) : splat(*p);
+}
+
+// The second factor where there is one: `w` has its weights for the sums and for those of the other half.
+template <bool HALVES> static INLINE vf direct_mix(const float *w, vf sum) {
+    return HALVES ? load(w) * sum + load(w + VL) * Swap<VL / 2>::of(sum) : sum;
+}
+
+// One row of outputs for one image of H x W pixels, kernel 3x3, padding and stride 1: `in` are its channel's pixels, those
+// of the next channel `pixels` further on.
+template <bool HALVES, int H, int W>
+static INLINE void direct_plane(const float *w, const float *in, int64_t pixels, float *out) {
+    vf value[H * W];
+    Each<H * W>::run([&](int q) UNROLLED { value[q] = direct_value<HALVES>(in + q, pixels); });
+    Each<H * W>::run([&](int p) UNROLLED {
+        const int y = p / W, x = p % W, first = (y == 0 ? 3 : 0) + (x == 0 ? 1 : 0);
+        vf sum;
+        Each<9>::run([&](int tap) UNROLLED {
+            const int h = y + tap / 3 - 1, v = x + tap % 3 - 1;
+            if (h >= 0 && h < H && v >= 0 && v < W) add_term(sum, tap == first, load(w + tap * VL), value[h * W + v]);
+        });
+        store(out + p * VL, direct_mix<HALVES>(w + 9 * VL, sum));
+    });
+}
+
+// The same for any layer, by the plan's lists; `values` has room for a vector for each pixel.
+template <bool HALVES>
+static INLINE void direct_listed(const Plan &plan, const float *w, const float *in, int64_t pixels, float *values,
+                                 float *out, int64_t positions) {
+    for (int64_t q = 0; q < pixels; q++) store(values + q * VL, direct_value<HALVES>(in + q, pixels));
+    for (int64_t p = 0; p < positions; p++) {
+        vf sum = {};
+        for (int64_t n = plan.reach_begin[p]; n < plan.reach_begin[p + 1]; n++)
+            sum += load(w + plan.reach[n].input * VL) * load(values + plan.reach[n].offset);
+        store(out + p * VL, direct_mix<HALVES>(w + plan.taps * VL, sum));
+    }
+}
+
+// `count` rows of the head's outputs.
+template <bool HALVES>
+static NOINLINE void direct_rows(const Plan &plan, const float *weights, const float *stage, int64_t pixels, float *values,
+                                 float *out, int64_t positions, int64_t first, int64_t count) {
+    const Geometry &g = plan.g;
+    const int64_t image = g.height * g.width, images = pixels / image, r = plan.chain->factors[0].r;
+    for (int64_t row = first; row < first + count; row++, out += positions * VL) {
+        const float *w = weights + row * plan.narrow.group_weights, *in = stage + row * VL / r * pixels;
+        if (plan.two_by_two)
+            for (int64_t n = 0; n < images; n++) direct_plane<HALVES, 2, 2>(w, in + n * image, pixels, out + n * image * VL);
+        else direct_listed<HALVES>(plan, w, in, pixels, values, out, positions);
+    }
+}
+
+// The channels of the tile's images, [channel][pixel of all images].
+template <class T> static void direct_fill(const Plan &plan, const T *x, int64_t images, float *stage) {
+    const Geometry &g = plan.g;
+    const int64_t image = g.height * g.width, channels = plan.chain->factors[0].blocks;
+    for (int64_t c = 0; c < channels; c++)
+        for (int64_t n = 0; n < images; n++)
+            for (int64_t q = 0; q < image; q++, stage++)
+                *stage = c < g.features ? load_first(x + n * g.x_image + c * g.x_channel + q / g.width * g.x_row
+                                                     + q % g.width * g.x_column, 1)[0] : 0;
+}
+static inline const float *direct_stage(const Plan &plan, const float *x, int64_t images, float *stage) {
+    const Geometry &g = plan.g;
+    const int64_t image = g.height * g.width;
+    if (images == 1 && g.x_column == 1 && g.x_row == g.width && g.x_channel == image && g.features == plan.chain->factors[0].blocks)
+        return x;  // as it should be already
+    direct_fill(plan, x, images, stage);
+    return stage;
+}
+template <class T> static const float *direct_stage(const Plan &plan, const T *x, int64_t images, float *stage) {
+    direct_fill(plan, x, images, stage);
+    return stage;
+}
