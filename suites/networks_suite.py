@@ -80,6 +80,7 @@ MEMORY = ("resnet110-batch-1", "vgg16-cifar100-batch-1", "pointnet-batch-1")
 #: Networks of ``--quick``: each kind of layer once, batch 1, what takes seconds.
 QUICK = ("mobilenet-v2-batch-1", "resnet20-batch-1", "resnet110-batch-1", "vgg16-cifar100-batch-1",
          "vgg16-lhc-batch-1", "pointnet-batch-1")
+QUICK_MEMORY = "vgg16-cifar100-batch-1"
 #: Rivals that differ from a kept one in degree only.
 NOT_QUICK = ("HT 1 path", "HT 5 paths", "FWHT last 5", "BWHT 16 last 5 and head", "LHC 50%")
 DEFAULT = "default"
@@ -115,8 +116,9 @@ def comparisons(target: Target) -> List[Comparison]:
 
 
 def quick(every: List[Comparison]) -> List[Comparison]:
-    """Return the comparisons that ``--quick`` runs."""
-    return [one._replace(rivals=tuple(case for case in one.rivals if case.layer not in NOT_QUICK))
+    """Return the comparisons that ``--quick`` runs; the memory of one of them, whose workers take longest."""
+    return [one._replace(rivals=tuple(case for case in one.rivals if case.layer not in NOT_QUICK),
+                         without=() if one.id == QUICK_MEMORY else ("memory",))
             for one in every if one.id in QUICK]
 
 

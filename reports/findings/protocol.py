@@ -9,6 +9,7 @@ from typing import Dict, NamedTuple, Optional, Sequence, Tuple
 
 from harness.plan import Comparison
 from harness.record import Run
+from harness.words import Pass
 from reports.findings.claim_tables import ClaimTable, Evidence, claim_tables
 from reports.findings.claims import SPEEDS, Claim, read_claims
 from reports.findings.evidence import evidence_of
@@ -69,7 +70,8 @@ def _script(run: Run, comparison: Comparison, evidence: Evidence, claims: Sequen
         rounds, check = _rounds(run, comparison.id, ident), run.check(ident)
         rows.append(ScriptRow(ident, case.name, None if check is None else check.implementation,
                               rounds[0] if rounds else None, rounds[1:], printed_s.get(names.get(ident, ""))))
-    own = [found for one in claims for found in [_here(one, known)] if found is not None]
+    own = [found for one in claims for found in [_here(one, known)] if found is not None
+           and (one.quantity is not Quantity.MEMORY_SAVING or Pass.MEMORY.value not in comparison.without)]
     return Script(comparison.id, comparison.title, comparison.baseline.name, tuple(rows),
                   claim_tables(own, [evidence]))
 

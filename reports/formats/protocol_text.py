@@ -6,7 +6,7 @@ from reports.findings.about import About
 from reports.findings.claim_tables import ClaimTable
 from reports.findings.claims import Cannot
 from reports.findings.protocol import Script, ScriptRow
-from reports.formats.claims_text import CANNOT, HOLDS, SIZES, amount, measured
+from reports.formats.claims_text import CANNOT, HOLDS, SIZES, amount, measured, where
 from reports.formats.sheet import Sheet
 from reports.formats.texts import device_text
 from reports.numbers import seconds
@@ -44,6 +44,8 @@ def claim_text(table: ClaimTable, script: Script, about: About) -> str:
         ran = {one.case: one for one in script.rows}
         own = ran.get("{}/{}".format(row.comparison, row.case))
         sides = "{} against {}".format(own.name if own is not None else row.name, script.baseline)
+        if own is not None and own.ran is not None:
+            sides += " ({})".format(own.ran)
         if cell.value is None or cell.judged.cannot is not None:
             why = CANNOT[cell.judged.cannot or Cannot.NOT_MEASURED].format(suite="protocol")
             told.append("{}: {}{}, {}".format(HOLDS[cell.judged.holds].lower(),
@@ -54,4 +56,4 @@ def claim_text(table: ClaimTable, script: Script, about: About) -> str:
             HOLDS[cell.judged.holds].lower(), measured(claim, cell), amount(claim, row.value), size, sides))
     return "\u201c{}\u201d (arXiv {}) {} on {}.".format(
         claim.sentence, claim.paper, "; ".join(told) or "cannot be tested: no case of it was planned",
-        device_text(about.device))
+        where(table.columns[0]) if table.columns else device_text(about.device))

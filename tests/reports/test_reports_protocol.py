@@ -49,7 +49,7 @@ def test_every_format_says_which_claim_holds_by_how_much_and_on_what(tmp_path):
     sheet, = sheets(found)
     paragraph, = [note for note in sheet.notes if "1.94 times" in note]
     assert "holds: 4" in paragraph and "1.94\u00d7 published" in paragraph and "more than published" in paragraph
-    assert "WHT 1D fast litert builtin against Conv 1x1 litert builtin" in paragraph
+    assert "WHT 1D fast litert builtin against Conv 1x1 litert builtin (litert builtin)" in paragraph
     assert "Jetson Nano" in paragraph
     for text in (markdown(found), render_page(found)):
         assert "1.94 times" in text and "first round" in text
