@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import fx, nn
 
-from suites.networks.folding import RELU, activation_of, layer_of, only_user
+from suites.networks.folding import RELU, activation_of, drop_unused, layer_of, only_user
 
 
 class HalvingMaxPool2d(nn.Module):
@@ -36,7 +36,7 @@ def pool_by_halves(made: fx.GraphModule) -> int:
             made.add_submodule(name, HalvingMaxPool2d())
             node.target = name
             count += 1
-    made.delete_all_unused_submodules()
+    drop_unused(made)
     made.recompile()
     return count
 

@@ -9,7 +9,7 @@ from typing import Any, List, Optional, Tuple
 import torch
 from torch import fx, nn
 
-from suites.networks.folding import Activation, activation_of, calls_of, layer_of, only_user
+from suites.networks.folding import Activation, activation_of, calls_of, drop_unused, layer_of, only_user
 from suites.networks.sample import trace_input_shapes
 
 NONE = Activation(lambda x: x, "none")
@@ -109,7 +109,7 @@ def pack(made: fx.GraphModule, x: torch.Tensor, memory_format: torch.memory_form
         for gone in _between(node, last):
             made.graph.erase_node(gone)
         count += 1
-    made.delete_all_unused_submodules()
+    drop_unused(made)
     made.recompile()
     return count
 
