@@ -64,6 +64,7 @@ class Model(NamedTuple):
 class Loaded(NamedTuple):
     """A model ready to be called: ``run()`` reads ``input``; ``output()`` shows what the last call wrote.
 
+    ``run`` keeps all memory that it works on: it may be called when nothing else of this is left.
     Both arrays are in the model's layout and type; ``input`` is the same memory for every call, ``output()`` copies
     nothing where the engine lets one look at its result. ``described`` says what really runs: engine, version,
     threads, precision, kernels. ``upload()`` moves the input to a device with memory of its own, outside of what is

@@ -1,5 +1,9 @@
 """Every lowering, run in its engine, equals the float64 dense reference."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from engines_here import EVEN, LAYERS, SQUARE, allowed, call, case, engine_or_skip, error, made
@@ -78,3 +82,31 @@ def test_what_a_form_cannot_take_is_said_in_a_sentence():
         layer(case("wht2d-kron", (1, 4, 7, 8)))
     with pytest.raises(ValueError, match="there is no description 'conv2x2': use conv1x1"):
         layer(case("conv2x2", (1, 4, 7, 8)))
+
+
+KEPT_ALONE = """
+import gc, sys
+import numpy as np
+from engines_here import made
+from suites.runtimes import find_engine
+
+engine = find_engine(sys.argv[1])
+graph, x, _ = made("conv1x1", (2, 64, 32, 32), 0)   # arrays large enough for maps of their own, which go at once
+model = engine.lower(graph, "stock")
+run = engine.load(model, 1).run
+gc.collect()
+others = [np.full(1 << 18, 1.5) for _ in range(20)]
+for _ in range(3):
+    run()
+assert all((one == 1.5).all() for one in others)
+"""
+
+
+@pytest.mark.parametrize("engine_name", NAMES)
+def test_a_call_keeps_the_memory_that_it_works_on(engine_name):
+    engine_or_skip(engine_name)
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join([os.getcwd(), os.path.dirname(__file__)]),
+                       MALLOC_MMAP_THRESHOLD_="131072")
+    done = subprocess.run([sys.executable, "-c", KEPT_ALONE, engine_name], env=environment, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT)
+    assert done.returncode == 0, done.stdout.decode()

@@ -77,7 +77,7 @@ class Ncnn(Engine):
         results: List[Any] = [None] * len(x)
         inputs = [ncnn.Mat(image) for image in x]
 
-        def run() -> None:
+        def run(_kept: Any = x) -> None:  # the blobs have its address only
             for index, image in enumerate(inputs):
                 extractor = net.create_extractor()
                 extractor.input(INPUT, image)

@@ -67,7 +67,7 @@ class OnnxRuntime(Engine):
         binding.bind_input(INPUT, "cpu", 0, x.dtype, x.shape, x.ctypes.data)
         binding.bind_output(OUTPUT, "cpu", 0, y.dtype, y.shape, y.ctypes.data)
 
-        def run() -> None:
+        def run(_kept: Any = (x, y)) -> None:  # the binding has their addresses only
             session.run_with_iobinding(binding)
 
         return Loaded(run, x, lambda: y, _described(ort, session, model, threads, threads_found(run)))

@@ -77,7 +77,7 @@ class OpenVino(Engine):
         request.set_input_tensor(openvino.Tensor(x, shared_memory=True))
         request.set_output_tensor(openvino.Tensor(y, shared_memory=True))
 
-        def run() -> None:
+        def run(_kept: Any = (x, y)) -> None:  # the tensors may have their addresses only
             request.infer(share_outputs=True)  # in the calling thread, where a started one would need two more
 
         found = threads_found(run)
