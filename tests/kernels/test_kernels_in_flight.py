@@ -9,7 +9,7 @@ from test_kernels_forward import OPTIONS, check, noise
 
 import suites.kernels.cpu_call as cpu_call
 from suites.kernels import fused_layer, planned
-from suites.kernels.tuning import Tuning
+from suites.kernels.tuning import NEAR, NEVER, Tuning
 
 
 @pytest.fixture(params=[Tuning(0, 0), Tuning(0, 0, 0, 128)], ids=["in flight", "in turn"])
@@ -53,6 +53,19 @@ def test_every_number_of_threads_gives_the_same_bits(no_cache, shape):
         torch.set_num_threads(threads)
         results.append(fused_layer(x, threshold))
     assert torch.equal(results[0], results[1]) and torch.equal(results[0], results[2])
+
+
+@pytest.mark.parametrize("shape", [(2, 256, 40, 40), (1, 1024, 36, 36), (1, 2048, 20, 20)])
+def test_whatever_was_tuned_gives_the_same_bits(kernels, monkeypatch, shape):
+    """What was found out differs from one number of threads to the next, and must not show in the result."""
+    x, (threshold, _) = noise(*shape), tables(shape[1], False)
+    results = []
+    for tuning in (Tuning(0, 0), Tuning(0, 0, 0, 64), Tuning(0, 0, 0, 128), Tuning(NEVER, 0), NEAR):
+        found = cpu_call.kernels(torch.float32)
+        plans = planned.Plans(found.loaded.handle, lambda geometry, threads, tuning=tuning: tuning)
+        monkeypatch.setattr(found, "plans", plans)
+        results.append(fused_layer(x, threshold))
+    assert all(torch.equal(one, results[0]) for one in results)
 
 
 def test_the_result_may_go_where_the_input_is(no_cache):

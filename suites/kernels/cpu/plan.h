@@ -95,8 +95,9 @@ static inline int64_t valid_offset(int64_t k, int64_t p2, int64_t n1, int64_t n2
 }
 
 // Splits `rows` into radices, at most `widest` each and at most `core` for the last one, as even as can
-// be; into two at least where work begins and ends outside the scratch.
-static inline void split(int64_t rows, int core, int widest, bool two, bool wide_first, int *radix, int *count) {
+// be; into two at least where work begins and ends outside the scratch. The order of the additions follows from it, so it
+// depends on nothing that was tuned: the same bits come out on every number of threads.
+static inline void split(int64_t rows, int core, int widest, bool two, int *radix, int *count) {
     int log = 0, log_core = 0, log_wide = 0;
     while ((1ll << log) < rows) log++;
     while ((1 << log_core) < core) log_core++;
@@ -106,8 +107,7 @@ static inline void split(int64_t rows, int core, int widest, bool two, bool wide
     int rest = log - (log < log_core ? log : log_core);
     int passes = (rest + log_wide - 1) / log_wide;
     for (int i = 0; i < passes; i++) {
-        // The smaller ones first: the first pass reads far apart. In flight, the blocks after it should be small.
-        int share = (rest + (wide_first ? passes - i - 1 : 0)) / (passes - i);
+        int share = rest / (passes - i);  // the smaller ones first: the first pass reads far apart
         radix[(*count)++] = 1 << share;
         rest -= share;
     }
@@ -115,9 +115,9 @@ static inline void split(int64_t rows, int core, int widest, bool two, bool wide
 }
 
 // Scratch with one cache line between the blocks: power-of-two strides would all meet in one cache set.
-static inline int64_t lay_out(Levels *levels, int64_t rows, int core, int widest, bool two, bool wide_first,
-                              int64_t row_floats, int64_t pad) {
-    split(rows, core, widest, two, wide_first, levels->radix, &levels->count);
+static inline int64_t lay_out(Levels *levels, int64_t rows, int core, int widest, bool two, int64_t row_floats,
+                              int64_t pad) {
+    split(rows, core, widest, two, levels->radix, &levels->count);
     for (int i = 0; i < levels->count; i++) {
         levels->rows[i] = rows;
         rows /= levels->radix[i];
@@ -194,11 +194,10 @@ static inline bool plan_strided(Plan *plan) {
     // The backward adds up its sums tile by tile: its cut depends on nothing that was tuned, so that the same bits
     // come out on every number of threads.
     plan->backward_cut = cut_inner(g, length, length > 256 ? 65536 : length > 128 ? 32768 : 8192, WIDEST_TILE, false);
-    // A radix of 16 holds 16 vectors at once; in flight on 16 registers it would be slower than one pass more.
-    const int widest = VL == 4 || (VL == 8 && plan->in_flight) ? 8 : 16;
+    const int widest = VL == 4 ? 8 : 16;
     const int64_t tile = plan->cut.tile, backward_tile = plan->backward_cut.tile;
-    plan->tile_floats = lay_out(&plan->levels, length, 8, widest, true, plan->in_flight, tile, 16);
-    int64_t backward = lay_out(&plan->backward, length, 8, VL == 4 ? 8 : 16, true, false, backward_tile, 16);
+    plan->tile_floats = lay_out(&plan->levels, length, 8, widest, true, tile, 16);
+    int64_t backward = lay_out(&plan->backward, length, 8, widest, true, backward_tile, 16);
     if (plan->in_flight) plan->tile_floats += 1024 + 16;  // the second half begins elsewhere in a page
     plan->scratch_floats = plan->in_flight ? 2 * plan->tile_floats : plan->tile_floats;
     if (backward > plan->scratch_floats) plan->scratch_floats = backward;
@@ -208,8 +207,8 @@ static inline bool plan_strided(Plan *plan) {
 static inline bool plan_rows(Plan *plan) {
     const Geometry &g = plan->g;
     int64_t rows = g.outer * g.blocks, vectors = plan->length > VL ? plan->length / VL : 1;
-    lay_out(&plan->levels, vectors, 8, 16, false, false, VL, 0);
-    lay_out(&plan->backward, vectors, VL == 16 ? 8 : 4, 16, false, false, VL, 0);
+    lay_out(&plan->levels, vectors, 8, 16, false, VL, 0);
+    lay_out(&plan->backward, vectors, VL == 16 ? 8 : 4, 16, false, VL, 0);
     // Several rows at a time only where each is done in registers.
     plan->batch = 16 * VL / plan->length;
     if (plan->batch < 1 || plan->levels.count > 1 || plan->backward.count > 1) plan->batch = 1;
