@@ -369,7 +369,7 @@ def test_the_mark_sits_where_the_scale_says(tmp_path):
 def folder(tmp_path):
     """A copy of one reference run."""
     reference = os.path.join(os.path.dirname(os.path.dirname(CLAIMS)), "reference")
-    run, = [name for name in os.listdir(reference) if "-layers-" in name]
+    run = sorted(name for name in os.listdir(reference) if "-layers-" in name)[0]
     return shutil.copytree(os.path.join(reference, run), str(tmp_path / "run"))
 
 
