@@ -14,12 +14,12 @@ from harness.plan import Comparison, comparison_to_dict
 from harness.process import Outcome, run_worker
 from harness.progress import PlainProgress
 from harness.reasons import Code, Reason, because, owing_to, sentence, whole_sentence
-from harness.record import FitProbe, RecordWriter, Run, Unit, UnitLine, has_failed, unit_line
+from harness.record import FitProbe, RecordWriter, Run, Unit, UnitLine, has_failed
 from harness.record.codec import Decoder, to_json
 from harness.record.schema import SchemaError, checker
 from harness.rule import PAIR_ROUNDS, Rule
 from harness.system.load import load_1min
-from harness.system.suspend import LEAST_S
+from harness.unit_lines import line_of, share
 from harness.words import Heap, Pass, Role, Status
 from harness.work_units import all_units, runnable, time_shares, to_confirm, work_of
 
@@ -197,7 +197,7 @@ class Controller:
             played = played._replace(outcome=play([case for case in fit if case not in played.left_out]))
         for case in fit:
             self._retried.add(units[case])
-            self._finish(units[case], _share(played, case, len(fit)), planned=case in left)
+            self._finish(units[case], share(played, case, len(fit)), planned=case in left)
 
     def _fit(self, comparison: Comparison) -> None:
         fit, limit = set(self._runnable(comparison)), int(self.settings.fit_bytes or 0)
@@ -350,40 +350,7 @@ class Controller:
 
     def _write(self, unit: Unit, status: Status, outcome: Outcome, load: Optional[float] = None,
                left_out: Optional[Dict[str, Reason]] = None) -> UnitLine:
-        envelope = {"comparison": unit.comparison, "case": unit.case, "status": status.value,
-                    "reason": to_json(outcome.reason), "seconds": round(outcome.seconds, 3),
-                    "started_s": round(self._clock() - outcome.seconds, 3)}
-        if unit.launch is not None:
-            envelope["repeat" if unit.name is Pass.MEMORY else "launch"] = unit.launch
-        if unit.name is Pass.MEMORY:
-            envelope["heap"] = (unit.heap or Heap.PINNED).value
-        if load is not None:
-            envelope["load_1min"] = load
-        if outcome.suspended_s > LEAST_S:
-            envelope["suspended_s"] = round(outcome.suspended_s, 3)
-        if left_out:
-            envelope["left_out"] = to_json(left_out)
-        payload = outcome.payload or {}
-        if outcome.reason is None and payload.get("reason") is not None:
-            # A pass that ended well may still say why it has no number, as the energy pass does.
-            envelope["reason"] = payload["reason"]
-        try:
-            line = unit_line(unit.name, envelope, payload)
-        except SchemaError as error:
-            envelope.update(status=Status.FAILED.value, reason=to_json(because(Code.FOREIGN, str(error))))
-            line = unit_line(unit.name, envelope, {})
+        line = line_of(unit, status, outcome, self._clock() - outcome.seconds, load, left_out)
         self.writer.append(line)
         self.record.add(line)
         return line
-
-
-def _share(played: Played, case: str, cases: int) -> Outcome:
-    """Return what a worker that measured several cases says of one, with its share of the time."""
-    outcome = played.outcome._replace(seconds=played.outcome.seconds / cases)
-    if case in played.left_out:
-        return outcome._replace(payload=None, reason=played.left_out[case])
-    if outcome.payload is None:
-        return outcome
-    found = outcome.payload.get("cases", {}).get(case)
-    return outcome._replace(payload=found, reason=outcome.reason if found is not None else because(
-        Code.FOREIGN, "it lacks the case {}".format(case)))
