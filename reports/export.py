@@ -9,6 +9,7 @@ import sys
 from typing import Iterator, List, Optional, Sequence, Tuple
 
 from harness import RecordError, Run, load_run
+from harness.text import shown_path
 from reports.exports.registry import EXPORTS, Content, Export
 from reports.exports.table import AbsentError
 from reports.findings.published import PublishedError
@@ -37,7 +38,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             folder, name = (STDOUT, "") if path == STDOUT else os.path.split(os.path.abspath(path))
             written = write(folder, name, content)
             if written:
-                sys.stdout.write(os.path.relpath(written) + "\n")
+                sys.stdout.write(shown_path(written) + "\n")
     except (RecordError, PublishedError, AbsentError, OutputError, OSError) as error:
         sys.stderr.write("{}\n".format(error))
         return USAGE

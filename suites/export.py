@@ -20,6 +20,7 @@ except ImportError:
 
 from harness.passes.verify import TOLERANCES, relative_error
 from harness.plan import Case, UnavailableError, slug
+from harness.text import shown_path
 from suites.builders.described import FAMILIES, NETWORK, layer
 from suites.builders.runtimes import TOLERANCES as NARROW_TOLERANCES
 from suites.builders.runtimes import checked
@@ -198,7 +199,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     except (ValueError, ImportError, RuntimeError, OSError) as error:
         sys.stderr.write("export: {}\n".format(error))
         return USAGE
-    sys.stdout.write("{}: {}\n{}\n".format(", ".join(map(os.path.relpath, done.paths)), done.told, done.check))
+    sys.stdout.write("{}: {}\n{}\n".format(", ".join(map(shown_path, done.paths)), done.told, done.check))
     return 0 if done.good else WRONG
 
 

@@ -48,13 +48,16 @@ def from_caller(path: str) -> str:
 
 
 class FolderType(click.Path):
-    """A folder of the caller's."""
+    """A folder of the caller's; with ``dash`` also ``-``, standard output."""
 
-    def __init__(self) -> None:
+    def __init__(self, dash: bool = False) -> None:
         super(FolderType, self).__init__(file_okay=False)
+        self.dash = dash
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
         """Return the path as the user meant it, or fail with one sentence."""
+        if self.dash and value == "-":
+            return value
         return super(FolderType, self).convert(from_caller(str(value)), param, ctx)
 
 

@@ -11,10 +11,11 @@ import pytest
 from answers import fake_runner
 from fast_run import UNITS, header, open_run
 
+from harness.choices import SessionError
 from harness.controller import Controller
 from harness.progress import PlainProgress
 from harness.record import RecordError, RecordWriter, load_run
-from harness.session import SessionError, first_line, new_folder
+from harness.session import first_line, new_folder
 from reports.__main__ import USAGE, main
 from reports.writing import OutputError, write
 

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from suites.kernels import debut as kernel
-from suites.kernels.debut import Spec, output_shape
+from suites.kernels.debut import Spec
 from suites.kernels.operator import graph_problem
 from suites.kernels.prepared import Prepared, Weights
 from suites.layers.choices import check_choice, check_floating
@@ -229,11 +229,6 @@ class DebutConv2d(_Debut):
             self.implementation_used = "product"
             return F.conv2d(x, self.dense_weight().contiguous(), self.bias, self.stride, self.padding)
         return self._run(x)
-
-    def output_size(self, height: int, width: int) -> Tuple[int, int]:
-        """Return the output's height and width for an input of this size."""
-        shape = output_shape((1, self.in_channels, height, width), self.spec)
-        return shape[2], shape[3]
 
     def extra_repr(self) -> str:
         """Return the settings for ``print(layer)``."""
