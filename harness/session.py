@@ -39,7 +39,10 @@ def utc_now() -> str:
 
 
 def new_folder(out: str, suite: str, settings: Settings) -> str:
-    """Make and return the folder of a new run: it was not there before, whoever else starts one now."""
+    """Make and return the folder of a new run: it was not there before, whoever else starts one now.
+
+    Raises ``OSError`` or :class:`SessionError`.
+    """
     os.makedirs(out, exist_ok=True)
     for _ in range(100):
         folder = os.path.join(out, run_id(suite, settings))

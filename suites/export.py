@@ -126,7 +126,7 @@ def export_described(case: Case, format_: str, form: str, out: str) -> Written:
 
 
 def export_module(path: str, entry: str, out: str) -> Written:
-    """Write a module of a user's own suite by torch's exporter and run it; to ONNX only."""
+    """Write a module of a user's own suite by torch's exporter and run it; to ONNX only. Raises ``ValueError``."""
     found = load_file(path).SUITE
     factories = getattr(found, "factories", None)
     if factories is None or entry not in factories:

@@ -140,13 +140,16 @@ class DebutLinear(_Debut):
     @classmethod
     def from_dense(cls, layer: nn.Linear, chain: Optional[Chain] = None, sweeps: int = 5,
                    **options: Any) -> "DebutLinear":
-        """Return a layer fitted to ``layer`` by ``sweeps`` of least squares (0: fresh weights); the bias is kept."""
+        """Return a layer fitted to ``layer`` by ``sweeps`` of least squares (0: fresh weights); the bias is kept.
+
+        Raises ``ValueError`` for a grouped, dilated or string-padded convolution.
+        """
         options.setdefault("bias", layer.bias is not None)
         made = cls(layer.in_features, layer.out_features, chain, **options)
         return _start(made, layer, layer.weight, sweeps)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the layer's output for ``x`` (..., in_features)."""
+        """Return the layer's output for ``x`` (..., in_features); raises ``ValueError`` for any other shape."""
         call = self._ready(x, self._settings())
         if call is not None:
             return call(x)
@@ -217,7 +220,7 @@ class DebutConv2d(_Debut):
         return full[:, :self.in_channels]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the layer's output for ``x`` (N, in_channels, H, W)."""
+        """Return the layer's output for ``x`` (N, in_channels, H, W); raises ``ValueError`` for any other shape."""
         call = self._ready(x, self._settings())
         if call is not None:
             return call(x)
