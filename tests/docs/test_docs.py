@@ -11,6 +11,7 @@ import click
 import pytest
 
 import suites
+from harness import Case, Suite
 from harness.app.cli import cli
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -136,3 +137,12 @@ def test_ci_knows_each_of_its_lanes_by_name():
     called = set(re.findall(r"^(?:lane|\{ beside) (\S+) ", script, re.MULTILINE)) | set(
         re.findall(r"; beside (\S+) ", script))
     assert called == set(re.search(r'^lanes="(.*)"$', script, re.MULTILINE).group(1).split())
+
+
+def test_contributing_names_the_arguments_of_cases_and_suites_in_their_order():
+    text = text_of("CONTRIBUTING.md")
+    fields = re.search(r"SUITE = Suite\(([^)]*)\)", text).group(1)
+    assert tuple(fields.split(", ")) == Suite._fields[:4]
+    layer, form, builder = re.search(r'Case\("(.*?)", "(.*?)", "(.*?)", shape', text).groups()
+    case = Case(layer, form, builder, (1, 2))
+    assert case.shape == (1, 2) and re.match(r"suites\.builders\.\w+:\w+$", case.builder) and case.implementation == ""
