@@ -41,16 +41,18 @@ def utc_now() -> str:
 def new_folder(out: str, suite: str, settings: Settings) -> str:
     """Make and return the folder of a new run: it was not there before, whoever else starts one now.
 
-    Raises ``OSError`` or :class:`SessionError`.
+    Raises :class:`SessionError`.
     """
-    os.makedirs(out, exist_ok=True)
-    for _ in range(100):
-        folder = os.path.join(out, run_id(suite, settings))
-        try:
-            os.mkdir(folder)
-        except FileExistsError:
-            continue
-        return folder
+    try:
+        os.makedirs(out, exist_ok=True)
+        for _ in range(100):
+            folder = os.path.join(out, run_id(suite, settings))
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(folder)
+                return folder
+    except OSError as error:
+        raise SessionError("{} cannot be written ({}): name another folder with --out".format(
+            out, error.strerror or error)) from None
     raise SessionError("{} already holds a run of every name: name another folder with --out".format(out))
 
 

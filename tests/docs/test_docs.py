@@ -145,4 +145,5 @@ def test_contributing_names_the_arguments_of_cases_and_suites_in_their_order():
     assert tuple(fields.split(", ")) == Suite._fields[:4]
     layer, form, builder = re.search(r'Case\("(.*?)", "(.*?)", "(.*?)", shape', text).groups()
     case = Case(layer, form, builder, (1, 2))
-    assert case.shape == (1, 2) and re.match(r"suites\.builders\.\w+:\w+$", case.builder) and case.implementation == ""
+    assert case.shape == (1, 2) and case.implementation == ""
+    assert re.match(r"suites\.builders\.\w+:\w+$", case.builder)

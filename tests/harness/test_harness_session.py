@@ -47,6 +47,12 @@ def test_new_runs_never_share_a_folder(tmp_path, monkeypatch):
     assert len(set(folders)) == 40
 
 
+def test_a_folder_that_no_run_can_be_made_in_is_told_with_the_way_out(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SessionError, match="file/out cannot be written .Not a directory.: name another folder"):
+        session.new_folder(str(tmp_path / "file" / "out"), "s", settle(Choices(), probed()))
+
+
 def test_a_suite_with_a_wild_name_stays_inside_the_results(tmp_path):
     settings = settle(Choices(), probed())
     assert session.new_folder(str(tmp_path), "../../etc/x y", settings).startswith(str(tmp_path) + "/")
