@@ -1,6 +1,5 @@
 """Text from outside made fit for a terminal, a page and a table."""
 
-import os
 import re
 
 #: Control characters (line ends too), halves of surrogate pairs, what turns the direction of text, non-characters.
@@ -10,10 +9,3 @@ _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028-\u202e\u2066-\u2069\
 def printable(text: str, keep: str = "") -> str:
     """Return ``text`` with every character that could command a terminal replaced; those in ``keep`` stay."""
     return _UNFIT.sub(lambda found: found.group() if found.group() in keep else "\ufffd", text)
-
-
-def shown_path(path: str) -> str:
-    """Return ``path`` as the user can take it up: below the folder of the call relative to it, else from the root."""
-    caller = os.environ.get("EDGE_BENCH_CALLER") or os.getcwd()
-    near = os.path.relpath(os.path.realpath(path), os.path.realpath(caller))
-    return printable(os.path.abspath(path) if near.startswith(os.pardir) else near)

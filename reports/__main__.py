@@ -6,8 +6,8 @@ import os
 import sys
 from typing import List, Optional, Sequence
 
+from harness.caller import shown_path
 from harness.record import RecordError, Run, load_run
-from harness.text import shown_path
 from reports.findings import Findings, findings
 from reports.findings.published import PublishedError
 from reports.formats.files import Options

@@ -8,8 +8,8 @@ import os
 import sys
 from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
+from harness.caller import shown_path
 from harness.record import RecordError, load_run
-from harness.text import shown_path
 from reports.findings.claim_tables import ClaimTable, claim_tables
 from reports.findings.claims import read_claims
 from reports.findings.cleaned import cleaned

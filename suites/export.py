@@ -18,9 +18,9 @@ try:
 except ImportError:
     sys.exit("export: torch is not installed, and it makes the weights: ./run_bench.sh setup installs it")
 
+from harness.caller import shown_path
 from harness.passes.verify import TOLERANCES, relative_error
 from harness.plan import Case, UnavailableError, slug
-from harness.text import shown_path
 from suites.builders.described import FAMILIES, NETWORK, layer
 from suites.builders.runtimes import TOLERANCES as NARROW_TOLERANCES
 from suites.builders.runtimes import checked

@@ -5,6 +5,7 @@ from typing import Any, List, Optional
 
 import click
 
+from harness.caller import from_caller
 from harness.nearest import unknown
 from harness.plan import Suite, Target
 from harness.planning import plan_comparisons
@@ -38,13 +39,6 @@ class SizeType(click.ParamType):
             return value if isinstance(value, int) else parse_size(str(value))
         except ValueError as error:
             return self.fail(str(error), param, ctx)
-
-
-def from_caller(path: str) -> str:
-    """Return ``path`` as the user meant it: relative to where run_bench.sh was called, which changes the folder."""
-    caller = os.environ.get("EDGE_BENCH_CALLER")
-    return path if caller is None or os.path.realpath(caller) == os.path.realpath(os.getcwd()) else os.path.join(
-        caller, path)
 
 
 class FolderType(click.Path):

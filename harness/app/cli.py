@@ -11,7 +11,8 @@ import click
 
 from harness import __version__
 from harness.app import measuring, reading
-from harness.app.arguments import NearestGroup, from_caller
+from harness.app.arguments import NearestGroup
+from harness.caller import from_caller
 
 
 @click.group(cls=NearestGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

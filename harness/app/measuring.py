@@ -13,9 +13,9 @@ from harness.app.arguments import (
     SizeType,
     UnreadableError,
     check_selection,
-    from_caller,
 )
 from harness.app.reading import RESULTS, fail_on_options, find_run, report_process
+from harness.caller import from_caller, shown_path
 from harness.text import printable
 
 DEFAULT_SUITE = "paper"
@@ -84,7 +84,7 @@ def run(context: click.Context, suite: Optional[str], out: Optional[str], resume
     from harness.signals import Ended
 
     def carry_on(work: Any, probed: Any) -> Any:
-        click.echo(printable("Run {} in {}".format(work.run.id, work.run.folder)), err=True)
+        click.echo(printable("Run {} in {}".format(work.run.id, shown_path(work.run.folder))), err=True)
         return work.run, session.carry_on(work, sys.argv[1:], probed, make_progress(), ROOF)
 
     try:
@@ -142,8 +142,8 @@ def finish(made: Any, no_report: bool, fail_on: Optional[float]) -> None:
         if not all(nothing_timed(run) for run in made.runs):
             sys.exit(code)
         raise click.ClickException("nothing could be timed: the report says of each case why not.")
-    click.echo("Stopped. Everything finished is kept; go on with: ./run_bench.sh run --resume {}".format(folders[-1]),
-               err=True)
+    click.echo("Stopped. Everything finished is kept; go on with: ./run_bench.sh run --resume {}".format(
+        shown_path(folders[-1])), err=True)
     if made.left:
         click.echo("Not begun: {}. Run them with --power-modes {}, then './run_bench.sh report' with all of their "
                    "folders.".format(", ".join(made.left), ",".join(made.left)), err=True)
@@ -189,13 +189,13 @@ def calibrate(quick: bool, device: Optional[str], threads: Optional[int], out: O
     try:
         wanted = Choices(device=device, threads=threads, quick=quick)
         work, probed = begin(check(CALIBRATION, wanted), wanted, out or RESULTS)
-        click.echo(printable("Run {} in {}".format(work.run.id, work.run.folder)), err=True)
+        click.echo(printable("Run {} in {}".format(work.run.id, shown_path(work.run.folder))), err=True)
         end = session.carry_on(work, sys.argv[1:], probed, make_progress(), None)
     except (SessionError, RecordError, ValueError, OSError) as error:
         raise click.ClickException(str(error)) from None
     if end.status is not RunStatus.COMPLETE:
         click.echo("Stopped. Go on with './run_bench.sh run --resume {0}', then './run_bench.sh python -m "
-                   "reports.calibration {0}'.".format(work.run.folder), err=True)
+                   "reports.calibration {0}'.".format(shown_path(work.run.folder)), err=True)
         sys.exit(stopped_status(end))
     sys.exit(report_process([work.run.folder], module="reports.calibration"))
 

@@ -7,7 +7,8 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 import click
 
-from harness.app.arguments import FolderType, ShareType, StatusCommand, UnreadableError, from_caller
+from harness.app.arguments import FolderType, ShareType, StatusCommand, UnreadableError
+from harness.caller import from_caller
 from harness.nearest import unknown
 from harness.notebook.run import REFERENCE, RESULTS, runs_in, search_run
 from harness.plan import slug
@@ -105,7 +106,7 @@ def fail_on_options(share: Optional[float]) -> List[str]:
 @click.argument("names", nargs=-1, required=True, metavar="RUN... | LAYER")
 @click.option("--to", "form", required=True, type=click.Choice(RUN_FORMS + MODEL_FORMS), help="The form.")
 @click.option("--out", metavar="PATH", help="File to write, of runs - for standard output. Default: one in the run's "
-                                            "folder, of a model one here.")
+                                            "folder, for a table of several or a model one here.")
 @click.option("--shape", metavar="NxCxHxW", help="Of a model: its input. Default: 1x256x14x14, of a network "
                                                  "1x3x224x224.")
 @click.option("--variant", metavar="VARIANT", help="Of a network: dense, fwht, ... Default: dense.")

@@ -7,11 +7,12 @@ import pytest
 from harness.app.arguments import FolderType
 from harness.app.measuring import stopped_status
 from harness.app.reading import find_run
+from harness.caller import shown_path
 from harness.notebook.run import REFERENCE
 from harness.reasons import Code, because
 from harness.record import FILE_NAME, End
-from harness.text import shown_path
 from harness.words import RunStatus
+from reports import export
 
 
 @pytest.fixture()
@@ -52,6 +53,13 @@ def test_a_path_is_shown_as_the_caller_can_take_it_up(monkeypatch, tmp_path):
     assert shown_path(str(tmp_path / "results" / "page.html")) == os.path.join("results", "page.html")
     monkeypatch.setenv("EDGE_BENCH_CALLER", str(tmp_path / "elsewhere"))
     assert shown_path("results/page.html") == str(tmp_path / "results" / "page.html")
+
+
+def test_a_table_of_several_runs_goes_to_the_folder_of_the_call(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("EDGE_BENCH_CALLER", str(tmp_path))
+    runs = [os.path.join(REFERENCE, name) for name in sorted(os.listdir(REFERENCE))[:2]]
+    assert export.main(runs + ["--to", "csv"]) == 0
+    assert capsys.readouterr().out == "runs.csv\n" and (tmp_path / "runs.csv").exists()
 
 
 def test_a_stopped_run_ends_with_the_status_a_shell_gives_its_signal():
