@@ -11,7 +11,7 @@ import click
 import pytest
 
 import suites
-from harness import Case, Suite
+from harness import Case, Suite, load_run
 from harness.app.cli import cli
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -147,3 +147,27 @@ def test_contributing_names_the_arguments_of_cases_and_suites_in_their_order():
     case = Case(layer, form, builder, (1, 2))
     assert case.shape == (1, 2) and case.implementation == ""
     assert re.match(r"suites\.builders\.\w+:\w+$", case.builder)
+
+
+def python_blocks(*path):
+    return re.findall(r"```python\n(.*?)```", text_of(*path), re.DOTALL)
+
+
+def test_the_readmes_layers_run_as_printed_with_the_parameters_it_names():
+    code, = [block for block in python_blocks("README.md") if "walsh_hadamard(" in block]
+    found = {}
+    exec(code, found)
+    assert all(found[name].shape == found["x"].shape for name in "yzw")
+    layer, convolution = found["WalshHadamard1d"](1024), found["torch"].nn.Conv2d(1024, 1024, 1)
+    counts = ["{:,}".format(sum(one.numel() for one in module.parameters())) for module in (layer, convolution)]
+    assert "{} parameters instead of {}".format(counts[0].replace(",", ""), counts[1]) in code
+
+
+def test_the_notebook_lines_of_the_results_readme_run_as_printed(capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    code, = [block for block in python_blocks("results", "README.md") if "load_run" in block]
+    smallest = min(glob.glob(os.path.join("results", "reference", "*", "record.jsonl")), key=os.path.getsize)
+    run = load_run(os.path.dirname(smallest))
+    case = sorted(name for name, cache in run.verdicts() if cache == "hot")[0]
+    exec(code.replace("<run id>", run.id).replace("<comparison>/<case>", case), {})
+    assert case in capsys.readouterr().out
