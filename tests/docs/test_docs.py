@@ -1,6 +1,7 @@
 """README, CONTRIBUTING and the other documents say what is so: figures, links, paths, commands, options, lanes."""
 
 import csv
+import datetime
 import glob
 import io
 import os
@@ -171,3 +172,17 @@ def test_the_notebook_lines_of_the_results_readme_run_as_printed(capsys, monkeyp
     case = sorted(name for name, cache in run.verdicts() if cache == "hot")[0]
     exec(code.replace("<run id>", run.id).replace("<comparison>/<case>", case), {})
     assert case in capsys.readouterr().out
+
+
+def minutes_of(run):
+    """Return the minutes from the start of a run's only session to its end."""
+    begun, ended = (datetime.datetime.strptime(one, "%Y-%m-%dT%H:%M:%SZ")
+                    for one in (run.sessions[0].started, run.end.finished))
+    return (ended - begun).total_seconds() / 60.0
+
+
+def test_the_readmes_duration_of_the_default_run_is_that_of_the_newest_reference_run():
+    runs = [load_run(folder) for folder in sorted(glob.glob(os.path.join(ROOT, "results", "reference", "*-paper-*")))]
+    told = int(re.search(r"default run takes about (\d+) minutes", " ".join(text_of("README.md").split())).group(1))
+    newest = minutes_of([run for run in runs if not run.header.settings.quick][-1])
+    assert 0.7 * newest < told < 1.4 * newest, "the README says {} minutes, the run took {:.0f}".format(told, newest)
