@@ -20,6 +20,7 @@ from harness.words import Heap
 #: Time enough to import torch from an SD card for the first time.
 PROBE_LIMIT_S = 300.0
 
+
 def probe(device: Optional[str] = None, power: Optional[str] = None,
           status: Optional[List[str]] = None) -> Probed:
     """Ask a worker what torch and the meters are here; raises :class:`SessionError` if it cannot answer."""

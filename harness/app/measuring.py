@@ -39,7 +39,7 @@ FOLDER = FolderType()
 @click.argument("suite", required=False)
 @click.option("--quick", is_flag=True, help="One launch, short budget, a suite's smaller list; the report says so.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), help="Default: cuda if torch sees one, else cpu.")
-@click.option("--threads", type=click.IntRange(1), help="CPU threads. Default: torch's own choice.")
+@click.option("--threads", type=click.IntRange(1, 1024), help="CPU threads. Default: torch's own choice.")
 @click.option("--budget", type=DURATION, help="Sampling time for the whole run, such as 10m.")
 @click.option("--seed", type=click.IntRange(0, 2 ** 32 - 1), default=1, show_default=True,
               help="Seed of the inputs and of the shuffled order.")
@@ -173,7 +173,7 @@ def status_of(suite: str) -> List[str]:
 @click.command(short_help="Say what this machine can tell, from known loads.")
 @click.option("--quick", is_flag=True, help="Fewer loads, one launch, one process per memory figure.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), help="Default: cuda if torch sees one, else cpu.")
-@click.option("--threads", type=click.IntRange(1), help="CPU threads. Default: torch's own choice.")
+@click.option("--threads", type=click.IntRange(1, 1024), help="CPU threads. Default: torch's own choice.")
 @click.option("--out", type=FOLDER, help="Folder that gets the run's folder. Default: the project's results.")
 def calibrate(quick: bool, device: Optional[str], threads: Optional[int], out: Optional[str]) -> None:
     """Say what this machine can tell, as it is now, from loads whose answer is known.
