@@ -186,3 +186,8 @@ def test_the_readmes_duration_of_the_default_run_is_that_of_the_newest_reference
     told = int(re.search(r"default run takes about (\d+) minutes", " ".join(text_of("README.md").split())).group(1))
     newest = minutes_of([run for run in runs if not run.header.settings.quick][-1])
     assert 0.7 * newest < told < 1.4 * newest, "the README says {} minutes, the run took {:.0f}".format(told, newest)
+
+
+def test_the_results_readme_names_every_table_that_is_written():
+    row, = [line for line in text_of("results", "README.md").splitlines() if line.startswith("| `tables/*.csv`")]
+    assert set(re.findall(r"`(\w+)`", row)) == set(re.findall(r'"(\w+)\.csv"', text_of("reports", "formats", "tables.py")))
