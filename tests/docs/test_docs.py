@@ -192,3 +192,10 @@ def test_the_results_readme_names_every_table_that_is_written():
     row, = [line for line in text_of("results", "README.md").splitlines() if line.startswith("| `tables/*.csv`")]
     written = re.findall(r'"(\w+)\.csv"', text_of("reports", "formats", "tables.py"))
     assert set(re.findall(r"`(\w+)`", row)) == set(written)
+
+
+def test_the_oldest_python_is_the_same_everywhere():
+    told = [re.search(pattern, text_of(name)).group(1) for name, pattern in (
+        ("pyproject.toml", r'requires-python = ">=([\d.]+)"'), ("README.md", r"Python ([\d.]+) or newer"),
+        ("CONTRIBUTING.md", r"- Python ([\d.]+) "), ("run_bench.sh", r"no Python ([\d.]+) or newer found"))]
+    assert set(told) == {"3.6.2"}
