@@ -3,7 +3,7 @@
 import pytest
 from report_fixtures import NANO, RecordBuilder, comparison, layer
 
-from harness.app.cli import nothing_timed
+from harness.app.measuring import nothing_timed
 from harness.plan import Comparison
 from harness.reasons import Code, because
 from harness.record import CheckResult, EnergyLine
