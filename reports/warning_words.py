@@ -64,7 +64,7 @@ def _locking(remedy: str, run: About) -> Tuple[str, str]:
     """Return how to lock the clocks, as a remedy and its command; what a refused try lacks comes first."""
     if run.lock_refused:
         return "give --lock-clocks the rights that it lacked in this run", "./run_bench.sh doctor"
-    return remedy, "./run_bench.sh run {} --lock-clocks".format(run.suite)
+    return remedy, "./run_bench.sh run {} --lock-clocks".format(run.source or run.suite)
 
 
 def _unlocked(one: ValidityWarning, run: About) -> Told:
@@ -125,7 +125,7 @@ def _noisy(one: ValidityWarning, run: About) -> Told:
 
 def _quick(one: ValidityWarning, run: About) -> Told:
     return Told("A quick run: one launch, so a difference tied to one process would not be seen.", "confirm it",
-                "./run_bench.sh run {}".format(run.suite))
+                "./run_bench.sh run {}".format(run.source or run.suite))
 
 
 def _few_launches(one: ValidityWarning, run: About) -> Told:
