@@ -102,7 +102,8 @@ def tests(*names, **more):
                 return Count(0, 1, done.stdout.decode("utf-8", "replace").strip().splitlines()[-1])
             suite = next(Tree.parse(path).getroot().iter("testsuite"))
             counts = {name: int(suite.get(name) or 0) for name in ("tests", "failures", "errors", "skipped")}
-            return Count(counts["tests"] - counts["skipped"], counts["failures"] + counts["errors"],
+            nothing = not counts["tests"]  # names that no test has any more
+            return Count(counts["tests"] - counts["skipped"], counts["failures"] + counts["errors"] + nothing,
                          "{} cannot be done here".format(counts["skipped"]) if counts["skipped"] else "")
     return do
 
@@ -110,11 +111,14 @@ def tests(*names, **more):
 FAULTS = (
     Fault("killed at a random moment (SIGKILL, SIGTERM, SIGHUP), then resumed", killed, True),
     Fault("controller killed while a layer hangs", tests("faults/test_faults_kills.py", k="hung or left")),
-    Fault("a line of a record damaged in each way", tests("faults/test_faults_damaged_lines.py")),
+    Fault("terminal closed, reader of its lines gone", tests("faults/test_faults_unwatched.py")),
+    Fault("a line of a record damaged in each way, then resumed", tests(
+        "faults/test_faults_damaged_lines.py", "faults/test_faults_done_over.py")),
     Fault("rival crashes, hangs, exits, raises or eats memory in the time pass", tests(
         "faults/test_faults_rivals.py")),
     Fault("worker hangs at exit, leaves threads or children, after its result", tests(
-        "harness/test_harness_process.py", k="result or child or hang or kill or start or crash or exit")),
+        "harness/test_harness_process.py", "faults/test_faults_workers.py",
+        k="result or child or hang or kill or start or crash or exit or workers")),
     Fault("foreign bytes on a worker's pipe", foreign_bytes),
     Fault("disk full at a random byte of the record, then resumed", disk_full_in_record),
     Fault("disk full, read-only or gone under record and report", tests("faults/test_faults_storage.py")),
@@ -128,7 +132,11 @@ FAULTS = (
     Fault("odd folder, no HOME, LANG=C, python -O, no network", tests("faults/test_faults_surroundings.py",
                                                                       k="odd_name")),
     Fault("suite file changed before a resume", tests("faults/test_faults_suite_file.py")),
-    Fault("runs that lock the clocks together", tests("clocks/test_clocks_together.py")),
+    Fault("runs that lock the clocks together, or are killed while they are locked", tests(
+        "clocks/test_clocks_together.py", "clocks/test_clocks_lock.py")),
+    Fault("meter of root's killed, hung, told to end", tests("meters/test_meters_sudo.py")),
+    Fault("set-up killed, started twice, without network, with a changed or missing wheel", tests(
+        "installation/test_set_up.py")),
 )
 
 

@@ -41,7 +41,7 @@ def serve(argv):
     with io.open(os.path.join(folder, "record.jsonl"), "rb") as file:
         if argv[1] == "running":
             fcntl.flock(file, fcntl.LOCK_EX)
-        for target in ("/", RUNS + os.path.basename(folder)):
+        for target in ("/", "/?from=%C2%B2", "/?from=" + 8 * "9", RUNS + os.path.basename(folder)):
             found = answer(library, target, "localhost")
             assert found.status in (200, 422), "the server answers {} to {}".format(found.status, target)
             sys.stdout.write(found.body.decode("utf-8"))

@@ -18,6 +18,9 @@ from reached import Reached
 from harness.record import RecordError, damage_text, load_run
 from harness.record.reader import LONGEST_LINE
 from reports.findings import findings
+from reports.findings.cleaned import cleaned
+from reports.findings.compared import compared, summary_of
+from reports.formats.changes_text import changes_text
 from reports.formats.markdown import cell, code, markdown
 from reports.formats.page import render_page
 from reports.formats.terminal import terminal_text
@@ -139,6 +142,23 @@ def test_a_unit_that_makes_no_sense_is_skipped_and_named_with_line_and_field(tmp
     text = corpus()[os.path.join("tests", "faults", "corpus", "two_launches.jsonl")]
     assert old in text
     assert re.search(words, damage_text(load_run(place(tmp_path, text.replace(old, new, 1))).damage, "here"))
+
+
+@pytest.mark.parametrize("wild", ["x", [[1]], {"a": {"b": None}}, True, -1, 1e-300, {"\u00b2": 1.0, 5000 * "9": 1.0}],
+                         ids=lambda value: str(value)[:20])
+def test_whatever_stands_in_the_environment_is_reported_and_compared(tmp_path, wild):
+    """Its sections hold what they like: the values of one after the other are none that this program writes."""
+    lines = [json.loads(line) for line in corpus()[os.path.join(
+        "tests", "faults", "corpus", "networks_roofs.jsonl")].splitlines()]
+    session = next(line for line in lines if line["kind"] == "session")
+    kept = session["environment"]
+    changes = [("roof", [name]) for name in kept["roof"]]
+    changes += [(section, list(kept[section])) for section in kept if section not in ("roof", "meters")]
+    for section, names in changes:
+        session["environment"] = dict(kept, **{section: dict(kept[section], **dict.fromkeys(names, wild))})
+        run = load_run(place(tmp_path, "".join(json.dumps(line) + "\n" for line in lines)))
+        assert terminal_text(findings(run, published=(), others=[run]), None)
+        assert changes_text(cleaned(compared([summary_of(run), summary_of(run)])), 80, True, False)
 
 
 def test_a_round_without_its_baseline_is_skipped(tmp_path):
