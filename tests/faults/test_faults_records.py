@@ -32,7 +32,7 @@ def place(tmp_path, text):
 
 
 def test_mutants_of_real_records_give_no_traceback_at_any_door():
-    tried, faults, _ = fuzz(600.0, 20260314, share=0.12, most=220, biggest=60000)
+    tried, faults, _ = fuzz(600.0, 20260314, share=0.1, most=220, biggest=60000)
     assert not faults, sorted(faults)
     assert tried["load_run"] == 220 and tried["to_frame"] > 100
     assert all(tried[door.name] for door in DOORS if not door.dear)

@@ -13,55 +13,60 @@ from kills import FAST_RUN
 
 from harness.progress import BarProgress, make_progress
 from harness.reasons import Code
-from harness.record import RecordError, load_run
-
-WORDS = [sys.executable, FAST_RUN]
+from harness.record import load_run
 
 
-def units_of(folder):
-    try:
-        return len(load_run(folder).units)
-    except RecordError:
-        return 0
+class HeldRun:
+    """A run whose first worker does nothing until it is let go."""
+
+    def __init__(self, folder, **more):
+        self.folder, self._hold = str(folder / "run"), str(folder / "hold")
+        open(self._hold, "w").close()
+        environment = dict(os.environ, FAST_WORKER_HOLD=self._hold, TERM="xterm", PYTHONIOENCODING="utf-8")
+        self.process = subprocess.Popen([sys.executable, FAST_RUN, self.folder], env=environment, **more)
+
+    def is_under_way(self):
+        while not os.path.exists(self._hold + ".reached"):
+            assert self.process.poll() is None
+            time.sleep(0.01)
+
+    def ends(self):
+        """Let it go; return its exit status."""
+        os.remove(self._hold)
+        return self.process.wait()
+
+    def is_whole(self):
+        run = load_run(self.folder)
+        return run.ended and len(run.units) == UNITS
 
 
-def under_way(process, folder):
-    """Wait until the run has something on record."""
-    while not units_of(folder) and process.poll() is None:
-        time.sleep(0.01)
-    return folder
-
-
-@pytest.mark.parametrize("nohup, status", [(True, 0), (False, 130)])
-def test_a_terminal_that_is_closed_ends_a_run_but_not_under_nohup(tmp_path, nohup, status):
-    process = subprocess.Popen(WORDS + [str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                               preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN) if nohup else None)
-    run = under_way(process, str(tmp_path))
-    process.send_signal(signal.SIGHUP)
-    said = process.communicate()[0].decode()
-    assert process.returncode == status, said
-    run = load_run(str(tmp_path))
-    assert run.ended is nohup and (run.end.reason is None if nohup else run.end.reason.code is Code.SIGNALLED)
+@pytest.mark.parametrize("nohup", [True, False])
+def test_a_terminal_that_is_closed_ends_a_run_but_not_under_nohup(tmp_path, nohup):
+    run = HeldRun(tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                  preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN) if nohup else None)
+    run.is_under_way()
+    run.process.send_signal(signal.SIGHUP)
+    if nohup:
+        assert run.ends() == 0 and run.is_whole()
+    else:
+        assert run.process.wait() == 130 and load_run(run.folder).end.reason.code is Code.SIGNALLED
 
 
 def test_a_reader_of_its_lines_that_goes_away_costs_a_run_nothing(tmp_path):
-    process = subprocess.Popen(WORDS + [str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    process.stdout.close()  # as "run 2>&1 | head" does
-    assert process.wait() == 0
-    assert load_run(str(tmp_path)).ended and units_of(str(tmp_path)) == UNITS
+    run = HeldRun(tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    run.is_under_way()
+    run.process.stdout.close()  # as "run 2>&1 | head" does
+    assert run.ends() == 0 and run.is_whole()
 
 
 def test_a_terminal_with_a_bar_that_hangs_up_costs_a_detached_run_nothing(tmp_path):
     held, terminal = os.openpty()
-    process = subprocess.Popen(WORDS + [str(tmp_path)], stdin=terminal, stdout=terminal, stderr=terminal,
-                               env=dict(os.environ, TERM="xterm", PYTHONIOENCODING="utf-8"))
+    run = HeldRun(tmp_path, stdin=terminal, stdout=terminal, stderr=terminal)
     os.close(terminal)
-    under_way(process, str(tmp_path))
-    shown = os.read(held, 1 << 16)
+    run.is_under_way()
+    assert b"\x1b[" in os.read(held, 1 << 16), "there is no bar"
     os.close(held)  # every write to the terminal fails from now on
-    assert process.wait() == 0
-    assert b"\x1b[" in shown, "there was no bar"
-    assert load_run(str(tmp_path)).ended and units_of(str(tmp_path)) == UNITS
+    assert run.ends() == 0 and run.is_whole()
 
 
 def test_a_stream_without_a_reader_takes_lines_and_a_bar():
