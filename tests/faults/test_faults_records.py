@@ -144,7 +144,7 @@ def test_a_unit_that_makes_no_sense_is_skipped_and_named_with_line_and_field(tmp
     assert re.search(words, damage_text(load_run(place(tmp_path, text.replace(old, new, 1))).damage, "here"))
 
 
-@pytest.mark.parametrize("wild", ["x", [[1]], {"a": {"b": None}}, True, -1, 1e-300, {"\u00b2": 1.0, 5000 * "9": 1.0}],
+@pytest.mark.parametrize("wild", ["x", [[1]], True, {"\u00b2": 1.0, 5000 * "9": 1.0}],
                          ids=lambda value: str(value)[:20])
 def test_whatever_stands_in_the_environment_is_reported_and_compared(tmp_path, wild):
     """Its sections hold what they like: the values of one after the other are none that this program writes."""

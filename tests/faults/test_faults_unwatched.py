@@ -73,7 +73,7 @@ def test_a_stream_without_a_reader_takes_lines_and_a_bar():
     class Gone(io.StringIO):
         encoding = "utf-8"
 
-        def write(self, text):
+        def write(self, text=""):
             raise OSError(5, "Input/output error")
 
         flush = write

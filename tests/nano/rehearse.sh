@@ -139,7 +139,7 @@ passed "without torch: what is missing, help and doctor all the same"
 
 step # NVIDIA's torch, in the user's packages.
 site=$home/.local/lib/$tag/site-packages && mkdir -p "$site"
-for part in "$environment/lib/$tag/site-packages"/{torch,functorch,torchgen,numpy,typing_extensions,sympy,mpmath,filelock,networkx,jinja2,markupsafe,fsspec}*; do
+for part in "$environment/lib/$tag/site-packages"/{torch,functorch,numpy,typing_extensions,sympy,mpmath,filelock,networkx,jinja2,markupsafe,fsspec}*; do
     [ ! -e "$part" ] || ln -s "$part" "$site/"
 done
 chown -hR $name:$name $home/.local
