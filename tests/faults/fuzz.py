@@ -19,7 +19,7 @@ import time
 import traceback
 from collections import Counter
 from random import Random
-from typing import NamedTuple
+from typing import Callable, NamedTuple
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -98,6 +98,7 @@ class Bench(NamedTuple):
     folder: str
     tried: Counter
     faults: dict
+    say: Callable[[str], None] = lambda text: None
 
     def place(self, *names):
         """Return a path in the folder; the folders above it are made."""
@@ -123,8 +124,10 @@ class Bench(NamedTuple):
             ours = [frame for frame in frames if ROOT in frame.filename and "/tests/" not in frame.filename] or frames
             place = "{}:{} {}".format(os.path.relpath(ours[-1].filename, ROOT), ours[-1].lineno,
                                       "{}: {}".format(type(error).__name__, str(error)[:160]))
-            self.faults.setdefault((name, os.path.basename(ours[-1].filename), ours[-1].lineno), []).append(
-                (place, data))
+            key = (name, os.path.basename(ours[-1].filename), ours[-1].lineno)
+            if key not in self.faults:
+                self.say("{}: {}".format(name, place))
+            self.faults.setdefault(key, []).append((place, data))
             return False
         return True
 
@@ -210,7 +213,7 @@ def fuzz(seconds, seed, share=0.25, most=None, biggest=None, say=lambda text: No
     pool = Pool(texts, guided)
     began = said = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(folder, tried, faults)
+        bench = Bench(folder, tried, faults, say)
         sane = {name: bench.put(text.encode("utf-8"), "sane", name) for name, text in texts.items()}
         nearest = [sane[name] for name in sorted(sane, key=lambda name: len(texts[name]))[:4]]
 
