@@ -30,6 +30,13 @@ class About(NamedTuple):
     """``--lock-clocks`` was given and no clock was locked."""
     source: str = ""
     """What the command ``run`` takes for its suite: the name, or the file of a user's own, quoted for a shell."""
+    out: str = ""
+    """The option ``--out`` that the run was made with, quoted for a shell: where it is found by its bare name."""
+
+    @property
+    def resume(self) -> str:
+        """What follows ``--resume`` to go on with the run."""
+        return self.run + self.out
 
 
 def about(run: Run) -> About:
@@ -38,7 +45,7 @@ def about(run: Run) -> About:
     return About(run.id, run.suite, header.created, header.seed, run.ended, header.rule.factor,
                  header.settings.launches, header.settings.quick, device(run), command(run),
                  header.settings.lock_clocks and run.environment.clocks.get("locked_for_run") is False,
-                 quoted(run.suite if header.suite_file is None else header.suite_file.path))
+                 quoted(run.suite if header.suite_file is None else header.suite_file.path), out_of(run))
 
 
 def device(run: Run) -> Device:
@@ -54,6 +61,14 @@ def device(run: Run) -> Device:
     else:
         name = str(cpu or board).replace("(R)", "").replace("(TM)", "").split(" @")[0].replace(" CPU", "").strip()
     return Device(name or None, cuda, settings.threads)
+
+
+def out_of(run: Run) -> str:
+    """Return the option ``--out`` that the run was made with, a blank before it; empty where it was not given."""
+    words = list(run.sessions[0].argv) if run.sessions else []
+    given = [word[len("--out="):] for word in words if word.startswith("--out=")]
+    given += [after for word, after in zip(words, words[1:]) if word == "--out"]
+    return " --out {}".format(quoted(given[-1])) if given else ""
 
 
 def quoted(word: str) -> str:

@@ -295,6 +295,21 @@ def test_the_command_to_run_it_again_is_quoted_and_names_the_seed(tmp_path):
     assert command(build.load()) == "./run_bench.sh run paper --only 'a b' --seed 7"
 
 
+@pytest.mark.parametrize("words, told", [
+    ([], "r"), (["--out", "my runs"], "r --out 'my runs'"), (["--out=/tmp/x"], "r --out /tmp/x")])
+def test_a_run_made_elsewhere_is_gone_on_with_there(tmp_path, words, told):
+    build = RecordBuilder(tmp_path, [comparison("a", "A", "conv", ("wht fused",))], environment=None)
+    build.session(NANO, argv=["run", "paper"] + words)
+    found = about(build.load())._replace(run="r")
+    assert found.resume == told
+    assert warning_text(ValidityWarning(WarningCode.UNFINISHED, {}), found).command.endswith("--resume " + told)
+
+
+def test_a_run_on_a_machine_without_a_name_is_told_of_in_one_piece(tmp_path):
+    build = RecordBuilder(tmp_path, [comparison("a", "A", "conv", ("wht fused",))], environment=None)
+    assert headline_text(findings(build.load(), published=())).startswith("Nothing was timed on this machine: ")
+
+
 def test_a_suite_of_ones_own_is_run_again_by_its_file(tmp_path):
     build = RecordBuilder(tmp_path, [comparison("a", "A", "conv", ("wht fused",))])
     run = build.load()
