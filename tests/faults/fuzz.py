@@ -42,7 +42,7 @@ from reports.formats.files import Options  # noqa: E402
 from reports.formats.registry import FORMATS  # noqa: E402
 from reports.formats.terminal import terminal_text  # noqa: E402
 
-#: Longest time for one mutant, and the most memory that all of them together may take.
+#: Longest time of the processor for one step of a mutant, and the most memory that all of them together may take.
 LIMIT_S = 60
 MOST_BYTES = 3 << 30
 
@@ -80,15 +80,15 @@ class TookTooLongError(Exception):
 @contextlib.contextmanager
 def time_limit(seconds):
     def late(number, frame):
-        raise TookTooLongError("not through after {} s".format(seconds))
+        raise TookTooLongError("not through after {} s of the processor".format(seconds))
 
-    before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(seconds)
+    before = signal.signal(signal.SIGPROF, late)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def command(text):

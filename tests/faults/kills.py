@@ -76,7 +76,7 @@ def kill_and_resume(tries, seed, numbers=(signal.SIGKILL, signal.SIGTERM, signal
     return Killed(killed, lost, doubled, left, refused)
 
 
-def still_there(controllers, within_s=3.0):
+def still_there(controllers, within_s=60.0):
     """Return the workers of ``controllers``, all of which have ended, that live on after ``within_s`` seconds."""
     deadline = time.monotonic() + within_s
     while True:

@@ -9,6 +9,7 @@ import pytest
 from engines_here import engine_or_skip
 
 from suites.runtimes.engines.threads import cpu_times_ns, threads_found
+from tests.patience import wait_for
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -40,7 +41,7 @@ def test_a_thread_that_waits_does_not_count_and_one_that_works_does():
     helper = threading.Thread(target=work)
     helper.start()
     try:
-        assert threads_found(burn, ours) == "2"
+        assert wait_for(lambda: threads_found(burn, ours) == "2")  # a busy machine may keep it from its turn for long
     finally:
         working.set()
         helper.join()
@@ -56,9 +57,13 @@ def test_a_kernel_that_does_not_tell_leaves_it_unknown():
 def test_engines_work_with_the_threads_they_were_given(name, threads):
     engine_or_skip(name)
     # In a process of its own, as in a run: what other engines have left behind spins here.
+    # A thread that a busy machine kept from its turn is not seen, one that does nothing never is: the most of many.
     code = "import sys; sys.path[:0] = ['tests/runtimes', '.']; from engines_here import call, find_engine, made\n" \
            "graph, x, _ = made('conv1x1', (1, 256, 32, 32), 0)\n" \
-           "said = call(find_engine('{}'), graph, 'stock', x, threads={})[1]\n" \
-           "print(said['threads'], said['threads found'])".format(name, threads)
+           "found = []\n" \
+           "while len(found) < 50 and max(found, default='0') != '{1}' or len(found) < 3:\n" \
+           "    said = call(find_engine('{0}'), graph, 'stock', x, threads={1})[1]\n" \
+           "    found.append(said['threads found'])\n" \
+           "print(said['threads'], max(found))".format(name, threads)
     said = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, universal_newlines=True)
     assert said.split() == [str(threads), str(threads)]
