@@ -92,10 +92,10 @@ def test_progress_without_a_terminal_is_plain_lines(finished):
     assert "[1/" in text and "\r" not in text and "\x1b" not in text
 
 
-def begun(out, suite=SUITE, **environment):
+def begun(out, suite=SUITE, only="twice", **environment):
     """Start a run and return its process and folder once its first pass is on record."""
-    process = start("run", suite, "--quick", "--threads", "1", "--budget", "3s", "--out", str(out), "--no-report",
-                    **environment)
+    process = start("run", suite, "--quick", "--threads", "1", "--budget", "3s", "--only", only, "--out", str(out),
+                    "--no-report", **environment)
 
     def has_a_unit():
         try:
@@ -121,7 +121,7 @@ def is_gone(pid):
 
 
 def test_a_stopped_run_waits_for_no_worker(tmp_path):
-    process, folder = begun(tmp_path, HANGING, FAULT="hang")  # a layer that does not answer for ten minutes
+    process, folder = begun(tmp_path, HANGING, "faulty", FAULT="hang")  # a layer that does not answer for ten minutes
     assert wait_for(lambda: workers_of(process.pid))
     os.kill(process.pid, signal.SIGTERM)
     text = process.communicate(timeout=HANG_S)[0].decode()
@@ -144,7 +144,7 @@ def test_a_stopped_run_says_how_to_go_on_and_is_resumed_without_repeating_a_unit
 
 
 def test_no_worker_outlives_a_controller_that_is_killed(tmp_path):
-    process, folder = begun(tmp_path, HANGING, FAULT="hang")  # by itself the worker would end in ten minutes
+    process, folder = begun(tmp_path, HANGING, "faulty", FAULT="hang")  # by itself the worker would end in ten minutes
     assert wait_for(lambda: workers_of(process.pid))
     workers = workers_of(process.pid)
     process.kill()
