@@ -202,7 +202,7 @@ def _print_devices(console: Any, found: Findings, show: Show, unicode_: bool) ->
         add_columns(table, heads, rows, len(heads))
         for cells in rows:
             table.add_row(*map(Text, cells))
-        print_table(console, show("In every run: {} (against {})".format(one.title, one.baseline)), table)
+        print_table(console, show("In every run: {} ({})".format(one.title, t.baselines_text(one.baselines))), table)
     for number, label in enumerate(labels, 1):
         console.print(fold(show("run {}: {}{}".format(number, label, "" if number > 1 else
                                                      "; all other tables are of this run")), console.width))
