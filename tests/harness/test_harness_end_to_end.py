@@ -144,7 +144,7 @@ def test_a_stopped_run_says_how_to_go_on_and_is_resumed_without_repeating_a_unit
 
 
 def test_no_worker_outlives_a_controller_that_is_killed(tmp_path):
-    process, folder = begun(tmp_path, HANGING, "faulty", FAULT="hang")  # by itself the worker would end in ten minutes
+    process, folder = begun(tmp_path, HANGING, "faulty", FAULT="hang")  # its worker ends in ten minutes
     assert wait_for(lambda: workers_of(process.pid))
     workers = workers_of(process.pid)
     process.kill()

@@ -227,7 +227,7 @@ def test_an_engine_without_a_wheel_takes_no_other_along_and_is_named(project):
 def test_the_environments_python_is_at_hand_in_the_projects_folder(ready):
     told = "import os, torch; print(os.getcwd(), torch.__version__)"
     process = ready.start("python", "-c", told, cwd="/")
-    said = process.communicate(timeout=60)[0]
+    said = process.communicate(timeout=LONG_S)[0]
     assert (process.returncode, said.split()) == (0, [os.path.realpath(ready.folder), "1.0"])
 
 
@@ -235,7 +235,7 @@ def test_the_environments_python_is_at_hand_in_the_projects_folder(ready):
 def test_neither_help_nor_a_command_that_there_is_none_of_installs_torch(tmp_path, words):
     project = Project(tmp_path / "project").make()
     process = project.start("--offline", "--find-links", project.wheels, *words)
-    said = process.communicate(timeout=60)[0]
+    said = process.communicate(timeout=LONG_S)[0]
     assert "Installing torch" not in said and project.version() == "1.0" and not project.has("torch")
 
 
