@@ -23,19 +23,13 @@ from harness.system.children import die_with_parent
 from harness.system.tree import Tree
 from harness.worker import describe
 
-<<<<<<< HEAD
-#: A process is at rest after so many steps of so many seconds in which it used next to no CPU.
-QUIET_STEPS, REST_STEP_S = 3, 0.001
-#: It gets so many of them: a quarter of a second, and longer where other programs hold the processor meanwhile.
-MOST_STEPS = 250
-=======
 #: A process is at rest after so many steps of so many seconds in which it used next to no CPU. Rest and waking are
 #: most of a turn of a millisecond, and a machine whose pace wanders over tens of them makes what lies between two
 #: turns its noise: one engine against itself played 26 rounds a second with these and 16 with steps of 3 x 1 ms and
 #: 5 ms of waking, each round as noisy.
 QUIET_STEPS, REST_STEP_S = 2, 0.0005
-MOST_REST_S = 0.25
->>>>>>> main
+#: It gets so many of them: a quarter of a second, and longer where other programs hold the processor meanwhile.
+MOST_STEPS = 500
 
 #: So long a case that rested works before it is timed: alone, and with a pool of threads. After 30 ms of sleep the
 #: first calls of four engines with two threads took up to 2.5 times as long as their 64th, some 40 ms later. Alone,

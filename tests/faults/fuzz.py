@@ -82,14 +82,6 @@ def time_limit(seconds):
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, before)
-<<<<<<< HEAD
-
-
-def command(text):
-    """Return the first character of ``text`` that could command a terminal, ``None`` if none could."""
-    return next((char for char in text if char < " " and char != "\n" or "\x7f" <= char <= "\x9f"), None)
-=======
->>>>>>> main
 
 
 def check_refusal(error, path):

@@ -95,13 +95,8 @@ def kill_and_resume(tries, seed, numbers=(signal.SIGKILL, signal.SIGTERM, signal
     return Killed(killed, lost, doubled, left, refused)
 
 
-<<<<<<< HEAD
-def still_there(controllers, within_s=60.0):
-    """Return the workers of ``controllers``, all of which have ended, that live on after ``within_s`` seconds."""
-=======
 def still_there(controller, within_s=60.0):
     """Return the workers of the process ``controller``, which has ended, that live on after ``within_s`` seconds."""
->>>>>>> main
     deadline = time.monotonic() + within_s
     while True:
         found = [stray for stray in marked() if stray.mark.split(":")[0] == str(controller)]
