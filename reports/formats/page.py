@@ -18,13 +18,15 @@ from reports.formats.goals_text import goals_sheets
 from reports.formats.markdown import markdown
 from reports.formats.roofline_text import roof_sheets
 from reports.formats.sentence import headline_parts, headline_text
-from reports.formats.sheets import sheets
+from reports.formats.sheets import Sheet, sheets
 from reports.formats.style import TEMPLATES, read_template, style
 from reports.numbers import NARROW, percent
 from reports.wording import QUANTITIES, value_text
 
 NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten")
 MEMORY_ROWS = 250   # a page with more rows leaves the kinds of memory to tables/memory.csv
+#: Characters of a cell of words: a short one stays in one line, a long one has a line of its own on a phone.
+SHORT, LONG = 17, 24
 #: Quantities that are counted and not measured: folded away.
 COUNTS = (Quantity.PARAMETERS, Quantity.MACS)
 
@@ -45,6 +47,7 @@ def render_page(found: Findings, refresh_s: Optional[int] = None, home: Optional
         refresh_s=refresh_s, home=home, live=live, script_hash=script_hash(script), style=Markup(style()),
         page_json=page_json(found),
         nn=NARROW, question=question(found), number_word=number_word, short_reason=short_reason,
+        below_section=below_section, cell_class=cell_class,
         headline=headline_parts(found), headline_text=headline_text(found), told=texts.warning_texts(found),
         device=texts.device_name(found.about.device), factor_text="{}{}%".format(
             percent(1 + found.about.factor, sign=False).replace(".0", ""), NARROW),
@@ -141,6 +144,19 @@ def question(found: Findings) -> str:
 def number_word(number: int) -> str:
     """Return a small number as a word that begins a sentence."""
     return NUMBERS[number] if number < len(NUMBERS) else str(number)
+
+
+def below_section(sheet: Sheet) -> str:
+    """Return the title of a table that stands under the heading of its section: that is not said twice."""
+    start = sheet.section + ": "
+    return sheet.title[len(start):] if sheet.title.startswith(start) else sheet.title
+
+
+def cell_class(text: str) -> str:
+    """Return how a cell of words is laid out: a short one in one line, a long one over the width of a phone."""
+    if not text:
+        return "blank"
+    return "short" if len(text) <= SHORT else "wrapcell" if len(text) <= LONG else "wrapcell full"
 
 
 def short_reason(reason: Optional[str], most: int = 34) -> str:

@@ -21,14 +21,14 @@ from reports.wording import QUANTITIES, value_text
 COLOURS = {RowState.FASTER: "blue", RowState.SLOWER: "red", RowState.WRONG: "magenta"}
 MEMORY_HEADS = {Kind.TORCH_ALLOCATED: "torch", Kind.TORCH_RESERVED: "reserved", Kind.RSS: "RSS", Kind.USS: "USS",
                 Kind.RAM: "RAM", Kind.NVMAP: "NvMap"}
-LEAST_WIDTH = 60
+LEAST_WIDTH = 40
 LONGEST_WORD = 30
 
 Show = Callable[[str], str]
 
 
 def width_of(environment: Mapping[str, str], columns: Optional[int]) -> int:
-    """Return the width to write for: COLUMNS, else the terminal's own ``columns``, else 80; never under 60."""
+    """Return the width to write for: COLUMNS, else the terminal's own ``columns``, else 80; never under 40."""
     if environment.get("COLUMNS", "").isdigit():
         return max(LEAST_WIDTH, int(environment["COLUMNS"]))
     return max(LEAST_WIDTH, columns) if columns else 80

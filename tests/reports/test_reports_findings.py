@@ -65,7 +65,20 @@ def test_comparisons_about_other_layers_are_not_lumped_together(tmp_path):
     text = headline_text(findings(build.load(), published=()))
     assert re.sub(r"[12]\.\d\d", "2", text) == (
         "On this Jetson Nano wht last is 2\u00d7 faster [2, 2] than dense at Net A and 2\u00d7 faster at Net C (as "
-        "wht first) (float32, 1 thread); debut all is 2\u00d7 faster [2, 2] than dense at Net B (float32, 1 thread).")
+        "wht first); debut all is 2\u00d7 faster [2, 2] than dense at Net B (both float32, 1 thread).")
+
+
+def test_a_place_does_not_repeat_what_the_conditions_say_and_its_commas_part_no_list(tmp_path):
+    many = [comparison(str(i), title, "dense", ("wht",)) for i, title in enumerate((
+        "Net A, batch 1, 1 thread", "Net A, batch 4, 1 thread", "Net B, batch 1, 2 threads"))]
+    build = RecordBuilder(tmp_path, many)
+    for one, ratio in zip(many, (3.0, 2.0, 0.5)):
+        build.verify(one.id)
+        build.time(one.id, {"dense": 2e-3, "wht": 2e-3 / ratio}, noise=1e-4)
+    build.end()
+    text = re.sub(r"\d\.\d\d", "2", headline_text(findings(build.load(), published=())))
+    assert text.endswith("than dense at Net A (batch 1), 2\u00d7 faster at Net A (batch 4) and 2\u00d7 slower at Net B "
+                         "(batch 1, 2 threads) (float32, 1 thread).")
 
 
 def test_places_of_one_verdict_are_named_together(tmp_path):

@@ -216,3 +216,20 @@ def test_a_page_of_several_runs_says_which_run_its_parts_are_from(runs, found, t
     heads = re.findall(r"<h2 id=.(\w+).>(.*?)</h2>", text)
     told = [name for name, words in heads if "of run " + found["nano"].about.run in words]
     assert len(told) > 5 and [name for name, _ in heads if name not in told] == ["devices"]
+
+
+def test_what_a_whole_table_was_not_measured_for_is_said_once_and_not_in_every_row(tmp_path):
+    plan = [comparison("a", "A", "conv", ("wht",)), comparison("b", "B", "conv", ("wht",))]
+    build = RecordBuilder(tmp_path, plan)
+    for one in plan:
+        build.verify(one.id)
+        build.time(one.id, {"conv": 2e-3, "wht": 1e-3})
+    build.memory("a", {"conv": 10 ** 7, "wht": 10 ** 6})
+    build.end()
+    found = findings(build.load(), published=())
+    text = page.render_page(found)
+    table = text.split('id="b"')[1].split("</table>")[0]
+    reason = gap_text(found.tables[1].gaps[0])
+    assert found.tables[1].gaps[0].what == "memory" and not found.tables[1].has_memory
+    assert table.count('class="num memory why blank"') == 2 and "ended before" not in table
+    assert reason + "." in text.split('id="b"')[1].split("</table>", 1)[1]

@@ -32,7 +32,7 @@ def test_no_line_of_a_table_is_longer_than_80_columns(found, name):
     assert max(len(line) for line in text.split("\n")) <= 80
 
 
-@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
 @pytest.mark.parametrize("unicode_", [True, False])
 def test_no_number_is_ever_cut(found, width, unicode_):
     from reports.numbers import plain
@@ -119,7 +119,7 @@ def test_a_name_folds_between_words_alone(tmp_path):
     builder.time("one", {"conv3x3": 4e-3, "convolution-channels-last-compiled": 2e-3,
                          "hadamard-two-stage-fused-torch": 3e-3})
     found = findings(builder.load(), published=())
-    for width in (60, 80, 120):
+    for width in (40, 60, 80, 120):
         text = terminal_text(found, None, width)
         assert all(word in text for name in names for word in name.split()), width
 
