@@ -9,27 +9,38 @@ from typing import List, NamedTuple, Sequence, Tuple
 
 from reports.findings.claim_tables import ClaimTable
 from reports.findings.claims import SPEEDS, ClaimRow
-from reports.formats.claims_text import SourceCells, caption, notes, quantity_text, source_cells, source_names
-from reports.numbers import listing, plain
+from reports.formats.claims_text import (
+    SourceCells,
+    caption,
+    notes,
+    quantity_text,
+    source_cells,
+    source_names,
+    verdicts_text,
+)
+from reports.numbers import plain
 
 LATEX = {"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{",
          "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
          ">": r"\textgreater{}", '"': "''", "|": r"\textbar{}", "\u202f": r"\,", "\u00d7": r"$\times$",
          "\u2212": "$-$", "\u00b5": r"$\mu$", "\u2013": "--", "\u2264": r"$\leq$", "\u2265": r"$\geq$",
-         "\u00b1": r"$\pm$", "\u00b0": r"$^\circ$", "[": "{[}", "]": "{]}", "\n": " "}
+         "\u00b1": r"$\pm$", "\u00b0": r"$^\circ$", "[": "{[}", "]": "{]}", "\n": " ",
+         "\u00a0": r"\nobreakspace{}"}
+#: The ends of an interval, which stay in one line.
+ENDS = re.compile(r"(?<=,) (?=[^\[\]]*\])")
 #: What would run together into one character.
 LIGATURES = re.compile(r"(?<=[-`',!?])(?=[-`'])")
 
-#: Millimetres between two columns, and characters of 8 pt that fit a line of one column and of two.
-GAP_MM, ONE_COLUMN, TWO_COLUMNS = 2.2, 46, 96
+#: Millimetres between two columns, and digits of 8 pt that fit a line of one column and of two.
+GAP_MM, ONE_COLUMN, TWO_COLUMNS = 2.2, 48, 100
 
 
 class Column(NamedTuple):
-    """One column: to the ``right`` or left, the characters of its longest word and of its longest cell."""
+    """One column: to the ``right`` or left, its longest word and its longest cell in widths of a digit."""
 
     right: bool
-    least: int
-    most: int
+    least: float
+    most: float
 
 
 class Group(NamedTuple):
@@ -52,7 +63,7 @@ def tex(table: ClaimTable) -> str:
     timed, words = table.claim.quantity in SPEEDS, quantity_text(table.claim)
     names, judged = source_names(table), bool(table.columns)
     rows = [[row.name] + [text for one in cells for text in _texts(one, timed)]
-            + [listing([one.verdict for one in cells if one.verdict])] * judged for row, cells in _each(table)]
+            + [verdicts_text(cells)] * judged for row, cells in _each(table)]
     if timed:
         groups = [Group("", 1)] + [Group(name, 2) for name in names] + [Group("", 1)] * judged
         heads = ["layer"] + ["time", words] * len(names) + ["verdict"] * judged
@@ -66,7 +77,9 @@ def tex(table: ClaimTable) -> str:
 def tex_single(table: ClaimTable) -> str:
     """Return one claim as a LaTeX table for one column: under each row a line for what is published and each run."""
     timed, words = table.claim.quantity in SPEEDS, quantity_text(table.claim)
-    names, judged = source_names(table), bool(table.columns)
+    judged = bool(table.columns)
+    # one run is named by the caption
+    names = source_names(table) if len(table.columns) > 1 else ["published", "measured"]
     heads = ["layer"] + ["time"] * timed + [words] + ["verdict"] * judged
     lines: List[str] = []
     kept = [heads]
@@ -86,7 +99,7 @@ def _each(table: ClaimTable) -> List[Tuple[ClaimRow, List[SourceCells]]]:
 
 
 def _texts(one: SourceCells, timed: bool) -> List[str]:
-    return [one.time] * timed + [one.number]
+    return [one.time] * timed + [ENDS.sub("\u00a0", one.number)]
 
 
 def _line(texts: Sequence[str]) -> str:
@@ -95,12 +108,17 @@ def _line(texts: Sequence[str]) -> str:
 
 def _columns(rows: Sequence[Sequence[str]], right: Sequence[int]) -> List[Column]:
     """Return what each column holds, a breakable word ending at spaces and hyphens."""
-    return [Column(index in right, max(len(word) for text in texts for word in re.split(r"[ -]", text)),
-                   max(len(text) for text in texts)) for index, texts in enumerate(zip(*rows))]
+    found = []
+    for index, texts in enumerate(zip(*rows)):
+        # letters are wider, brackets and points narrower than the digits that the room is reckoned in
+        wide = 0.95 if index in right else 1.2
+        found.append(Column(index in right, wide * max(len(word) for one in texts for word in re.split(r"[ -]", one)),
+                            wide * max(len(text) for text in texts)))
+    return found
 
 
-def shares(columns: Sequence[Column], room: int) -> List[float]:
-    """Return the share of the line that each column gets, empty where all fit ``room`` characters as they are."""
+def shares(columns: Sequence[Column], room: float) -> List[float]:
+    """Return the share of the line that each column gets, empty where all fit ``room`` digits as they are."""
     if sum(column.most for column in columns) <= room:
         return []
     least = [column.least for column in columns]
@@ -114,21 +132,25 @@ def _table(kind: str, table: ClaimTable, ending: str, columns: Sequence[Column],
            heads: Sequence[str], body: Sequence[str]) -> str:
     label = "".join(char for char in table.claim.id if char.isalnum() or char == "-")
     # a heading wider than its columns would push the table over the margin
-    wide = sum(max(0, len(group.words) - span) for group, span in zip(groups, _spans(groups, columns)))
+    wide = sum(max(0.0, 1.2 * len(group.words) - span) for group, span in zip(groups, _spans(groups, columns)))
     widths = ["{:.4f}".format(share) for share in shares(columns, room - wide)]
-    lines = ["% {}{}".format(latex(table.claim.id), ending), r"\begin{%s}" % kind, r"\centering\footnotesize",
+    small = sum(column.least for column in columns) > room
+    lines = ["% {}{}".format(latex(table.claim.id), ending), r"\begin{%s}" % kind,
+             r"\centering" + (r"\scriptsize" if small else r"\footnotesize"),
              r"\setlength{\tabcolsep}{%.1fmm}" % (GAP_MM / 2),
              r"\begin{tabular}{@{}%s@{}}" % "".join(_column(column, widths[index:index + 1], len(columns))
                                                    for index, column in enumerate(columns)), r"\toprule"]
     lines += _group_lines(groups, widths, len(columns)) + [_line(heads), r"\midrule"] + list(body)
-    lines += [r"\bottomrule", r"\end{tabular}", r"\caption{%s}" % latex(" ".join([caption(table)] + notes(table))),
+    lines += [r"\bottomrule", r"\end{tabular}",
+              r"\caption{\footnotesize %s}" % latex(" ".join([caption(table)] + notes(table))),
               r"\label{tab:%s%s}" % (label, ending), r"\end{%s}" % kind]
     return "\n".join(lines) + "\n"
 
 
-def _spans(groups: Sequence[Group], columns: Sequence[Column]) -> List[int]:
+def _spans(groups: Sequence[Group], columns: Sequence[Column]) -> List[float]:
     """Return the characters of the columns below each group."""
-    found, at = [], 0
+    found: List[float] = []
+    at = 0
     for group in groups:
         found.append(sum(column.most for column in columns[at:at + group.columns]) + group.columns - 1)
         at += group.columns

@@ -104,6 +104,12 @@ def source_cells(table: ClaimTable, index: int) -> List[SourceCells]:
                     "" if cell.judged is None else verdict_word(cell.judged)) for cell in cells]
 
 
+def verdicts_text(sources: Sequence[SourceCells]) -> str:
+    """Return the verdicts on one row, one word where all agree."""
+    words = [one.verdict for one in sources if one.verdict]
+    return words[0] if len(set(words)) == 1 else listing(words)
+
+
 def sheet(table: ClaimTable) -> Sheet:
     """Return the table of a claim."""
     claim = table.claim
@@ -119,7 +125,7 @@ def sheet(table: ClaimTable) -> Sheet:
         for one in sources:
             words += [one.time] * timed + [one.number]
         if table.columns:
-            words.append(listing([one.verdict for one in sources if one.verdict]))
+            words.append(verdicts_text(sources))
         rows.append(tuple(words))
     if table.columns:
         heads.append("verdict")

@@ -77,8 +77,8 @@ def test_a_place_does_not_repeat_what_the_conditions_say_and_its_commas_part_no_
         build.time(one.id, {"dense": 2e-3, "wht": 2e-3 / ratio}, noise=1e-4)
     build.end()
     text = re.sub(r"\d\.\d\d", "2", headline_text(findings(build.load(), published=())))
-    assert text.endswith("than dense at Net A (batch 1), 2\u00d7 faster at Net A (batch 4) and 2\u00d7 slower at Net B "
-                         "(batch 1, 2 threads) (float32, 1 thread).")
+    assert text.endswith("than dense at Net A (batch 1), 2\u00d7 faster at Net A (batch 4) and 2\u00d7 slower at "
+                         "Net B (batch 1, 2 threads) (float32, 1 thread).")
 
 
 def test_places_of_one_verdict_are_named_together(tmp_path):
