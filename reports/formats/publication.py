@@ -105,9 +105,10 @@ def _interval_words(table: Table) -> str:
 
 
 def speed_bars(table: Table) -> List[Bar]:
-    """Return the speed of every rival with its interval."""
-    return [Bar(row.name, row.speed, row.low, row.high, str(t.speed_text(row))) for row in table.rows
-            if not row.baseline and row.speed]
+    """Return the speed of every rival with its interval, in words too: a narrow one hides behind its dot."""
+    return [Bar(row.name, row.speed, row.low, row.high,
+                "\n".join(filter(None, (t.speed_text(row), t.interval_text(row)))))
+            for row in table.rows if not row.baseline and row.speed]
 
 
 def _processes_words(table: Table) -> str:

@@ -121,7 +121,7 @@ def _names(axes: Any, bars: Sequence[Bar]) -> None:
     axes.set_ylim(len(bars) - 0.45, -0.55)
     axes.set_yticks([place for place, bar in enumerate(bars) if not bar.published])
     axes.set_yticklabels(["\n".join(textwrap.wrap(bar.name, 20)) for bar in bars if not bar.published])
-    for side in ("top", "right"):
+    for side in ("top", "right") if axes.get_xscale() == "linear" else ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.tick_params(axis="y", length=0)
 
@@ -147,7 +147,8 @@ def _dots(axes: Any, drawn: Figure, span: Tuple[float, float]) -> None:
                       markersize=3.5, color=colour, markerfacecolor="white" if bar.published else colour,
                       elinewidth=0.9, capsize=2.2, capthick=0.9)
         axes.annotate(bar.text.replace(NARROW, " "), (1, y), xycoords=axes.get_yaxis_transform(), xytext=(4, 0),
-                      textcoords="offset points", va="center", ha="left", fontsize=6.5, color=LIGHT["ink"])
+                      textcoords="offset points", va="center", ha="left", fontsize=6.5, linespacing=1.0,
+                      color=LIGHT["ink"])
 
 
 def _place(place: int, bar: Bar) -> float:
