@@ -1,14 +1,20 @@
+import glob
 import io
+import os
 import re
 import subprocess
 import sys
 
 import pytest
 
+from harness.record import load_run
 from reports.formats.energy_words import joules_text
 from reports.formats.terminal import LEAST_WIDTH, coloured, print_report, terminal_text, width_of
+from reports.formats.terminal_table import stacked
 from reports.formats.texts import interval_text, median_text, speed_text
 from reports.numbers import NARROW
+
+REFERENCE = os.path.join(os.path.dirname(__file__), "..", "..", "results", "reference")
 
 
 class Stream(io.StringIO):
@@ -30,6 +36,36 @@ def table_lines(text):
 def test_no_line_of_a_table_is_longer_than_80_columns(found, name):
     text = terminal_text(found[name], "results/x/report.html", 80)
     assert max(len(line) for line in text.split("\n")) <= 80
+
+
+def too_long(text, width):
+    """Lines beyond the width that could have been folded: more than one word after the indent."""
+    return [line for line in text.split("\n") if len(line) > width and len(line.split()) > 1]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_a_table_wider_than_the_terminal_is_set_row_by_row(found, width):
+    for name in ("nano", "sweep", "broken", "empty"):
+        assert too_long(terminal_text(found[name], None, width), width) == [], name
+    assert ("  verdict " in terminal_text(found["nano"], None, width)) == (width < 80)
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_runs_compared_and_engines_fit_the_terminal_too(width):
+    from reports.compare import summary
+    from reports.findings import findings
+    from reports.findings.compared import compared
+    from reports.formats.changes_text import changes_text
+
+    kept = [sorted(glob.glob(os.path.join(REFERENCE, "*-{}-*".format(suite)))) for suite in ("layers", "runtimes")]
+    assert too_long(changes_text(compared([summary(path) for path in kept[0]]), width), width) == []
+    assert too_long(terminal_text(findings(load_run(kept[1][-1]), published=()), None, width), width) == []
+
+
+def test_a_row_keeps_its_cells_whole_as_long_as_they_fit():
+    heads, cells = ("case", "speed", "interval", "note"), ("one case", "1.83x faster", "[1.80, 1.94]", "")
+    assert stacked(heads, cells, 60) == "one case\n  speed 1.83x faster; interval [1.80, 1.94]"
+    assert stacked(heads, cells, 30) == "one case\n  speed 1.83x faster\n  interval [1.80, 1.94]"
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
