@@ -12,6 +12,7 @@ from reports.findings import Findings
 from reports.findings.memory import Kind
 from reports.findings.published import Quantity
 from reports.formats import energy_words, memory_words, published_text, texts
+from reports.formats.difference_words import difference_rows
 from reports.formats.drawing import CHANNELS, Charts, shown_values
 from reports.formats.files import Made, Options
 from reports.formats.goals_text import goals_sheets
@@ -47,7 +48,7 @@ def render_page(found: Findings, refresh_s: Optional[int] = None, home: Optional
         refresh_s=refresh_s, home=home, live=live, script_hash=script_hash(script), style=Markup(style()),
         page_json=page_json(found),
         nn=NARROW, question=question(found), number_word=number_word, short_reason=short_reason,
-        below_section=below_section, cell_class=cell_class,
+        below_section=below_section, cell_class=cell_class, difference_rows=difference_rows,
         headline=headline_parts(found), headline_text=headline_text(found), told=texts.warning_texts(found),
         device=texts.device_name(found.about.device), factor_text="{}{}%".format(
             percent(1 + found.about.factor, sign=False).replace(".0", ""), NARROW),

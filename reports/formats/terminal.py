@@ -11,12 +11,13 @@ from reports.findings.rows import RowState, Table
 from reports.formats import energy_words, memory_words
 from reports.formats import published_text as p
 from reports.formats import texts as t
+from reports.formats.difference_words import difference_rows
 from reports.formats.goals_text import goals_sheets
 from reports.formats.sentence import headline_text
 from reports.formats.sheets import sheets
 from reports.formats.terminal_table import console_for, fold, print_rows
 from reports.numbers import PLAIN_SIGNS, SIGNS, plain
-from reports.wording import QUANTITIES, value_text
+from reports.wording import QUANTITIES
 
 COLOURS = {RowState.FASTER: "blue", RowState.SLOWER: "red", RowState.WRONG: "magenta"}
 MEMORY_HEADS = {Kind.TORCH_ALLOCATED: "torch", Kind.TORCH_RESERVED: "reserved", Kind.RSS: "RSS", Kind.USS: "USS",
@@ -140,9 +141,8 @@ def _print_devices(console: Any, found: Findings, show: Show, unicode_: bool) ->
     for number, label in enumerate(labels, 1):
         console.print(fold(show("run {}: {}{}".format(number, label, "" if number > 1 else
                                                      "; all other tables are of this run")), console.width))
-    for difference in found.devices.differences:
-        console.print(fold(show("- {}: {}".format(difference.name, " | ".join(
-            value_text(value, difference.name) for value in difference.values))), console.width))
+    for difference in difference_rows(found.devices.differences):
+        console.print(fold(show("- {}: {}".format(difference.name, " | ".join(difference.texts))), console.width))
 
 
 def _print_memory(console: Any, found: Findings, show: Show, unicode_: bool) -> None:
