@@ -155,7 +155,7 @@ def crossover_figure(charts: Charts, sweep: Sweep) -> str:
 
 def roofline_figure(charts: Charts, one: Roofline) -> str:
     """Return the roofline of one comparison."""
-    return _framed("{}: FLOP/s against FLOP per byte".format(one.title), charts.roofline(one),
+    return _framed("{}: FLOP/s against FLOP per byte".format(one.title), charts.roofline(one, True),
                    roofline_height(roofline_key(one)), 64, 24, 900)
 
 

@@ -17,7 +17,7 @@ from reports.formats.drawing import CHANNELS, Charts, shown_values
 from reports.formats.files import Made, Options
 from reports.formats.goals_text import goals_sheets
 from reports.formats.markdown import markdown
-from reports.formats.roofline_text import roof_sheets
+from reports.formats.roofline_text import points_key, roof_sheets, roofs_key
 from reports.formats.sentence import headline_parts, headline_text
 from reports.formats.sheets import Sheet, sheets
 from reports.formats.style import TEMPLATES, read_template, style
@@ -49,6 +49,7 @@ def render_page(found: Findings, refresh_s: Optional[int] = None, home: Optional
         page_json=page_json(found),
         nn=NARROW, question=question(found), number_word=number_word, short_reason=short_reason,
         below_section=below_section, cell_class=cell_class, difference_rows=difference_rows,
+        points_key=points_key, roofs_key=roofs_key,
         headline=headline_parts(found), headline_text=headline_text(found), told=texts.warning_texts(found),
         device=texts.device_name(found.about.device), factor_text="{}{}%".format(
             percent(1 + found.about.factor, sign=False).replace(".0", ""), NARROW),

@@ -22,9 +22,18 @@ def type_name(name: str) -> str:
 
 
 def roofline_key(one: Roofline) -> List[str]:
-    """Return a line for each point, then one for each roof and one for the slope that all share."""
-    lines = ["{} {}".format(number, _point(point)) for number, point in enumerate(one.points, 1)]
-    return lines + [_roof(roof) for roof in one.roofs] + [_slope(slope) for slope in one.slopes]
+    """Return a line for each point behind its number, then one for each roof and one for the slope that all share."""
+    return ["{} {}".format(number, line) for number, line in enumerate(points_key(one), 1)] + roofs_key(one)
+
+
+def points_key(one: Roofline) -> List[str]:
+    """Return a line for each point, in the order of their numbers."""
+    return [_point(point) for point in one.points]
+
+
+def roofs_key(one: Roofline) -> List[str]:
+    """Return a line for each roof and each slope."""
+    return [_roof(roof) for roof in one.roofs] + [_slope(slope) for slope in one.slopes]
 
 
 def roof_sheets(charts: Sequence[Roofline]) -> List[Sheet]:
