@@ -69,9 +69,10 @@ def roofline(roofs: Sequence[Roof], slopes: Sequence[float], points: Sequence[Po
     numbers = [str(i + 1) for i in range(len(points))]
     boxes = beside(spots, numbers, [box for _, box in names], TOP, HEIGHT - FOOT)
     parts.extend(_leader(box) for box in boxes if abs(box.dx) + abs(box.dy) > 20)
+    # baselines last: a rival at the same place would hide them
     parts.extend(element("circle", cx=percent(across), cy=down, r=5,
                          class_="dot series-{}".format(0 if point.baseline else 1))
-                 for point, (across, down) in zip(points, spots))
+                 for point, (across, down) in sorted(zip(points, spots), key=lambda pair: pair[0].baseline))
     parts.extend(text(said, percent(box.x), box.y + box.dy + 4, "note halo point-number", "middle", dx=box.dx)
                  for said, box in zip(numbers, boxes))
     parts.extend(text(words, "0%", HEIGHT + KEY_LINE * (i + 1) - 4, "note", "start", dx=4 - LEFT)
