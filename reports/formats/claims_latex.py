@@ -18,7 +18,7 @@ from reports.formats.claims_text import (
     source_names,
     verdicts_text,
 )
-from reports.numbers import plain
+from reports.numbers import plain, unbroken
 
 LATEX = {"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{",
          "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
@@ -26,8 +26,6 @@ LATEX = {"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\
          "\u2212": "$-$", "\u00b5": r"$\mu$", "\u2013": "--", "\u2264": r"$\leq$", "\u2265": r"$\geq$",
          "\u00b1": r"$\pm$", "\u00b0": r"$^\circ$", "[": "{[}", "]": "{]}", "\n": " ",
          "\u00a0": r"\nobreakspace{}"}
-#: The ends of an interval, which stay in one line.
-ENDS = re.compile(r"(?<=,) (?=[^\[\]]*\])")
 #: What would run together into one character.
 LIGATURES = re.compile(r"(?<=[-`',!?])(?=[-`'])")
 
@@ -99,7 +97,7 @@ def _each(table: ClaimTable) -> List[Tuple[ClaimRow, List[SourceCells]]]:
 
 
 def _texts(one: SourceCells, timed: bool) -> List[str]:
-    return [one.time] * timed + [ENDS.sub("\u00a0", one.number)]
+    return [one.time] * timed + [unbroken(one.number)]
 
 
 def _line(texts: Sequence[str]) -> str:

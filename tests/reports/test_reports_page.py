@@ -233,3 +233,17 @@ def test_what_a_whole_table_was_not_measured_for_is_said_once_and_not_in_every_r
     assert found.tables[1].gaps[0].what == "memory" and not found.tables[1].has_memory
     assert table.count('class="num memory why blank"') == 2 and "ended before" not in table
     assert reason + "." in text.split('id="b"')[1].split("</table>", 1)[1]
+
+
+def test_a_cell_of_words_is_laid_out_by_its_length():
+    assert page.cell_class("", "goal") == "blank"
+    assert page.cell_class("\u2713 met", "verdict") == "short"
+    assert page.cell_class("the fastest itself", "beside the fastest of all") == "wrapcell full"
+    assert page.cell_class("[0.341, 0.468]", "interval") == "short"
+
+
+def test_a_heading_does_not_say_its_section_again():
+    from reports.formats.sheet import Sheet
+    sheet = Sheet("k", "Engine by engine", "Engine by engine: 1x1", (), (), (), ())
+    assert page.below_section(sheet) == "1x1"
+    assert page.below_section(sheet._replace(title="Largest batch in 4 GB")) == "Largest batch in 4 GB"
