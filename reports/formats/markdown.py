@@ -118,7 +118,9 @@ def _devices(found: Findings) -> List[str]:
     labels = [cell(label) for label in t.column_labels(found.devices)]
     lines = ["All other parts of this report are from run {} alone.".format(cell(found.about.run)), "",
              "## The same rivals in every run", ""]
-    for one in found.devices.tables:
+    alone = t.alone_text(found.devices)
+    lines += [alone + ".", ""] if alone else []
+    for one in found.devices.shared:
         lines += ["### {} (against {})".format(cell(one.title), cell(one.baseline)), ""]
         rows = []
         for row in one.rows:

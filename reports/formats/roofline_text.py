@@ -51,8 +51,8 @@ def share_text(point: RoofPoint) -> str:
 
 
 def _slope(slope: Slope) -> str:
-    return "slope: copy{}, measured {}".format(
-        "" if slope.bytes is None else " of {}".format(si(slope.bytes, "B")), si(slope.bytes_per_s, "B/s"))
+    moved = "past the caches" if slope.bytes is None else "of {}".format(si(slope.bytes, "B"))
+    return "slope: copy {}, measured {}".format(moved, si(slope.bytes_per_s, "B/s"))
 
 
 def _point(point: RoofPoint) -> str:

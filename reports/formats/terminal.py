@@ -131,13 +131,17 @@ def _print_devices(console: Any, found: Findings, show: Show, unicode_: bool) ->
     labels = t.column_labels(found.devices)
     heads = ["rival"] + ["run {}".format(number) for number in range(1, len(labels) + 1)]
     signs = SIGNS if unicode_ else PLAIN_SIGNS
-    for one in found.devices.tables:
+    for one in found.devices.shared:
         rows = [[show(row.name)] + [
             "{} not measured".format(signs[RowState.NOT_MEASURED]) if c is None else
             "{} {}".format(signs[c.state], show(t.speed_text(c) or c.state.value)) for c in row.cells]
             for row in one.rows]
         print_rows(console, show("In every run: {} (against {})".format(one.title, one.baseline)), heads, rows,
                    unicode_, len(heads))
+    alone = t.alone_text(found.devices)
+    if alone:
+        console.print()
+        console.print(fold(show(alone + "."), console.width))
     for number, label in enumerate(labels, 1):
         console.print(fold(show("run {}: {}{}".format(number, label, "" if number > 1 else
                                                      "; all other tables are of this run")), console.width))

@@ -95,7 +95,7 @@ def test_nothing_of_a_recorded_runs_page_is_cut_or_covered_at_any_width(tmp_path
 
 
 def test_nothing_of_runs_side_by_side_is_cut_or_covered_at_any_width(tmp_path):
-    runs = [newest("layers"), newest("debut"), newest("lhc")]
+    runs = [newest("layers"), newest("layers"), newest("debut")]
     for width, seen in looked_at(render_page(findings(runs[0], others=runs[1:])), tmp_path).items():
         assert seen["errors"] == [] and seen["wide"] <= width, (width, seen)
         assert (seen["cells"], seen["off"], seen["over"]) == ([], [], []), width

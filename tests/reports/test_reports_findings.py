@@ -16,8 +16,12 @@ from reports.findings.samples import Strip, dots_per_row, strip_range, strip_tic
 from reports.findings.traces import Channel, PhaseKind, kept_places
 from reports.findings.validity import WarningCode
 from reports.formats.energy_words import joules_text, saving_text
+from reports.formats.markdown import markdown
+from reports.formats.page import render_page
 from reports.formats.sentence import headline_parts, headline_text
+from reports.formats.terminal import terminal_text
 from reports.formats.texts import (
+    alone_text,
     amount_reason,
     beyond_text,
     column_labels,
@@ -313,6 +317,24 @@ def test_several_runs_stand_side_by_side(tmp_path, runs):
     assert column_labels(devices) == ["Jetson Nano, CPU, 2 threads", "Jetson Orin Nano, CPU, 2 threads"]
     assert [cell.state for cell in devices.tables[0].rows[0].cells] == [RowState.FASTER, RowState.FASTER]
     assert "board.model" in [one.name for one in devices.differences]
+
+
+def test_a_comparison_that_one_run_alone_holds_stands_beside_nothing(tmp_path, runs):
+    def recorded(name, *idents):
+        build = RecordBuilder(tmp_path / name, [comparison(one, one, "conv", ("wht",)) for one in idents], ident=name)
+        for one in idents:
+            build.verify(one)
+            build.time(one, {"conv": 2e-3, "wht": 1e-3})
+        build.end()
+        return build.load()
+
+    found = findings(recorded("x", "a", "b", "c"), published=(), others=[recorded("y", "b")])
+    assert [table.key for table in found.devices.shared] == ["b"] and len(found.devices.tables) == 3
+    said = "2 comparisons stand in one run alone and are left out here."
+    for text in (render_page(found), markdown(found), terminal_text(found, None, 120)):
+        assert said in text
+    whole = findings(runs["nano"], published=(), others=[runs["nano"]])
+    assert whole.devices.shared == whole.devices.tables and alone_text(whole.devices) is None
 
 
 def test_findings_are_the_same_every_time(runs, found):
