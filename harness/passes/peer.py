@@ -17,6 +17,7 @@ import torch
 
 from harness.passes.process_state import put_back, read_state, tidied
 from harness.passes.time import instruments
+from harness.record.codec import to_json
 from harness.subjects import Inputs, build, cases_of, prepare
 from harness.system.children import die_with_parent
 from harness.worker import describe
@@ -41,7 +42,7 @@ def serve(job: Dict[str, Any], asked: Any, send: Any) -> None:
     put_back(torch, state)
     disturbs = comparison.case_id(case) in job.get("disturbing", ())
     call = tidied(subject.call, torch, state) if disturbs else subject.call
-    send({"timer": timer.describe(), "caches": [sampler.cache for sampler in timer.samplers],
+    send({"timer": to_json(timer.describe()), "caches": [sampler.cache for sampler in timer.samplers],
           "resolution_s": timer.resolution_s, "implementation": subject.implementation})
     with torch.inference_mode(case.mode == "inference"):
         for line in iter(asked.readline, ""):

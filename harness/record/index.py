@@ -194,13 +194,6 @@ class Run:
             return Reason(Code.NO_SUCH_PASS)
         return Reason(Code.NOT_REACHED)
 
-    def why_unchecked(self, comparison: str, case: str) -> Reason:
-        """Return why ``case`` has no answer of the verify pass."""
-        for line in reversed(self.checks(comparison)):
-            if line.case in (None, case) and line.reason is not None:
-                return line.reason
-        return self.why_absent(Pass.VERIFY, comparison)
-
     def why_not_timed(self, comparison: str, case: str) -> Reason:
         """Return why ``case`` has no time."""
         check = self.check(case)
@@ -254,5 +247,3 @@ def median_call_s(lines: Iterable[LaunchLine], case: str) -> Optional[float]:
                 samples = sorted(series.samples_per_call_s(series.entrants.index(case)))
                 return samples[len(samples) // 2] if samples else None
     return None
-
-

@@ -1,7 +1,9 @@
 """What a clock must offer to the engine: samplers (hot, cold) with their resolution and overhead."""
 
 from abc import ABC, abstractmethod
-from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence
+from typing import Any, Callable, NamedTuple, Optional, Sequence
+
+from harness.record.time_lines import TimerFacts
 
 Call = Callable[[], Any]
 
@@ -49,6 +51,6 @@ class Timer:
         self.overhead_s = overhead_s
         self.samplers = tuple(samplers)
 
-    def describe(self) -> Dict[str, Any]:
-        """Return the timer as JSON-ready data for the record."""
-        return {"name": self.name, "resolution_s": self.resolution_s, "overhead_s": self.overhead_s}
+    def describe(self) -> TimerFacts:
+        """Return what the record says of the timer."""
+        return TimerFacts(self.name, self.resolution_s, self.overhead_s)

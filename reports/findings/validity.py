@@ -124,9 +124,13 @@ def _suspended(run: Run) -> Optional[ValidityWarning]:
 
 
 def _loaded(run: Run) -> Optional[ValidityWarning]:
-    """Return that launches began while more wanted to run than this run's own threads and one more."""
-    threads = {one.id: one.baseline.threads for one in run.comparisons}
-    known = [(line.load_1min, threads[line.comparison]) for line in launches_of(run) if line.load_1min is not None]
+    """Return that launches began while more wanted to run than this run's own threads and one more.
+
+    Where cases are kept apart a launch starts all their processes at once, so that the load is this run's own.
+    """
+    threads = {one.id: one.baseline.threads for one in run.comparisons if not one.apart}
+    known = [(line.load_1min, threads[line.comparison]) for line in launches_of(run)
+             if line.load_1min is not None and line.comparison in threads]
     over = [(load, own) for load, own in known if load > own + 1]
     if not over:
         return None

@@ -121,7 +121,7 @@ def _devices(found: Findings) -> List[str]:
     alone = t.alone_text(found.devices)
     lines += [alone + ".", ""] if alone else []
     for one in found.devices.shared:
-        lines += ["### {} (against {})".format(cell(one.title), cell(one.baseline)), ""]
+        lines += ["### {} ({})".format(cell(one.title), cell(t.baselines_text(one.baselines))), ""]
         rows = []
         for row in one.rows:
             cells = ["\u2013 this run has no such case" if c is None else "{} {}".format(

@@ -136,8 +136,8 @@ def _print_devices(console: Any, found: Findings, show: Show, unicode_: bool) ->
             "{} not measured".format(signs[RowState.NOT_MEASURED]) if c is None else
             "{} {}".format(signs[c.state], show(t.speed_text(c) or c.state.value)) for c in row.cells]
             for row in one.rows]
-        print_rows(console, show("In every run: {} (against {})".format(one.title, one.baseline)), heads, rows,
-                   unicode_, len(heads))
+        print_rows(console, show("In every run: {} ({})".format(one.title, t.baselines_text(one.baselines))), heads,
+                   rows, unicode_, len(heads))
     alone = t.alone_text(found.devices)
     if alone:
         console.print()

@@ -13,6 +13,7 @@ for folder in (HERE, ROOT):
 import harness.session  # noqa: E402
 from harness.controller import RunPlan  # noqa: E402
 from harness.plan import Case, Comparison  # noqa: E402
+from harness.probed import Probed  # noqa: E402
 from harness.process import run_worker  # noqa: E402
 from harness.progress import PlainProgress  # noqa: E402
 from harness.record import FORMAT, Header, RecordError, RecordWriter  # noqa: E402
@@ -46,7 +47,7 @@ def open_run(folder):
 
 
 #: What the first worker would say of the machine.
-PROBED = {"torch": {"version": "none"}, "gpu": {"name": None}, "meters": [], "status": {}}
+PROBED = Probed({"version": "none"}, {"name": None})
 
 
 def main(folder):

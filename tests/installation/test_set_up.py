@@ -225,6 +225,21 @@ def test_an_engine_without_a_wheel_takes_no_other_along_and_is_named(project):
     assert "doctor" in said and project.version("gamma") == "1.0" and project.version() == "1.0"
 
 
+def test_the_environments_python_is_at_hand_in_the_projects_folder(ready):
+    told = "import os, torch; print(os.getcwd(), torch.__version__)"
+    process = ready.start("python", "-c", told, cwd="/")
+    said = process.communicate(timeout=60)[0]
+    assert (process.returncode, said.split()) == (0, [os.path.realpath(ready.folder), "1.0"])
+
+
+@pytest.mark.parametrize("words", [("--help",), ("run", "--help"), ("list",), ("lsit",)])
+def test_neither_help_nor_a_command_that_there_is_none_of_installs_torch(tmp_path, words):
+    project = Project(tmp_path / "project").make()
+    process = project.start("--offline", "--find-links", project.wheels, *words)
+    said = process.communicate(timeout=60)[0]
+    assert "Installing torch" not in said and project.version() == "1.0" and not project.has("torch")
+
+
 def test_without_torch_is_enough_for_reports_and_torch_comes_when_it_is_needed(tmp_path):
     project = Project(tmp_path / "project").make()
     links = ("--offline", "--find-links", project.wheels)
