@@ -15,11 +15,14 @@ from reports.__main__ import default_folder, main
 from reports.findings import as_data, findings
 from reports.findings.published import Published, PublishedRow, Quantity
 from reports.formats import publication, publication_drawing
-from reports.formats.figures import all_figures
+from reports.formats.drawing import Charts
+from reports.formats.figures import all_figures, comparison_figure
 from reports.formats.files import Options
 from reports.formats.markdown import markdown
 from reports.formats.svg.palette import LIGHT
 from reports.formats.tables import csv_text, energy_csv, guarded, memory_csv, samples_csv, speed_csv
+
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 def tree(folder):
@@ -215,6 +218,22 @@ def test_bars_carry_median_and_percentiles_and_the_published_number_apart(small)
     assert [bar.published for bar in bars] == [False, False, True, False]
     assert (bars[1].value, bars[1].low, bars[1].high) == row.times[:3]
     assert bars[2].text == "1.20\u202fs published" and bars[2].low is None
+
+
+def test_no_name_runs_into_its_verdict_and_no_heading_leaves_its_figure(small):
+    found = findings(small, published=())
+    table = found.tables[0]
+    long = "a form of a layer that somebody named at length"
+    table = table._replace(title="1x1 convolution: 1024 channels, 32x32, batch 10, 2 threads, in every engine " * 2,
+                           rows=table.rows[:1] + (table.rows[1]._replace(name=long),) + table.rows[2:])
+    root = ElementTree.fromstring(comparison_figure(Charts(found), table).split("\n", 1)[1])
+    texts = [(one.text, float(one.get("x").rstrip("%")), one.get("class")) for one in root.iter(SVG + "text")]
+    names = {words: x for words, x, _ in texts}
+    verdict = min(x for _, x, kind in texts if kind.startswith("word"))
+    assert verdict - names[long] > 7.0 * len(long)
+    headings = [words for words, _, kind in texts if kind == "title"]
+    assert len(headings) > 1 and max(map(len, headings)) * 9.0 < float(root.get("width"))
+    assert " ".join(headings).startswith(" ".join(table.title.split()))
 
 
 def test_times_further_apart_than_ten_are_dots_on_a_logarithmic_axis_and_others_bars_from_zero(small):

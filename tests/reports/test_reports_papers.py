@@ -437,7 +437,7 @@ def test_tables_and_svg_need_no_matplotlib(folder, tmp_path, monkeypatch, capsys
     assert "matplotlib is not installed" in said.err and "cannot be tested" in said.out
     names = os.listdir(str(tmp_path / "out" / "figures"))
     assert "bwht-1d-parameters.svg" in names and not [name for name in names if name.endswith((".pdf", ".png"))]
-    assert len(os.listdir(str(tmp_path / "out" / "tables"))) == len(read_claims(read_published()))
+    assert len(os.listdir(str(tmp_path / "out" / "tables"))) == 2 * len(read_claims(read_published()))
 
 
 def test_matplotlib_draws_both_widths_with_fonts_inside_and_the_same_bytes_again(tmp_path):
