@@ -1,8 +1,9 @@
 """Amounts of memory as short texts."""
 
-from typing import List, Optional
+from typing import List, Optional, Sequence
 
 from harness.words import Heap
+from reports.findings.amounts import Gap
 from reports.findings.memory import Figure, Kind, MemoryTable
 from reports.numbers import size
 from reports.wording import reason_text
@@ -71,6 +72,11 @@ def one_process_each(table: MemoryTable) -> bool:
     """Return whether no rival of the table was measured in more than one process: said once, not in every cell."""
     numbers = [row.of(kind).of for row in table.rows if not row.baseline for kind in table.columns]
     return bool(numbers) and max(numbers) == 1
+
+
+def common_memory_gaps(tables: Sequence[MemoryTable]) -> List[Gap]:
+    """Return what no table has, each for the same reason: said once above them all."""
+    return [gap for gap in tables[0].gaps if all(gap in table.gaps for table in tables)] if len(tables) > 1 else []
 
 
 def memory_notes(figure: Figure, baseline: bool, said: bool = False) -> List[str]:

@@ -247,3 +247,15 @@ def test_a_heading_does_not_say_its_section_again():
     sheet = Sheet("k", "Engine by engine", "Engine by engine: 1x1", (), (), (), ())
     assert page.below_section(sheet) == "1x1"
     assert page.below_section(sheet._replace(title="Largest batch in 4 GB")) == "Largest batch in 4 GB"
+
+
+def test_a_kind_of_memory_that_no_table_has_is_said_once(found, pages):
+    from reports.formats.memory_words import common_memory_gaps
+
+    tables = found["sweep"].memory_tables
+    lacking = common_memory_gaps(tables)
+    assert lacking and len(tables) > 1
+    shown = pages["sweep"].split('id="memory"')[1].split('id="energy"')[0]
+    assert all(shown.count(gap_text(gap) + ".") == 1 for gap in lacking)
+    one = tables[0]._replace(gaps=lacking[1:])
+    assert common_memory_gaps((one,) + tuple(tables[1:])) == lacking[1:]
