@@ -29,7 +29,7 @@ Show = Callable[[str], str]
 
 def width_of(environment: Mapping[str, str], columns: Optional[int]) -> int:
     """Return the width to write for: COLUMNS, else the terminal's own ``columns``, else 80; never under 40."""
-    if environment.get("COLUMNS", "").isdigit():
+    if environment.get("COLUMNS", "").isdecimal():
         return max(LEAST_WIDTH, int(environment["COLUMNS"]))
     return max(LEAST_WIDTH, columns) if columns else 80
 
