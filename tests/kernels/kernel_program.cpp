@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "backward.cpp"
+#include "backward_rows.cpp"
+#include "backward_strided.cpp"
 #define pool pool_forward
 #include "forward.cpp"
 #include "forward_rows.cpp"
@@ -175,7 +177,7 @@ static void check(Geometry g, int threads) {
     const double root = sqrt((double)length), choices[3][2] = {{1 / root, 1 / root}, {1.0 / (double)length, 1}, {1, 1.0 / (double)length}};
     const double *factor = choices[below(3)];
     const Tuning tuning = {below(2) ? 0 : 1 << 30, below(2) ? 0 : 1 << 30, below(2), 16 << below(4)};
-    Plan *plan = plan_make(g, tuning, factor, 0);
+    Plan *plan = (Plan *)wht_plan(&g, &tuning, factor, 0);
     if (!plan) {
         printf("no plan\n");
         failures++;
@@ -223,7 +225,7 @@ int main(int argc, char **argv) {
         g.n2_last = g.n2;
         g.m2_last = g.m2;
         if (g.kind == STRIDED) {
-            g.inner = below(2) ? 1 + below(20) : 16 * (1 + below(12));
+            g.inner = below(2) ? 1 + below(20) : below(2) ? 16 * (1 + below(12)) : 1 + below(400);
             const int64_t gap = below(2) ? 0 : below(5);
             g.x2 = g.y2 = g.inner + gap;
         } else {
