@@ -8,10 +8,14 @@ struct Tile {
     Rows x_rows, y_rows;
     int64_t whole, tail;  // whole vectors; elements after them
     bool backwards;       // rows are written last to first
+    int64_t head, begin;  // columns that lie at the beginning of the row, `begin` elements before the tile's
 
     INLINE bool narrow() const { return whole == 0; }  // less than one vector: lanes have to be left empty
-    INLINE int64_t columns() const { return whole + (tail > 0); }
-    INLINE int64_t at(int64_t column) const { return column < whole || narrow() ? column * VL : (whole - 1) * VL + tail; }
+    INLINE int64_t columns() const { return whole + (tail > 0) + head; }
+    INLINE int64_t at(int64_t column) const {
+        if (column < whole || narrow()) return column * VL;
+        return head ? (column - whole) * VL - begin : (whole - 1) * VL + tail;
+    }
 };
 
 template <class T> struct RowPointers {
@@ -47,8 +51,22 @@ static INLINE Place place(const Plan &plan, const Cut &cut, int64_t unit) {
     p.tile.y_rows = last ? plan.y_rows_last : plan.y_rows;
     p.tile.whole = width / VL;
     p.tile.tail = width % VL;
+    p.tile.head = p.tile.begin = 0;
     // Neighbours share cache lines where rows are no whole lines: two threads that start together should meet once
     // on their way, not walk side by side.
     p.tile.backwards = unit % 2;
+    return p;
+}
+
+// The same where the one image is cut by lines.
+static INLINE Place place(const Plan &plan, const LineCut &cut, int64_t unit) {
+    Place p;
+    p.x = p.y = p.tile.begin = cut.begin(unit);
+    p.tile.x_rows = plan.x_rows_last;
+    p.tile.y_rows = plan.y_rows_last;
+    p.tile.whole = cut.whole(unit);
+    p.tile.tail = 0;
+    p.tile.backwards = false;
+    p.tile.head = cut.head(unit);
     return p;
 }
