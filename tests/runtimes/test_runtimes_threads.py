@@ -94,11 +94,16 @@ def test_the_projects_operator_works_with_the_threads_it_was_given(name, threads
 
 
 def told_of(name, threads, graph, form, shape):
-    """What an engine says of its threads in a process of its own, as in a run: here spins what others left behind."""
+    """What an engine says of its threads in a process of its own, as in a run: here spins what others left behind.
+
+    On a busy machine one thread may do the work of both before the other is given a core: five times never.
+    """
     code = ("import sys; sys.path[:0] = ['tests/runtimes', '.']; import numpy as np\n"
             "from engines_here import find_engine, describe, random_weights, call\n"
             "graph = describe({graph!r}, {shape!r}, random_weights({graph!r}, {shape!r}, 0))\n"
             "x = np.ones({shape!r}, np.float32)\n"
-            "said = call(find_engine({name!r}), graph, {form!r}, x, threads={threads})[1]\n"
+            "for _ in range(5):\n"
+            "    said = call(find_engine({name!r}), graph, {form!r}, x, threads={threads})[1]\n"
+            "    if said['threads'] == said['threads found']: break\n"
             "print(said['threads'], said['threads found'])").format(**locals())
     return subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, universal_newlines=True).split()
