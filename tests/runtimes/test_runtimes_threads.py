@@ -96,12 +96,16 @@ def test_the_projects_operator_works_with_the_threads_it_was_given(name, threads
 
 
 def told_of(name, threads, graph, form, shape):
-    """What an engine says of its threads in a process of its own, as in a run: here spins what others left behind."""
+    """What an engine says of its threads in a process of its own, as in a run: here spins what others left behind.
+
+    On a busy machine one thread may do the work of both before the other is given a core: the most of many counts,
+    since one that rests is never seen to work.
+    """
     code = ("import sys; sys.path[:0] = ['tests/runtimes', '.']; import numpy as np\n"
             "from engines_here import find_engine, describe, random_weights, call\n"
             "graph = describe({graph!r}, {shape!r}, random_weights({graph!r}, {shape!r}, 0))\n"
             "x = np.ones({shape!r}, np.float32)\n"
-            "found = []\n"  # a thread that a busy machine keeps from its turn is not seen, one that rests never is
+            "found = []\n"
             "while len(found) < 3 or len(found) < 50 and max(found) != '{threads}':\n"
             "    said = call(find_engine({name!r}), graph, {form!r}, x, threads={threads})[1]\n"
             "    found.append(said['threads found'])\n"
