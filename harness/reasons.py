@@ -66,7 +66,6 @@ class Code(Word):
     # how a session ended
     STOPPED = "stopped"                         # by the user
     SIGNALLED = "signalled"                     # signal
-    DEVICE_GONE = "device-gone"                 # said
     # records of format 1 hold sentences only
     TOLD = "told"                               # said
 
@@ -148,7 +147,6 @@ TEMPLATES: Dict[Code, str] = {
     Code.LEFT_OUT: "the time pass left it out",
     Code.STOPPED: "stopped before its end",
     Code.SIGNALLED: "stopped by {signal}",
-    Code.DEVICE_GONE: "{said}",
     Code.TOLD: "{said}",
 }
 

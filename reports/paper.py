@@ -8,6 +8,7 @@ import os
 import sys
 from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
+from harness.caller import shown_path
 from harness.record import RecordError, load_run
 from reports.findings.claim_tables import ClaimTable, claim_tables
 from reports.findings.claims import read_claims
@@ -46,7 +47,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         return USAGE
     if plotting is None and not arguments.no_figures:
         sys.stderr.write(ABSENT + "\n")
-    sys.stdout.write("{}\n{}\n".format(tally(tables), os.path.relpath(os.path.join(out, "claims.md"))))
+    sys.stdout.write("{}\n{}\n".format(tally(tables), shown_path(os.path.join(out, "claims.md"))))
     return 0
 
 

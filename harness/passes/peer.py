@@ -17,17 +17,27 @@ import torch
 
 from harness.passes.process_state import put_back, read_state, tidied
 from harness.passes.time import instruments
+from harness.record.codec import to_json
 from harness.subjects import Inputs, build, cases_of, prepare
 from harness.system.children import die_with_parent
 from harness.worker import describe
 
-#: A process is at rest after so many steps of so many seconds in which it used next to no CPU.
-QUIET_STEPS, REST_STEP_S = 3, 0.001
+#: A process is at rest after so many steps of so many seconds in which it used next to no CPU. Rest and waking are
+#: most of a turn of a millisecond, and a machine whose pace wanders over tens of them makes what lies between two
+#: turns its noise: one engine against itself played 26 rounds a second with these and 16 with steps of 3 x 1 ms and
+#: 5 ms of waking, each round as noisy.
+QUIET_STEPS, REST_STEP_S = 2, 0.0005
 MOST_REST_S = 0.25
 
 #: So long a case that rested works before it is timed: alone, and with a pool of threads. After 30 ms of sleep the
-#: first calls of four engines with two threads took up to 2.5 times as long as their 64th, some 40 ms later.
-WAKE_S, WAKE_POOL_S = 0.005, 0.04
+#: first calls of four engines with two threads took up to 2.5 times as long as their 64th, some 40 ms later. Alone,
+#: the second call was still 2 % slower than the third where nothing came before, and no slower after 2 ms.
+WAKE_S, WAKE_POOL_S = 0.002, 0.04
+
+
+def wake_s(threads: int) -> float:
+    """Return how long a case with ``threads`` threads works before it is timed."""
+    return WAKE_S if threads == 1 else WAKE_POOL_S
 
 
 def serve(job: Dict[str, Any], asked: Any, send: Any) -> None:
@@ -41,8 +51,9 @@ def serve(job: Dict[str, Any], asked: Any, send: Any) -> None:
     put_back(torch, state)
     disturbs = comparison.case_id(case) in job.get("disturbing", ())
     call = tidied(subject.call, torch, state) if disturbs else subject.call
-    send({"timer": timer.describe(), "caches": [sampler.cache for sampler in timer.samplers],
-          "resolution_s": timer.resolution_s, "implementation": subject.implementation})
+    send({"timer": to_json(timer.describe()), "caches": [sampler.cache for sampler in timer.samplers],
+          "resolution_s": timer.resolution_s, "implementation": subject.implementation,
+          "wake_s": wake_s(case.threads), "rest_s": QUIET_STEPS * REST_STEP_S})
     with torch.inference_mode(case.mode == "inference"):
         for line in iter(asked.readline, ""):
             question = json.loads(line)
@@ -51,8 +62,7 @@ def serve(job: Dict[str, Any], asked: Any, send: Any) -> None:
                 continue
             sampler = timer.samplers[question["sampler"]]
             if question["wake"]:
-                wake(lambda sampler=sampler: sampler.sample(call, 1),  # type: ignore[misc]
-                     WAKE_S if case.threads == 1 else WAKE_POOL_S)
+                wake(lambda sampler=sampler: sampler.sample(call, 1), wake_s(case.threads))  # type: ignore[misc]
             send(dict(sampler.sample(call, question["calls"])._asdict()))
 
 

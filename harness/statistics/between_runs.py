@@ -17,7 +17,7 @@ import math
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from harness.quantiles import median
-from harness.record.time_lines import COPY, LaunchLine, samples_by_entrant
+from harness.record.time_lines import BASELINE, COPY, LaunchLine, samples_by_entrant
 from harness.rule import Rule
 from harness.statistics.codes import NextStep, StepCode, WhyCode, step
 from harness.statistics.ratios import round_ratios
@@ -66,20 +66,26 @@ class CaseLevels(NamedTuple):
     times: List[float]
 
 
-def case_levels(lines: Sequence[LaunchLine], cache: str) -> Dict[str, CaseLevels]:
-    """Return the levels of every case that ``lines`` hold in the state ``cache``, in one walk over the samples."""
+def case_levels(lines: Sequence[LaunchLine], cache: str, baseline: Optional[str] = None) -> Dict[str, CaseLevels]:
+    """Return the levels of every case that ``lines`` hold in the state ``cache``, in one walk over the samples.
+
+    ``baseline`` names another case than the series' own that the advantages are over.
+    """
     found: Dict[str, CaseLevels] = {}
     for line in lines:
         for series in line.series:
             if series.cache != cache:
                 continue
-            ratios, samples = round_ratios(series), samples_by_entrant(series)
+            against = BASELINE if baseline is None else next(
+                (number for number, case in enumerate(series.entrants) if case == baseline), None)
+            ratios = {} if against is None else round_ratios(series, against)
+            samples = samples_by_entrant(series)
             for entrant, case in enumerate(series.entrants):
                 if entrant == COPY or not samples[entrant]:
                     continue
                 levels = found.setdefault(case, CaseLevels([], []))
                 levels.times.append(math.log(median(samples[entrant])))
-                if entrant > COPY:
+                if ratios.get(entrant):
                     levels.advantages.append(pseudo_median(ratios[entrant]))
     return found
 

@@ -47,7 +47,10 @@ def signed_rank_rank(n: int, alpha: float) -> int:
 
 
 def pairwise_means(values: Sequence[float]) -> np.ndarray:
-    """Return the n (n + 1) / 2 means (v_i + v_j) / 2, i <= j, of ``values`` (shape (n,)), unsorted."""
+    """Return the n (n + 1) / 2 means (v_i + v_j) / 2, i <= j, of ``values`` (shape (n,)), unsorted.
+
+    Raises ``ValueError`` for any other shape and for n = 0.
+    """
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1 or array.size == 0:
         raise ValueError("pairwise means need a one-dimensional array with at least one value")

@@ -118,7 +118,7 @@ def _devices(found: Findings) -> List[str]:
     lines = ["All other parts of this report are from run {} alone.".format(cell(found.about.run)), "",
              "## The same rivals in every run", ""]
     for one in found.devices.tables:
-        lines += ["### {} (against {})".format(cell(one.title), cell(one.baseline)), ""]
+        lines += ["### {} ({})".format(cell(one.title), cell(t.baselines_text(one.baselines))), ""]
         rows = []
         for row in one.rows:
             cells = ["\u2013 this run has no such case" if c is None else "{} {}".format(

@@ -29,7 +29,7 @@ Show = Callable[[str], str]
 
 def width_of(environment: Mapping[str, str], columns: Optional[int]) -> int:
     """Return the width to write for: COLUMNS, else the terminal's own ``columns``, else 80; never under 60."""
-    if environment.get("COLUMNS", "").isdigit():
+    if environment.get("COLUMNS", "").isdecimal():
         return max(LEAST_WIDTH, int(environment["COLUMNS"]))
     return max(LEAST_WIDTH, columns) if columns else 80
 
@@ -202,7 +202,7 @@ def _print_devices(console: Any, found: Findings, show: Show, unicode_: bool) ->
         add_columns(table, heads, rows, len(heads))
         for cells in rows:
             table.add_row(*map(Text, cells))
-        print_table(console, show("In every run: {} (against {})".format(one.title, one.baseline)), table)
+        print_table(console, show("In every run: {} ({})".format(one.title, t.baselines_text(one.baselines))), table)
     for number, label in enumerate(labels, 1):
         console.print(fold(show("run {}: {}{}".format(number, label, "" if number > 1 else
                                                      "; all other tables are of this run")), console.width))

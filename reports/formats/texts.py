@@ -96,6 +96,18 @@ def table_title(table: Table) -> str:
     return title_of(table.title, table.cache, table.alone)
 
 
+def differ(baselines: Sequence[Optional[str]]) -> bool:
+    """Return whether the runs that have a comparison have other baselines of it: each its own fastest engine's."""
+    return len(set(baselines) - {None}) > 1
+
+
+def baselines_text(baselines: Sequence[Optional[str]]) -> str:
+    """Return whom one comparison in several runs is against."""
+    if not differ(baselines):
+        return "against {}".format(next(iter(set(baselines) - {None}), ""))
+    return "each run against its own fastest: {}".format(" | ".join(one or "\u2013" for one in baselines))
+
+
 def against_text(table: Table) -> str:
     """Return whom a table is against, its median, and what the comparison itself ran on: it may have own threads."""
     parts = ["against " + table.baseline, median_text(table.rows[0]),

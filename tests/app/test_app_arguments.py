@@ -43,6 +43,13 @@ def spied(tmp_path):
     (("run", "paper", "--power", "nvml", "--device", "cpu"), "nvml sees the GPU alone"),
     (("run", "paper", "--power", "proc"), "meter 'proc' does not measure power"),
     (("run", "paper", "--budget", "soon"), "no duration"),
+    (("run", "paper", "--seed", "99999999999999999999"), "not in the range"),
+    (("run", "--retry-failed"), "goes with --resume RUN"),
+    (("run", "paper", "--fail-on", "5%"), "--fail-on goes with --against"),
+    (("run", "paper", "--for-compare", "--quick"), "--for-compare goes without --quick"),
+    (("run", "paper", "--for-compare", "--soak", "10m"), "--soak measures something else than time"),
+    (("run", "paper", "--soak-block", "5s"), "it goes with --soak"),
+    (("run", "paper", "--soak", "10s", "--soak-block", "8s"), "holds no two turns of 8 s"),
 ])
 def test_bad_arguments_start_no_worker(spied, arguments, words):
     before_s = cpu_of_children_s()

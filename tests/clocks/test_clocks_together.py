@@ -12,6 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import fake_boards
 
 from harness.clocks import Lock, locked_clocks, pending, restore_from_state
+from harness.clocks.changes import SysfsChange
 from harness.clocks.state import exclusive, write_state
 
 RUNS = 3
@@ -57,9 +58,9 @@ def test_runs_started_together_leave_the_board_as_it_was(tmp_path):
 
 def test_an_older_state_is_never_replaced_by_the_first_write_of_a_run(tmp_path):
     state = str(tmp_path / "clocks.json")
-    write_state(state, [{"kind": "sysfs", "old": "first"}])
+    write_state(state, [SysfsChange("f", "first", "x")])
     with pytest.raises(FileExistsError):
-        write_state(state, [{"kind": "sysfs", "old": "second"}])
+        write_state(state, [SysfsChange("f", "second", "x")])
     with open(state) as file:
         assert json.load(file)["changes"][0]["old"] == "first"
     assert os.listdir(str(tmp_path)) == ["clocks.json"]

@@ -80,7 +80,7 @@ def test_each_mode_is_set_and_the_first_put_back(board, state):
         for mode in (FIVE, MAXN, FIVE):
             modes.set(mode)
             assert mode_of(board) == mode.number
-            assert pending(state)["changes"][0]["old"] == 0
+            assert pending(state).changes[0].old == 0
     assert mode_of(board) == 0 and pending(state) is None
 
 

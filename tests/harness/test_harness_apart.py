@@ -12,8 +12,11 @@ from harness.passes.peer import MOST_REST_S, QUIET_STEPS, REST_STEP_S, rest, wak
 from harness.plan import comparison_from_dict, comparison_to_dict
 from harness.process import worker_environment
 from harness.reasons import Code
+from harness.rule import Rule
 from harness.statistics.verdict import verdicts
-from harness.words import Pass, State, Status
+from harness.timing.rounds import Entrant
+from harness.timing.series import plan_series
+from harness.words import Pass, Role, State, Status
 from tests.harness.test_harness_controller import CONV, ONE, FakeWorkers
 from tests.harness.test_harness_controller import run as controlled
 
@@ -116,6 +119,18 @@ def test_before_another_case_has_its_turn_the_last_one_comes_to_rest():
     assert woken == [True, False, True, False, True]  # who rested works for a while before it is timed
     assert log == [("old", 1), ("old", 5), ("old", "rest"), ("new", 1), ("new", 5), ("new", "rest"), ("old", 1)]
     assert marks == [0, 0, 0, 1, 1, 1, 0]  # whose doing it is if the launch ends here
+
+
+@pytest.mark.parametrize("per_call_s, turn_s", [(1e-4, 0.003 + 0.005), (0.02, 0.003 + 0.02)])
+def test_the_rounds_that_fit_are_reckoned_with_what_a_turn_takes_beside_its_calls(per_call_s, turn_s):
+    """Else twice as many rounds are planned as fit, at the cost of narrower levels, and the budget is overrun."""
+    sampler = lock_step.PeerSampler("hot", 0, lock_step.Turns(lambda place: None), 0.005, 0.003)
+    assert sampler.turn_s(per_call_s) == pytest.approx(turn_s)
+    entrants = [Entrant(None, 2, True)] * 3
+    with_turns, without = (plan_series(["b", "b", "r"], entrants, [per_call_s] * 3, Rule(), Role.FIRST, {}, 10.0,
+                                       *more) for more in ((sampler.turn_s,), ()))
+    assert with_turns.round_s == pytest.approx(without.round_s + 6 * turn_s)
+    assert with_turns.looks[-1] * with_turns.round_s <= 10.0 or with_turns.looks == (12,)
 
 
 def test_a_case_whose_threads_go_on_after_its_call_is_named_before_another_is_timed_beside_it():

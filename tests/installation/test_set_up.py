@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from tiny_project import BASE, LANE, Project, make_wheel
+from tiny_project import BASE, LANE, Project, make_source, make_wheel
 
 pytestmark = pytest.mark.skipif(sys.version_info < (3, 7, 16), reason="its own pip is too old, and a newer one is "
                                 "not to be had without the network")
@@ -223,6 +223,59 @@ def test_an_engine_without_a_wheel_takes_no_other_along_and_is_named(project):
     status, said = project.set_up("--runtimes", "--offline", "--find-links", project.wheels)
     assert status == 0 and "Not to be had for this Python and machine: missing-engine." in said
     assert "doctor" in said and project.version("gamma") == "1.0" and project.version() == "1.0"
+
+
+def test_figures_without_a_wheel_are_left_out_and_nothing_is_compiled(project):
+    """matplotlib has no wheel for the Python of a Nano, and compiling it there takes pip many minutes."""
+    compiled = os.path.join(project.folder, "compiled")
+    project.write("requirements/{}-figures.txt".format(LANE), make_source(project.wheels, "painter", "1.0", compiled))
+    status, said = project.set_up()
+    assert status == 0 and "No matplotlib for this Python and machine" in said and "any other machine" in said
+    assert project.version() == "1.0" and not os.path.exists(compiled)
+
+
+@pytest.mark.parametrize("system, words", [
+    ("Darwin", "macOS has neither"), ("MINGW64_NT-10.0", "wsl --install"), ("FreeBSD", "FreeBSD is not supported")])
+def test_another_system_gets_one_sentence_and_nothing_is_made(tmp_path, system, words):
+    project = Project(tmp_path / "project").make()
+    assert words in refused_by_the_script(project, tmp_path, uname="echo " + system)
+
+
+def test_without_a_python_that_is_new_enough_one_sentence_says_how_to_name_one(tmp_path):
+    project = Project(tmp_path / "project").make()
+    said = refused_by_the_script(project, tmp_path, python3="exit 1", python="exit 1")
+    assert "no Python 3.6.2 or newer" in said and "PYTHON=/path/to/python3" in said
+
+
+def refused_by_the_script(project, folder, **programs):
+    """Run the script where ``programs`` stand before the system's own; return its one sentence."""
+    (folder / "bin").mkdir()
+    for name, text in programs.items():
+        (folder / "bin" / name).write_text("#!/bin/sh\n{}\n".format(text))
+        (folder / "bin" / name).chmod(0o755)
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("PIP_", "PYTHON", "VIRTUAL_"))}
+    before = sorted(os.listdir(project.folder))
+    done = subprocess.run([os.path.join(project.folder, "run_bench.sh"), "setup"], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, universal_newlines=True,
+                          env=dict(kept, PATH=str(folder / "bin") + os.pathsep + kept["PATH"]))
+    assert done.returncode == 1 and done.stdout.count("\n") == 1 and done.stdout.startswith("run_bench.sh: ")
+    assert sorted(os.listdir(project.folder)) == before
+    return done.stdout
+
+
+def test_the_environments_python_is_at_hand_in_the_projects_folder(ready):
+    told = "import os, torch; print(os.getcwd(), torch.__version__)"
+    process = ready.start("python", "-c", told, cwd="/")
+    said = process.communicate(timeout=60)[0]
+    assert (process.returncode, said.split()) == (0, [os.path.realpath(ready.folder), "1.0"])
+
+
+@pytest.mark.parametrize("words", [("--help",), ("run", "--help"), ("list",), ("lsit",)])
+def test_neither_help_nor_a_command_that_there_is_none_of_installs_torch(tmp_path, words):
+    project = Project(tmp_path / "project").make()
+    process = project.start("--offline", "--find-links", project.wheels, *words)
+    said = process.communicate(timeout=60)[0]
+    assert "Installing torch" not in said and project.version() == "1.0" and not project.has("torch")
 
 
 def test_without_torch_is_enough_for_reports_and_torch_comes_when_it_is_needed(tmp_path):

@@ -181,10 +181,9 @@ def test_a_machine_without_rapl_is_told_what_to_load(tmp_path):
 def test_the_best_meter_of_each_board_is_chosen_for_power(tmp_path, board, device, expected):
     choice = choose("power", root=board(tmp_path), device=device)
     assert (choice.meter.name if choice.meter else None) == expected
-    assert [entry["name"] for entry in choice.entries if entry["chosen"]] == ([expected] if expected else [])
+    assert [entry.name for entry in choice.entries if entry.chosen] == ([expected] if expected else [])
     for entry in choice.entries:
-        assert set(entry) == {"name", "quantity", "sees", "available", "chosen", "reason", "remedy"}
-        assert entry["available"] or (entry["reason"] and entry["remedy"]), entry
+        assert entry.available or (entry.reason and entry.remedy), entry
     assert (choice.reason is None) == (expected is not None)
 
 
@@ -192,7 +191,7 @@ def test_a_named_meter_that_does_not_work_is_not_silently_replaced(tmp_path):
     choice = choose("power", named="rapl", root=fake_boards.nano(tmp_path))
     assert choice.meter is None
     assert "meter rapl was asked for but the kernel shows no RAPL" in choice.reason
-    assert [entry["available"] for entry in choice.entries if entry["name"] == "ina3221"] == [True]
+    assert [entry.available for entry in choice.entries if entry.name == "ina3221"] == [True]
 
 
 def test_a_named_meter_goes_before_a_better_one(tmp_path):
@@ -222,8 +221,8 @@ def test_the_survey_asks_each_meter_once_and_covers_every_quantity(tmp_path, mon
     honest = ProcMeter.probe
     monkeypatch.setattr(ProcMeter, "probe", lambda self: asked.append(1) or honest(self))
     entries = survey(root=root, device="cuda")
-    assert {entry["quantity"] for entry in entries} == {"power", "ram", "temperature", "clock"}
-    assert {entry["quantity"]: entry["name"] for entry in entries if entry["chosen"]} == {
+    assert {entry.quantity for entry in entries} == {"power", "ram", "temperature", "clock"}
+    assert {entry.quantity: entry.name for entry in entries if entry.chosen} == {
         "power": "ina3221", "ram": "proc", "temperature": "proc", "clock": "proc"}
     assert len(asked) == 1
 

@@ -160,6 +160,8 @@ def test_without_root_there_are_no_rails_and_the_remedy_names_the_line_for_sudo(
     found = meter.probe()
     assert not found["power"].available and "root" in found["power"].reason
     assert "NOPASSWD: {}".format(meter.program()) in found["power"].remedy
+    assert "given to sudo in the terminal is not enough: the meter runs in a session of its own" in (
+        found["power"].remedy)
     assert found["ram"].available and found["temperature"].available
 
 
