@@ -9,12 +9,18 @@ template <int V> static void set_sink(Tile &tile) {
     const Geometry &g = plan.g;
     const Chain &chain = *plan.chain;
     Sink &sink = tile.sink;
-    sink.rows = tile.rows_out;
     sink.bias = tile.call->packed + chain.bias;
-    tile.kind = ROWS_OUT;
+    sink.y = tile.rows_out;
+    sink.y_row = V * VL;
+    sink.places.squeezed = false;
+    for (int v = 0; v < V; v++) {
+        sink.places.at[v] = v * VL;
+        sink.places.count[v] = VL;
+    }
+    tile.scattered = true;
     if (plan.source == TRANSPOSED || g.dtype != FLOAT32 || chain.outputs != g.out_features) return;
     if (!MASKED_LANES && (plan.source != DIRECT || tile.first + V * VL > plan.positions)) return;
-    tile.kind = PLANE;
+    tile.scattered = false;
     sink.y = (float *)tile.call->y + tile.image * g.out_features * plan.plane;
     sink.y_row = plan.plane;
     tile_places<V>(tile.first, plan.row, g.out_w, g.out_h, plan.positions, &sink.places);
@@ -73,16 +79,16 @@ template <int V> static void run_tile(Tile &tile) {
                 const int64_t first = b * group.r1 * group.t;
                 Sink sink = tile.sink;
                 sink.bias += first;
-                sink.y += tile.kind == PLANE ? first * sink.y_row : 0;
-                sink.rows = (last ? tile.rows_out : tile.buffers + chain.groups[i + 1].buffer * V * VL) + first * V * VL;
+                sink.y += first * sink.y_row;
+                if (!last) sink.rows = tile.buffers + (chain.groups[i + 1].buffer + first) * V * VL;
                 const float *w = call.packed + group.weights + b * group.block_weights;
                 const float *from = in + b * group.s1 * group.t * V * VL;
-                if (last) group.last[V - 1][tile.kind - 1](group, w, from, sink);
+                if (last) group.last[V - 1](group, w, from, sink);
                 else group.middle[V - 1](group, w, from, sink);
             }
         }
     }
-    if (tile.kind == ROWS_OUT) scatter_any<V>(tile, tile.rows_out);
+    if (tile.scattered) scatter_any<V>(tile, tile.rows_out);
 }
 
 // Units are the tiles of all images: of two vectors each, and one of a single vector where an odd one is left.

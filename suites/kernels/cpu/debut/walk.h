@@ -13,7 +13,7 @@ struct Tile {
     bool gathered;            // the features lie in rows_in, one after the other
     Lanes lanes[MOST_TAPS][MOST_VECTORS];
     Sink sink;
-    int kind;                 // of the last group's sink
+    bool scattered;           // the last group writes rows_out, not the output itself
 };
 
 enum Reading { WHOLE, MASKED, BY_ROW };
@@ -124,7 +124,7 @@ template <int V> static void walk(const Tile &tile, int64_t i, int64_t block, co
         }
     }
     const float *w = tile.call->packed + g.weights + block * g.block_weights;
-    if (last) g.last[V - 1][tile.kind - 1](g, w, in, sink);
+    if (last) g.last[V - 1](g, w, in, sink);
     else g.middle[V - 1](g, w, in, sink);
 }
 
