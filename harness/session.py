@@ -167,7 +167,8 @@ def carry_on(work: Work, argv: Sequence[str], probed: Probed, progress: PlainPro
                 progress.note("A process of an earlier run that was killed was still at work: {}".format(name))
             roofs = measure_roof(roof, settings, work.run.comparisons)
             session = Session(tuple(argv), utc_now(), environment(settings, probed, lock, roofs),
-                              changed_file(work.run.header.suite_file))
+                              changed_file(work.run.header.suite_file),
+                              work.run.damage.lines + work.run.done_over.lines)
             work.writer.append(session)
             work.run.add(session)
             plan = work.plan._replace(versions=versions)

@@ -50,7 +50,7 @@ class Written(NamedTuple):
 def shape_of(text: str) -> Tuple[int, ...]:
     """Return ``1x256x14x14`` (or with commas) as sizes; raises ``ValueError``."""
     sizes = re.split(r"[x,]", text.strip())
-    if len(sizes) != 4 or not all(size.isdigit() and int(size) > 0 for size in sizes):
+    if len(sizes) != 4 or not all(size.isdecimal() and int(size) > 0 for size in sizes):
         raise ValueError("the shape is '{}': write N, C, H and W as 1x256x14x14".format(text))
     return tuple(int(size) for size in sizes)
 

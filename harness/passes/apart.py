@@ -121,12 +121,13 @@ class Turns:
 
 
 class PeerSampler(Sampler):
-    """Lets the peer that holds a layer time it."""
+    """Lets the peer that holds a layer time it, after ``wake_s`` of work; the last one rests for ``rest_s`` first."""
 
-    def __init__(self, cache: str, index: int, turns: Turns) -> None:
+    def __init__(self, cache: str, index: int, turns: Turns, wake_s: float = 0.0, rest_s: float = 0.0) -> None:
         self.cache = cache
         self._index = index
         self._turns = turns
+        self._wake_s, self._rest_s = wake_s, rest_s
 
     def sample(self, call: Call, calls: int) -> Sample:
         """Time ``calls`` calls of the layer behind ``call`` in its own process."""
@@ -135,16 +136,21 @@ class PeerSampler(Sampler):
         found = call.peer.ask({"sampler": self._index, "calls": calls, "wake": rested})
         return Sample(found["seconds"], found["enqueue_s"], found["hidden"])
 
+    def turn_s(self, per_call_s: float) -> float:
+        """Return the last one's rest and this one's waking, which is a call at least."""
+        return self._rest_s + max(self._wake_s, per_call_s)
+
 
 class PeerTimer(Timer):
     """The peers' timers as one: the coarsest of their resolutions, and the first one's description."""
 
     def __init__(self, ready: Sequence[Dict[str, Any]], mark: Mark) -> None:
-        turns = Turns(mark)
+        turns, beside = Turns(mark), [max(one[name] for one in ready) for name in ("wake_s", "rest_s")]
         first = Decoder().decode(TimerFacts, ready[0]["timer"])
         self._described = first._replace(resolution_s=max(one["resolution_s"] for one in ready))
         super().__init__(first.name, clock.perf_counter, self._described.resolution_s or 0.0, first.overhead_s or 0.0,
-                         [PeerSampler(cache, index, turns) for index, cache in enumerate(ready[0]["caches"])])
+                         [PeerSampler(cache, index, turns, *beside)
+                          for index, cache in enumerate(ready[0]["caches"])])
 
     def describe(self) -> TimerFacts:
         """Return what the record says of the timers."""

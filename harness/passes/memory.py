@@ -59,8 +59,9 @@ def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
     synchronize()
     counters = _torch_counters(torch, case.device)
     stages["input"] = stage()
+    # Outside of inference mode, as in the time pass: what is made in there has no version counter.
+    subject = build(case, inputs)
     with torch.inference_mode(case.mode == "inference"):
-        subject = build(case, inputs)
         subject.call()
         synchronize()
         _settle(torch, case.device)

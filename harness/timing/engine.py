@@ -71,7 +71,7 @@ def run_time_pass(entrants: Sequence[Named], timer: Timer, rule: Rule, seed: int
                 series.append(empty_series(sampler, ids, rule, role, limits))
                 continue
             plan = plan_series(ids, _places(chosen, warmed, rule), [warm.host_per_call_s for warm in warmed], rule,
-                               role, verdicts.get(sampler.cache, {}), share_s)
+                               role, verdicts.get(sampler.cache, {}), share_s, sampler.turn_s)
             random = Random("{}/{}/{}".format(seed, launch, sampler.cache))
             series.append(play_series(sampler, plan, rule, random, limits, clock, report, left_s - share_s))
             left_s = max(left_s - (series[-1].seconds or 0.0), 0.0)

@@ -35,6 +35,10 @@ class Sampler(ABC):
         The work is finished when this returns, so the next sample starts on an idle device.
         """
 
+    def turn_s(self, per_call_s: float) -> float:
+        """Return what an entrant's turn takes beside its calls, one of which lasts ``per_call_s``."""
+        return 0.0
+
 
 class Timer:
     """A clock with its samplers.

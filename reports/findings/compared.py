@@ -6,7 +6,7 @@ from harness.record import Damage, Run
 from reports.findings.about import Device, device
 from reports.findings.causes import Group, grouped
 from reports.findings.changes import Changes, Side, changes, side_of
-from reports.findings.environment import Facts, differences, run_facts
+from reports.findings.environment import Facts, differences, number_of, run_facts
 from reports.findings.fair import AgainstOwn, engine_tables
 from reports.findings.memory import Kind
 from reports.findings.published import BYTES, TIMES, Published, Quantity
@@ -156,7 +156,7 @@ def _roof(run: Run) -> Roof:
     if (section.get("device", settings.device), section.get("threads", settings.threads)) != (
             settings.device, settings.threads):
         return Roof()
-    return Roof(section.get("flops_per_s"), section.get("bytes_per_s"))
+    return Roof(number_of(section, "flops_per_s"), number_of(section, "bytes_per_s"))
 
 
 def _keys(tables: Sequence[Dict[str, CaseTable]]) -> List[str]:

@@ -42,6 +42,7 @@ class WarningCode(Word):
     UNCHECKED = "unchecked"                     # cases
     SESSIONS_DIFFER = "sessions-differ"         # names
     UNCOMMITTED = "uncommitted"
+    DONE_OVER = "done-over"                     # damage: lines that were skipped, and that a later session did over
 
 
 class ValidityWarning(NamedTuple):
@@ -61,7 +62,7 @@ def warnings(run: Run, tables: Sequence[Table], memory: Dict[str, CaseMemory]) -
     found.extend((_suspended(run), _loaded(run), _changes_input(run), _disturbs(run), _unlocked(run),
                   _governor(run), _pace(run), _swapped(memory), _noisy(tables, run.header.rule.factor),
                   _few_launches(run, tables), _unsettled(run), _unchecked(run), _sessions_differ(run),
-                  _uncommitted(run)))
+                  _uncommitted(run), _done_over(run)))
     return tuple(one for one in found if one is not None)
 
 
@@ -78,6 +79,10 @@ def _unfinished(run: Run) -> Optional[ValidityWarning]:
 
 def _damaged(run: Run) -> Optional[ValidityWarning]:
     return _warn(WarningCode.DAMAGED, damage=run.damage) if run.damage.lines else None
+
+
+def _done_over(run: Run) -> Optional[ValidityWarning]:
+    return _warn(WarningCode.DONE_OVER, damage=run.done_over) if run.done_over.lines else None
 
 
 def _failed(run: Run) -> List[ValidityWarning]:
