@@ -151,7 +151,8 @@ def print_findings(findings: Sequence[Finding]) -> None:
     from rich.text import Text
 
     utf8 = (sys.stdout.encoding or "ascii").lower().replace("-", "") == "utf8"
-    console = Console(width=None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "100")),
+    told = os.environ.get("COLUMNS", "")
+    console = Console(width=int(told) if told.isdecimal() and int(told) else None if sys.stdout.isatty() else 100,
                       no_color=True if os.environ.get("NO_COLOR") else None)
     table = Table(box=box.SIMPLE_HEAD if utf8 else box.ASCII2, show_edge=False)
     for column in ("", "What", "Finding and remedy"):

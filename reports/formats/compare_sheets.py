@@ -8,13 +8,13 @@ from reports.findings.changes import ChangedCase, Changes
 from reports.findings.compared import CaseTable, Cell, Compared, RunColumn, Won
 from reports.findings.rows import RowState
 from reports.formats.change_words import change_interval, change_text, notes, tally_text
+from reports.formats.difference_words import difference_rows
 from reports.formats.memory_words import memory_title
 from reports.formats.published_text import PUBLISHED_CAUTION
 from reports.formats.sheets import Sheet
 from reports.formats.texts import baselines_text, device_text, differ
 from reports.numbers import NARROW, SIGNS, interval, joules, listing, seconds, si, size, speed, times
 from reports.told import damage_note
-from reports.wording import value_text
 
 #: The key of the sheet of the environments.
 ENVIRONMENTS = "environments"
@@ -100,8 +100,8 @@ def side_by_side(found: Compared) -> bool:
 
 def environment_sheet(found: Compared) -> Sheet:
     """Return what differs around the runs, by what it explains."""
-    rows = [(group.cause.value, one.name) + tuple(value_text(value, one.name) for value in one.values)
-            for group in found.groups for one in group.differences]
+    rows = [(group.cause.value, one.name) + one.texts for group in found.groups
+            for one in difference_rows(group.differences)]
     runs = [name for name, column in zip(column_names(found), found.columns) if not column.printed]
     title = "What differs between the environments" if rows else "The environments are alike"
     return Sheet(ENVIRONMENTS, "Environments", title, ("explains", "fact") + tuple(runs), rows, (), ())
