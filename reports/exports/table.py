@@ -38,8 +38,8 @@ def make_parquet(runs: Sequence[Run]) -> bytes:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
-        raise AbsentError("Parquet files need pyarrow: install it with '.venv/bin/pip install pyarrow', or export to "
-                     "csv.") from None
+        raise AbsentError("Parquet files need pyarrow: install it with './run_bench.sh python -m pip install "
+                          "pyarrow', or export to csv.") from None
     types = {str: pyarrow.string(), int: pyarrow.int64(), float: pyarrow.float64(), bool: pyarrow.bool_()}
     schema = pyarrow.schema([pyarrow.field(column.name, types[column.type], metadata={"meaning": column.meaning})
                              for column in COLUMNS])
