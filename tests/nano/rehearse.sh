@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The first hour on a Jetson Nano, played on a PC: set-up, doctor, a run with energy and locked clocks, Ctrl-C in it,
-# kill -9 in it, restore. Usage: bash tests/nano/rehearse.sh [SECONDS]   (1200 at most by default; it takes three minutes or so)
+# kill -9 in it, restore. Usage: bash tests/nano/rehearse.sh [SECONDS]   (1200 at most by default; it takes some 200)
 #
 # In a mount and process namespace of its own: L4T's files, a Nano's sysfs with rails for root alone, tegrastats that
 # shows a known power curve, nvpmodel, jetson_clocks, a user without rights and a real sudo. The machine's own files
