@@ -1,7 +1,8 @@
 """One line of ``record.jsonl`` as text, and back as a typed line: the only place that knows both."""
 
 import json
-from typing import Any, Dict, NamedTuple, Type, cast
+from functools import lru_cache
+from typing import Any, Callable, Dict, NamedTuple, Optional, Type, cast
 
 from harness.plan import Comparison, comparison_from_dict, comparison_to_dict
 from harness.record.codec import Decoder, to_json
@@ -21,7 +22,7 @@ _ZEROS = bytes.maketrans(b"123456789E", b"000000000e")
 _FRACTION = b"." + b"0" * 15
 
 #: What may be a number beyond that, or half of a surrogate pair.
-_UNUSUAL = (b"0" * 19, b"e00", b"e+00", b"\\ud", b"\\uD")
+_LONG, _EXPONENTS, _HALVES = b"0" * 19, (b"e00", b"e+00"), (b"\\ud", b"\\uD")
 
 
 class Shape(NamedTuple):
@@ -50,22 +51,57 @@ def encode(line: Line) -> str:
 
 
 def parse(raw: bytes) -> Data:
-    """Return the JSON object in ``raw`` (UTF-8); raises :class:`SchemaError` where there is none."""
-    text, zeros = raw.decode("utf-8", "replace"), raw.translate(_ZEROS).replace(_FRACTION, b".")
+    """Return the JSON object in ``raw`` (UTF-8); raises :class:`SchemaError` where there is none.
+
+    orjson reads most lines where it is installed. What it refuses is read again here, for the words of the refusal.
+    """
+    unusual, loads = _is_unusual(raw), _quick_loads()
+    if loads is not None and not unusual:
+        try:
+            return _object(loads(raw))
+        except ValueError:
+            pass
+    text = raw.decode("utf-8", "replace")
     try:
-        if not any(one in zeros for one in _UNUSUAL):
-            data = json.loads(text, parse_constant=_no_constant)
-        else:  # three times as slow, and hardly ever needed
-            data = _whole(json.loads(text, parse_constant=_no_constant, parse_float=_float, parse_int=_int))
+        if not unusual:
+            return _object(json.loads(text, parse_constant=_no_constant))
+        # three times as slow, and hardly ever needed
+        return _object(_whole(json.loads(text, parse_constant=_no_constant, parse_float=_float, parse_int=_int)))
+    except SchemaError:
+        raise
     except _BeyondError as error:
         raise SchemaError("the line", "holds the number {}, beyond any quantity".format(error)) from None
     except RecursionError:
         raise SchemaError("the line", "is nested too deep") from None
     except ValueError:
         raise SchemaError("the line", "is not JSON") from None
+
+
+@lru_cache(maxsize=1)
+def _quick_loads() -> Optional[Callable[[bytes], Any]]:
+    try:
+        import orjson
+    except ImportError:
+        return None
+    loads: Callable[[bytes], Any] = orjson.loads
+    return loads
+
+
+def _object(data: Any) -> Data:
     if not isinstance(data, dict):
         raise SchemaError("the line", "must be an object")
     return data
+
+
+def _is_unusual(raw: bytes) -> bool:
+    """Whether ``raw`` may hold a number beyond any quantity or half of a surrogate pair: mostly it does not.
+
+    What is rarest is searched for first, since a search is as slow as its last letter is frequent.
+    """
+    zeros = raw.translate(_ZEROS)
+    return (_LONG in zeros and _LONG in zeros.replace(_FRACTION, b".")
+            or zeros.count(b"0e") != zeros.count(b"0e-") and any(one in zeros for one in _EXPONENTS)
+            or b"\\u" in raw and any(one in raw for one in _HALVES))
 
 
 def decode(data: Data, decoder: Decoder) -> Line:
@@ -81,8 +117,9 @@ def decode(data: Data, decoder: Decoder) -> Line:
         raise SchemaError("the line", "cannot be read ({})".format(error)) from None
 
 
+@lru_cache(maxsize=1)
 def line_decoder() -> Decoder:
-    """Return a decoder that knows the types with a reading of their own."""
+    """Return the decoder that knows the types with a reading of their own."""
     return Decoder({Comparison: comparison_from_dict})
 
 

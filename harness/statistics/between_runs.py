@@ -14,6 +14,7 @@ launches differ by 1 %); one launch each tells nothing. None of 300 pairs of unc
 """
 
 import math
+from itertools import islice
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from harness.quantiles import median
@@ -22,7 +23,7 @@ from harness.rule import Rule
 from harness.statistics.codes import NextStep, StepCode, WhyCode, step
 from harness.statistics.ratios import round_ratios
 from harness.statistics.shift import shift_interval
-from harness.statistics.signed_rank import pseudo_median
+from harness.statistics.signed_rank import pseudo_medians
 from harness.words import State
 
 #: Error probability of one interval between runs. A pair of runs holds dozens of cases, so it is a twentieth of the
@@ -69,18 +70,21 @@ class CaseLevels(NamedTuple):
 def case_levels(lines: Sequence[LaunchLine], cache: str) -> Dict[str, CaseLevels]:
     """Return the levels of every case that ``lines`` hold in the state ``cache``, in one walk over the samples."""
     found: Dict[str, CaseLevels] = {}
+    ratios: Dict[str, List[List[float]]] = {}
     for line in lines:
         for series in line.series:
             if series.cache != cache:
                 continue
-            ratios, samples = round_ratios(series), samples_by_entrant(series)
+            d, samples = round_ratios(series), samples_by_entrant(series)
             for entrant, case in enumerate(series.entrants):
                 if entrant == COPY or not samples[entrant]:
                     continue
-                levels = found.setdefault(case, CaseLevels([], []))
-                levels.times.append(math.log(median(samples[entrant])))
+                found.setdefault(case, CaseLevels([], [])).times.append(math.log(median(samples[entrant])))
                 if entrant > COPY:
-                    levels.advantages.append(pseudo_median(ratios[entrant]))
+                    ratios.setdefault(case, []).append(d[entrant])
+    estimates = iter(pseudo_medians([d for case in ratios for d in ratios[case]]))
+    for case, launches in ratios.items():
+        found[case].advantages.extend(islice(estimates, len(launches)))
     return found
 
 

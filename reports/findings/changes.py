@@ -1,7 +1,7 @@
 """One run against another, case by case: the advantage over the baseline first, the time second."""
 
 import math
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from harness.plan import Comparison
 from harness.quantiles import mean
@@ -13,9 +13,13 @@ from harness.statistics.between_runs import (
     compare_levels,
     unchanged,
 )
+from harness.words import State
 from reports.findings.about import Device, device
 from reports.findings.devices import Column
 from reports.findings.timing import CACHES
+
+#: The states in the order they are counted.
+COUNTED = (State.SLOWER, State.FASTER, State.SAME, State.UNCHANGED, State.CANNOT_TELL)
 
 #: So many rivals tell what one launch differs by from the next.
 LEAST_FOR_USUAL = 5
@@ -70,6 +74,29 @@ class Changes(NamedTuple):
     usual: Optional[float]
 
 
+class Advantages(NamedTuple):
+    """What became of each rival's advantage from one run to another, by case id and cache state.
+
+    ``some_alone`` tells whether one of them timed a case that the other did not, ``caches`` counts the cache states
+    that both have.
+    """
+
+    same_board: bool
+    same_run: bool
+    changes: Dict[Tuple[str, str], Change]
+    some_alone: bool
+    caches: int
+
+
+class Tally(NamedTuple):
+    """How many advantages became ``state``, with the least and the largest width of those that have one."""
+
+    state: State
+    number: int
+    narrowest: Optional[float]
+    widest: Optional[float]
+
+
 class Side(NamedTuple):
     """What a comparison needs of one run; ``board`` is what tells boards apart beside the device's name."""
 
@@ -88,12 +115,36 @@ def side_of(run: Run) -> Side:
 
 def changes(first: Side, second: Side) -> Changes:
     """Return a row for every case and cache state that both runs timed. The words follow the first run's rule."""
+    old, new, found = first.levels, second.levels, advantages(first, second)
+    cases = tuple(_changed(key, old[key], new[key], first.rule, found) for key in old if key in new)
+    alone = tuple(sorted({case for case, _ in set(old) ^ set(new)}))
+    return Changes(Column(first.run, first.device), Column(second.run, second.device), found.same_board,
+                   found.same_run, cases, alone, None if found.same_run else usual_difference(cases))
+
+
+def advantages(first: Side, second: Side) -> Advantages:
+    """Return what became of the advantages alone: all that a line of many runs says."""
     old, new = first.levels, second.levels
     same_run = first.run == second.run and old == new
-    cases = tuple(_changed(key, old[key], new[key], first.rule, same_run) for key in old if key in new)
-    alone = tuple(sorted({case for case, _ in set(old) ^ set(new)}))
-    return Changes(Column(first.run, first.device), Column(second.run, second.device), same_board(first, second),
-                   same_run, cases, alone, None if same_run else usual_difference(cases))
+    found = [(key, compare_levels(old[key].advantages, new[key].advantages, first.rule))
+             for key in old if key in new and not old[key].baseline]
+    return Advantages(same_board(first, second), same_run,
+                      {key: unchanged(change) if same_run else change for key, change in found},
+                      old.keys() != new.keys(), len({key[1] for key in old if key in new}))
+
+
+def tally_of(found: Iterable[Change]) -> Tuple[Tally, ...]:
+    """Return how many of ``found`` became what, in the order of :data:`COUNTED`; states of none are left out."""
+    by_state: Dict[State, List[Change]] = {}
+    for change in found:
+        by_state.setdefault(change.state, []).append(change)
+    tallies = []
+    for state in COUNTED:
+        own = by_state.get(state, [])
+        widths = [change.within for change in own if change.within is not None]
+        if own:
+            tallies.append(Tally(state, len(own), min(widths) if widths else None, max(widths) if widths else None))
+    return tuple(tallies)
 
 
 def same_board(first: Side, second: Side) -> bool:
@@ -123,15 +174,13 @@ def _comparison_levels(comparison: Comparison, lines: Sequence[LaunchLine], cach
     return found
 
 
-def _changed(key: Tuple[str, str], old: Levels, new: Levels, rule: Rule, same_run: bool) -> ChangedCase:
-    advantage = None if old.baseline else compare_levels(old.advantages, new.advantages, rule)
+def _changed(key: Tuple[str, str], old: Levels, new: Levels, rule: Rule, found: Advantages) -> ChangedCase:
     time = compare_levels(old.times, new.times, rule)
-    if same_run:
-        advantage, time = None if advantage is None else unchanged(advantage), unchanged(time)
     both = None if not old.advantages or not new.advantages else (
         math.exp(-mean(old.advantages)), math.exp(-mean(new.advantages)))
-    return ChangedCase(key[0], old.name, old.title, key[1], old.baseline, both, advantage,
-                       (math.exp(mean(old.times)), math.exp(mean(new.times))), time)
+    return ChangedCase(key[0], old.name, old.title, key[1], old.baseline, both, found.changes.get(key),
+                       (math.exp(mean(old.times)), math.exp(mean(new.times))),
+                       unchanged(time) if found.same_run else time)
 
 
 def usual_difference(cases: Sequence[ChangedCase]) -> Optional[float]:

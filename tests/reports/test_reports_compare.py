@@ -8,6 +8,7 @@ import os
 import pytest
 from report_fixtures import NANO, RecordBuilder, comparison
 
+from harness import load_run
 from reports import compare
 from reports.findings import changes as between
 from reports.findings import compared as side_by_side
@@ -270,3 +271,46 @@ def test_many_runs_get_a_line_each_that_names_what_became_slower(tmp_path, capsy
     assert len(lines) == 1 and "slow" in lines[0] and "a/wht-fused" in out
     status, out = run(capsys, one, *[one] * 13 + [slower], options=["--format", "csv"])
     assert len(list(csv.DictReader(io.StringIO(out)))) == 15 * 3
+
+
+def test_a_line_of_many_runs_says_what_the_pair_alone_says(tmp_path):
+    other_board = NANO._replace(board={"model": "another"}, cpu=dict(NANO.cpu, extra=1))
+    busy = NANO._replace(memory=dict(NANO.memory, swap_used_bytes=7), git={"commit": "1", "dirty": None})
+    runs = [made(tmp_path / "old"), made(tmp_path / "same", seed=2), made(tmp_path / "single", launches=1, seed=3),
+            made(tmp_path / "slow", dict(BASE, **{"wht-fused": 1.5e-3, "wht-torch": 8e-3}), environment=busy, seed=4),
+            made(tmp_path / "board", environment=other_board, seed=5),
+            made(tmp_path / "cold", caches=("hot", "cold")), made(tmp_path / "fewer", rivals=("wht fused",), seed=6)]
+    with io.open(os.path.join(runs[1].folder, "record.jsonl"), "ab") as file:
+        file.write(b"{torn\n")
+    runs = [load_run(one.folder) for one in runs]
+    for fail_on in (None, 0.3):
+        found, status = compare.beside([one.folder for one in runs], fail_on)
+        pairs = [changes(runs[0], one) for one in runs[1:]]
+        for line, pair in zip(found.lines, pairs):
+            advantages = [case.advantage for case in pair.cases if case.advantage is not None]
+            assert (line.run, line.same_board) == (pair.second.run, pair.same_board)
+            assert line.tally == between.tally_of(advantages) and sum(
+                one.number for one in line.tally) == len(advantages)
+            assert [case for case, _ in line.slower] == [case.case for case in pair.cases if pair.same_board and
+                                                         case.advantage and case.advantage.state == "slower"]
+        assert status == compare.exit_status(compared(runs), fail_on) == compare.SLOWER
+    assert [one.run for one in found.damaged] == ["same"]
+    full = compared(runs)
+    assert list(found.differing) == [one.name for group in full.groups for one in group.differences]
+    assert "git.commit" in found.differing and "memory.swap_used_bytes" not in found.differing
+
+
+def test_many_runs_are_the_same_to_the_byte_in_one_process_and_in_several(tmp_path, capsys, monkeypatch):
+    runs = [made(tmp_path / "run{}".format(number), launches=1, seed=number) for number in range(18)]
+    answers = []
+    for cores in (1, 2):
+        monkeypatch.setattr(compare.os, "cpu_count", lambda cores=cores: cores)
+        answers.append([run(capsys, *runs, options=["--format", kind]) for kind in ("table", "html", "csv")])
+    assert answers[0] == answers[1] and answers[0][0][1].startswith("17 runs against run0.")
+
+
+def test_of_many_runs_one_that_cannot_be_read_is_named(tmp_path, capsys):
+    runs = [made(tmp_path / "run{}".format(number), launches=1) for number in range(17)]
+    os.remove(os.path.join(runs[11].folder, "record.jsonl"))
+    status, out = run(capsys, *runs)
+    assert status == compare.UNREADABLE and "run11" in out and "holds no record.jsonl" in words(out)

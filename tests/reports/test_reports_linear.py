@@ -12,8 +12,11 @@ from large_record import write_large
 
 from harness.notebook.frame import rows
 from harness.record import load_run
+from reports import compare
+from reports.compare import beside, line
 from reports.findings import findings
 from reports.findings.compared import summary_of
+from reports.findings.many import base_of
 from reports.formats.json_text import json_text
 from reports.formats.markdown import markdown
 from reports.formats.page import render_page
@@ -76,31 +79,35 @@ def test_four_times_the_rivals_of_one_comparison_cost_about_four_times_as_much(t
     assert seconds(1600) < 8.0 * seconds(400)
 
 
-def seconds_of(work, folder, repeats=5):
-    """Return the least seconds of the processor that ``work`` took."""
-    def once():
-        begin = time.process_time()
-        work(folder)
-        return time.process_time() - begin
-
-    return min(once() for _ in range(repeats))
-
-
 def json_alone(folder):
     with io.open(os.path.join(folder, "record.jsonl"), "rb") as file:
         for line in file:
             json.loads(line)
 
 
+def line_alone(folder):
+    base = base_of(load_run(folder))
+    return lambda one: line(base, None, one)
+
+
+def times_json(work, folder, rounds=7):
+    """Return how many times as long ``work`` takes as json alone on the same bytes: processor time, by turns."""
+    least = [float("inf")] * 2
+    for _ in range(rounds):
+        for place, one in enumerate((work, json_alone)):
+            begin = time.process_time()
+            one(folder)
+            least[place] = min(least[place], time.process_time() - begin)
+    return least[0] / least[1]
+
+
 @pytest.mark.parametrize("work, most", [
-    (load_run, 6.0), (lambda folder: summary_of(load_run(folder)), 12.5),
-    (lambda folder: rows(load_run(folder)), 11.5)], ids=["load_run", "compare", "frame"])
+    (lambda folder: load_run, 6.0), (line_alone, 7.0), (lambda folder: lambda one: summary_of(load_run(one)), 12.0),
+    (lambda folder: lambda one: rows(load_run(one)), 11.5)], ids=["load_run", "many", "compare", "frame"])
 def test_reading_costs_a_few_times_what_json_alone_does(work, most, tmp_path):
     """On the same bytes, in turns, so that it holds on any machine."""
     folder = write_large(str(tmp_path), 20, launches=4, rounds=12)
-    work(folder)  # what is loaded once
-    shares = [seconds_of(work, folder) / seconds_of(json_alone, folder) for _ in range(3)]
-    assert min(shares) < most, shares
+    assert times_json(work(folder), folder) < most
 
 
 def test_what_is_kept_of_a_compared_run_is_small(tmp_path):
@@ -112,3 +119,19 @@ def test_what_is_kept_of_a_compared_run_is_small(tmp_path):
     held = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert len(kept) == 5 and held / (5 * 100) < 3000
+
+
+def test_the_memory_of_many_runs_is_that_of_one_and_a_line_each(tmp_path, monkeypatch):
+    monkeypatch.setattr(compare.os, "cpu_count", lambda: 1)  # tracemalloc sees this process alone
+    folder = write_large(str(tmp_path), 4, launches=4, rounds=12)
+
+    def peak(count):
+        tracemalloc.start()
+        found, _ = beside([folder] * (1 + count), None)
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert len(found.lines) == count
+        return most
+
+    peak(1)  # what is loaded once
+    assert peak(32) - peak(2) < 30 * 5000

@@ -1,0 +1,75 @@
+"""Lists of alike objects are read by columns: what comes out is what each gives alone."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.reasons import Code, Reason
+from harness.record.codec import Decoder, to_json
+from harness.record.sense import _whole_rounds, _wrong_of
+from harness.record.time_lines import Round, Series
+from harness.words import Role
+
+numbers = st.floats(1e-6, 1.0) | st.integers(1, 9)
+beside = st.none() | st.lists(st.none() | numbers, max_size=4).map(tuple)
+rounds = st.builds(Round, st.lists(st.integers(0, 3), max_size=4).map(tuple),
+                   st.lists(numbers, max_size=8).map(tuple), beside, beside, beside,
+                   st.none() | st.lists(st.none() | st.booleans(), max_size=4).map(tuple))
+reasons = st.builds(Reason, st.sampled_from(list(Code)), st.dictionaries(st.text(max_size=3), numbers, max_size=2),
+                    st.none() | st.text(max_size=3))
+
+
+def plain(values, thin):
+    """The values as a record holds them; ``thin`` leaves out what is not known."""
+    return [{name: one for name, one in data.items() if not (thin and one is None)}
+            for data in json.loads(json.dumps(to_json(list(values))))]
+
+
+@given(st.lists(rounds, max_size=4), st.booleans())
+@settings(max_examples=100, deadline=None)
+def test_rounds_by_columns_are_the_rounds_one_by_one(values, thin):
+    data = plain(values, thin)
+    assert Decoder().decode_all(Round, data) == [Decoder().decode(Round, one) for one in data] == values
+
+
+@given(st.lists(reasons, max_size=4))
+@settings(max_examples=50, deadline=None)
+def test_words_and_mappings_by_columns_too(values):
+    found = Decoder().decode_all(Reason, plain(values, False))
+    assert found == values and all(type(one.code) is Code and type(one) is Reason for one in found)
+
+
+def test_a_series_is_what_it_was_before_it_was_written():
+    series = Series("hot", ("a", "a", "b"), (1, 1, 2), tuple(
+        Round((0, 1, 2), (1.0, 2.0, 3.0) * 2, hidden=(None, True) * 3) for _ in range(3)), (12,), Role.FIRST,
+        Reason(Code.ALL_DECIDED, {"round": 3}))
+    found = Decoder().decode(Series, json.loads(json.dumps(to_json(series))))
+    assert found == series and {type(one) for one in found.rounds} == {Round}
+
+
+def test_of_several_faults_the_first_is_told_and_what_lacks_is_named():
+    data = [{"code": "all-decided", "cause": "no-such-cause"}, {"code": "no-such-code", "cause": None}]
+    with pytest.raises(ValueError, match="no-such-cause"):
+        Decoder().decode_all(Reason, data)
+    with pytest.raises(TypeError, match="it lacks order"):
+        Decoder().decode_all(Round, [{"sample_s": [1.0]}] * 2)
+
+
+@given(st.lists(rounds, max_size=3), st.integers(2, 4), st.data())
+@settings(max_examples=200, deadline=None)
+def test_rounds_that_are_right_at_a_glance_are_right(values, count, data):
+    order = tuple(data.draw(st.permutations(range(count))))
+    values = values + [Round(order, (1.0,) * 2 * count)] * data.draw(st.integers(0, 2))
+    if _whole_rounds(values, count):
+        assert [_wrong_of(one, count) for one in values] == [None] * len(values)
+
+
+def test_whole_rounds_are_seen_at_a_glance():
+    whole = [Round(order, (1.0,) * 6, (None,) * 6, clock_hz=(1e9, None)) for order in ((0, 1, 2), (2, 0, 1))]
+    assert _whole_rounds(whole, 3) and _whole_rounds((), 3)
+    for wrong in (whole[0]._replace(order=(0, 1, 1)), whole[0]._replace(order=(0, 1, 3)),
+                  whole[0]._replace(order=(0, 1)), whole[0]._replace(sample_s=(1.0,) * 5),
+                  whole[0]._replace(settle_s=(None,) * 5), whole[0]._replace(hidden=(True,))):
+        assert not _whole_rounds(whole + [wrong], 3)
