@@ -122,7 +122,7 @@ class Line(NamedTuple):
 def line(base: Base, fail_on: Optional[float], path: str) -> Line:
     """Return what became of the run at ``path`` since the first one. Raises ``RecordError``."""
     run = load_run(path)
-    side = side_of(run)
+    side = side_of(run, times=run.id == base.side.run)  # they tell whether it is one and the same run
     found = advantages(base.side, side)
     own = _status(list(found.changes.values()), found.same_run, found.some_alone, fail_on)
     return Line(beside_of(run, side, found), own if found.same_board else None)

@@ -67,19 +67,24 @@ class CaseLevels(NamedTuple):
     times: List[float]
 
 
-def case_levels(lines: Sequence[LaunchLine], cache: str) -> Dict[str, CaseLevels]:
-    """Return the levels of every case that ``lines`` hold in the state ``cache``, in one walk over the samples."""
+def case_levels(lines: Sequence[LaunchLine], cache: str, times: bool = True) -> Dict[str, CaseLevels]:
+    """Return the levels of every case that ``lines`` hold in the state ``cache``, in one walk over the samples.
+
+    Without ``times`` those are left out, and the cases are the same.
+    """
     found: Dict[str, CaseLevels] = {}
     ratios: Dict[str, List[List[float]]] = {}
     for line in lines:
         for series in line.series:
             if series.cache != cache:
                 continue
-            d, samples = round_ratios(series), samples_by_entrant(series)
+            d, samples = round_ratios(series), samples_by_entrant(series) if times else []
             for entrant, case in enumerate(series.entrants):
-                if entrant == COPY or not samples[entrant]:
+                if entrant == COPY or not (d[entrant] if entrant > COPY else series.rounds):
                     continue
-                found.setdefault(case, CaseLevels([], [])).times.append(math.log(median(samples[entrant])))
+                own = found.setdefault(case, CaseLevels([], []))
+                if times:
+                    own.times.append(math.log(median(samples[entrant])))
                 if entrant > COPY:
                     ratios.setdefault(case, []).append(d[entrant])
     estimates = iter(pseudo_medians([d for case in ratios for d in ratios[case]]))

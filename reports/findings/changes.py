@@ -107,10 +107,10 @@ class Side(NamedTuple):
     levels: RunLevels
 
 
-def side_of(run: Run) -> Side:
-    """Return what a comparison needs of ``run``."""
+def side_of(run: Run, times: bool = True) -> Side:
+    """Return what a comparison needs of ``run``; :func:`advantages` needs no ``times``."""
     board = tuple(run.environment.board.get(name) for name in ("model", "soc"))
-    return Side(run.id, device(run), board, run.header.rule, run_levels(run))
+    return Side(run.id, device(run), board, run.header.rule, run_levels(run, times))
 
 
 def changes(first: Side, second: Side) -> Changes:
@@ -153,19 +153,19 @@ def same_board(first: Side, second: Side) -> bool:
         second.device.name, second.device.cuda, second.board)
 
 
-def run_levels(run: Run) -> RunLevels:
+def run_levels(run: Run, times: bool = True) -> RunLevels:
     """Return the levels of every case and cache state that ``run`` timed."""
     found: RunLevels = {}
     for comparison in run.comparisons:
         lines = run.timed(comparison.id)
         for cache in CACHES:
-            found.update(_comparison_levels(comparison, lines, cache))
+            found.update(_comparison_levels(comparison, lines, cache, times))
     return found
 
 
-def _comparison_levels(comparison: Comparison, lines: Sequence[LaunchLine], cache: str) -> RunLevels:
+def _comparison_levels(comparison: Comparison, lines: Sequence[LaunchLine], cache: str, times: bool) -> RunLevels:
     found: RunLevels = {}
-    levels = case_levels(lines, cache)
+    levels = case_levels(lines, cache, times)
     for case in comparison.cases:
         ident, baseline = comparison.case_id(case), case == comparison.baseline
         if ident in levels:
