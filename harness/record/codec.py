@@ -78,7 +78,7 @@ class Decoder:
         """Return :meth:`decode` of each of ``found``; alike ones (of the same fields in the same order) at once."""
         plan = self._plan_of(kind)
         shapes = set(map(tuple, found))
-        if len(shapes) != 1 or not plan.needed.issubset(*shapes):
+        if len(found) < 2 or len(shapes) != 1 or not plan.needed.issubset(*shapes):
             return [self.decode(kind, data) for data in found]
         try:
             return self._by_columns(plan, frozenset(*shapes), found)

@@ -121,7 +121,7 @@ class Acceptors:
             if not TYPES["object"].issuperset(map(type, values)):
                 return False
             shapes = set(map(tuple, values))
-            if len(shapes) != 1:
+            if len(values) < 2 or len(shapes) != 1:
                 return all(map(accept, values))
             shape = shapes.pop()
             return required.issubset(shape) and all(

@@ -5,7 +5,6 @@ from typing import Any
 
 from harness.text import printable
 
-
 #: What most values are, and needs no cleaning.
 PLAIN = frozenset([float, int, bool, type(None)])
 
