@@ -80,11 +80,11 @@ def parse(raw: bytes) -> Data:
 @lru_cache(maxsize=1)
 def _quick_loads() -> Optional[Callable[[bytes], Any]]:
     try:
-        import orjson
+        from orjson import loads
     except ImportError:
         return None
-    loads: Callable[[bytes], Any] = orjson.loads
-    return loads
+    found: Callable[[bytes], Any] = loads
+    return found
 
 
 def _object(data: Any) -> Data:
