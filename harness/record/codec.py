@@ -2,7 +2,7 @@
 
 from enum import Enum
 from functools import partial
-from itertools import islice, repeat
+from itertools import chain, islice, repeat
 from operator import itemgetter
 from typing import (
     Any,
@@ -121,7 +121,7 @@ class Decoder:
         if origin in (dict, Dict):
             return _mappings(self._reading(inside[1]))
         if isinstance(hint, type) and issubclass(hint, Enum):
-            return each(hint)
+            return _words(hint)
         if isinstance(hint, type) and hasattr(hint, "_fields"):
             return Reading(lambda value: self.decode(hint, value), lambda values: self.decode_all(hint, values))
         return AS_IS
@@ -140,19 +140,44 @@ def _or_none(known: Reading) -> Reading:
         return AS_IS
 
     def every(values: List[Any]) -> List[Any]:
-        if not any(value is None for value in values):
+        there = [value for value in values if value is not None]
+        if len(there) == len(values):
             return known.every(values)
-        return [None if value is None else known.one(value) for value in values]
+        read = iter(known.every(there) if there else ())
+        return [None if value is None else next(read) for value in values]
 
     return Reading(lambda value: None if value is None else known.one(value), every)
 
 
+def _words(kind: Type[Enum]) -> Reading:
+    members = {one.value: one for one in kind}
+
+    def one(value: Any) -> Any:
+        return members[value] if value in members else kind(value)
+
+    return each(one)
+
+
 def _tuples(items: Reading) -> Reading:
-    return each(tuple) if items is AS_IS else each(lambda values: tuple(items.every(values)))
+    if items is AS_IS:
+        return each(tuple)
+
+    def every(values: List[Any]) -> List[Any]:
+        read = iter(items.every(list(chain.from_iterable(values))))
+        return [tuple(islice(read, len(one))) for one in values]
+
+    return Reading(lambda value: tuple(items.every(value)), every)
 
 
-def _mappings(values: Reading) -> Reading:
-    return AS_IS if values is AS_IS else each(lambda found: dict(zip(found, values.every(list(found.values())))))
+def _mappings(inside: Reading) -> Reading:
+    if inside is AS_IS:
+        return AS_IS
+
+    def every(values: List[Any]) -> List[Any]:
+        read = iter(inside.every([value for one in values for value in one.values()]))
+        return [dict(zip(one, read)) for one in values]
+
+    return Reading(lambda value: dict(zip(value, inside.every(list(value.values())))), every)
 
 
 def field_names(kind: type) -> List[str]:

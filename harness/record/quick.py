@@ -60,6 +60,10 @@ class Acceptors:
         """Return the function that accepts data as the definition ``name``."""
         return self._named(name).one
 
+    def of_all(self, name: str) -> Accept:
+        """Return the function that accepts a list of data, each as the definition ``name``."""
+        return self._named(name).every
+
     def _named(self, name: str) -> Node:
         if name not in self._made:
             self._made[name] = self._node(self._definitions[name])
@@ -120,12 +124,14 @@ class Acceptors:
         def every(values: Any) -> bool:
             if not TYPES["object"].issuperset(map(type, values)):
                 return False
-            shapes = set(map(tuple, values))
-            if len(values) < 2 or len(shapes) != 1:
+            if len(values) < 2:
                 return all(map(accept, values))
-            shape = shapes.pop()
-            return required.issubset(shape) and all(
-                nodes[name].every(list(map(itemgetter(name), values))) for name in shape if name in nodes)
+            alike: Dict[Any, List[Any]] = {}
+            for value in values:
+                alike.setdefault(tuple(value), []).append(value)
+            return all(required.issubset(shape) and all(
+                nodes[name].every(list(map(itemgetter(name), own))) for name in shape if name in nodes)
+                for shape, own in alike.items())
 
         return Node(accept, every)
 
@@ -192,12 +198,13 @@ def _number(one: Definition, kinds: FrozenSet[type]) -> Node:
     if not bounds:
         return _of_types(kinds)
     within = _within(bounds)
+    ends = [end for end, words in ((min, {LEAST, ABOVE}), (max, {MOST, BELOW})) if words & frozenset(bounds)]
 
     def every(values: Any) -> bool:
         if not kinds.issuperset(map(type, values)):
             return False
         known = _known(values) if TYPES["null"] <= kinds else values
-        return not known or within(min(known)) and within(max(known))
+        return not known or all(within(end(known)) for end in ends)
 
     return Node(lambda value: type(value) in kinds and (value is None or within(value)), every)
 

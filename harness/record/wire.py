@@ -2,12 +2,12 @@
 
 import json
 from functools import lru_cache
-from typing import Any, Callable, Dict, NamedTuple, Optional, Type, cast
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Type, cast
 
 from harness.plan import Comparison, comparison_from_dict, comparison_to_dict
 from harness.record.codec import Decoder, to_json
 from harness.record.lines import PASS_OF, UNIT_TYPES, End, Header, Line, Session, UnitLine
-from harness.record.schema import SchemaError, checker
+from harness.record.schema import SchemaError, checker, fit_all
 from harness.words import Pass
 
 Data = Dict[str, Any]
@@ -106,15 +106,31 @@ def _is_unusual(raw: bytes) -> bool:
 
 def decode(data: Data, decoder: Decoder) -> Line:
     """Return ``data`` as a typed line; raises :class:`SchemaError` where it breaks the format."""
-    name = data.get("pass") if data.get("kind") == "pass" else data.get("kind")
-    shape = SHAPES.get(name) if isinstance(name, str) else None
-    if shape is None or (data["kind"] == "pass") != (shape.kind in PASS_OF):
+    shape = shape_of(data)
+    if shape is None:
         raise SchemaError("field 'kind'", "must name a kind of line that this version knows")
     checker(shape.definition)(data)
     try:
         return cast(Line, decoder.decode(shape.kind, data))
     except (ValueError, TypeError, OverflowError) as error:
         raise SchemaError("the line", "cannot be read ({})".format(error)) from None
+
+
+def decode_all(shape: Shape, found: List[Data], decoder: Decoder) -> Optional[List[Line]]:
+    """Return :func:`decode` of each of ``found``, lines of one ``shape``; ``None`` where one of them may not fit."""
+    if not fit_all(shape.definition, found):
+        return None
+    try:
+        return cast(List[Line], decoder.decode_all(shape.kind, found))
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def shape_of(data: Data) -> Optional[Shape]:
+    """Return what the line ``data`` says that it is, ``None`` if it is nothing that this version knows."""
+    name = data.get("pass") if data.get("kind") == "pass" else data.get("kind")
+    shape = SHAPES.get(name) if isinstance(name, str) else None
+    return None if shape is None or (data["kind"] == "pass") != (shape.kind in PASS_OF) else shape
 
 
 @lru_cache(maxsize=1)

@@ -1,16 +1,22 @@
 """Lists of alike objects are read by columns: what comes out is what each gives alone."""
 
+import io
 import json
+import os
+from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.reasons import Code, Reason
+from harness.record import Damaged, reader
 from harness.record.codec import Decoder, to_json
 from harness.record.sense import _whole_rounds, _wrong_of
 from harness.record.time_lines import Round, Series
 from harness.words import Role
+
+PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 numbers = st.floats(1e-6, 1.0) | st.integers(1, 9)
 beside = st.none() | st.lists(st.none() | numbers, max_size=4).map(tuple)
@@ -73,3 +79,33 @@ def test_whole_rounds_are_seen_at_a_glance():
                   whole[0]._replace(order=(0, 1)), whole[0]._replace(sample_s=(1.0,) * 5),
                   whole[0]._replace(settle_s=(None,) * 5), whole[0]._replace(hidden=(True,))):
         assert not _whole_rounds(whole + [wrong], 3)
+
+
+def damaged(random, lines):
+    """Lines of a record after a bad day: torn, or with another letter, word or number in the wrong place."""
+    found = list(lines)
+    for place in random.sample(range(1, len(found)), 12):
+        line, way = found[place], random.randrange(6)
+        at, other = random.randrange(len(line)), bytes([random.randrange(256)])
+        found[place] = (line[:at] + other + line[at + 1:], line[:at], line[:at] + line[at + 9:],
+                        line.replace(b'"status":"ok"', b'"status":"fine"'), line.replace(b"0.0", b"-0.0", 1),
+                        line.replace(b'"comparison":"', b'"comparison":"no-', 1))[way].replace(b"\n", b"") + b"\n"
+    return found
+
+
+@pytest.mark.parametrize("name", ["tests/data/record_format_1", "results/reference/20261120-114957-layers-cpu-93"])
+def test_lines_that_are_read_together_are_what_each_is_alone(name, tmp_path, monkeypatch):
+    with io.open(os.path.join(PROJECT, *name.split("/") + ["record.jsonl"]), "rb") as file:
+        lines = file.readlines()
+    path, skipped = str(tmp_path / "record.jsonl"), 0
+    for seed in range(12):
+        with io.open(path, "wb") as file:
+            file.writelines(damaged(Random(seed), lines) if seed else lines)
+        found = []
+        for together in (0, 20000, 1 << 20):
+            monkeypatch.setattr(reader, "TOGETHER_BYTES", together)
+            found.append(list(reader.read_lines(path)))
+        assert found[0] == found[1] == found[2] and len(found[0]) >= len(lines) - 1
+        skipped += sum(isinstance(line, Damaged) for line in found[0])
+        assert seed or not skipped
+    assert skipped > 40

@@ -9,6 +9,7 @@ import pytest
 from report_fixtures import NANO, RecordBuilder, comparison
 
 from harness import load_run
+from harness.statistics.between_runs import WIDEST
 from reports import compare
 from reports.findings import changes as between
 from reports.findings import compared as side_by_side
@@ -62,6 +63,44 @@ def test_a_run_against_itself_is_same_or_unchanged_and_status_0(name, capsys):
 def test_a_quick_run_against_itself_is_the_same(tmp_path, capsys):
     one = made(tmp_path / "old", launches=1)
     assert run(capsys, one, one)[0] == compare.FINE
+
+
+# Two recorded runs between which nothing changed -------------------------------------------------------------
+
+
+PAIR = [os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "data", "recorded_pair", name)
+        for name in ("first", "second")]
+
+
+@pytest.mark.parametrize("first, second", [PAIR, PAIR[::-1]], ids=["as made", "the other way round"])
+def test_a_recorded_pair_of_the_same_code_is_unchanged_within_a_width_and_status_0(first, second, capsys):
+    status, out = run(capsys, first, second)
+    assert status == compare.FINE and "cannot tell" not in out
+    found = changes(load_run(first), load_run(second))
+    assert found.same_board and not found.same_run
+    advantages = [case.advantage for case in found.cases if case.advantage is not None]
+    assert [(one.state in ("same", "unchanged"), min(one.launches) > 8) for one in advantages] == [(True, True)] * 2
+    assert all(0.0 < one.within < WIDEST for one in advantages)
+
+
+@pytest.mark.parametrize("folder", PAIR, ids=["first", "second"])
+def test_a_recorded_run_made_for_comparing_is_unchanged_against_itself(folder, capsys):
+    status, out = run(capsys, folder, folder)
+    assert status == compare.FINE and "one and the same run" in out and "cannot tell" not in out
+
+
+def test_a_rival_of_the_recorded_pair_that_takes_a_third_more_time_is_told(tmp_path, capsys):
+    with io.open(os.path.join(PAIR[1], "record.jsonl"), encoding="utf-8") as file:
+        lines = [json.loads(line) for line in file]
+    for series in (series for line in lines for series in line.get("series", ())):
+        for played in series["rounds"]:
+            places = played["order"] + played["order"][::-1]
+            played["sample_s"] = [sample * (1.33 if place == 2 else 1.0)
+                                  for place, sample in zip(places, played["sample_s"])]
+    with io.open(str(tmp_path / "record.jsonl"), "w", encoding="utf-8") as file:
+        file.write("".join(json.dumps(line) + "\n" for line in lines))
+    status, out = run(capsys, PAIR[0], str(tmp_path))
+    assert status == compare.SLOWER and "1 slower" in out
 
 
 # Four launches ---------------------------------------------------------------------------------------------
