@@ -9,6 +9,7 @@ told (one launch each, or not in both runs); 3 a run could not be read.
 """
 
 import argparse
+import gc
 import multiprocessing
 import os
 import sys
@@ -38,6 +39,10 @@ MOST_BESIDE = 13
 LEAST_A_WORKER = 8
 
 R = TypeVar("R")
+
+#: A run is so many objects and leaves no cycles of them: in a process that only reads runs, that is often enough to
+#: look for some.
+OBJECTS = 100000
 
 #: The name that stands for the printed numbers of ``results/published``.
 PUBLISHED = "published"
@@ -138,7 +143,7 @@ def each_run(work: Callable[[str], R], paths: Sequence[str]) -> Iterator[R]:
         for path in paths:
             yield work(path)
         return
-    with multiprocessing.Pool(workers) as pool:
+    with multiprocessing.Pool(workers, gc.set_threshold, (OBJECTS,)) as pool:
         for found in pool.imap(work, paths, chunksize=LEAST_A_WORKER):
             yield found
 
