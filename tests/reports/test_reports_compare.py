@@ -100,7 +100,7 @@ def test_a_rival_of_the_recorded_pair_that_takes_a_third_more_time_is_told(tmp_p
     with io.open(str(tmp_path / "record.jsonl"), "w", encoding="utf-8") as file:
         file.write("".join(json.dumps(line) + "\n" for line in lines))
     status, out = run(capsys, PAIR[0], str(tmp_path))
-    assert status == compare.SLOWER and "1 slower" in out
+    assert status == compare.SLOWER and "1 slower" in words(out)
 
 
 # Four launches ---------------------------------------------------------------------------------------------
