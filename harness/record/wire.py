@@ -18,10 +18,6 @@ LARGEST = 1e30
 #: Every digit as a zero, so that long numbers and exponents are found by searching for a text.
 _ZEROS = bytes.maketrans(b"123456789E", b"000000000e")
 
-#: What may stand before a number as a comma, and what is left out of numbers and of most texts.
-_MARKS = bytes.maketrans(b"E[:", b"e,,")
-_UNMARKED = b"0123456789.+ \t\r\n_abcdfghijklmnopqrstuvwxyzABCDFGHIJKLMNOPQRSTUVWXYZ"
-
 #: The digits behind the point of most samples, which make no number large.
 _FRACTION = b"." + b"0" * 15
 
@@ -100,13 +96,11 @@ def _object(data: Any) -> Data:
 def _is_unusual(raw: bytes) -> bool:
     """Whether ``raw`` may hold a number beyond any quantity or half of a surrogate pair: mostly it does not.
 
-    What numbers leave of a line without digits is short: an exponent is there an ``e`` behind a comma or a sign, and
-    one that makes a number small has a minus behind it.
+    An exponent that makes a number small has a minus.
     """
-    zeros, marks = raw.translate(_ZEROS), raw.translate(_MARKS, _UNMARKED)
-    has_exponents = marks.count(b",e") != marks.count(b",e-") or marks.count(b"-e") != marks.count(b"-e-")
+    zeros = raw.translate(_ZEROS)
     return (_LONG in zeros and _LONG in zeros.replace(_FRACTION, b".")
-            or has_exponents and any(one in zeros for one in _EXPONENTS)
+            or zeros.count(b"0e") != zeros.count(b"0e-") and any(one in zeros for one in _EXPONENTS)
             or b"\\" in raw and any(one in raw for one in _HALVES))
 
 
