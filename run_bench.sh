@@ -2,6 +2,7 @@
 # Sets up where needed, then hands every argument to the command line. `./run_bench.sh --help` lists them.
 #   ./run_bench.sh            measure the papers' layers on this machine and write the report
 #   ./run_bench.sh test       run the test suite in the same environment
+#   ./run_bench.sh python     the Python of that environment, in the project's folder: ./run_bench.sh python -m suites.agreement
 #   ./run_bench.sh setup      set up alone: --offline, --find-links DIR, --torch-index URL, --runtimes (setup --help)
 set -eu
 
@@ -59,19 +60,27 @@ done
 
 case ${1:-} in
 setup) shift; set_up ${options[@]+"${options[@]}"} "$@"; exit ;;
-# These load no torch.
--h | --help | --version | list | report | compare | export | serve | clocks)
-    ready || set_up --without-torch ${options[@]+"${options[@]}"} ;;
+-h | --help | --version) needs_torch=no ;;
+run | calibrate) case " $* " in *" -h "* | *" --help "*) needs_torch=no ;; *) needs_torch=yes ;; esac ;;
+"" | -* | test | python) needs_torch=yes ;;
 # It says what is missing, torch too.
-doctor)
+doctor) needs_torch=told ;;
+*) needs_torch=no ;; # nor does a command that there is none of
+esac
+case $needs_torch in
+yes) { ready && [ -e .venv/has-torch ]; } || set_up ${options[@]+"${options[@]}"} ;;
+no) ready || set_up --without-torch ${options[@]+"${options[@]}"} ;;
+told)
     { ready && [ -e .venv/has-torch ]; } || set_up ${options[@]+"${options[@]}"} ||
         ready || set_up --without-torch ${options[@]+"${options[@]}"} ;;
-*) { ready && [ -e .venv/has-torch ]; } || set_up ${options[@]+"${options[@]}"} ;;
 esac
 
 # Not through the link: a set-up started meanwhile must not change the packages under a run.
 python=$(readlink -f .venv)/bin/python
-if [ "${1:-}" = test ]; then shift; exec "$python" -m pytest "$@"; fi # -m slow has the long simulations
+case ${1:-} in
+test) shift; exec "$python" -m pytest "$@" ;; # -m slow has the long simulations
+python) shift; exec "$python" "$@" ;;
+esac
 export EDGE_BENCH_CALLER=$caller
 case ${1:-} in
 --help | -h | --version) exec "$python" -m harness "$@" ;;

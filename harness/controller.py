@@ -5,29 +5,27 @@ the layers. All it decides is which unit comes next; what the samples mean is fo
 """
 
 import time
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set
+from functools import partial
+from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence, Set
 
 from harness.allocator import heap_environment
 from harness.culprits import Played, play_past_culprits
-from harness.fit_search import bracket, next_batch
-from harness.plan import Comparison, comparison_to_dict
+from harness.fitness import measurable, why_not_timed, why_unfit
+from harness.jobs import job_of
+from harness.largest_batch import largest_batch
+from harness.plan import Comparison
 from harness.process import Outcome, run_worker
 from harness.progress import PlainProgress
-from harness.reasons import Code, Reason, because, owing_to, sentence, whole_sentence
-from harness.record import FitProbe, RecordWriter, Run, Unit, UnitLine, has_failed
-from harness.record.codec import Decoder, to_json
-from harness.record.schema import SchemaError, checker
+from harness.reasons import Code, Reason, sentence, whole_sentence
+from harness.record import RecordWriter, Run, Unit, UnitLine
+from harness.record.codec import to_json
 from harness.rule import PAIR_ROUNDS, Rule
 from harness.system.load import load_1min
 from harness.unit_lines import line_of, share
 from harness.words import Heap, Pass, Role, Status
-from harness.work_units import all_units, runnable, time_shares, to_confirm, work_of
+from harness.work_units import all_units, is_done, time_shares, to_confirm, work_of
 
 Runner = Callable[..., Outcome]
-
-
-#: How a worker ends that was given too little memory: by us, by its allocator, or by the kernel.
-FOR_MEMORY = (Code.NO_MEMORY, Code.KILLED)
 
 
 class RunPlan(NamedTuple):
@@ -108,8 +106,7 @@ class Controller:
     def _time(self, comparison: Comparison, comparisons_left: int) -> None:
         left_s = self.settings.budget_s - self.record.charged_s
         shares = time_shares(left_s, comparisons_left, self.settings.launches, self.settings.launch_cap_s)
-        ids = self._runnable(comparison)
-        baseline = comparison.case_id(comparison.baseline)
+        ids = measurable(self.record, comparison)
         whole = self.settings.every_launch or comparison.pairs
         for unit in all_units(comparison, (Pass.TIME.value,), self.settings.launches):
             if self._is_done(unit):
@@ -118,7 +115,7 @@ class Controller:
             fresh = launch == 1 or whole and bool(self.record.timed(comparison.id))
             first = None if fresh else to_confirm(self.record.launches(comparison.id), launch)
             role = Role.WHOLE if whole else Role.FIRST if launch == 1 else Role.CONFIRM
-            reason = self._not_timed(comparison, ids, baseline)
+            reason = why_not_timed(self.record, comparison, ids)
             if reason is not None and launch == 1:
                 self._skip(unit, reason)
             elif reason is None and (fresh or first):
@@ -151,23 +148,23 @@ class Controller:
         self._finish(unit, played.outcome, load=load, left_out=played.left_out)
 
     def _memory(self, comparison: Comparison) -> None:
-        fit = set(self._runnable(comparison))
+        fit = set(measurable(self.record, comparison))
         for unit in all_units(comparison, (Pass.MEMORY.value,), repeats=self.settings.memory_repeats):
             if unit.case in fit:
                 self._unit(unit, self._job(Pass.MEMORY, comparison, [unit.case],
                                            heap=(unit.heap or Heap.PINNED).value))
             elif unit.launch in (None, 1) and unit.heap is None:
-                self._skip(unit, self._why_unfit(comparison, unit.case or ""))
+                self._skip(unit, why_unfit(self.record, comparison, unit.case or ""))
             else:
                 self.progress.skip(work_of([unit]))
 
     def _energy(self, comparison: Comparison) -> None:
         """Measure all cases by turns in one worker, or each in its own where they are kept apart."""
         units = {unit.case or "": unit for unit in all_units(comparison, (Pass.ENERGY.value,))}
-        fit = [case for case in self._runnable(comparison) if case in units]
+        fit = [case for case in measurable(self.record, comparison) if case in units]
         for case, unit in units.items():
             if case not in fit:
-                self._skip(unit, self._why_unfit(comparison, case))
+                self._skip(unit, why_unfit(self.record, comparison, case))
         if comparison.apart:
             for case in fit:
                 self._energy_together(comparison, {case: units[case]})
@@ -200,104 +197,41 @@ class Controller:
             self._finish(units[case], share(played, case, len(fit)), planned=case in left)
 
     def _fit(self, comparison: Comparison) -> None:
-        fit, limit = set(self._runnable(comparison)), int(self.settings.fit_bytes or 0)
+        fit, limit = set(measurable(self.record, comparison)), int(self.settings.fit_bytes or 0)
         for case, unit in zip(comparison.cases, all_units(comparison, (Pass.FIT.value,))):
             if self._is_done(unit):
                 continue
             if unit.case not in fit:
-                self._skip(unit, self._why_unfit(comparison, unit.case or ""))
+                self._skip(unit, why_unfit(self.record, comparison, unit.case or ""))
                 continue
             self._begin(unit)
-            self._finish(unit, self._largest_batch(self._job(Pass.FIT, comparison, [unit.case], limit_bytes=limit),
-                                                   case.shape[0], limit if case.device == "cpu" else None))
+            job = self._job(Pass.FIT, comparison, [unit.case], limit_bytes=limit)
+            run_batch = partial(self._fit_worker, job, limit if case.device == "cpu" else None)
+            self._finish(unit, largest_batch(run_batch, case.shape[0], limit, self.progress, self._clock))
 
-    def _largest_batch(self, job: Dict[str, Any], start: int, most_bytes: Optional[int]) -> Outcome:
-        """Try batches in fresh workers until the largest is known; one killed for memory is an answer."""
-        tried: List[FitProbe] = []
-        started, limit = self._clock(), job["limit_bytes"]
-        batch = next_batch(tried, start, limit)
-        while batch is not None:
-            self.progress.within(len(tried), len(tried) + 4, "a batch of {}".format(batch), None)
-            outcome = self._runner(dict(job, batch=batch), self.settings.limit_s, most_bytes=most_bytes,
-                                   extra_environment=heap_environment(Heap.PINNED), progress=lambda message: None)
-            try:
-                tried.append(self._probe(outcome, batch))
-            except SchemaError as error:
-                return Outcome(None, because(Code.FOREIGN, str(error)), self._clock() - started)
-            batch = next_batch(tried, start, limit)
-        known, seconds = bracket(tried), self._clock() - started
-        smallest = next((probe for probe in tried if probe.batch == known.refused), None)
-        why = None if smallest is None else smallest.reason
-        if known.largest == 0 and why is not None and why.code not in FOR_MEMORY:
-            return Outcome(None, why, seconds)
-        return Outcome({"limit_bytes": limit, "largest": known.largest, "refused": known.refused,
-                        "tried": to_json(tried)}, None, seconds)
-
-    @staticmethod
-    def _probe(outcome: Outcome, batch: int) -> FitProbe:
-        if outcome.payload is None:
-            return FitProbe(batch, False, reason=outcome.reason)
-        checker("fit_probe")(outcome.payload)
-        return Decoder().decode(FitProbe, outcome.payload)
+    def _fit_worker(self, job: Dict[str, Any], most_bytes: Optional[int], batch: int) -> Outcome:
+        return self._runner(dict(job, batch=batch), self.settings.limit_s, most_bytes=most_bytes,
+                            extra_environment=heap_environment(Heap.PINNED), progress=lambda message: None)
 
     def _soak(self, comparison: Comparison) -> None:
-        fit, baseline = self._runnable(comparison), comparison.case_id(comparison.baseline)
+        fit, baseline = measurable(self.record, comparison), comparison.case_id(comparison.baseline)
         for unit in all_units(comparison, (Pass.SOAK.value,)):
-            reason = Reason(Code.KEPT_APART) if comparison.apart else self._not_timed(comparison, fit, baseline)
+            reason = Reason(Code.KEPT_APART) if comparison.apart else why_not_timed(self.record, comparison, fit)
             if unit.case in fit and reason is None:
                 self._unit(unit, self._job(
                     Pass.SOAK, comparison, [baseline, unit.case], rival=unit.case, soak_s=self.settings.soak_s,
                     block_s=self.settings.soak_block_s, power=self.plan.power))
             else:
-                self._skip(unit, reason or self._why_unfit(comparison, unit.case or ""))
-
-    # What the record says ------------------------------------------------------------------------
-
-    def _is_done(self, unit: Unit) -> bool:
-        line = self.record.units.get(unit)
-        if line is None:
-            return False
-        if not self.plan.retry_failed or unit in self._retried:
-            return True
-        earlier = [] if unit.name is not Pass.TIME else [
-            unit._replace(launch=number) for number in range(1, unit.launch or 1)]
-        # a launch done over has to be confirmed anew
-        lines = [line] + [self.record.units[one] for one in earlier if one not in self._retried
-                          and one in self.record.units]
-        return not any(has_failed(one) for one in lines)
-
-    def _runnable(self, comparison: Comparison) -> List[str]:
-        if Pass.VERIFY.value not in self.settings.passes:
-            return [comparison.case_id(case) for case in comparison.cases]
-        return runnable(self.record, comparison)
-
-    def _why_unfit(self, comparison: Comparison, case: str) -> Reason:
-        check = self.record.check(case)
-        if check is not None:
-            return owing_to(Code.CHECK_FAILED, check.reason)
-        alone = self.record.units.get(Unit(Pass.VERIFY, comparison.id, case))
-        return owing_to(Code.CHECK_UNFINISHED, None if alone is None else alone.reason)
-
-    def _not_timed(self, comparison: Comparison, ids: Sequence[str], baseline: str) -> Optional[Reason]:
-        if baseline not in ids:
-            why = self._why_unfit(comparison, baseline)
-            return why._replace(code=Code.BASELINE_UNFIT)
-        return None if len(ids) > 1 else Reason(Code.NO_RIVAL_FIT)
+                self._skip(unit, reason or why_unfit(self.record, comparison, unit.case or ""))
 
     # Doing and recording -------------------------------------------------------------------------
 
+    def _is_done(self, unit: Unit) -> bool:
+        return is_done(self.record, unit, self.plan.retry_failed, self._retried)
+
     def _job(self, name: Pass, comparison: Comparison, cases: Sequence[Optional[str]],
              **extra: Any) -> Dict[str, Any]:
-        checks = {case: self.record.check(case) for case in map(comparison.case_id, comparison.cases)}
-        pinned = {case: check.pinned for case, check in checks.items() if check is not None and check.pinned}
-        own = [case for case, check in checks.items() if check is not None and check.changes_input]
-        disturbing = [case for case, check in checks.items() if check is not None and check.disturbs]
-        folders = {comparison.case_id(case): self.plan.versions[case.version] for case in comparison.cases
-                   if case.version}
-        worker = name.value + "-apart" if comparison.apart and name is Pass.TIME else name.value
-        return dict({"pass": worker, "folders": folders, "comparison": comparison_to_dict(comparison),
-                     "cases": list(cases), "pinned": pinned, "own_input": own, "disturbing": disturbing,
-                     "seed": self.settings.seed, "quick": self.settings.quick}, **extra)
+        return job_of(self.record, self.plan.versions, name, comparison, cases, **extra)
 
     def _unit(self, unit: Unit, job: Dict[str, Any], planned: bool = True) -> None:
         """Run ``job`` and record it, unless the record has it."""

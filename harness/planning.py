@@ -27,7 +27,8 @@ def matches(pattern: str, name: str) -> bool:
 def select(comparisons: Sequence[Comparison], only: str) -> List[Comparison]:
     """Keep the rivals that ``only`` picks, each with its baseline; a pattern may hold several, by comma.
 
-    A rival answers to its id, as ``list`` shows it, and to its name, as the tables do.
+    A rival answers to its id, as ``list`` shows it, and to its name, as the tables do. Raises ``ValueError`` where
+    none does.
     """
     patterns = [part.strip() for part in only.split(",") if part.strip()]
     kept = []

@@ -126,9 +126,12 @@ class Worker:
         self.witness = stack.enter_context(contextlib.closing(Witness()))
         self.mark = new_mark()
         self.ran_on = False
-        # A file and no pipe: a worker that never reads would hold up who writes to it.
-        given = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
-        given.write(json.dumps(dict(job, witness=self.witness.fileno())).encode("ascii"))
+        # A file and no pipe: a worker that never reads would hold up who writes to it. Without a buffer: what a full
+        # disk did not take would be written once more, and fail once more, where the file is closed.
+        given = stack.enter_context(tempfile.TemporaryFile(buffering=0))  # noqa: SIM115
+        left = json.dumps(dict(job, witness=self.witness.fileno())).encode("ascii")
+        while left:
+            left = left[given.write(left):]
         given.seek(0)
         self._reader, writer = os.pipe()
         stack.callback(os.close, self._reader)

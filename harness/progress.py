@@ -1,5 +1,6 @@
 """What the user sees while a run goes on: a bar on a terminal, plain lines anywhere else."""
 
+import contextlib
 import sys
 import time
 from typing import Any, Callable, Optional
@@ -130,9 +131,33 @@ class BarProgress(PlainProgress):
         self._bar.stop()
 
 
-def make_progress(stream: Any = sys.stderr) -> PlainProgress:
-    """Return a bar where ``stream`` is a terminal that can show one, else plain lines on it."""
+class Unwatched:
+    """A stream that may lose its reader, a terminal that is closed say: what is written then is nobody's loss."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write ``text`` if anybody reads it."""
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Pass on what was written if anybody reads it."""
+        with contextlib.suppress(OSError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def make_progress(stream: Any = None) -> PlainProgress:
+    """Return a bar where ``stream`` (standard error) is a terminal that can show one, else plain lines on it."""
+    stream = Unwatched(stream or sys.stderr)
     encoding = (getattr(stream, "encoding", None) or "ascii").lower().replace("-", "")
     if stream.isatty() and encoding == "utf8":
-        return BarProgress()
+        from rich.console import Console
+
+        return BarProgress(Console(file=stream))
     return PlainProgress(lambda text: print(text, file=stream, flush=True))

@@ -50,13 +50,6 @@ def settings_to_dict(settings: Settings) -> Dict[str, Any]:
     return dict(settings._asdict(), passes=list(settings.passes))
 
 
-def settings_from_dict(data: Dict[str, Any]) -> Settings:
-    """Read back what :func:`settings_to_dict` wrote; fields added by later versions are ignored."""
-    fields = {key: value for key, value in data.items() if key in Settings._fields}
-    fields["passes"] = tuple(fields.get("passes", PASSES))
-    return Settings(**fields)
-
-
 def parse_duration(text: str) -> float:
     """Return seconds from ``90``, ``90s``, ``10m``, ``1.5h`` or ``1h30m``; raises ``ValueError``."""
     parts = re.findall(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip().lower())

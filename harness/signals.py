@@ -27,8 +27,12 @@ def _end(number: int, _frame: Any) -> None:
 
 @contextlib.contextmanager
 def ending_signals_raise() -> Iterator[None]:
-    """Raise :class:`Ended` on SIGTERM and SIGHUP while the block runs; outside the main thread do nothing."""
-    with _handlers(dict.fromkeys(ENDING_SIGNALS, _end)):
+    """Raise :class:`Ended` on SIGTERM and SIGHUP while the block runs; outside the main thread do nothing.
+
+    A signal that is ignored stays so: under nohup a run outlives its terminal.
+    """
+    heard = [number for number in ENDING_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    with _handlers(dict.fromkeys(heard, _end)):
         yield
 
 

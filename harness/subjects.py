@@ -9,7 +9,7 @@ from harness.worker import resolve
 
 
 def torch_dtype(name: str) -> Any:
-    """Return torch's dtype called ``name``, such as ``float32``."""
+    """Return torch's dtype called ``name``, such as ``float32``; raises ``ValueError`` if none is."""
     dtype = getattr(torch, name, None)
     if not isinstance(dtype, torch.dtype):
         raise ValueError("unknown dtype '{}': use float32, float64, float16 or bfloat16".format(name))
@@ -22,7 +22,10 @@ def synchronizer(device: str) -> Any:
 
 
 def prepare(cases: Sequence[Case]) -> None:
-    """Set torch up for ``cases``, which share a device and a thread count."""
+    """Set torch up for ``cases``, which share a device and a thread count.
+
+    Raises ``RuntimeError`` where that device is missing.
+    """
     torch.set_num_threads(cases[0].threads)
     if cases[0].device == "cuda":
         if not torch.cuda.is_available():
@@ -41,7 +44,10 @@ class Inputs:
         self._made: Dict[Tuple[Any, ...], Any] = {}
 
     def get(self, case: Case) -> Any:
-        """Return the input of ``case``: standard normal, the same numbers for every dtype and layout."""
+        """Return the input of ``case``: standard normal, the same numbers for every dtype and layout.
+
+        Raises ``ValueError`` for a type or layout that does not exist.
+        """
         key = (case.shape, case.dtype, case.memory_format, case.device)
         if key not in self._made:
             generator = torch.Generator().manual_seed(self.seed)
@@ -53,7 +59,6 @@ class Inputs:
                     case.memory_format))
             self._made[key] = x.to(case.device)
         return self._made[key]
-
 
     def made(self) -> List[Any]:
         """Return every input made so far."""

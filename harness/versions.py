@@ -26,7 +26,10 @@ class VersionError(ValueError):
 
 
 def commit_of(revision: str, project: str = PROJECT) -> str:
-    """Return the full name of the commit that ``revision`` (a git revision, or ``stash``) stands for."""
+    """Return the full name of the commit that ``revision`` (a git revision, or ``stash``) stands for.
+
+    Raises :class:`VersionError` where there is none.
+    """
     name = STASH + "@{0}" if revision == STASH else revision
     done = _git(project, "rev-parse", "--verify", "--quiet", "--end-of-options", name + "^{commit}")
     if done.returncode == 0:
@@ -46,7 +49,8 @@ def label_of(commit: str) -> str:
 def checked_out(commit: str, project: str = PROJECT) -> Iterator[str]:
     """Yield a folder that holds ``suites`` as in ``commit`` and the harness as it stands; it is gone afterwards.
 
-    The commit is checked out in a worktree of its own, so the project's files stay as they are.
+    The commit is checked out in a worktree of its own, so the project's files stay as they are. Raises
+    :class:`VersionError`.
     """
     folder = tempfile.mkdtemp(prefix="edge-transform-bench-")
     tree = os.path.join(folder, "tree")

@@ -5,10 +5,10 @@ with a line in the record is finished, whatever its outcome, and is not repeated
 asks for it.
 """
 
-from typing import Dict, Iterable, List, Sequence
+from typing import Container, Dict, Iterable, List, Sequence
 
 from harness.plan import Comparison
-from harness.record import LaunchLine, Run, SeriesDecision, Unit
+from harness.record import LaunchLine, Run, SeriesDecision, Unit, has_failed
 from harness.words import Heap, Pass, State, Status
 
 #: Seconds of sampling that any launch may take.
@@ -51,11 +51,18 @@ def all_units(comparison: Comparison, passes: Sequence[str], launches: int = 1, 
     return units
 
 
-def runnable(run: Run, comparison: Comparison) -> List[str]:
-    """Return the ids of the cases that were not found wrong, in the plan's order."""
-    ids = [comparison.case_id(case) for case in comparison.cases]
-    checks = {name: run.check(name) for name in ids}
-    return [name for name, check in checks.items() if check is not None and check.ok is not False]
+def is_done(run: Run, unit: Unit, retry_failed: bool, retried: Container[Unit]) -> bool:
+    """Whether ``run`` has ``unit``; with ``retry_failed`` a failed one counts once it was ``retried``."""
+    line = run.units.get(unit)
+    if line is None:
+        return False
+    if not retry_failed or unit in retried:
+        return True
+    earlier = [] if unit.name is not Pass.TIME else [
+        unit._replace(launch=number) for number in range(1, unit.launch or 1)]
+    # a launch done over has to be confirmed anew
+    lines = [line] + [run.units[one] for one in earlier if one not in retried and one in run.units]
+    return not any(has_failed(one) for one in lines)
 
 
 def time_shares(budget_s: float, comparisons_left: int, launches: int, cap_s: float) -> List[float]:

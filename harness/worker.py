@@ -31,7 +31,10 @@ LONGEST = 300
 
 
 def resolve(name: str) -> Callable[..., Any]:
-    """Import and return the function named ``package.module:function`` or ``folder/file.py:function``."""
+    """Import and return the function named ``package.module:function`` or ``folder/file.py:function``.
+
+    Raises ``ValueError`` if the module has none of that name, and whatever importing it raises.
+    """
     module, _, function = name.rpartition(":")
     try:
         if module.endswith(".py"):

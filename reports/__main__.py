@@ -6,6 +6,7 @@ import os
 import sys
 from typing import List, Optional, Sequence
 
+from harness.caller import shown_path
 from harness.record import RecordError, Run, load_run
 from reports.findings import Findings, findings
 from reports.findings.published import PublishedError
@@ -33,9 +34,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         return USAGE
     if arguments.format in (TERMINAL, ALL):
         pages = [path for path in written if path.endswith(".html")]
-        print_report(found, os.path.relpath(pages[0]) if pages else None)
+        print_report(found, shown_path(pages[0]) if pages else None)
     elif written:
-        sys.stdout.write(os.path.relpath(written[0]) + "\n")
+        sys.stdout.write(shown_path(written[0]) + "\n")
     return 0
 
 

@@ -18,10 +18,9 @@ from typing import Any, Callable, Dict, Iterator, List, NamedTuple, NoReturn, Op
 
 from harness.record import RecordError, load_run
 from harness.settings import parse_share
-from harness.statistics.between_runs import Change
 from harness.words import Word
 from reports.exit_codes import CANNOT_TELL, FINE, SLOWER, UNREADABLE, Answer, status
-from reports.findings.changes import advantages, side_of
+from reports.findings.changes import Changes, changes, side_of
 from reports.findings.cleaned import cleaned
 from reports.findings.compared import Compared, Summary, compared, summary_of
 from reports.findings.many import Base, Beside, Many, base_of, beside_of, many
@@ -67,8 +66,7 @@ WRITERS: Dict[Kind, Callable[[Any], str]] = {
 
 def exit_status(found: Compared, fail_on: Optional[float] = None) -> int:
     """Return the exit status for ``found``; ``fail_on`` is the relative slowdown that counts, none for any."""
-    return worst([_status([case.advantage for case in one.cases if case.advantage is not None], one.same_run,
-                          bool(one.alone), fail_on) for one in found.changes if one.same_board])
+    return worst([_status(one, fail_on) for one in found.changes if one.same_board])
 
 
 def worst(statuses: Sequence[int]) -> int:
@@ -76,11 +74,12 @@ def worst(statuses: Sequence[int]) -> int:
     return next((status for status in (SLOWER, CANNOT_TELL) if status in statuses), FINE)
 
 
-def _status(changes: Sequence[Change], same_run: bool, some_alone: bool, fail_on: Optional[float]) -> int:
-    if same_run:
+def _status(found: Changes, fail_on: Optional[float]) -> int:
+    changes = [case.advantage for case in found.cases if case.advantage is not None]
+    if found.same_run:
         return FINE if changes else CANNOT_TELL
     told = status([Answer(change.state, change.speed, change.low) for change in changes], fail_on)
-    return CANNOT_TELL if told == FINE and some_alone else told
+    return CANNOT_TELL if told == FINE and found.alone else told
 
 
 def share(text: str) -> float:
@@ -127,10 +126,8 @@ class Line(NamedTuple):
 def line(base: Base, fail_on: Optional[float], path: str) -> Line:
     """Return what became of the run at ``path`` since the first one. Raises ``RecordError``."""
     run = load_run(path)
-    side = side_of(run, times=run.id == base.side.run)  # they tell whether it is one and the same run
-    found = advantages(base.side, side)
-    own = _status(list(found.changes.values()), found.same_run, found.some_alone, fail_on)
-    return Line(beside_of(run, side, found), own if found.same_board else None)
+    found = changes(base.side, side_of(run))
+    return Line(beside_of(run, found), _status(found, fail_on) if found.same_board else None)
 
 
 def each_run(work: Callable[[str], R], paths: Sequence[str]) -> Iterator[R]:

@@ -9,6 +9,7 @@ import sys
 from typing import Iterator, List, Optional, Sequence, Tuple
 
 from harness import RecordError, Run, load_run
+from harness.caller import caller_folder, shown_path
 from reports.exports.registry import EXPORTS, Content, Export
 from reports.exports.table import AbsentError
 from reports.findings.published import PublishedError
@@ -37,7 +38,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             folder, name = (STDOUT, "") if path == STDOUT else os.path.split(os.path.abspath(path))
             written = write(folder, name, content)
             if written:
-                sys.stdout.write(os.path.relpath(written) + "\n")
+                sys.stdout.write(shown_path(written) + "\n")
     except (RecordError, PublishedError, AbsentError, OutputError, OSError) as error:
         sys.stderr.write("{}\n".format(error))
         return USAGE
@@ -47,7 +48,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 def files(chosen: Export, runs: List[Run], out: Optional[str]) -> Iterator[Tuple[str, Content]]:
     """Yield every file to be written, made one after the other."""
     if chosen.together:
-        yield out or (os.path.join(runs[0].folder, chosen.file) if len(runs) == 1 else chosen.file), chosen.make(runs)
+        folder = runs[0].folder if len(runs) == 1 else caller_folder()
+        yield out or os.path.join(folder, chosen.file), chosen.make(runs)
         return
     for run in runs:
         yield out or os.path.join(run.folder, chosen.file), chosen.make([run])

@@ -8,6 +8,7 @@ import os
 import sys
 from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
+from harness.caller import shown_path
 from harness.record import RecordError, load_run
 from reports.findings.claim_tables import ClaimTable, claim_tables
 from reports.findings.claims import read_claims
@@ -16,7 +17,8 @@ from reports.findings.evidence import evidence
 from reports.findings.judging import Holds
 from reports.findings.published import PublishedError, read_published
 from reports.formats.claims_drawing import Drawn, drawn
-from reports.formats.claims_files import captions, csv, markdown, tex
+from reports.formats.claims_files import captions, csv, markdown
+from reports.formats.claims_latex import tex, tex_single
 from reports.formats.claims_publication import claim_figures
 from reports.formats.claims_svg import claim_svg
 from reports.formats.claims_text import HOLDS
@@ -46,7 +48,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         return USAGE
     if plotting is None and not arguments.no_figures:
         sys.stderr.write(ABSENT + "\n")
-    sys.stdout.write("{}\n{}\n".format(tally(tables), os.path.relpath(os.path.join(out, "claims.md"))))
+    sys.stdout.write("{}\n{}\n".format(tally(tables), shown_path(os.path.join(out, "claims.md"))))
     return 0
 
 
@@ -76,6 +78,7 @@ def files(tables: Sequence[ClaimTable], matplotlib: Any, figures: bool = True) -
     yield "claims.csv", csv(tables)
     for one in tables:
         yield "tables/{}.tex".format(one.claim.id), tex(one)
+        yield "tables/{}-single.tex".format(one.claim.id), tex_single(one)
     shown: List[Tuple[ClaimTable, Drawn]] = [(one, found) for one in tables for found in [drawn(one)]
                                              if found is not None] if figures else []
     if shown:

@@ -9,9 +9,9 @@ from harness.record import FILE_NAME, Damage, Run, damage_text
 R = TypeVar("R", bound=Run)
 
 
-def damage_note(damage: Damage, file: str = FILE_NAME) -> str:
+def damage_note(damage: Damage, file: str = FILE_NAME, done_over: bool = False) -> str:
     """Return what was skipped of the record ``file``, as a sentence."""
-    return "{}.".format(damage_text(damage, file))
+    return "{}.".format(damage_text(damage, file, done_over))
 
 
 def told(run: R) -> R:

@@ -37,6 +37,10 @@ def _damaged(one: ValidityWarning, run: About) -> Told:
                 "restore the file from a copy, or measure it again", "./run_bench.sh run --resume {}".format(run.run))
 
 
+def _done_over(one: ValidityWarning, run: About) -> Told:
+    return Told(damage_note(one.numbers["damage"], done_over=True))
+
+
 def _failed(one: ValidityWarning, run: About) -> Told:
     units = one.numbers["units"]
     return Told("The {} pass of {} failed: {}.".format(one.numbers["pass"], _several(units, "unit"),
@@ -161,4 +165,5 @@ WARNINGS: Dict[WarningCode, Callable[[ValidityWarning, About], Told]] = {
     WarningCode.DISTURBS: _disturbs,
     WarningCode.GOVERNOR: _governor, WarningCode.PACE: _pace, WarningCode.NOISY: _noisy, WarningCode.QUICK: _quick,
     WarningCode.FEW_LAUNCHES: _few_launches, WarningCode.UNSETTLED: _unsettled, WarningCode.UNCHECKED: _unchecked,
-    WarningCode.SESSIONS_DIFFER: _sessions_differ, WarningCode.UNCOMMITTED: _uncommitted}
+    WarningCode.SESSIONS_DIFFER: _sessions_differ, WarningCode.UNCOMMITTED: _uncommitted,
+    WarningCode.DONE_OVER: _done_over}

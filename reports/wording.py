@@ -81,11 +81,6 @@ def flag_text(flag: Flag) -> str:
             "or the load moved".format(numbers["who"], 100.0 * numbers["difference"], 100.0 * numbers["share"]))
 
 
-def change_why_text(code: WhyCode) -> str:
-    """Return why two runs cannot be told apart."""
-    return WHY[code]
-
-
 # The environment --------------------------------------------------------------------------------------------
 
 

@@ -18,6 +18,7 @@ try:
 except ImportError:
     sys.exit("export: torch is not installed, and it makes the weights: ./run_bench.sh setup installs it")
 
+from harness.caller import shown_path
 from harness.passes.verify import TOLERANCES, relative_error
 from harness.plan import Case, UnavailableError, slug
 from suites.builders.described import FAMILIES, NETWORK, layer
@@ -49,7 +50,7 @@ class Written(NamedTuple):
 def shape_of(text: str) -> Tuple[int, ...]:
     """Return ``1x256x14x14`` (or with commas) as sizes; raises ``ValueError``."""
     sizes = re.split(r"[x,]", text.strip())
-    if len(sizes) != 4 or not all(size.isdigit() and int(size) > 0 for size in sizes):
+    if len(sizes) != 4 or not all(size.isdecimal() and int(size) > 0 for size in sizes):
         raise ValueError("the shape is '{}': write N, C, H and W as 1x256x14x14".format(text))
     return tuple(int(size) for size in sizes)
 
@@ -125,7 +126,7 @@ def export_described(case: Case, format_: str, form: str, out: str) -> Written:
 
 
 def export_module(path: str, entry: str, out: str) -> Written:
-    """Write a module of a user's own suite by torch's exporter and run it; to ONNX only."""
+    """Write a module of a user's own suite by torch's exporter and run it; to ONNX only. Raises ``ValueError``."""
     found = load_file(path).SUITE
     factories = getattr(found, "factories", None)
     if factories is None or entry not in factories:
@@ -198,7 +199,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     except (ValueError, ImportError, RuntimeError, OSError) as error:
         sys.stderr.write("export: {}\n".format(error))
         return USAGE
-    sys.stdout.write("{}: {}\n{}\n".format(", ".join(map(os.path.relpath, done.paths)), done.told, done.check))
+    sys.stdout.write("{}: {}\n{}\n".format(", ".join(map(shown_path, done.paths)), done.told, done.check))
     return 0 if done.good else WRONG
 
 

@@ -5,9 +5,9 @@ of all engines and holds every layer against it, beside the convolution of the l
 not installed is a case with a reason. Float32 unless a case is named after another type.
 """
 
-from typing import Any, List, Tuple
+from typing import Any, Dict, List, Tuple
 
-from harness.plan import Case, Comparison, Suite, Target
+from harness.plan import Case, Comparison, Goal, Suite, Target
 
 ENGINE = "suites.builders.runtimes:engine"
 BEST = "suites.builders.best:convolution"
@@ -15,6 +15,7 @@ WHT_1D = "suites.builders.transforms:wht1d"
 WHT_2D = "suites.builders.transforms:wht2d"
 SEPARABLE = "suites.builders.convolutions:depthwise_separable"
 SQUEEZE_EXCITE = "suites.builders.convolutions:squeeze_excite"
+NETWORK = "suites.builders.networks:network"
 
 ENGINES = ("litert", "onnxruntime", "openvino", "ncnn")
 #: Engines that run the project's own operator, and those that compute in eight bits.
@@ -23,12 +24,15 @@ INT8 = ("litert", "onnxruntime")
 #: Engines with another float type than float32, where the processor has it.
 NARROW = (("ncnn", "float16"), ("openvino", "bfloat16"))
 
+#: Engines that run whole networks, and the transform as the dense matrix: a form that loses everywhere needs no more.
+PHONES = ("litert", "onnxruntime")
+
 CHANNELS = 1024
 
 
 def pointwise(case: Case) -> Tuple[Case, ...]:
     """The 1x1 convolution in every engine, and the 1-D layer fused, in two stages and, one image at a time, dense."""
-    dense = ENGINES if case.shape[0] == 1 else ()
+    dense = PHONES if case.shape[0] == 1 else ()
     return (_torch(case, "Conv 1x1", BEST, "torch best"), ) + _convolutions(case, "Conv 1x1", "conv1x1") + (
         _torch(case, "WHT 1D", WHT_1D, "torch fused", form="fused"), ) + tuple(
         _case(case, "WHT 1D", name, "wht1d-fused", "fused", form="custom") for name in CUSTOM) + tuple(
@@ -52,15 +56,27 @@ def gate(case: Case) -> Tuple[Case, ...]:
         _case(case, "Squeeze-excite", name, "squeeze-excite") for name in ENGINES) + _transforms(case)
 
 
+def network(case: Case) -> Tuple[Case, ...]:
+    """MobileNet-V2, dense and replaced as the suite of networks has it, in torch and in the engines of phones."""
+    dense: Dict[str, Any] = {"network": "mobilenet_v2", "num_classes": 10}
+    found: Tuple[Case, ...] = ()
+    for layer, chosen in (("MobileNet-V2", dense),
+                          ("MobileNet-V2 FWHT last 5 and head",
+                           dict(dense, variant="fwht", replace_last=5, replace_head=True))):
+        found += (_torch(case, layer, NETWORK, "torch best", **chosen),) + tuple(
+            _case(case, layer, name, "network", **chosen) for name in PHONES)
+    return found
+
+
 FAMILIES = {"1x1": (pointwise, "1x1 convolution"), "3x3": (spatial, "3x3 convolution"),
-            "gate": (gate, "squeeze-and-excite")}
+            "gate": (gate, "squeeze-and-excite"), "network": (network, "dense MobileNet-V2")}
 
 #: Comparisons by family, plane, batch, and whether on all threads or on one.
 PLAN = (("1x1", 32, 1, False), ("1x1", 32, 10, True), ("3x3", 8, 1, False), ("3x3", 8, 10, True),
-        ("gate", 8, 1, False))
+        ("gate", 8, 1, False), ("network", 224, 1, False))
 QUICK = (("1x1", 32, 1, False), ("3x3", 8, 1, False))
 #: Whose memory is measured; the 2-D layer's is in the suite that plays the papers' script.
-MEMORY = (("1x1", 32, 1), )
+MEMORY = (("1x1", 32, 1), ("network", 224, 1))
 
 NOTE = ("Each case is named after the engine that runs it and has a process of its own. The baseline is the fastest "
         "{} of all engines here. Cases named after a type compute in it, all others in float32.")
@@ -70,11 +86,12 @@ def compare(target: Target, family: str, plane: int, batch: int, all_threads: bo
     """Return the comparison of ``family`` on ``batch`` images of 1024 channels, ``plane`` x ``plane``."""
     make, words = FAMILIES[family]
     threads = target.threads if all_threads else 1
-    cases = make(Case("", "", "", (batch, CHANNELS, plane, plane), device="cpu", threads=threads))
+    channels = 3 if family == "network" else CHANNELS
+    cases = make(Case("", "", "", (batch, channels, plane, plane), device="cpu", threads=threads))
     return Comparison(
         "{0}-{1}x{1}-b{2}-t{3}".format(family, plane, batch, threads),
         "{}: {} channels, {}x{}, batch {}, {} thread{}".format(
-            words, CHANNELS, plane, plane, batch, threads, "s" * (threads != 1)), cases[0], cases[1:],
+            words, channels, plane, plane, batch, threads, "s" * (threads != 1)), cases[0], cases[1:],
         NOTE.format(words), without=() if (family, plane, batch) in MEMORY else ("memory", "energy"),
         apart=True, pairs=True)
 
@@ -82,6 +99,19 @@ def compare(target: Target, family: str, plane: int, batch: int, all_threads: bo
 def comparisons(target: Target) -> List[Comparison]:
     """Return the suite's comparisons: engines on the CPU, whatever the target's device."""
     return [compare(target, *one) for one in PLAN]
+
+
+def goals(target: Target) -> List[Goal]:
+    """Return what the operator is for: in each engine faster than every form of the layer in stock operators."""
+    found: List[Goal] = []
+    for one in comparisons(target):
+        for name in CUSTOM:
+            own = [(case, dict(case.options)) for case in one.cases]
+            forms = [(one.case_id(case), chosen.get("form") == "custom") for case, chosen in own
+                     if case.layer == "WHT 1D" and chosen["engine"] == name]
+            found += [Goal(case, (stock,), 1.0) for case, custom in forms if custom
+                      for stock, other in forms if not other]
+    return found
 
 
 def quick(plan: List[Comparison]) -> List[Comparison]:
@@ -127,4 +157,4 @@ def _named(case: Case, layer: str, builder: str, name: str, engine: str, **chose
 
 
 SUITE = Suite("runtimes", "The papers' layers and what they replace in every engine people deploy with", comparisons,
-              quick)
+              quick, goals)

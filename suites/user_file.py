@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from typing import Any, Dict, List
+from typing import Any, List, Optional, Tuple
 
 from harness.plan import Comparison, Suite, Target, comparison_from_dict, comparison_to_dict
 
@@ -30,6 +30,29 @@ def load_file(path: str) -> Any:
     return module
 
 
+class FileSuite:
+    """The suite in a user's file, asked in a process of its own; ``quick`` answers for the plan made last."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._quick: Optional[List[Comparison]] = None
+
+    def comparisons(self, target: Target) -> List[Comparison]:
+        """Return the comparisons for ``target``; raises ``ValueError`` in one sentence."""
+        result = subprocess.run([sys.executable, "-m", "suites.user_file", self.path, json.dumps(target)],
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        if result.returncode:
+            words = result.stderr.decode("utf-8", "replace").strip().splitlines() or ["no message"]
+            raise ValueError("{} could not be read: {}".format(self.path, words[-1]))
+        found, quick = json.loads(result.stdout.decode("ascii"))
+        self._quick = None if quick is None else [comparison_from_dict(data) for data in quick]
+        return [comparison_from_dict(data) for data in found]
+
+    def quick(self, comparisons: List[Comparison]) -> List[Comparison]:
+        """Return what the file's own ``quick`` chose of ``comparisons``, all of them where it has none."""
+        return comparisons if self._quick is None else self._quick
+
+
 def load_suite_file(path: str) -> Suite:
     """Return the suite in the file ``path``; raises ``ValueError`` in one sentence if it has none.
 
@@ -37,29 +60,30 @@ def load_suite_file(path: str) -> Suite:
     """
     if not os.path.isfile(path):
         raise ValueError("there is no file {}: name a suite from './run_bench.sh list' or a Python file".format(path))
-    name = os.path.basename(path)[:-len(".py")]
-    return Suite(name, "the suite in {}".format(path), lambda target: _plan(path, target))
+    found = FileSuite(path)
+    return Suite(os.path.basename(path)[:-len(".py")], "the suite in {}".format(path), found.comparisons, found.quick)
 
 
-def _plan(path: str, target: Target) -> List[Comparison]:
-    result = subprocess.run([sys.executable, "-m", "suites.user_file", path, json.dumps(target)],
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    if result.returncode:
-        words = result.stderr.decode("utf-8", "replace").strip().splitlines() or ["no message"]
-        raise ValueError("{} could not be read: {}".format(path, words[-1]))
-    return [comparison_from_dict(data) for data in json.loads(result.stdout.decode("ascii"))]
-
-
-def _comparisons(path: str, target: Target) -> List[Dict[str, Any]]:
+def _plan(path: str, target: Target) -> Tuple[List[Comparison], Optional[List[Comparison]]]:
+    """Return the comparisons of the suite in ``path``, and those that its ``quick`` picks of them."""
     suite = load_file(path).SUITE
-    plan = suite.comparisons(target) if isinstance(suite, Suite) else suite.comparisons(target, path)
-    return [comparison_to_dict(comparison) for comparison in plan]
+    if not callable(getattr(suite, "comparisons", None)):
+        raise ValueError("its SUITE is of type {}: write SUITE = suites.modules.suite(...), as the README "
+                         "shows".format(type(suite).__name__))
+    if not isinstance(suite, Suite):  # what suites.modules makes, whose cases name their file
+        return suite.comparisons(target, path), None
+    found = suite.comparisons(target)
+    return found, None if suite.quick is None else suite.quick(found)
 
 
 def main(path: str, target: str) -> None:
     """Print the plan of the suite in ``path`` as JSON; what the file itself prints goes to standard error."""
     out, sys.stdout = sys.stdout, sys.stderr
-    print(json.dumps(_comparisons(path, Target(*json.loads(target)))), file=out)
+    try:
+        plans = _plan(path, Target(*json.loads(target)))
+    except ValueError as error:
+        sys.exit(str(error))
+    print(json.dumps([plan and [comparison_to_dict(one) for one in plan] for plan in plans]), file=out)
 
 
 if __name__ == "__main__":

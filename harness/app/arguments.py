@@ -5,6 +5,7 @@ from typing import Any, List, Optional
 
 import click
 
+from harness.caller import from_caller
 from harness.nearest import unknown
 from harness.plan import Suite, Target
 from harness.planning import plan_comparisons
@@ -40,21 +41,17 @@ class SizeType(click.ParamType):
             return self.fail(str(error), param, ctx)
 
 
-def from_caller(path: str) -> str:
-    """Return ``path`` as the user meant it: relative to where run_bench.sh was called, which changes the folder."""
-    caller = os.environ.get("EDGE_BENCH_CALLER")
-    return path if caller is None or os.path.realpath(caller) == os.path.realpath(os.getcwd()) else os.path.join(
-        caller, path)
-
-
 class FolderType(click.Path):
-    """A folder of the caller's."""
+    """A folder of the caller's; with ``dash`` also ``-``, standard output."""
 
-    def __init__(self) -> None:
+    def __init__(self, dash: bool = False) -> None:
         super(FolderType, self).__init__(file_okay=False)
+        self.dash = dash
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
         """Return the path as the user meant it, or fail with one sentence."""
+        if self.dash and value == "-":
+            return value
         return super(FolderType, self).convert(from_caller(str(value)), param, ctx)
 
 

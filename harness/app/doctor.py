@@ -2,13 +2,15 @@
 
 import os
 import sys
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+from typing import List, NamedTuple, Optional, Sequence
 
 from harness.clocks import read_clocks, why_not_lock
 from harness.environment import collect
 from harness.installation.checks import TORCH_INDEX
 from harness.installation.jetson import torch_advice
-from harness.session import probe
+from harness.machine import probe
+from harness.probed import Probed
+from harness.record.lines import MeterStatus, Section
 
 #: Optional parts that say for themselves how they are: functions without arguments, run in a worker.
 STATUS = {"suites.kernels:status": "fused kernels"}
@@ -30,13 +32,13 @@ def examine() -> List[Finding]:
     environment = collect()
     probed = probe(status=list(STATUS) + list(ASKED_HERE))
     torch = torch_findings(probed, environment["board"])
-    missing = torch if probed["torch"]["version"] is None else []  # without it nothing else matters: it comes first
+    missing = torch if probed.torch["version"] is None else []  # without it nothing else matters: it comes first
     return (missing + machine_findings(environment) + [one for one in torch if one not in missing]
-            + meter_findings(probed["meters"]) + clock_findings(read_clocks(), why_not_lock())
-            + status_findings(probed["status"]) + environment_findings(environment))
+            + meter_findings(probed.meters) + clock_findings(read_clocks(), why_not_lock())
+            + status_findings(probed.status) + environment_findings(environment))
 
 
-def machine_findings(environment: Dict[str, Any]) -> List[Finding]:
+def machine_findings(environment: Section) -> List[Finding]:
     """Return what machine this is."""
     board, cpu, memory = environment["board"], environment["cpu"], environment["memory"]
     jetpack = ", JetPack {} (L4T {})".format(board["jetpack"] or "unknown", board["l4t"]) if board["l4t"] else ""
@@ -45,9 +47,9 @@ def machine_findings(environment: Dict[str, Any]) -> List[Finding]:
         environment["os"]["distribution"], environment["python"]["version"]))]
 
 
-def torch_findings(probed: Dict[str, Any], board: Dict[str, Any]) -> List[Finding]:
+def torch_findings(probed: Probed, board: Section) -> List[Finding]:
     """Return whether layers can be timed on the CPU and on a CUDA device; the remedies are for this ``board``."""
-    torch, gpu = probed["torch"], probed["gpu"]
+    torch, gpu = probed.torch, probed.gpu
     if torch["version"] is None:
         return [Finding("time", False, torch["version_reason"], _nvidia_torch(board, None) if board["jetson"] else
                         "./run_bench.sh setup (it says what is in the way)")]
@@ -62,7 +64,7 @@ def torch_findings(probed: Dict[str, Any], board: Dict[str, Any]) -> List[Findin
     return findings
 
 
-def _cuda_remedy(torch: Dict[str, Any], board: Dict[str, Any]) -> str:
+def _cuda_remedy(torch: Section, board: Section) -> str:
     """Return what to do where torch sees no CUDA device. A Jetson's driver is part of its system."""
     if board["jetson"]:
         return (_nvidia_torch(board, torch["version"]) if torch["cuda"] is None else
@@ -73,23 +75,22 @@ def _cuda_remedy(torch: Dict[str, Any], board: Dict[str, Any]) -> str:
     return "check the driver with nvidia-smi"
 
 
-def _nvidia_torch(board: Dict[str, Any], version: Optional[str]) -> str:
+def _nvidia_torch(board: Section, version: Optional[str]) -> str:
     """Return how this Jetson gets NVIDIA's torch for the Python that runs this."""
     name = "python{}.{}".format(*sys.version_info[:2])
     return torch_advice(board["l4t"], name, tuple(sys.version_info[:3]), version)
 
 
-def meter_findings(meters: Sequence[Dict[str, Any]]) -> List[Finding]:
+def meter_findings(meters: Sequence[MeterStatus]) -> List[Finding]:
     """Return every meter of every quantity: the chosen one, others that would do, and each refusal."""
     findings = []
-    for entry in meters:
-        text = "chosen" if entry["chosen"] else ("would do too" if entry["available"] else entry["reason"])
-        findings.append(Finding("{} by {}".format(entry["quantity"], entry["name"]), bool(entry["available"]), text,
-                                entry["remedy"]))
+    for one in meters:
+        text = "chosen" if one.chosen else "would do too" if one.available else str(one.reason)
+        findings.append(Finding("{} by {}".format(one.quantity, one.name), one.available, text, one.remedy))
     return findings
 
 
-def clock_findings(clocks: Dict[str, Any], may: Optional[str] = None) -> List[Finding]:
+def clock_findings(clocks: Section, may: Optional[str] = None) -> List[Finding]:
     """Return the power mode and whether each clock is locked, or why that cannot be seen.
 
     ``may`` is why this user cannot lock them, ``None`` where nothing is known to be in the way.
@@ -107,7 +108,7 @@ def clock_findings(clocks: Dict[str, Any], may: Optional[str] = None) -> List[Fi
     return findings
 
 
-def status_findings(status: Dict[str, Any]) -> List[Finding]:
+def status_findings(status: Section) -> List[Finding]:
     """Return what optional parts said: each a dict of names to text or to {available, reason, remedy}."""
     findings = []
     for function, said in sorted(status.items()):
@@ -125,7 +126,7 @@ def status_findings(status: Dict[str, Any]) -> List[Finding]:
     return findings
 
 
-def environment_findings(environment: Dict[str, Any]) -> List[Finding]:
+def environment_findings(environment: Section) -> List[Finding]:
     """Return what would weaken a run started now."""
     memory, system = environment["memory"], environment["os"]
     findings = []
@@ -150,7 +151,8 @@ def print_findings(findings: Sequence[Finding]) -> None:
     from rich.text import Text
 
     utf8 = (sys.stdout.encoding or "ascii").lower().replace("-", "") == "utf8"
-    console = Console(width=None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "100")),
+    told = os.environ.get("COLUMNS", "")
+    console = Console(width=int(told) if told.isdecimal() and int(told) else None if sys.stdout.isatty() else 100,
                       no_color=True if os.environ.get("NO_COLOR") else None)
     table = Table(box=box.SIMPLE_HEAD if utf8 else box.ASCII2, show_edge=False)
     for column in ("", "What", "Finding and remedy"):

@@ -7,10 +7,12 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 import click
 
-from harness.app.arguments import FolderType, ShareType, StatusCommand, UnreadableError, from_caller
+from harness.app.arguments import FolderType, ShareType, StatusCommand, UnreadableError
+from harness.caller import from_caller
 from harness.nearest import unknown
 from harness.notebook.run import REFERENCE, RESULTS, runs_in, search_run
 from harness.plan import slug
+from harness.record import FILE_NAME
 
 #: What stands for the papers' printed numbers where runs are named.
 PUBLISHED = "published"
@@ -24,10 +26,18 @@ FOLDER = FolderType()
 
 
 def find_run(name: str, out: str = RESULTS) -> str:
-    """Return the folder of the run ``name``: a path, or a run's name in ``out``; raises ``ValueError``."""
-    found = search_run([from_caller(name), name, os.path.join(out, name), os.path.join(REFERENCE, name)])
+    """Return the folder of the run ``name``: a path (also of its record), or a run's name in ``out``.
+
+    Raises ``ValueError`` in one sentence.
+    """
+    path = from_caller(name)
+    found = search_run([path, name, os.path.join(out, name), os.path.join(REFERENCE, name)])
+    if found is None and os.path.basename(path) == FILE_NAME and os.path.isfile(path):
+        return os.path.dirname(path) or "."
+    if found is None and os.path.exists(path):
+        raise ValueError("{} holds no {}: name the folder of one run".format(name, FILE_NAME))
     if found is None:
-        raise ValueError(unknown("run", name, runs_in([out])))
+        raise ValueError(unknown("run", name, runs_in([out, REFERENCE])))
     return found
 
 
@@ -45,11 +55,12 @@ def _find_all(names: Sequence[str]) -> Tuple[str, ...]:
         raise click.ClickException(str(error)) from None
 
 
-@click.command()
+@click.command(short_help="Make the report of runs again from their records.")
 @click.argument("runs", nargs=-1, required=True)
 @click.option("--format", "kind", type=click.Choice(["all", "terminal", "markdown", "html", "json"]), default="all",
               show_default=True, help="What to make.")
-@click.option("--out", type=FOLDER, help="Folder for the files. Default: the run's own.")
+@click.option("--out", type=FolderType(dash=True), help="Folder for the files, - for standard output. Default: the "
+                                                        "run's own.")
 @click.option("--figures", type=click.Choice(["some", "all", "none"]), default="some", show_default=True,
               help="Publication figures: 'some' stops at 24 comparisons.")
 @click.option("--paper", is_flag=True, help="The papers' tables and figures instead: every claim with a verdict.")
@@ -65,7 +76,7 @@ def report(runs: Sequence[str], kind: str, out: Optional[str], figures: str, pap
     sys.exit(report_process(_find_all(runs), options))
 
 
-@click.command(cls=StatusCommand)
+@click.command(cls=StatusCommand, short_help="Compare runs case by case; exit status for CI.")
 @click.argument("runs", nargs=-1, required=True, metavar="RUN RUN [RUN...]")
 @click.option("--fail-on", type=SHARE, metavar="SHARE", help="The slowdown that counts, such as 5%. Default: any.")
 @click.option("--format", "kind", type=click.Choice(["table", "markdown", "csv", "json", "html"]), default="table",
@@ -91,11 +102,11 @@ def fail_on_options(share: Optional[float]) -> List[str]:
     return [] if share is None else ["--fail-on", "{:.9g}%".format(100.0 * share)]
 
 
-@click.command()
+@click.command(short_help="Write runs, or a layer, for other programs.")
 @click.argument("names", nargs=-1, required=True, metavar="RUN... | LAYER")
 @click.option("--to", "form", required=True, type=click.Choice(RUN_FORMS + MODEL_FORMS), help="The form.")
 @click.option("--out", metavar="PATH", help="File to write, of runs - for standard output. Default: one in the run's "
-                                            "folder, of a model one here.")
+                                            "folder, for a table of several or a model one here.")
 @click.option("--shape", metavar="NxCxHxW", help="Of a model: its input. Default: 1x256x14x14, of a network "
                                                  "1x3x224x224.")
 @click.option("--variant", metavar="VARIANT", help="Of a network: dense, fwht, ... Default: dense.")
@@ -131,7 +142,7 @@ def _export_model(names: Sequence[str], form: str, out: Optional[str], model: Di
     return report_process([named], options, module="suites.export")
 
 
-@click.command()
+@click.command(short_help="Show a folder of runs in a browser.")
 @click.argument("folder", required=False, type=FOLDER)
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes any free one.")
 def serve(folder: Optional[str], port: int) -> None:

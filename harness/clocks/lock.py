@@ -7,6 +7,9 @@ from typing import Callable, Iterator, List, NamedTuple, Optional
 from harness.clocks.changes import (
     Change,
     ChangeError,
+    JetsonClocksChange,
+    NvmlChange,
+    SysfsChange,
     Write,
     apply,
     plan_jetson_clocks,
@@ -82,7 +85,7 @@ class Lock:
         for changes in self._plans(messages):
             taken = self._take(changes, messages)
             locked = locked or taken
-            if taken and changes[0]["kind"] == "jetson_clocks":
+            if taken and isinstance(changes[0], JetsonClocksChange):
                 break  # it has done all there is
         if locked:
             messages += self._still_moving()
@@ -115,7 +118,7 @@ class Lock:
         if state is None:
             return None
         if is_running(state):
-            return "the clocks are left as they are: another run (process {}) has locked them".format(state["pid"])
+            return "the clocks are left as they are: another run (process {}) has locked them".format(state.pid)
         result = restore_held(self.state_path, self._tree.root, write=self._write, make_gpu=self._make_gpu)
         messages.append("an earlier run had left the clocks locked: {}".format("; ".join(result.messages)))
         return None if result.restored else "the clocks are left as they are"
@@ -137,7 +140,8 @@ class Lock:
         """Write the state, then take the steps; if one fails, undo this list and say why."""
         if not changes:
             return False
-        before = (pending(self.state_path) or {"changes": []})["changes"] if self._ours else []
+        had = pending(self.state_path) if self._ours else None
+        before = [] if had is None else list(had.changes)
         try:
             write_state(self.state_path, before + changes, self._tree.root, first=not before)
         except FileExistsError:
@@ -155,7 +159,7 @@ class Lock:
         except (ChangeError, NvmlError) as error:
             messages.append("not locked: {}".format(error))
             # A refused write or call changed nothing; the tool may have got half-way.
-            begun = changes[:taken + 1] if changes[taken]["kind"] == "jetson_clocks" else changes[:taken]
+            begun = changes[:taken + 1] if isinstance(changes[taken], JetsonClocksChange) else changes[:taken]
             stuck = undo_all(begun, self._tree, self._write, self._make_gpu)
             messages += stuck
             if stuck or before:
@@ -170,11 +174,12 @@ class Lock:
 
 def describe(changes: List[Change]) -> str:
     """Say in one sentence what the steps lock."""
-    if changes[0]["kind"] == "jetson_clocks":
+    first = changes[0]
+    if isinstance(first, JetsonClocksChange):
         return "CPU, GPU and memory clocks locked by jetson_clocks"
-    if changes[0]["kind"] == "nvml":
-        return "GPU clock locked at {} MHz".format(changes[0]["mhz"])
-    parts = ["GPU" if "devfreq" in change["name"] else "CPU" for change in changes]
+    if isinstance(first, NvmlChange):
+        return "GPU clock locked at {} MHz".format(first.mhz)
+    parts = ["GPU" if "devfreq" in change.name else "CPU" for change in changes if isinstance(change, SysfsChange)]
     return "{} clocks locked at their upper limit".format(" and ".join(sorted(set(parts))))
 
 

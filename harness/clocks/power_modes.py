@@ -7,7 +7,7 @@ import contextlib
 import os
 from typing import Callable, Iterator, List, Optional, Sequence
 
-from harness.clocks.changes import Change, ChangeError, apply
+from harness.clocks.changes import ChangeError, PowerModeChange, apply
 from harness.clocks.nvpmodel import PowerMode, current_mode, find_nvpmodel, list_modes
 from harness.clocks.state import (
     RestoreResult,
@@ -81,7 +81,7 @@ class PowerModes:
     def __init__(self, root: str = "/", path: Optional[str] = None) -> None:
         self._tree = Tree(root)
         self._path = path or state_path()
-        self._change: Optional[Change] = None
+        self._change: Optional[PowerModeChange] = None
 
     def hold(self) -> List[str]:
         """Write down what the mode is now, and keep others from changing it; return what an earlier run had left.
@@ -94,7 +94,7 @@ class PowerModes:
                 state = pending(self._path)
                 if state is not None and is_running(state):
                     raise PowerModeError("--power-modes: another run (process {}) is at work on the power mode: wait "
-                                         "for it, or end it first.".format(state["pid"]))
+                                         "for it, or end it first.".format(state.pid))
                 if state is not None:
                     result = restore_held(self._path, self._tree.root)
                     messages = ["an earlier run had left its power mode: {}".format("; ".join(result.messages))]
@@ -105,7 +105,7 @@ class PowerModes:
                 if mode is None:
                     raise PowerModeError("nvpmodel -q does not say which power mode is set, so it could not be put "
                                          "back: run as root, or let this user use sudo without a password.")
-                self._change = {"kind": "nvpmodel", "program": program, "old": mode.number, "name": mode.name}
+                self._change = PowerModeChange(str(program), mode.number, mode.name)
                 write_state(self._path, [self._change], self._tree.root)
         except (OSError, ChangeError) as error:
             self._change = None
@@ -117,7 +117,7 @@ class PowerModes:
         """Change to ``mode``; raises :class:`PowerModeError` where the machine did not take it."""
         assert self._change is not None
         try:
-            apply(dict(self._change, new=mode.number), self._tree)
+            apply(self._change._replace(new=mode.number), self._tree)
         except ChangeError as error:
             raise PowerModeError("power mode {}: {}.".format(mode.name, error)) from error
 

@@ -7,9 +7,17 @@ import io
 import json
 import os
 import time
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional
+from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
-from harness.clocks.changes import Change, ChangeError, Write, undo
+from harness.clocks.changes import (
+    Change,
+    ChangeError,
+    PowerModeChange,
+    Write,
+    change_from_json,
+    change_to_json,
+    undo,
+)
 from harness.system.nvml import Gpu, MakeGpu, NvmlError
 from harness.system.processes import boot_id, start_ticks
 from harness.system.programs import write_as_root
@@ -17,6 +25,15 @@ from harness.system.tree import Tree
 
 FORMAT = 1
 WAIT_S = 60.0  # the longest that another run may take to lock or restore: two programs of 20 s each
+
+
+class State(NamedTuple):
+    """What a run changed, and which run that was: its process, when that started, and the start of the machine."""
+
+    changes: Tuple[Change, ...]
+    pid: Optional[int] = None
+    start_ticks: Optional[int] = None
+    boot_id: Optional[str] = None
 
 
 class RestoreResult(NamedTuple):
@@ -59,7 +76,7 @@ def exclusive(path: str, wait_s: float = WAIT_S) -> Iterator[None]:
         os.close(descriptor)
 
 
-def write_state(path: str, changes: List[Change], root: str = "/", first: bool = True) -> None:
+def write_state(path: str, changes: Sequence[Change], root: str = "/", first: bool = True) -> None:
     """Write the state file and sync it, and its folder, to the disk.
 
     The ``first`` write of a run never replaces the file of another: the older one knows how the clocks were before
@@ -69,7 +86,7 @@ def write_state(path: str, changes: List[Change], root: str = "/", first: bool =
     os.makedirs(folder, exist_ok=True)
     state = {"format": FORMAT, "pid": os.getpid(), "start_ticks": start_ticks(os.getpid(), Tree()),
              "boot_id": boot_id(Tree(root)), "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-             "changes": changes}
+             "changes": [change_to_json(change) for change in changes]}
     beside = "{}.{}".format(path, os.getpid())
     try:
         with io.open(beside, "w", encoding="ascii") as file:
@@ -100,7 +117,7 @@ def _sync_folder(folder: str) -> None:
         os.close(descriptor)
 
 
-def pending(path: Optional[str] = None) -> Optional[Dict[str, Any]]:
+def pending(path: Optional[str] = None) -> Optional[State]:
     """Return the state an earlier run left behind, ``None`` if there is none.
 
     Raises :class:`ChangeError` if the file cannot be read.
@@ -111,7 +128,8 @@ def pending(path: Optional[str] = None) -> Optional[Dict[str, Any]]:
             state = json.load(file)
         if state["format"] > FORMAT or not isinstance(state["changes"], list):
             raise ValueError("format {}".format(state["format"]))
-        return state
+        return State(tuple(change_from_json(one) for one in state["changes"]), state.get("pid"),
+                     state.get("start_ticks"), state.get("boot_id"))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -119,13 +137,12 @@ def pending(path: Optional[str] = None) -> Optional[Dict[str, Any]]:
                           "then delete the file".format(path, error)) from error
 
 
-def is_running(state: Dict[str, Any]) -> bool:
+def is_running(state: State) -> bool:
     """Whether the run that wrote ``state`` is still there (another process than this one)."""
-    pid = state.get("pid")
-    if not isinstance(pid, int) or pid == os.getpid():
+    if not isinstance(state.pid, int) or state.pid == os.getpid():
         return False
-    started = start_ticks(pid, Tree())
-    return started is not None and started == state.get("start_ticks")
+    started = start_ticks(state.pid, Tree())
+    return started is not None and started == state.start_ticks
 
 
 def restore_from_state(path: Optional[str] = None, root: str = "/", force: bool = False, write: Write = write_as_root,
@@ -148,9 +165,6 @@ def restore_from_state(path: Optional[str] = None, root: str = "/", force: bool 
 
 _NOTHING = "no run has left its clocks locked: there is nothing to restore"
 
-#: Changes that outlive a restart of the machine: nvpmodel sets its mode again at every start.
-LASTING = ("nvpmodel",)
-
 
 def restore_held(path: str, root: str = "/", force: bool = False, write: Write = write_as_root,
                  make_gpu: MakeGpu = Gpu) -> RestoreResult:
@@ -161,30 +175,31 @@ def restore_held(path: str, root: str = "/", force: bool = False, write: Write =
         return RestoreResult(False, [str(error)])
     if state is None:
         return RestoreResult(True, [_NOTHING])
-    lasting = [change for change in state["changes"] if change.get("kind") in LASTING]
+    # What outlives a restart of the machine: nvpmodel sets its mode again at every start.
+    lasting = [change for change in state.changes if isinstance(change, PowerModeChange)]
     if is_running(state) and not force:
         what = "changed the power mode" if lasting else "locked the clocks"
         return RestoreResult(False, ["the run that {} is still going (process {}): wait for it, or end it "
-                                     "first".format(what, state["pid"])])
-    restarted = state.get("boot_id") is not None and state["boot_id"] != boot_id(Tree(root))
+                                     "first".format(what, state.pid)])
+    restarted = state.boot_id is not None and state.boot_id != boot_id(Tree(root))
     if restarted and not lasting:
         remove_state(path)
         return RestoreResult(True, ["the machine was restarted since, which has put the clocks back"])
-    messages = undo_all(lasting if restarted else state["changes"], Tree(root), write, make_gpu)
+    messages = undo_all(lasting if restarted else state.changes, Tree(root), write, make_gpu)
     if messages:
         return RestoreResult(False, messages)
     remove_state(path)
-    return RestoreResult(True, ["the power mode is {} again".format(lasting[0].get("name")) if lasting else
+    return RestoreResult(True, ["the power mode is {} again".format(lasting[0].name) if lasting else
                                 "the clocks are back as they were"])
 
 
-def undo_all(changes: List[Change], tree: Tree, write: Write = write_as_root,
+def undo_all(changes: Sequence[Change], tree: Tree, write: Write = write_as_root,
              make_gpu: MakeGpu = Gpu) -> List[str]:
     """Undo every step, last first; one that fails does not keep the others. Returns what went wrong."""
     messages = []
     for change in reversed(changes):
         try:
             undo(change, tree, write, make_gpu)
-        except (ChangeError, NvmlError, KeyError) as error:
+        except (ChangeError, NvmlError) as error:
             messages.append(str(error))
     return messages

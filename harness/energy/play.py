@@ -5,13 +5,14 @@ a board that warms up hits all alike and chance alone decides who goes first.
 """
 
 from random import Random
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 from harness.energy.figure import Span
 from harness.energy.idle import LEAST_READINGS, is_steady
 from harness.energy.loop import Clock, Loop
 from harness.energy.schedule import EnergySettings, Schedule, schedule
 from harness.energy.series import Series, build_series
+from harness.record.amount_lines import Phase
 
 Report = Callable[[str, float, float], None]
 
@@ -47,30 +48,31 @@ class Phases:
     def __init__(self, clock: Clock, expected_s: float, report: Optional[Report]) -> None:
         self.expected_s = expected_s
         self.start_s = clock.now()
-        self.spans: List[Dict[str, Any]] = []
+        self.spans: List[Phase] = []
         self._clock = clock
         self._report = report
 
     def begin(self, name: str) -> None:
         """End the phase under way and begin ``name``."""
         self.end()
-        self.spans.append({"name": name, "start_s": self._clock.now() - self.start_s, "end_s": None})
+        self.spans.append(Phase(name, self._clock.now() - self.start_s))
         self.tick()
 
     def shift(self, start_s: float) -> None:
         """Let the phase under way begin later, at ``start_s``; the one before it lasts till then."""
-        self.spans[-2]["end_s"] = self.spans[-1]["start_s"] = start_s - self.start_s
+        self.spans[-2:] = [self.spans[-2]._replace(end_s=start_s - self.start_s),
+                           self.spans[-1]._replace(start_s=start_s - self.start_s)]
 
     def end(self) -> None:
         """End the phase under way."""
-        if self.spans and self.spans[-1]["end_s"] is None:
-            self.spans[-1]["end_s"] = self._clock.now() - self.start_s
+        if self.spans and self.spans[-1].end_s is None:
+            self.spans[-1] = self.spans[-1]._replace(end_s=self._clock.now() - self.start_s)
 
     def tick(self) -> None:
         """Tell the caller how far it is."""
         if self._report is not None and self.spans:
             done_s = self._clock.now() - self.start_s
-            self._report(self.spans[-1]["name"], done_s, max(done_s, self.expected_s))
+            self._report(self.spans[-1].name, done_s, max(done_s, self.expected_s))
 
 
 class Bench(NamedTuple):

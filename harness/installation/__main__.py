@@ -6,6 +6,7 @@ import subprocess
 import sys
 from typing import List, Optional
 
+from harness.caller import caller_folder
 from harness.environment.board import board_section
 from harness.installation import checks, swap
 from harness.installation.base import Base, find_base
@@ -34,7 +35,7 @@ def parse(argv: Optional[List[str]] = None) -> argparse.Namespace:
     parser.add_argument("--project", default=PROJECT, help=argparse.SUPPRESS)
     parser.add_argument("--root", default="/", help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
-    caller = os.environ.get("EDGE_BENCH_CALLER", os.getcwd())
+    caller = caller_folder()
     options.find_links = [link if "://" in link else os.path.join(caller, link) for link in options.find_links]
     return options
 

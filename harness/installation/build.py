@@ -136,7 +136,7 @@ def _install_engines(blocks: List[str], pip: Pip, say: Say) -> None:
 
 
 def _keeps_numpy(plan: Plan) -> bool:
-    version = tuple(int(part) for part in (plan.base.numpy or "0").split(".")[:3] if part.isdigit())
+    version = tuple(int(part) for part in (plan.base.numpy or "0").split(".")[:3] if part.isdecimal())
     return plan.jetson and version >= NUMPY
 
 

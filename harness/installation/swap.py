@@ -139,7 +139,7 @@ def in_use(folder: str, link: str) -> bool:
     Other users' processes cannot be asked.
     """
     wanted = [place.encode("utf-8") + b"/" for place in (folder, link)]
-    for pid in [name for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()]:
+    for pid in [name for name in os.listdir("/proc") if name.isdecimal() and int(name) != os.getpid()]:
         for name in ("cmdline", "maps"):
             try:
                 with open("/proc/{}/{}".format(pid, name), "rb") as file:

@@ -94,7 +94,10 @@ def without(blocks: Sequence[str], names: Sequence[str]) -> List[str]:
 
 
 def torch_pin(constraints: str, version: Version) -> str:
-    """Return torch's line in ``constraints`` for this Python, without its marker, as pip would choose it."""
+    """Return torch's line in ``constraints`` for this Python, without its marker, as pip would choose it.
+
+    Raises :class:`SetUpError` where there is none.
+    """
     for line in constraints.splitlines():
         pin, _, marker = line.partition(";")
         if name_of(pin) == "torch" and holds(marker, version):

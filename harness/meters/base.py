@@ -75,6 +75,7 @@ class Meter(abc.ABC):
         """Return the step size and lag of the sensor behind ``rail`` where they are known."""
         return sensor_of(rail)
 
+
 class PolledMeter(Meter):
     """A meter that is asked for each reading: ``open`` once, then ``read``."""
 

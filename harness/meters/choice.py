@@ -5,10 +5,11 @@ imported only when it is asked for.
 """
 
 import importlib
-from typing import Any, Callable, Dict, List, NamedTuple, Optional
+from typing import Callable, Dict, List, NamedTuple, Optional
 
 from harness.meters.base import QUANTITIES, Availability, Meter, Sees
 from harness.meters.handle import MeterHandle
+from harness.record.lines import MeterStatus
 
 METERS = {
     # the order is the order of preference
@@ -31,12 +32,11 @@ FITS = {"cpu": (Sees.BOARD, Sees.CPU), "cuda": (Sees.BOARD, Sees.GPU)}
 class Choice(NamedTuple):
     """The meter chosen for a quantity (``None``: none is available) and what was found out about each.
 
-    ``entries`` are dicts ``{"name", "quantity", "sees", "available", "chosen", "reason", "remedy"}``. ``reason``
-    is one sentence when there is no meter.
+    ``reason`` is one sentence when there is no meter.
     """
 
     meter: Optional[MeterHandle]
-    entries: List[Dict[str, Any]]
+    entries: List[MeterStatus]
     reason: Optional[str] = None
 
 
@@ -101,9 +101,8 @@ def choose(quantity: str, named: Optional[str] = None, root: str = "/", device: 
             found = misfit
         if found.available and chosen is None and named in (None, meter.name):
             chosen = meter
-        entries.append({"name": meter.name, "quantity": quantity, "available": found.available,
-                        "sees": meter.sees.value if quantity == "power" and meter.sees else None,
-                        "chosen": chosen is meter, "reason": found.reason, "remedy": found.remedy})
+        entries.append(MeterStatus(meter.name, quantity, found.available, chosen is meter, found.reason, found.remedy,
+                                   meter.sees.value if quantity == "power" and meter.sees else None))
     if chosen is None:
         return Choice(None, entries, _none(quantity, named, entries))
     return Choice(MeterHandle(chosen), entries)
@@ -118,22 +117,22 @@ def _misfit(meter: Meter, device: Optional[str]) -> Optional[Availability]:
         "use it for a run with --device {}".format("cuda" if meter.sees is Sees.GPU else "cpu"))
 
 
-def _none(quantity: str, named: Optional[str], entries: List[Dict[str, Any]]) -> str:
+def _none(quantity: str, named: Optional[str], entries: List[MeterStatus]) -> str:
     if named is None:
         return "no meter on this machine measures {}: 'doctor' lists each with its remedy".format(quantity)
-    entry = next(entry for entry in entries if entry["name"] == named)
+    entry = next(entry for entry in entries if entry.name == named)
     return "meter {} was asked for but {}{}".format(
-        named, entry["reason"], ": " + entry["remedy"] if entry["remedy"] else "")
+        named, entry.reason, ": " + entry.remedy if entry.remedy else "")
 
 
 def survey(named: Optional[str] = None, root: str = "/", device: Optional[str] = None,
-           make: MakeMeter = make_meter) -> List[Dict[str, Any]]:
+           make: MakeMeter = make_meter) -> List[MeterStatus]:
     """Return the entries of :func:`choose` for every quantity; each meter is probed once.
 
     ``named`` is the meter asked for power. For the record's ``meters`` section and for ``doctor``.
     """
     probed: Dict[str, Dict] = {}
-    entries: List[Dict[str, Any]] = []
+    entries: List[MeterStatus] = []
     for quantity in QUANTITIES:
         entries += choose(quantity, named if quantity == "power" else None, root, device, probed, make=make).entries
     return entries

@@ -11,6 +11,7 @@ from harness.quantiles import quantile
 from harness.reasons import Reason, sentence
 from harness.record import EnergyLine, FitLine, MemoryLine
 from harness.record.time_lines import BASELINE, COPY, Series, samples_by_entrant
+from harness.statistics.denominators import Denominators, denominators, engine_of
 from harness.statistics.verdict import verdicts
 from harness.words import MEASURED_HEAPS, Heap, Pass, Status
 
@@ -35,7 +36,8 @@ COLUMNS = (
     Column("comparison", "all", "identifier of the comparison"),
     Column("case", "all", "identifier of the case, comparison/case"),
     Column("name", "all", "layer and form as the reports print them"),
-    Column("baseline", "all", "whether the case is the comparison's baseline", bool),
+    Column("baseline", "all", "whether the case is the comparison's baseline, the fastest of several engines", bool),
+    Column("engine", "all", "engine that runs it, None where the suite names none"),
     Column("layer", "all", "layer"),
     Column("implementation", "all", "form asked for"),
     Column("ran_as", "all", "form that ran, None if the check did not say"),
@@ -68,14 +70,21 @@ COLUMNS = (
     Column("max_s", "time", "longest time per call", float),
     Column("samples", "time", "number of samples", int),
     Column("calls_per_sample", "time", "calls in one sample", int),
-    Column("copy_median_s", "time", "median time per call of the baseline's second copy (A/A check), baseline only",
+    Column("copy_median_s", "time", "median time per call of the second copy (A/A check), planned baseline only",
            float),
     Column("stopped", "time", "why the launch stopped"),
     Column("verdict", "time", "rival against baseline over all launches of this cache state: faster, slower, same or "
                               "cannot tell; None for the baseline"),
+    Column("against", "time", "identifier of the baseline that verdict and speed hold the case against"),
     Column("speed", "time", "baseline time over the rival's over all launches, above 1 is faster", float),
     Column("speed_low", "time", "lower end of the interval of speed", float),
     Column("speed_high", "time", "upper end of the interval of speed", float),
+    Column("own_against", "time", "the fastest form of the baseline's layer in the case's own engine; None where the "
+                                  "suite names no engines, and for that form itself"),
+    Column("own_verdict", "time", "verdict against own_against"),
+    Column("own_speed", "time", "time of own_against over the case's, above 1 is faster", float),
+    Column("own_speed_low", "time", "lower end of the interval of own_speed", float),
+    Column("own_speed_high", "time", "upper end of the interval of own_speed", float),
     Column("noise_floor", "time", "largest relative difference of the baseline's two copies in those launches",
            float),
     Column("torch_peak_allocated_bytes", "memory", "torch's count of live tensors at the peak", int),
@@ -124,16 +133,11 @@ def rows(run: "Run") -> List[Cells]:
     """Return the rows as plain dicts, without pandas; columns a row has no value for are left out."""
     found: List[Cells] = []
     for comparison in run.comparisons:
-        times = _times(run, comparison)
-        told = verdicts(run.launches(comparison.id), run.header.rule)
-        for one in told:
-            for cells in times[one.case]:
-                if cells.get("cache") == one.cache:
-                    cells.update(verdict=one.state.value, speed=one.speed, speed_low=one.low, speed_high=one.high,
-                                 noise_floor=one.floor)
+        times, held = _times(run, comparison), denominators(comparison, run.timed(comparison.id))
+        _tell(times, run, comparison, held)
         for case in comparison.cases:
             ident = comparison.case_id(case)
-            base = _identity(run, comparison, case, ident)
+            base = _identity(run, comparison, case, ident, case == held.fastest)
             found.append(_verify_row(run, comparison, base, ident))
             found.extend(dict(base, **cells) for cells in times.get(ident) or [_untimed(run, comparison, ident)])
             repeats: Sequence[Optional[MemoryLine]] = [
@@ -145,10 +149,26 @@ def rows(run: "Run") -> List[Cells]:
     return found
 
 
-def _identity(run: "Run", comparison: Comparison, case: Case, ident: str) -> Cells:
+def _tell(times: Dict[str, List[Cells]], run: "Run", comparison: Comparison, held: Denominators) -> None:
+    """Write the verdicts of ``comparison`` into ``times``: against its baseline, and in each case's own engine."""
+    own = {comparison.case_id(case): held.own(case) for case in comparison.cases}
+    for base in held.all():
+        for one in verdicts(run.launches(comparison.id), run.header.rule,
+                            comparison.case_id(base) if comparison.pairs else None):
+            for cells in times[one.case]:
+                if cells.get("cache") == one.cache and base == held.fastest:
+                    cells.update(verdict=one.state.value, against=one.baseline, speed=one.speed, speed_low=one.low,
+                                 speed_high=one.high, noise_floor=one.floor)
+                if cells.get("cache") == one.cache and base == own[one.case]:
+                    cells.update(own_verdict=one.state.value, own_against=one.baseline, own_speed=one.speed,
+                                 own_speed_low=one.low, own_speed_high=one.high)
+
+
+def _identity(run: "Run", comparison: Comparison, case: Case, ident: str, baseline: bool) -> Cells:
     check = run.check(ident)
     return {"run": run.id, "suite": run.suite, "comparison": comparison.id, "case": ident, "name": case.name,
-            "baseline": case == comparison.baseline, "layer": case.layer, "implementation": case.implementation,
+            "baseline": baseline, "engine": engine_of(case), "layer": case.layer,
+            "implementation": case.implementation,
             "ran_as": check.implementation if check is not None else None, "shape": "x".join(map(str, case.shape)),
             "dtype": case.dtype, "memory_format": case.memory_format, "device": case.device,
             "threads": case.threads, "mode": case.mode, "protocol": case.protocol}

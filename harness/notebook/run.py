@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Tuple
 
 from harness import record
 from harness.nearest import unknown
+from harness.plan import Comparison
 from harness.reasons import sentence
 from harness.record import FILE_NAME, RecordError
 from harness.record.reader import read_record
@@ -15,6 +16,7 @@ from harness.text import printable
 if TYPE_CHECKING:
     import pandas
 
+    from harness.statistics.denominators import Denominators
     from harness.statistics.verdict import Verdict
 
 #: Where runs lie unless the user says otherwise, below the current folder, and where a checkout keeps some.
@@ -46,12 +48,38 @@ class Run(record.Run):
                     found.append(series.samples_per_call_s(places[0]))
         return found
 
-    def verdicts(self) -> "Dict[Tuple[str, str], Verdict]":
-        """Return the verdict of every rival by case id and state of the caches, computed from the samples."""
+    def denominators(self, comparison: Comparison) -> "Denominators":
+        """Return what the cases of ``comparison`` are held against: its baseline, or the fastest of its engines."""
+        from harness.statistics.denominators import denominators
+
+        return denominators(comparison, self.timed(comparison.id))
+
+    def verdicts(self, own_engine: bool = False) -> "Dict[Tuple[str, str], Verdict]":
+        """Return the verdict of every rival by case id and state of the caches, computed from the samples.
+
+        The baseline is that of the comparison, as on the run's page; where a comparison has several engines, the
+        fastest form of the baseline's layer in all of them. With ``own_engine`` it is the fastest form in the rival's
+        own engine there, and rivals whose engine has none are left out. ``Verdict.baseline`` names it.
+        """
+        return {(one.case, one.cache): one for comparison in self.comparisons
+                for one in (self._own_verdicts if own_engine else self._verdicts)(comparison)}
+
+    def _verdicts(self, comparison: Comparison) -> "List[Verdict]":
         from harness.statistics.verdict import verdicts
 
-        return {(one.case, one.cache): one for comparison in self.comparisons
-                for one in verdicts(self.launches(comparison.id), self.header.rule)}
+        return verdicts(self.launches(comparison.id), self.header.rule,
+                        comparison.case_id(self.denominators(comparison).fastest) if comparison.pairs else None)
+
+    def _own_verdicts(self, comparison: Comparison) -> "List[Verdict]":
+        from harness.statistics.verdict import verdicts
+
+        found = self.denominators(comparison)
+        if not found.by_engine:
+            return self._verdicts(comparison)
+        own = {comparison.case_id(case): found.own(case) for case in comparison.cases}
+        return [one for base in found.by_engine.values()
+                for one in verdicts(self.launches(comparison.id), self.header.rule, comparison.case_id(base))
+                if own[one.case] == base]
 
     def to_frame(self) -> "pandas.DataFrame":
         """Return the tidy pandas DataFrame: one row per case and pass (columns: ``results/README.md``)."""
@@ -69,17 +97,19 @@ class Run(record.Run):
     def _repr_html_(self) -> str:
         """Return a small table of verdicts: what a notebook shows of the run."""
         lines = ["<p>{}</p>".format(html.escape(repr(self)[1:-1])), "<table><thead><tr>" + "".join(
-            "<th>{}</th>".format(name) for name in ("comparison", "rival", "caches", "verdict", "speed", "interval"))
-            + "</tr></thead><tbody>"]
-        told: Dict[str, List[Tuple[str, str, str, str]]] = {}
+            "<th>{}</th>".format(name) for name in ("comparison", "rival", "caches", "verdict", "speed", "interval",
+                                                    "against")) + "</tr></thead><tbody>"]
+        told: Dict[str, List[Tuple[str, str, str, str, str]]] = {}
+        names = {place.id: place.case.name for place in self.places()}
         for (case, _), one in sorted(self.verdicts().items()):
-            told.setdefault(case, []).append(_cells(one))
+            told.setdefault(case, []).append(_cells(one) + (names[one.baseline],))
+        baselines = {one.id: self.denominators(one).fastest for one in self.comparisons}
         for place in self.places():
-            if place.case == place.comparison.baseline:
+            if place.case == baselines[place.comparison.id]:
                 continue
             shown = told.get(place.id)
             reason = sentence(self.why_not_timed(place.comparison.id, place.id)) or ""
-            for cells in shown or [("", "not measured", "", reason)]:
+            for cells in shown or [("", "not measured", "", reason, "")]:
                 lines.append("<tr>" + "".join("<td>{}</td>".format(html.escape(cell)) for cell in
                                               (place.comparison.title, place.case.name) + cells) + "</tr>")
         return "\n".join(lines + ["</tbody></table>"])

@@ -18,7 +18,8 @@ from harness.allocator import describe_heap
 from harness.passes.launch_job import first_of, wanted
 from harness.plan import comparison_from_dict
 from harness.process import last_words, worker_environment
-from harness.record.codec import to_json
+from harness.record.codec import Decoder, to_json
+from harness.record.time_lines import TimerFacts
 from harness.rule import rule_from_dict
 from harness.timing.clock_readers import ClockSource, cpu_clock
 from harness.timing.engine import run_time_pass
@@ -74,7 +75,7 @@ class Peer:
             pass  # it ended: its answer, or the lack of one, says why
 
     def answer(self) -> Dict[str, Any]:
-        """Return the next answer."""
+        """Return the next answer; raises :class:`PeerError` if the peer failed or ended."""
         line = self._answers.readline()
         if not line:
             self._process.wait()
@@ -120,12 +121,13 @@ class Turns:
 
 
 class PeerSampler(Sampler):
-    """Lets the peer that holds a layer time it."""
+    """Lets the peer that holds a layer time it, after ``wake_s`` of work; the last one rests for ``rest_s`` first."""
 
-    def __init__(self, cache: str, index: int, turns: Turns) -> None:
+    def __init__(self, cache: str, index: int, turns: Turns, wake_s: float = 0.0, rest_s: float = 0.0) -> None:
         self.cache = cache
         self._index = index
         self._turns = turns
+        self._wake_s, self._rest_s = wake_s, rest_s
 
     def sample(self, call: Call, calls: int) -> Sample:
         """Time ``calls`` calls of the layer behind ``call`` in its own process."""
@@ -134,20 +136,25 @@ class PeerSampler(Sampler):
         found = call.peer.ask({"sampler": self._index, "calls": calls, "wake": rested})
         return Sample(found["seconds"], found["enqueue_s"], found["hidden"])
 
+    def turn_s(self, per_call_s: float) -> float:
+        """Return the last one's rest and this one's waking, which is a call at least."""
+        return self._rest_s + max(self._wake_s, per_call_s)
+
 
 class PeerTimer(Timer):
     """The peers' timers as one: the coarsest of their resolutions, and the first one's description."""
 
     def __init__(self, ready: Sequence[Dict[str, Any]], mark: Mark) -> None:
-        turns = Turns(mark)
-        self._described = dict(ready[0]["timer"], resolution_s=max(one["resolution_s"] for one in ready))
-        super().__init__(self._described["name"], clock.perf_counter, self._described["resolution_s"],
-                         self._described["overhead_s"],
-                         [PeerSampler(cache, index, turns) for index, cache in enumerate(ready[0]["caches"])])
+        turns, beside = Turns(mark), [max(one[name] for one in ready) for name in ("wake_s", "rest_s")]
+        first = Decoder().decode(TimerFacts, ready[0]["timer"])
+        self._described = first._replace(resolution_s=max(one["resolution_s"] for one in ready))
+        super().__init__(first.name, clock.perf_counter, self._described.resolution_s or 0.0, first.overhead_s or 0.0,
+                         [PeerSampler(cache, index, turns, *beside)
+                          for index, cache in enumerate(ready[0]["caches"])])
 
-    def describe(self) -> Dict[str, Any]:
-        """Return the timer as JSON-ready data for the record."""
-        return dict(self._described)
+    def describe(self) -> TimerFacts:
+        """Return what the record says of the timers."""
+        return self._described
 
 
 def time(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:

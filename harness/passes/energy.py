@@ -90,7 +90,7 @@ def run_energy_pass(entrants: Sequence[Tuple[str, Callable[[], Any]]], synchroni
                                    sampling_cost=_cost(played, place, plain_s[one.case]), together=together)
     first = found[cases[0].case]
     first["traces"] = traces(reading.series, reading.readings, told.start_s)
-    first["phases"] = told.spans
+    first["phases"] = to_json(told.spans)
     return found
 
 

@@ -37,8 +37,8 @@ def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
     own = torch.cuda.memory_reserved() if cuda else current_rss_bytes()
     reason = None
     try:
+        subject = build(case, Inputs(job["seed"]))  # outside of inference mode, as in the time pass
         with torch.inference_mode(case.mode == "inference"):
-            subject = build(case, Inputs(job["seed"]))
             for _ in range(CALLS):
                 output = subject.call()
                 synchronize()

@@ -59,8 +59,9 @@ def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
     synchronize()
     counters = _torch_counters(torch, case.device)
     stages["input"] = stage()
+    # Outside of inference mode, as in the time pass: what is made in there has no version counter.
+    subject = build(case, inputs)
     with torch.inference_mode(case.mode == "inference"):
-        subject = build(case, inputs)
         subject.call()
         synchronize()
         _settle(torch, case.device)
@@ -187,8 +188,11 @@ def deltas(stages: Dict[str, Stage], rss_peak: Optional[int], watcher: Watcher) 
             "other programs moved {:.1f} MB meanwhile: close them and run again".format(abs(moved) / 1e6))
     elif ram is not None and uss is not None and ram < uss - allowed:
         figures["ram_delta_peak_bytes"] = None
-        reasons["ram_delta_peak_bytes"] = ("it came out below what the process alone took: other programs freed "
-                                           "memory, or this machine counts late")
+        unseen = _minus(rss_peak, peak.rss_bytes) or 0
+        reasons["ram_delta_peak_bytes"] = (
+            "the process took {:.1f} MB more for less than the {:.0f} ms between two readings, which only its own "
+            "high-water mark tells".format(unseen / 1e6, 1e3 * watcher.period_s) if unseen > allowed else
+            "it came out below what the process alone took: other programs freed memory, or this machine counts late")
     figures.update({key + "_reason": text for key, text in reasons.items() if figures[key] is None})
     return figures
 

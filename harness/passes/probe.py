@@ -6,6 +6,7 @@ from typing import Any, Callable, Dict
 
 from harness.allocator import describe_heap
 from harness.meters import survey
+from harness.record.codec import to_json
 from harness.rule import Rule, rule_to_dict
 from harness.worker import describe, resolve
 
@@ -23,12 +24,12 @@ def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
         payload["torch"]["version_reason"] = "torch cannot be imported by {}: {}".format(
             sys.executable, describe(error))
         payload["gpu"]["name_reason"] = "torch is missing"
-        payload["meters"] = survey(job.get("power"), device=job.get("device"))
+        payload["meters"] = to_json(survey(job.get("power"), device=job.get("device")))
         return payload
     payload["torch"] = torch_section(torch)
     payload["gpu"] = gpu_section(torch)
     device = job.get("device") or ("cuda" if payload["gpu"]["name"] else "cpu")
-    payload["meters"] = survey(job.get("power"), device=device)
+    payload["meters"] = to_json(survey(job.get("power"), device=device))
     for name in job.get("status", []):
         try:
             payload["status"][name] = resolve(name)()

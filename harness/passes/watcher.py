@@ -6,6 +6,7 @@ from typing import Any, List, Optional, Tuple
 
 from harness.record.amount_lines import Stage
 from harness.system import memory as procfs
+from harness.system.background import Background
 
 #: Seconds between two looks at the whole system; the process has an exact peak of its own.
 PERIOD_S = 0.005
@@ -37,24 +38,18 @@ class Watcher:
         self.samples = 0
         self.trace: List[Tuple[float, int]] = []
         self._lock = threading.Lock()
-        self._stop = threading.Event()
         self._cheap = True
-        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._background = Background(lambda: self.look(thorough=self._cheap), period_s)
 
     def __enter__(self) -> "Watcher":
         started = time.monotonic()
         self.look(thorough=True)
         self._cheap = time.monotonic() - started < CHEAP_SHARE * self.period_s
-        self._thread.start()
+        self._background.start()
         return self
 
     def __exit__(self, *error: Any) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._stop.wait(self.period_s):
-            self.look(thorough=self._cheap)
+        self._background.stop()
 
     def look(self, thorough: bool) -> None:
         """Take one reading; a ``thorough`` one goes through every mapping of the process."""

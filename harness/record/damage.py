@@ -35,6 +35,14 @@ class Damage(NamedTuple):
         """Return the damage with one more line."""
         return Damage(self.lines + 1, self.first + (line,) if self.lines < MOST_KEPT else self.first)
 
+    def plus(self, later: "Damage") -> "Damage":
+        """Return this damage and that of ``later`` lines."""
+        return Damage(self.lines + later.lines, (self.first + later.first)[:MOST_KEPT])
+
+    def without(self, earlier: "Damage") -> "Damage":
+        """Return what came after ``earlier``, which this damage began with."""
+        return Damage(self.lines - earlier.lines, self.first[len(earlier.first):])
+
     def may_hold(self, name: Pass, comparison: Optional[str]) -> bool:
         """Whether a skipped line may have been one of the pass ``name``, of ``comparison`` where that is known."""
         return self.lines > len(self.first) or any(
@@ -49,10 +57,14 @@ def place_of(data: Dict[str, object]) -> Tuple[Optional[Pass], Optional[str]]:
     return (known.get(name) if isinstance(name, str) else None, comparison if isinstance(comparison, str) else None)
 
 
-def damage_text(damage: Damage, file: str) -> str:
-    """Return one line that counts what was skipped of ``file`` and names the first lines with their fields."""
+def damage_text(damage: Damage, file: str, done_over: bool = False) -> str:
+    """Return one line that counts what was skipped of ``file`` and names the first lines with their fields.
+
+    ``done_over`` tells whether a later session did over what they held.
+    """
     said = ["line {}: {} {}".format(one.number, one.field, one.problem) for one in damage.first[:MOST_NAMED]]
     more = damage.lines - len(said)
-    return printable("{} damaged {} of {} skipped ({}{}): what {} held counts as not done".format(
+    return printable("{} damaged {} of {} skipped ({}{}): what {} held {}".format(
         damage.lines, "line" if damage.lines == 1 else "lines", file, "; ".join(said),
-        "; {} more".format(more) if more else "", "it" if damage.lines == 1 else "they"))
+        "; {} more".format(more) if more else "", "it" if damage.lines == 1 else "they",
+        "was done over by a later session" if done_over else "counts as not done"))

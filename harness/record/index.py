@@ -47,7 +47,9 @@ class Run:
         self.units: Dict[Unit, UnitLine] = {}       # the last line of each unit, in recorded order
         self.retried = 0                            # lines that a later one of the same unit replaced
         self.charged_s = 0.0                        # of the budget, by the launches that count
-        self.damage = Damage()                      # lines that could not be read
+        self.damage = Damage()                      # lines that could not be read and were not done over
+        self.done_over = Damage()                   # lines that could not be read; a whole session did them over
+        self._known = Damage()                      # lines of the damage that the last session knew of
         self._first_session_lost = False
         self._checks: Dict[str, CheckResult] = {}
         self._check_lines: Dict[str, List[CheckLine]] = {}
@@ -65,8 +67,14 @@ class Run:
         elif isinstance(line, Session):
             self.sessions += (line,)
             self.end = None
+            # a line that was damaged after it had been read is one more than the session knew of
+            knew = line.damaged_lines == self.done_over.lines + self.damage.lines and not self._first_session_lost
+            self._known = self.damage if knew else Damage()
         elif isinstance(line, End):
             self.end = line
+            if line.status is RunStatus.COMPLETE:
+                self.done_over = self.done_over.plus(self._known)
+                self.damage, self._known = self.damage.without(self._known), Damage()
         elif not isinstance(line, Header):
             unit = unit_of(line)
             self.end = None  # the session that did it is lost, or has not ended yet
@@ -194,13 +202,6 @@ class Run:
             return Reason(Code.NO_SUCH_PASS)
         return Reason(Code.NOT_REACHED)
 
-    def why_unchecked(self, comparison: str, case: str) -> Reason:
-        """Return why ``case`` has no answer of the verify pass."""
-        for line in reversed(self.checks(comparison)):
-            if line.case in (None, case) and line.reason is not None:
-                return line.reason
-        return self.why_absent(Pass.VERIFY, comparison)
-
     def why_not_timed(self, comparison: str, case: str) -> Reason:
         """Return why ``case`` has no time."""
         check = self.check(case)
@@ -254,5 +255,3 @@ def median_call_s(lines: Iterable[LaunchLine], case: str) -> Optional[float]:
                 samples = sorted(series.samples_per_call_s(series.entrants.index(case)))
                 return samples[len(samples) // 2] if samples else None
     return None
-
-

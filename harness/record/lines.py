@@ -67,12 +67,17 @@ class Environment(NamedTuple):
 
 
 class Session(NamedTuple):
-    """A start or a resume; ``suite_file`` is the suite's file where it had changed meanwhile."""
+    """A start or a resume; ``suite_file`` is the suite's file where it had changed meanwhile.
+
+    ``damaged_lines`` is how many lines before this one could not be read: this session takes what they held as not
+    done.
+    """
 
     argv: Tuple[str, ...]
     started: str
     environment: Environment
     suite_file: Optional[SourceFile] = None
+    damaged_lines: int = 0
 
 
 class Unit(NamedTuple):

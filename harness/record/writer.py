@@ -24,8 +24,12 @@ class RecordWriter:
         self.lost = False  # whether the last line could not be written
         self._size = 0
         self.path = os.path.join(folder, FILE_NAME)
-        os.makedirs(folder, exist_ok=True)
-        self._file = io.open(self.path, "ab+", buffering=0)  # noqa: SIM115 - open, and locked, until close()
+        try:
+            os.makedirs(folder, exist_ok=True)
+            self._file = io.open(self.path, "ab+", buffering=0)  # noqa: SIM115 - open, and locked, until close()
+        except (IOError, OSError) as error:
+            raise RecordError("{} cannot be written ({}): copy the run's folder to where it can be".format(
+                self.path, error.strerror or error)) from None
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (IOError, OSError) as error:

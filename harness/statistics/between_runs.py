@@ -18,7 +18,7 @@ from itertools import islice
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from harness.quantiles import median
-from harness.record.time_lines import COPY, LaunchLine, samples_by_entrant
+from harness.record.time_lines import BASELINE, COPY, LaunchLine, samples_by_entrant
 from harness.rule import Rule
 from harness.statistics.codes import NextStep, StepCode, WhyCode, step
 from harness.statistics.ratios import round_ratios
@@ -67,10 +67,10 @@ class CaseLevels(NamedTuple):
     times: List[float]
 
 
-def case_levels(lines: Sequence[LaunchLine], cache: str, times: bool = True) -> Dict[str, CaseLevels]:
+def case_levels(lines: Sequence[LaunchLine], cache: str, baseline: Optional[str] = None) -> Dict[str, CaseLevels]:
     """Return the levels of every case that ``lines`` hold in the state ``cache``, in one walk over the samples.
 
-    Without ``times`` those are left out, and the cases are the same.
+    ``baseline`` names another case than the series' own that the advantages are over.
     """
     found: Dict[str, CaseLevels] = {}
     ratios: Dict[str, List[List[float]]] = {}
@@ -78,16 +78,18 @@ def case_levels(lines: Sequence[LaunchLine], cache: str, times: bool = True) -> 
         for series in line.series:
             if series.cache != cache:
                 continue
-            d, samples = round_ratios(series), samples_by_entrant(series) if times else []
+            against = BASELINE if baseline is None else next(
+                (number for number, case in enumerate(series.entrants) if case == baseline), None)
+            d = {} if against is None else round_ratios(series, against)
+            samples = samples_by_entrant(series)
             for entrant, case in enumerate(series.entrants):
-                if entrant == COPY or not (d[entrant] if entrant > COPY else series.rounds):
+                if entrant == COPY or not samples[entrant]:
                     continue
-                own = found.setdefault(case, CaseLevels([], []))
-                if times:
-                    own.times.append(math.log(median(samples[entrant])))
-                if entrant > COPY:
+                levels = found.setdefault(case, CaseLevels([], []))
+                levels.times.append(math.log(median(samples[entrant])))
+                if d.get(entrant):
                     ratios.setdefault(case, []).append(d[entrant])
-    estimates = iter(pseudo_medians([d for case in ratios for d in ratios[case]]))
+    estimates = iter(pseudo_medians([one for launches in ratios.values() for one in launches]))
     for case, launches in ratios.items():
         found[case].advantages.extend(islice(estimates, len(launches)))
     return found

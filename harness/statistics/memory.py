@@ -53,8 +53,11 @@ def halves(values: Sequence[Optional[float]]) -> Tuple[List[Optional[float]], Li
 
 
 def compare_memory(baseline: Sequence[Optional[float]], rival: Sequence[Optional[float]]) -> MemoryVerdict:
-    """Return smaller, larger, same or cannot tell of ``rival``; ``baseline`` holds its own repeats and its copy's."""
-    first, second = halves(baseline)
+    """Return smaller, larger, same or cannot tell of ``rival``; ``baseline`` holds its own repeats and its copy's.
+
+    One that was measured no oftener than its rival has no copy: the fastest of several engines, known afterwards.
+    """
+    first, second = halves(baseline) if len(baseline) > len(rival) else (list(baseline), [])
     mine, copy, theirs = level(first), level(second), level(rival)
     whole = level(baseline)
     if mine is None or theirs is None or whole is None:

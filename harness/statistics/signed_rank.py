@@ -50,7 +50,10 @@ def signed_rank_rank(n: int, alpha: float) -> int:
 
 
 def pairwise_means(values: Sequence[Sequence[float]]) -> np.ndarray:
-    """Return the n (n + 1) / 2 means (v_i + v_j) / 2, i <= j, of each row of ``values`` (shape (k, n)), unsorted."""
+    """Return the n (n + 1) / 2 means (v_i + v_j) / 2, i <= j, of each row of ``values`` (shape (k, n)), unsorted.
+
+    Raises ``ValueError`` for any other shape and for k or n = 0.
+    """
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 2 or array.size == 0:
         raise ValueError("pairwise means need rows of at least one value")

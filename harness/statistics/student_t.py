@@ -8,7 +8,8 @@ from functools import lru_cache
 def student_t_quantile(probability: float, degrees: int) -> float:
     """Return the quantile of Student's t for ``probability`` in (0.5, 1) and ``degrees`` >= 1 of freedom.
 
-    By bisection on the finite sums for whole degrees (Abramowitz and Stegun, 26.7.3 and 26.7.4).
+    By bisection on the finite sums for whole degrees (Abramowitz and Stegun, 26.7.3 and 26.7.4). Raises
+    ``ValueError`` outside those bounds.
     """
     if not 0.5 < probability < 1.0 or degrees < 1:
         raise ValueError("the quantile needs 0.5 < probability < 1 and at least one degree of freedom")

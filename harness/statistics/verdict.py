@@ -15,8 +15,7 @@ from harness.statistics.codes import Flag, FlagCode, NextStep, Why, WhyCode
 from harness.statistics.decide import Decision, confirming_launches, first_launches, joint_state
 from harness.statistics.flags import Held, find_flags
 from harness.statistics.next_step import Evidence, next_step
-from harness.statistics.ratios import round_ratios
-from harness.statistics.signed_rank import Interval, signed_rank_interval
+from harness.statistics.signed_rank import Interval
 from harness.statistics.timed import Timed, timed
 from harness.words import Role, State, Status
 
@@ -82,7 +81,6 @@ class Verdict(NamedTuple):
     flags: Tuple[Flag, ...]
     times: Optional[Times]
     baseline_times: Optional[Times]
-    in_one_launch: bool
 
 
 class Shared(NamedTuple):
@@ -92,18 +90,6 @@ class Shared(NamedTuple):
     real_aa: Tuple[int, ...]
     baseline_times: Optional[Times]
     timer: Optional[TimerFacts]
-
-
-class AACheck(NamedTuple):
-    """The baseline against its own second copy in one launch; ``speed`` 1 is no difference."""
-
-    launch: int
-    cache: str
-    speed: float
-    low: Optional[float]
-    high: Optional[float]
-    rounds: int
-    beyond_factor: bool
 
 
 def verdicts(lines: Sequence[LaunchLine], rule: Rule, baseline: Optional[str] = None) -> List[Verdict]:
@@ -130,19 +116,6 @@ def verdicts(lines: Sequence[LaunchLine], rule: Rule, baseline: Optional[str] = 
         launches = _launches(played, rivals, rule)
         found.extend(_verdict([one for one in played if rival in one.number_of], launches[rival], shared, rival, rule)
                      for rival in rivals)
-    return found
-
-
-def aa_checks(lines: Sequence[LaunchLine], rule: Rule) -> List[AACheck]:
-    """Return the A/A check of every launch and cache state: 99 % intervals of all its rounds."""
-    found = []
-    for line in lines:
-        for series in line.series:
-            d = round_ratios(series)[COPY]
-            if d:
-                centre, low, high = signed_rank_interval(d, rule.level)
-                found.append(AACheck(line.launch, series.cache, math.exp(-centre), _speed(high), _speed(low), len(d),
-                                     abs(centre) > rule.edge))
     return found
 
 
@@ -178,8 +151,7 @@ def _verdict(held: Held, launches: Sequence[Launch], shared: Shared, rival: str,
         rival, first.series.entrants[first.baseline], first.series.cache, state, _speed(mean), _speed(interval.high),
         _speed(interval.low), rule.min_rounds, tuple(math.exp(-launch.estimate) for launch in played),
         tuple(launches), rounds, 2 * rounds, None if floor is None else math.expm1(floor), launches[0].stopped, why,
-        next_step(evidence), flags, _times([one.samples_per_call_s(rival) for one in held]), shared.baseline_times,
-        rule.launches == 1)
+        next_step(evidence), flags, _times([one.samples_per_call_s(rival) for one in held]), shared.baseline_times)
 
 
 def _launches(played: Sequence[Timed], rivals: Sequence[str], rule: Rule) -> Dict[str, List[Launch]]:

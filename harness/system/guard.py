@@ -3,9 +3,9 @@
 import contextlib
 import os
 import signal
-import threading
 from typing import Any
 
+from harness.system.background import Background
 from harness.system.tree import Tree
 
 #: Between two looks: at 10 GB/s, more than memory is first touched, 20 MB pass unseen, and the peak is read after it.
@@ -23,23 +23,21 @@ class MemoryGuard:
         self.tripped = False
         self._pid = pid
         self._most_bytes = most_bytes
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._page, self._tree, self._name = os.sysconf("SC_PAGE_SIZE"), Tree(), "/proc/{}/statm".format(pid)
+        self._background = Background(self._look, PERIOD_S)
 
     def __enter__(self) -> "MemoryGuard":
-        self._thread.start()
+        self._background.start()
         return self
 
     def __exit__(self, *error: Any) -> None:
-        self._stop.set()
-        self._thread.join()
+        self._background.stop()
 
-    def _watch(self) -> None:
-        page, tree, name = os.sysconf("SC_PAGE_SIZE"), Tree(), "/proc/{}/statm".format(self._pid)
-        while not self._stop.wait(PERIOD_S):
-            text = tree.text(name)
-            if text and int(text.split()[1]) * page > self._most_bytes:
-                self.tripped = True
-                with contextlib.suppress(OSError):  # it ended between the look and this
-                    os.killpg(self._pid, signal.SIGKILL)
-                return
+    def _look(self) -> bool:
+        """End the process if it holds too much; return whether it did."""
+        text = self._tree.text(self._name)
+        if text and int(text.split()[1]) * self._page > self._most_bytes:
+            self.tripped = True
+            with contextlib.suppress(OSError):  # it ended between the look and this
+                os.killpg(self._pid, signal.SIGKILL)
+        return self.tripped

@@ -128,7 +128,10 @@ class Gpu:
         return mhz * 1e6 if mhz else None
 
     def sustained_mhz(self) -> int:
-        """Return the clock to lock at: the default application clock, which the GPU can hold, else its highest."""
+        """Return the clock to lock at (MHz): the default application clock, which the GPU can hold, else its highest.
+
+        Raises :class:`NvmlError` where it names none.
+        """
         nvml = self._library
         for function in (nvml.nvmlDeviceGetDefaultApplicationsClock, nvml.nvmlDeviceGetMaxClockInfo):
             mhz = self._ask(function, nvml.NVML_CLOCK_GRAPHICS)

@@ -39,7 +39,7 @@ def marked(tree: Optional[Tree] = None) -> List[Stray]:
     found = []
     prefix = (VARIABLE + "=").encode("ascii")
     for entry in os.listdir(tree.path("/proc")) if tree.exists("/proc") else []:
-        if not entry.isdigit() or int(entry) == os.getpid():
+        if not entry.isdecimal() or int(entry) == os.getpid():
             continue
         try:
             with open(tree.path("/proc/{}/environ".format(entry)), "rb") as file:
@@ -88,7 +88,7 @@ def orphans(tree: Optional[Tree] = None) -> List[Stray]:
     for stray in marked(tree):
         pid, _, rest = stray.mark.partition(":")
         ticks = rest.partition(":")[0]
-        if pid.isdigit() and _counts_alike(stray.pid) and str(start_ticks(int(pid), tree) or "gone") != ticks:
+        if pid.isdecimal() and _counts_alike(stray.pid) and str(start_ticks(int(pid), tree) or "gone") != ticks:
             found.append(stray)
     return found
 

@@ -8,8 +8,9 @@ whether that held: the first event had not been reached when the last call was e
 """
 
 import time
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, List, Optional, Tuple
 
+from harness.record.time_lines import TimerFacts
 from harness.timing.gpu_sleep import GpuSleep
 from harness.timing.l2_cache import FlushSize, flush_size
 from harness.timing.sampler import COLD, HOT, Call, Sample, Sampler, Timer
@@ -105,16 +106,13 @@ class CudaTimer(Timer):
                          (HotSampler(torch, now, self.sleep),
                           ColdSampler(torch, now, self.sleep, flush_by_reading(torch, self.flush_size.flush_bytes))))
 
-    def describe(self) -> Dict[str, Any]:
-        """Return name, resolution, overhead, flush and sleep as JSON-ready data."""
-        data = super().describe()
-        data["flush_bytes"] = self.flush_size.flush_bytes
-        data["l2_bytes"] = self.flush_size.l2_bytes
-        data["l2_source"] = self.flush_size.source
-        data["sleep_cycles_per_s"] = self.sleep.cycles_per_s if self.sleep.reason is None else None
-        data["sleep_cycles_per_s_reason"] = self.sleep.reason
-        data["sleep_settled"] = self.sleep.settled
-        return data
+    def describe(self) -> TimerFacts:
+        """Return name, resolution, overhead, flush and sleep."""
+        return super().describe()._replace(
+            flush_bytes=self.flush_size.flush_bytes, l2_bytes=self.flush_size.l2_bytes,
+            l2_source=self.flush_size.source, sleep_settled=self.sleep.settled,
+            sleep_cycles_per_s=self.sleep.cycles_per_s if self.sleep.reason is None else None,
+            sleep_cycles_per_s_reason=self.sleep.reason)
 
 
 def flush_by_reading(torch: Any, flush_bytes: int) -> Callable[[], Any]:

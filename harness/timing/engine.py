@@ -3,7 +3,6 @@
 from random import Random
 from typing import Callable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from harness.record.codec import Decoder
 from harness.record.time_lines import BASELINE, COPY, Series, TimerFacts, WarmUpFacts
 from harness.rule import Rule
 from harness.timing.calibrate import target_s
@@ -72,12 +71,11 @@ def run_time_pass(entrants: Sequence[Named], timer: Timer, rule: Rule, seed: int
                 series.append(empty_series(sampler, ids, rule, role, limits))
                 continue
             plan = plan_series(ids, _places(chosen, warmed, rule), [warm.host_per_call_s for warm in warmed], rule,
-                               role, verdicts.get(sampler.cache, {}), share_s)
+                               role, verdicts.get(sampler.cache, {}), share_s, sampler.turn_s)
             random = Random("{}/{}/{}".format(seed, launch, sampler.cache))
             series.append(play_series(sampler, plan, rule, random, limits, clock, report, left_s - share_s))
             left_s = max(left_s - (series[-1].seconds or 0.0), 0.0)
-    facts = Decoder().decode(TimerFacts, timer.describe())
-    return LaunchFigures(tuple(series), facts, tuple(warmups), nine_digits(timer.now() - begun))
+    return LaunchFigures(tuple(series), timer.describe(), tuple(warmups), nine_digits(timer.now() - begun))
 
 
 def _chosen(entrants: Sequence[Named], role: Role, verdicts: Decisions) -> List[Named]:

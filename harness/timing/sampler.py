@@ -1,7 +1,9 @@
 """What a clock must offer to the engine: samplers (hot, cold) with their resolution and overhead."""
 
 from abc import ABC, abstractmethod
-from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence
+from typing import Any, Callable, NamedTuple, Optional, Sequence
+
+from harness.record.time_lines import TimerFacts
 
 Call = Callable[[], Any]
 
@@ -33,6 +35,10 @@ class Sampler(ABC):
         The work is finished when this returns, so the next sample starts on an idle device.
         """
 
+    def turn_s(self, per_call_s: float) -> float:
+        """Return what an entrant's turn takes beside its calls, one of which lasts ``per_call_s``."""
+        return 0.0
+
 
 class Timer:
     """A clock with its samplers.
@@ -49,6 +55,6 @@ class Timer:
         self.overhead_s = overhead_s
         self.samplers = tuple(samplers)
 
-    def describe(self) -> Dict[str, Any]:
-        """Return the timer as JSON-ready data for the record."""
-        return {"name": self.name, "resolution_s": self.resolution_s, "overhead_s": self.overhead_s}
+    def describe(self) -> TimerFacts:
+        """Return what the record says of the timer."""
+        return TimerFacts(self.name, self.resolution_s, self.overhead_s)

@@ -42,13 +42,14 @@ class SeriesPlan(NamedTuple):
 
 
 def plan_series(ids: Sequence[str], entrants: Sequence[Entrant], host_per_call_s: Sequence[float], rule: Rule,
-                role: Role, first: Decisions, budget_s: float) -> SeriesPlan:
+                role: Role, first: Decisions, budget_s: float,
+                turn_s: Callable[[float], float] = lambda per_call_s: 0.0) -> SeriesPlan:
     """Reckon the rounds that fit ``budget_s`` from the warm-up's seconds per call (flushes
-    and waiting counted) and fix the looks.
+    and waiting counted) and fix the looks. ``turn_s`` tells what each turn takes beside them.
 
     ``first`` holds launch 1's decision on each rival (empty in launch 1 itself).
     """
-    round_s = sum(2.0 * seconds * (entrant.calls + (1 if entrant.settle else 0))
+    round_s = sum(2.0 * (seconds * (entrant.calls + (1 if entrant.settle else 0)) + turn_s(seconds))
                   for entrant, seconds in zip(entrants, host_per_call_s))
     fit = budget_s / round_s if round_s > 0.0 else float(rule.max_rounds)
     looks = plan_looks(rule, fit)

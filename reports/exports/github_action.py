@@ -5,7 +5,7 @@ from typing import List, NamedTuple
 
 from harness import Run
 from harness.record.codec import to_json
-from harness.statistics.verdict import case_times
+from harness.statistics.verdict import Verdict, case_times
 
 
 class Entry(NamedTuple):
@@ -20,7 +20,7 @@ class Entry(NamedTuple):
 
 def make(run: Run) -> str:
     """Return ``run`` as JSON: ``value`` is the median in seconds per call, ``range`` the 5th to 95th percentile."""
-    told = run.verdicts()
+    told, own = run.verdicts(), run.verdicts(own_engine=True)
     found: List[Entry] = []
     for comparison in run.comparisons:
         lines = run.timed(comparison.id)
@@ -30,11 +30,16 @@ def make(run: Run) -> str:
                 times = case_times(lines, cache, ident)
                 if times is None:
                     continue
-                one = told.get((ident, cache))
                 extra = ["run {}".format(run.id), "{} samples in {} launches".format(times.samples, len(lines))]
-                if one is not None:
-                    extra.append("{} than {}".format(one.state.value, one.baseline) if one.speed is None else
-                                 "{}, {:.4g}x the speed of {}".format(one.state.value, one.speed, one.baseline))
+                # in a comparison of engines there are two, which are one where the own engine is the fastest
+                both = [found.get((ident, cache)) for found in (told, own)]
+                extra.extend(dict.fromkeys(_told(one) for one in both if one is not None))
                 found.append(Entry(ident if cache == "hot" else "{}@{}".format(ident, cache), "s", times.median_s,
                                    "{:.6g} to {:.6g}".format(times.p5_s, times.p95_s), "\n".join(extra)))
     return json.dumps(to_json(found), indent=1) + "\n"
+
+
+def _told(one: Verdict) -> str:
+    if one.speed is None:
+        return "{} than {}".format(one.state.value, one.baseline)
+    return "{}, {:.4g}x the speed of {}".format(one.state.value, one.speed, one.baseline)

@@ -1,18 +1,18 @@
-"""One run against another, case by case: the advantage over the baseline first, the time second."""
+"""One run against another, case by case: the advantage over the baseline first, the time second.
+
+Both advantages of a case are over one and the same form. Where engines stand beside one another, the baseline of a
+run is the fastest of them, which may be another in each run: both are then over the first run's.
+"""
 
 import math
-from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from harness.plan import Comparison
 from harness.quantiles import mean
 from harness.record import LaunchLine, Run
 from harness.rule import Rule
-from harness.statistics.between_runs import (
-    Change,
-    case_levels,
-    compare_levels,
-    unchanged,
-)
+from harness.statistics.between_runs import Change, case_levels, compare_levels, unchanged
+from harness.statistics.denominators import denominators, engine_of
 from harness.words import State
 from reports.findings.about import Device, device
 from reports.findings.devices import Column
@@ -26,12 +26,10 @@ LEAST_FOR_USUAL = 5
 
 
 class Levels(NamedTuple):
-    """One case in one cache state: log advantage (empty for a baseline) and log time (s), one value a launch."""
+    """One case in one cache state: log time (s), and log advantage over each form by its id, one value a launch."""
 
-    title: str
     name: str
-    baseline: bool
-    advantages: Tuple[float, ...]
+    advantages: Dict[str, Tuple[float, ...]]
     times: Tuple[float, ...]
 
 
@@ -39,11 +37,32 @@ class Levels(NamedTuple):
 RunLevels = Dict[Tuple[str, str], Levels]
 
 
+class Form(NamedTuple):
+    """A form of the baseline's layer that others are held against, and its engine where the suite names one."""
+
+    case: str
+    name: str
+    engine: Optional[str]
+
+
+class Bases(NamedTuple):
+    """What the cases of one comparison are held against in one run: the fastest of ``forms``, or of one engine's.
+
+    ``engines`` names the engine of every case by its id; it is empty where there is one denominator for all.
+    """
+
+    title: str
+    layer: str
+    forms: Tuple[Form, ...]
+    engines: Dict[str, Optional[str]]
+
+
 class ChangedCase(NamedTuple):
     """One case in one cache state in both runs.
 
-    ``advantages`` are the speeds over the baseline in the first and in the second run, ``times_s`` the times per
-    call; ``advantage`` (``None`` for a baseline) and ``time`` say what became of them.
+    ``advantages`` are the speeds over the form ``against`` in the first and in the second run, ``times_s`` the times
+    per call; ``advantage`` (``None`` for a baseline) and ``time`` say what became of them. ``own_advantages`` and
+    ``own_advantage`` are the same over ``own_against``, the form in the case's own engine, where there is one.
     """
 
     case: str
@@ -51,10 +70,25 @@ class ChangedCase(NamedTuple):
     title: str
     cache: str
     baseline: bool
+    against: str
     advantages: Optional[Tuple[float, float]]
     advantage: Optional[Change]
     times_s: Tuple[float, float]
     time: Change
+    own_against: Optional[str] = None
+    own_advantages: Optional[Tuple[float, float]] = None
+    own_advantage: Optional[Change] = None
+
+
+class MovedBase(NamedTuple):
+    """A comparison whose runs have different fastest forms, of all or one ``engine``; both are over ``against``."""
+
+    title: str
+    layer: str
+    engine: Optional[str]
+    first: str
+    second: str
+    against: str
 
 
 class Changes(NamedTuple):
@@ -62,7 +96,8 @@ class Changes(NamedTuple):
 
     ``same_board`` tells whether one may be called old and the other new. ``alone`` are the cases that one of them
     timed. ``usual`` is the relative difference that rivals of one launch each show from run to run by themselves, as
-    far as these two runs tell; ``None`` where too few rivals have one launch.
+    far as these two runs tell; ``None`` where too few rivals have one launch. ``moved`` are the denominators that
+    differ between the runs.
     """
 
     first: Column
@@ -72,20 +107,7 @@ class Changes(NamedTuple):
     cases: Tuple[ChangedCase, ...]
     alone: Tuple[str, ...]
     usual: Optional[float]
-
-
-class Advantages(NamedTuple):
-    """What became of each rival's advantage from one run to another, by case id and cache state.
-
-    ``some_alone`` tells whether one of them timed a case that the other did not, ``caches`` counts the cache states
-    that both have.
-    """
-
-    same_board: bool
-    same_run: bool
-    changes: Dict[Tuple[str, str], Change]
-    some_alone: bool
-    caches: int
+    moved: Tuple[MovedBase, ...] = ()
 
 
 class Tally(NamedTuple):
@@ -105,39 +127,75 @@ class Side(NamedTuple):
     board: Tuple[Optional[str], ...]
     rule: Rule
     levels: RunLevels
+    bases: Dict[str, Bases]  # by comparison
 
 
-def side_of(run: Run, times: bool = True) -> Side:
-    """Return what a comparison needs of ``run``; :func:`advantages` needs no ``times``."""
+def side_of(run: Run) -> Side:
+    """Return what a comparison needs of ``run``."""
     board = tuple(run.environment.board.get(name) for name in ("model", "soc"))
-    return Side(run.id, device(run), board, run.header.rule, run_levels(run, times))
+    bases = {one.id: _bases(run, one) for one in run.comparisons}
+    return Side(run.id, device(run), board, run.header.rule, run_levels(run, bases), bases)
+
+
+def _bases(run: Run, comparison: Comparison) -> Bases:
+    found = denominators(comparison, run.timed(comparison.id))
+    engines = {comparison.case_id(case): engine_of(case) for case in comparison.cases} if found.by_engine else {}
+    return Bases(comparison.title, comparison.baseline.layer, tuple(
+        Form(comparison.case_id(case), case.name, engine_of(case)) for case in found.forms), engines)
 
 
 def changes(first: Side, second: Side) -> Changes:
     """Return a row for every case and cache state that both runs timed. The words follow the first run's rule."""
-    old, new, found = first.levels, second.levels, advantages(first, second)
-    cases = tuple(_changed(key, old[key], new[key], first.rule, found) for key in old if key in new)
-    alone = tuple(sorted({case for case, _ in set(old) ^ set(new)}))
-    return Changes(Column(first.run, first.device), Column(second.run, second.device), found.same_board,
-                   found.same_run, cases, alone, None if found.same_run else usual_difference(cases))
-
-
-def advantages(first: Side, second: Side) -> Advantages:
-    """Return what became of the advantages alone: all that a line of many runs says."""
     old, new = first.levels, second.levels
     same_run = first.run == second.run and old == new
-    found = [(key, compare_levels(old[key].advantages, new[key].advantages, first.rule))
-             for key in old if key in new and not old[key].baseline]
-    return Advantages(same_board(first, second), same_run,
-                      {key: unchanged(change) if same_run else change for key, change in found},
-                      old.keys() != new.keys(), len({key[1] for key in old if key in new}))
+    both = {comparison_of(case) for case, _ in old if comparison_of(case) in second.bases}
+    held = {name: Held(first.bases[name], second.bases[name], old, new) for name in both}
+    cases = tuple(_changed(key, old[key], new[key], held[comparison_of(key[0])], first.rule, same_run)
+                  for key in old if key in new)
+    alone = tuple(sorted({case for case, _ in set(old) ^ set(new)}))
+    return Changes(Column(first.run, first.device), Column(second.run, second.device), same_board(first, second),
+                   same_run, cases, alone, None if same_run else usual_difference(cases),
+                   tuple(one for name in first.bases if name in both for one in _moved(held[name])))
 
 
-def tally_of(found: Iterable[Change]) -> Tuple[Tally, ...]:
-    """Return how many of ``found`` became what, in the order of :data:`COUNTED`; states of none are left out."""
+class Held(NamedTuple):
+    """The denominators of one comparison in both runs, and what each run timed."""
+
+    first: Bases
+    second: Bases
+    old: RunLevels
+    new: RunLevels
+
+    def against(self, cache: str, engine: Optional[str] = None) -> Optional[Form]:
+        """Return the first run's fastest form (of ``engine``, or of all) among those that the second timed too.
+
+        Its fastest where the second timed none of them; ``None`` if it timed none itself.
+        """
+        forms = [form for form in self.first.forms if engine is None or form.engine == engine]
+        return next((form for form in forms if (form.case, cache) in self.old and (form.case, cache) in self.new),
+                    forms[0] if forms else None)
+
+
+def _moved(held: Held) -> List[MovedBase]:
+    """Return which fastest forms are not the same in both runs, or were not timed in both."""
+    found = []
+    for engine in [None] + sorted({form.engine for form in held.first.forms if form.engine is not None}):
+        sides = [[form for form in one.forms if engine is None or form.engine == engine]
+                 for one in (held.first, held.second)]
+        cache = next((cache for case, cache in held.old if case == sides[0][0].case), CACHES[0])
+        against = held.against(cache, engine)
+        if held.first.engines and all(sides) and against is not None and sides[0][0].case != sides[1][0].case:
+            found.append(MovedBase(held.first.title, held.first.layer, engine, sides[0][0].name, sides[1][0].name,
+                                   against.name))
+    return found
+
+
+def tally_of(found: Changes) -> Tuple[Tally, ...]:
+    """Return how many advantages became what, in the order of :data:`COUNTED`; states of none are left out."""
     by_state: Dict[State, List[Change]] = {}
-    for change in found:
-        by_state.setdefault(change.state, []).append(change)
+    for case in found.cases:
+        if case.advantage is not None:
+            by_state.setdefault(case.advantage.state, []).append(case.advantage)
     tallies = []
     for state in COUNTED:
         own = by_state.get(state, [])
@@ -147,40 +205,65 @@ def tally_of(found: Iterable[Change]) -> Tuple[Tally, ...]:
     return tuple(tallies)
 
 
+def comparison_of(case: str) -> str:
+    """Return the id of the comparison of the case id ``case``."""
+    return case.rsplit("/", 1)[0]
+
+
 def same_board(first: Side, second: Side) -> bool:
     """Return whether both runs were made on the same kind of device."""
     return (first.device.name, first.device.cuda, first.board) == (
         second.device.name, second.device.cuda, second.board)
 
 
-def run_levels(run: Run, times: bool = True) -> RunLevels:
-    """Return the levels of every case and cache state that ``run`` timed."""
+def run_levels(run: Run, bases: Dict[str, Bases]) -> RunLevels:
+    """Return the levels of every case and cache state that ``run`` timed, over every form in ``bases``."""
     found: RunLevels = {}
     for comparison in run.comparisons:
         lines = run.timed(comparison.id)
         for cache in CACHES:
-            found.update(_comparison_levels(comparison, lines, cache, times))
+            found.update(_comparison_levels(comparison, lines, cache, bases[comparison.id]))
     return found
 
 
-def _comparison_levels(comparison: Comparison, lines: Sequence[LaunchLine], cache: str, times: bool) -> RunLevels:
+def _comparison_levels(comparison: Comparison, lines: Sequence[LaunchLine], cache: str, bases: Bases) -> RunLevels:
     found: RunLevels = {}
-    levels = case_levels(lines, cache, times)
+    over = {form.case: case_levels(lines, cache, form.case if comparison.pairs else None) for form in bases.forms}
+    levels = over[bases.forms[0].case]
     for case in comparison.cases:
-        ident, baseline = comparison.case_id(case), case == comparison.baseline
+        ident = comparison.case_id(case)
         if ident in levels:
-            found[ident, cache] = Levels(comparison.title, case.name, baseline, tuple(levels[ident].advantages),
-                                         tuple(levels[ident].times))
+            advantages = {base: tuple(own[ident].advantages) for base, own in over.items()}
+            found[ident, cache] = Levels(case.name, advantages, tuple(levels[ident].times))
     return found
 
 
-def _changed(key: Tuple[str, str], old: Levels, new: Levels, rule: Rule, found: Advantages) -> ChangedCase:
+def _changed(key: Tuple[str, str], old: Levels, new: Levels, held: Held, rule: Rule, same_run: bool) -> ChangedCase:
+    case, cache = key
     time = compare_levels(old.times, new.times, rule)
-    both = None if not old.advantages or not new.advantages else (
-        math.exp(-mean(old.advantages)), math.exp(-mean(new.advantages)))
-    return ChangedCase(key[0], old.name, old.title, key[1], old.baseline, both, found.changes.get(key),
-                       (math.exp(mean(old.times)), math.exp(mean(new.times))),
-                       unchanged(time) if found.same_run else time)
+    against = held.against(cache)
+    assert against is not None  # a comparison has its planned baseline at least
+    advantages, advantage = _advantage(case, old, new, against, rule, same_run)
+    found = ChangedCase(case, old.name, held.first.title, cache, case == against.case, against.name, advantages,
+                        advantage, (math.exp(mean(old.times)), math.exp(mean(new.times))),
+                        unchanged(time) if same_run else time)
+    engine = held.first.engines.get(case)
+    own = None if engine is None else held.against(cache, engine)
+    if own is None or own.case == case:
+        return found
+    advantages, advantage = _advantage(case, old, new, own, rule, same_run)
+    return found._replace(own_against=own.name, own_advantages=advantages, own_advantage=advantage)
+
+
+def _advantage(case: str, old: Levels, new: Levels, against: Form, rule: Rule,
+               same_run: bool) -> Tuple[Optional[Tuple[float, float]], Optional[Change]]:
+    """Return the speeds of ``case`` over ``against`` in both runs and what became of them, nothing for itself."""
+    if case == against.case:
+        return None, None
+    first, second = old.advantages.get(against.case, ()), new.advantages.get(against.case, ())
+    change = compare_levels(first, second, rule)
+    both = (math.exp(-mean(first)), math.exp(-mean(second))) if first and second else None
+    return both, unchanged(change) if same_run else change
 
 
 def usual_difference(cases: Sequence[ChangedCase]) -> Optional[float]:

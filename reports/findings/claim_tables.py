@@ -137,7 +137,7 @@ def _speed(claim: Claim, row: ClaimRow, own: Row) -> ClaimCell:
         return cell._replace(judged=_told(claim, row, Judged(Holds.CANNOT_TEST, cannot=Cannot.NO_INTERVAL)))
     return cell._replace(judged=_told(claim, row, judge(
         DIRECTIONS.get(verdict.state, Direction.CANNOT_TELL), None if row.value is None else math.log(row.value),
-        math.log(verdict.low), math.log(verdict.high), TOLERANCE)))
+        _log(verdict.low), _log(verdict.high), TOLERANCE)))
 
 
 def _memory(claim: Claim, row: ClaimRow, own: Row, table: Table, run: Evidence) -> ClaimCell:
@@ -163,8 +163,12 @@ def _saved(claim: Claim, row: ClaimRow, found: Shares) -> ClaimCell:
 
 
 def _factor(saved: float) -> float:
-    """Return a saved share as the logarithm of how many times less it is."""
-    return -math.log(1.0 - saved)
+    """Return a saved share as the logarithm of how many times less it is; all of it is saved without bound."""
+    return -_log(1.0 - saved)
+
+
+def _log(factor: float) -> float:
+    return math.log(factor) if factor > 0.0 else -math.inf
 
 
 def _count(claim: Claim, row: ClaimRow, own: Row, base: Row) -> ClaimCell:

@@ -6,7 +6,8 @@ from harness.record import Damage, Run
 from reports.findings.about import Device, device
 from reports.findings.causes import Group, grouped
 from reports.findings.changes import Changes, Side, changes, side_of
-from reports.findings.environment import Facts, differences, run_facts
+from reports.findings.environment import Facts, differences, number_of, run_facts
+from reports.findings.fair import AgainstOwn, engine_tables
 from reports.findings.memory import Kind
 from reports.findings.published import BYTES, TIMES, Published, Quantity
 from reports.findings.rows import Row, RowState, Table
@@ -32,7 +33,8 @@ class RunColumn(NamedTuple):
 class Cell(NamedTuple):
     """One case in one column. ``state`` is ``None`` where the column has no such case.
 
-    ``speed`` is the advantage over the baseline of the same column, with its interval ``low`` to ``high``.
+    ``speed`` is the advantage over ``against``, the baseline of the same column, with its interval ``low`` to
+    ``high``; ``own_speed`` is that over the form in the case's own engine, ``own_against``, where there is one.
     ``memory_bytes`` is of the kind ``memory_kind``. ``roof_share`` is the least time that the device's roof allows
     over the time it took; ``None`` where the roof or the case's operations and bytes are not known.
     """
@@ -46,23 +48,32 @@ class Cell(NamedTuple):
     memory_kind: Optional[Kind] = None
     energy_per_image_j: Optional[float] = None
     roof_share: Optional[float] = None
+    against: Optional[str] = None
+    own_against: Optional[str] = None
+    own_speed: Optional[float] = None
+    own_low: Optional[float] = None
+    own_high: Optional[float] = None
 
 
 class CaseRow(NamedTuple):
-    """One case in every column."""
+    """One case in every column; ``baseline`` tells of which it is the baseline, by column."""
 
     case: str
     name: str
-    baseline: bool
+    baseline: Tuple[bool, ...]
     cells: Tuple[Cell, ...]
 
 
 class CaseTable(NamedTuple):
-    """One comparison in every column, the baseline first."""
+    """One comparison in every column, the first column's baseline first.
+
+    ``baselines`` are those of the columns, ``None`` where one has no such comparison: where engines stand beside one
+    another each run has its own fastest.
+    """
 
     key: str
     title: str
-    baseline: str
+    baselines: Tuple[Optional[str], ...]
     rows: Tuple[CaseRow, ...]
 
 
@@ -117,9 +128,10 @@ class Summary(NamedTuple):
 def summary_of(run: Run) -> Summary:
     """Return what a comparison needs of ``run``: tables of one column each."""
     column = RunColumn(run.id, device(run), _roof(run))
-    tables = {table.key: CaseTable(table.key, table.title, table.baseline, tuple(
-        CaseRow(row.case, row.name, row.baseline, (_cell(row, table, column.roof),)) for row in table.rows))
-        for table in tables_of(run) if table.main}
+    own = {row.case: row for table in engine_tables(run) for row in table.rows}
+    tables = {table.key: CaseTable(table.key, table.title, (table.baseline,), tuple(
+        CaseRow(row.case, row.name, (row.baseline,), (_cell(row, table, column.roof, own.get(row.case)),))
+        for row in table.rows)) for table in tables_of(run) if table.main}
     return Summary(column, run_facts(run), side_of(run), tables, run.damage)
 
 
@@ -144,7 +156,7 @@ def _roof(run: Run) -> Roof:
     if (section.get("device", settings.device), section.get("threads", settings.threads)) != (
             settings.device, settings.threads):
         return Roof()
-    return Roof(section.get("flops_per_s"), section.get("bytes_per_s"))
+    return Roof(number_of(section, "flops_per_s"), number_of(section, "bytes_per_s"))
 
 
 def _keys(tables: Sequence[Dict[str, CaseTable]]) -> List[str]:
@@ -161,16 +173,23 @@ def _table(key: str, mine: Sequence[Optional[CaseTable]]) -> CaseTable:
     for table in mine:
         for row in table.rows if table is not None else ():
             order.setdefault(row.case, row)
-    cells = [{row.case: row.cells[0] for row in table.rows} if table is not None else {} for table in mine]
-    rows = sorted(order.values(), key=lambda row: not row.baseline)
-    return first._replace(rows=tuple(row._replace(cells=tuple(own.get(row.case, Cell()) for own in cells))
-                                     for row in rows))
+    known = [{row.case: row for row in table.rows} if table is not None else {} for table in mine]
+    nowhere = CaseRow("", "", (False,), (Cell(),))
+    rows = [row._replace(baseline=tuple(own.get(row.case, nowhere).baseline[0] for own in known),
+                         cells=tuple(own.get(row.case, nowhere).cells[0] for own in known)) for row in order.values()]
+    return first._replace(baselines=tuple(None if table is None else table.baselines[0] for table in mine),
+                          rows=tuple(sorted(rows, key=lambda row: (not row.baseline[0], not any(row.baseline)))))
 
 
-def _cell(row: Row, table: Table, roof: Roof) -> Cell:
+def _cell(row: Row, table: Table, roof: Roof, engines: Optional[AgainstOwn]) -> Cell:
     energy = None if row.energy.value is None else row.energy.value / row.images
-    return Cell(row.state, 1.0 if row.baseline and row.times is not None else row.speed, row.low, row.high,
-                row.median_s, row.memory.value, table.memory_kind, energy, roof_share(row, roof))
+    found = Cell(row.state, 1.0 if row.baseline and row.times is not None else row.speed, row.low, row.high,
+                 row.median_s, row.memory.value, table.memory_kind, energy, roof_share(row, roof),
+                 None if row.baseline else table.baseline)
+    own = None if engines is None else engines.own
+    if engines is None or own is None:
+        return found
+    return found._replace(own_against=engines.own_baseline, own_speed=own.speed, own_low=own.low, own_high=own.high)
 
 
 def roof_share(row: Row, roof: Roof) -> Optional[float]:
@@ -196,7 +215,7 @@ SHOWN = (Quantity.TIME, Quantity.SPEED, Quantity.MEMORY)
 
 def _with_printed(table: CaseTable, printed: Sequence[Published]) -> CaseTable:
     values = {("{}/{}".format(one.comparison, one.case), one.quantity): one for one in reversed(printed)}
-    base = next((_printed_s(values.get((row.case, Quantity.TIME))) for row in table.rows if row.baseline), None)
+    base = next((_printed_s(values.get((row.case, Quantity.TIME))) for row in table.rows if any(row.baseline)), None)
     rows = []
     for row in table.rows:
         time_s = _printed_s(values.get((row.case, Quantity.TIME)))
@@ -204,9 +223,11 @@ def _with_printed(table: CaseTable, printed: Sequence[Published]) -> CaseTable:
         speed = base / time_s if base and time_s else None if told is None else told.value
         size = None if memory is None or memory.value is None else memory.value * BYTES[memory.unit]
         has_any = any(value is not None for value in (time_s, speed, size))
-        state = None if not has_any else RowState.BASELINE if row.baseline else RowState.NOT_MEASURED
-        rows.append(row._replace(cells=row.cells + (Cell(state, speed, None, None, time_s, size),)))
-    return table._replace(rows=tuple(rows))
+        baseline = any(row.baseline)
+        state = None if not has_any else RowState.BASELINE if baseline else RowState.NOT_MEASURED
+        rows.append(row._replace(baseline=row.baseline + (baseline,),
+                                 cells=row.cells + (Cell(state, speed, None, None, time_s, size),)))
+    return table._replace(rows=tuple(rows), baselines=table.baselines + (table.baselines[0],))
 
 
 def _printed_s(one: Optional[Published]) -> Optional[float]:
@@ -215,7 +236,7 @@ def _printed_s(one: Optional[Published]) -> Optional[float]:
 
 def _winners(table: CaseTable) -> Winners:
     return Winners(table.key, table.title, tuple(
-        won([(row.name, row.baseline, row.cells[index]) for row in table.rows])
+        won([(row.name, row.baseline[index], row.cells[index]) for row in table.rows])
         for index in range(len(table.rows[0].cells))))
 
 

@@ -23,13 +23,21 @@ class DeviceRow(NamedTuple):
 
 
 class DeviceTable(NamedTuple):
-    """One comparison in every run; ``baselines_s`` are the medians of its baseline."""
+    """One comparison in every run; ``baselines`` are those of the runs, ``None`` where one has no such comparison.
+
+    ``baselines_s`` are their medians.
+    """
 
     key: str
     title: str
-    baseline: str
+    baselines: Tuple[Optional[str], ...]
     baselines_s: Tuple[Optional[float], ...]
     rows: Tuple[DeviceRow, ...]
+
+    @property
+    def runs(self) -> int:
+        """How many runs hold any of its rivals."""
+        return sum(any(row.cells[run] is not None for row in self.rows) for run in range(len(self.baselines_s)))
 
 
 class Devices(NamedTuple):
@@ -38,6 +46,11 @@ class Devices(NamedTuple):
     columns: Tuple[Column, ...]
     tables: Tuple[DeviceTable, ...]
     differences: Tuple[Difference, ...]
+
+    @property
+    def shared(self) -> Tuple[DeviceTable, ...]:
+        """Those comparisons that two runs or more hold: the others have nothing to stand beside."""
+        return tuple(table for table in self.tables if table.runs > 1)
 
 
 def side_by_side(runs: Sequence[Run], tables: Sequence[Sequence[Table]]) -> Devices:
@@ -56,9 +69,12 @@ def _table(key: str, mine: Sequence[Optional[Table]]) -> DeviceTable:
     names: List[str] = []
     for table in mine:
         if table is not None:
-            names.extend(row.name for row in table.rows if not row.baseline and row.name not in names)
+            names.extend(row.name for row in table.rows if row.name not in names)
+    baselines = tuple(None if table is None else table.baseline for table in mine)
+    if len(set(baselines) - {None}) == 1:
+        names = [name for name in names if name not in baselines]
     rows = tuple(DeviceRow(name, tuple(
         None if table is None else next((row for row in table.rows if row.name == name), None)
         for table in mine)) for name in names)
-    return DeviceTable(key, first.title, first.baseline,
+    return DeviceTable(key, first.title, baselines,
                        tuple(None if table is None else table.rows[0].median_s for table in mine), rows)

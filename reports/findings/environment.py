@@ -59,6 +59,24 @@ class Difference(NamedTuple):
     values: Tuple[Any, ...]
 
 
+def number_of(section: Dict[str, Any], name: str) -> Optional[float]:
+    """Return the number above zero under ``name``, ``None`` where there is none: sections hold what they like."""
+    value = section.get(name)
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0 else None
+
+
+def part_of(section: Dict[str, Any], name: str) -> Dict[str, Any]:
+    """Return the part ``name`` of a section, an empty one where there is none."""
+    part = section.get(name)
+    return part if isinstance(part, dict) else {}
+
+
+def text_of(section: Dict[str, Any], name: str) -> Optional[str]:
+    """Return the text under ``name``, ``None`` where there is none."""
+    value = section.get(name)
+    return value if isinstance(value, str) else None
+
+
 def _leaves(data: Any, path: str) -> Iterator[Tuple[str, Any, Optional[str]]]:
     """Yield dotted name, value and reason of every leaf of nested dicts; lists are leaves."""
     for key, value in data.items():

@@ -6,7 +6,7 @@ from harness.record import Damage, Run
 from harness.words import State
 from reports.findings.about import Device
 from reports.findings.causes import grouped
-from reports.findings.changes import Advantages, Side, Tally, side_of, tally_of
+from reports.findings.changes import Changes, Side, Tally, side_of, tally_of
 from reports.findings.compared import DamagedRun
 from reports.findings.environment import Difference, Facts, changes_by_itself, run_facts
 
@@ -55,11 +55,12 @@ def base_of(run: Run) -> Base:
     return Base(side_of(run), run_facts(run), run.damage)
 
 
-def beside_of(run: Run, side: Side, found: Advantages) -> Beside:
-    """Return what is kept of ``run``, whose ``side`` was held against the first run's."""
-    slower = [key for key, change in found.changes.items() if found.same_board and change.state is State.SLOWER]
-    line = RunLine(side.run, side.device, found.same_board, tally_of(found.changes.values()),
-                   tuple((case, cache if found.caches > 1 else None) for case, cache in slower))
+def beside_of(run: Run, found: Changes) -> Beside:
+    """Return what is kept of ``run``, which is the second of ``found``."""
+    several = len({case.cache for case in found.cases}) > 1
+    slower = tuple((case.case, case.cache if several else None) for case in found.cases if found.same_board
+                   and case.advantage is not None and case.advantage.state is State.SLOWER)
+    line = RunLine(found.second.run, found.second.device, found.same_board, tally_of(found), slower)
     return Beside(line, run_facts(run), run.damage)
 
 

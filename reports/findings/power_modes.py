@@ -4,6 +4,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from harness.reasons import Reason
 from harness.record import Run
+from reports.findings.environment import text_of
 from reports.findings.rows import Row, Table
 
 
@@ -42,7 +43,7 @@ class ModeTable(NamedTuple):
 
 def mode_of(run: Run) -> Optional[str]:
     """Return the power mode that the run was made in, ``None`` where the machine has none."""
-    return run.environment.clocks.get("power_mode")
+    return text_of(run.environment.clocks, "power_mode")
 
 
 def mode_tables(runs: Sequence[Run], tables: Sequence[Sequence[Table]]) -> Tuple[ModeTable, ...]:

@@ -4,11 +4,14 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from harness.reasons import Code, Reason, because
 from harness.record import Run
+from reports.findings.environment import number_of, part_of, text_of
 from reports.findings.headline import short_titles
 from reports.findings.rows import Row, Table
 
 #: Rooflines in one report, and points of one that several comparisons share: a chart with more is not read.
 MOST_ROOFLINES, MOST_POINTS = 12, 16
+#: A size in bytes has fewer digits.
+DIGITS = 18
 #: The one type of records from before there was a roof for each.
 ONLY_TYPE = "float32"
 
@@ -148,24 +151,25 @@ def _measured(run: Run, tables: Sequence[Table]) -> List[Measured]:
 def limits_of(section: Dict[str, Any], threads: int) -> Optional[Limits]:
     """Return what the section ``roof`` of an environment says of so many threads, ``None`` if nothing."""
     if section.get("threads", threads) != threads:
-        section = (section.get("other_threads") or {}).get(str(threads)) or {}
-    roofs, past = _roofs(section), section.get("bytes_per_s")
-    if not past or not any(one.flops_per_s for one in roofs.values()):
+        section = part_of(part_of(section, "other_threads"), str(threads))
+    roofs, past = _roofs(section), number_of(section, "bytes_per_s")
+    if past is None or not any(one.flops_per_s for one in roofs.values()):
         return None
-    sizes = section.get("bytes_per_s_by_size") or {}
-    slopes = sorted(Slope(int(size), float(value)) for size, value in sizes.items()
-                    if size.isdigit() and isinstance(value, (int, float)) and value > 0)
-    return Limits(roofs, tuple(slopes) + (Slope(None, float(past)),))
+    sizes = part_of(section, "bytes_per_s_by_size")
+    slopes = sorted(Slope(int(size), rate) for size in sizes for rate in [number_of(sizes, size)]
+                    if rate is not None and size.isdecimal() and len(size) < DIGITS)
+    return Limits(roofs, tuple(slopes) + (Slope(None, past),))
 
 
 def _roofs(roof: Dict[str, Any]) -> Dict[str, TypeRoof]:
     """Return the roof of each type that the run measured or says why it did not."""
-    flops, by, why = (roof.get(name) or {} for name in (
+    flops, by, why = (part_of(roof, name) for name in (
         "flops_per_s_by_dtype", "flops_by_dtype", "flops_per_s_by_dtype_reason"))
     if not flops:
         flops, by = {ONLY_TYPE: roof.get("flops_per_s")}, {ONLY_TYPE: roof.get("flops_by")}
-    return {name: TypeRoof(name, float(value), by.get(name)) if value else
-            TypeRoof(name, None, None, because(Code.NO_NUMBER, why.get(name))) for name, value in flops.items()}
+    return {name: TypeRoof(name, rate, text_of(by, name)) if rate is not None else
+            TypeRoof(name, None, None, because(Code.NO_NUMBER, text_of(why, name)))
+            for name in flops for rate in [number_of(flops, name)]}
 
 
 def _point(row: Row, threads: int, limits: Limits) -> Optional[RoofPoint]:

@@ -42,6 +42,7 @@ class WarningCode(Word):
     UNCHECKED = "unchecked"                     # cases
     SESSIONS_DIFFER = "sessions-differ"         # names
     UNCOMMITTED = "uncommitted"
+    DONE_OVER = "done-over"                     # damage: lines that were skipped, and that a later session did over
 
 
 class ValidityWarning(NamedTuple):
@@ -61,7 +62,7 @@ def warnings(run: Run, tables: Sequence[Table], memory: Dict[str, CaseMemory]) -
     found.extend((_suspended(run), _loaded(run), _changes_input(run), _disturbs(run), _unlocked(run),
                   _governor(run), _pace(run), _swapped(memory), _noisy(tables, run.header.rule.factor),
                   _few_launches(run, tables), _unsettled(run), _unchecked(run), _sessions_differ(run),
-                  _uncommitted(run)))
+                  _uncommitted(run), _done_over(run)))
     return tuple(one for one in found if one is not None)
 
 
@@ -78,6 +79,10 @@ def _unfinished(run: Run) -> Optional[ValidityWarning]:
 
 def _damaged(run: Run) -> Optional[ValidityWarning]:
     return _warn(WarningCode.DAMAGED, damage=run.damage) if run.damage.lines else None
+
+
+def _done_over(run: Run) -> Optional[ValidityWarning]:
+    return _warn(WarningCode.DONE_OVER, damage=run.done_over) if run.done_over.lines else None
 
 
 def _failed(run: Run) -> List[ValidityWarning]:
@@ -124,9 +129,13 @@ def _suspended(run: Run) -> Optional[ValidityWarning]:
 
 
 def _loaded(run: Run) -> Optional[ValidityWarning]:
-    """Return that launches began while more wanted to run than this run's own threads and one more."""
-    threads = {one.id: one.baseline.threads for one in run.comparisons}
-    known = [(line.load_1min, threads[line.comparison]) for line in launches_of(run) if line.load_1min is not None]
+    """Return that launches began while more wanted to run than this run's own threads and one more.
+
+    Where cases are kept apart a launch starts all their processes at once, so that the load is this run's own.
+    """
+    threads = {one.id: one.baseline.threads for one in run.comparisons if not one.apart}
+    known = [(line.load_1min, threads[line.comparison]) for line in launches_of(run)
+             if line.load_1min is not None and line.comparison in threads]
     over = [(load, own) for load, own in known if load > own + 1]
     if not over:
         return None

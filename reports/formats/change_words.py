@@ -6,7 +6,7 @@ from typing import List, Optional, Sequence
 from harness.statistics.between_runs import Change
 from harness.statistics.codes import WhyCode
 from harness.words import State
-from reports.findings.changes import ChangedCase, Changes, Tally
+from reports.findings.changes import ChangedCase, Changes, MovedBase, Tally
 from reports.numbers import CLOSE, NARROW, count, interval, percent, speed
 from reports.step_words import change_step_text
 
@@ -64,6 +64,7 @@ def notes(found: Changes) -> List[str]:
     told: List[str] = []
     if found.same_run:
         told.append("This is one and the same run: what stands here is what it could tell from another like it.")
+    told += [moved_text(one) for one in found.moved]
     single = [case for case in found.cases if case.advantage is not None
               and case.advantage.why is WhyCode.ONE_LAUNCH]
     if single:
@@ -78,6 +79,13 @@ def notes(found: Changes) -> List[str]:
     if found.alone:
         told.append("In one of the runs only: {}.".format(", ".join(found.alone)))
     return told
+
+
+def moved_text(moved: MovedBase) -> str:
+    """Return that two runs have another fastest form, and which of them both advantages are over."""
+    return "{}: the fastest {} {} is {} in the old run and {} in the new one; both advantages are over {}.".format(
+        moved.title, moved.layer, "of all engines" if moved.engine is None else "in {}".format(moved.engine),
+        moved.first, moved.second, moved.against)
 
 
 def _single_text(found: Changes, single: Sequence[ChangedCase]) -> str:

@@ -18,11 +18,16 @@ from reports.formats.style import style
 
 #: The columns of the CSV: one row per case and column of the comparison. ``change`` is the run's advantage over that
 #: of the first run, ``time_change`` the first run's time over its own; both are above 1 where the run is faster.
+#: ``advantage`` is over ``against``, the baseline of the run itself, both sides of ``change`` over
+#: ``change_against``: where engines stand beside one another the runs may have another fastest. ``own_`` is the same
+#: in the case's own engine.
 CSV_COLUMNS = (
     "run", "device", "comparison", "case", "name", "baseline", "state", "median_s", "advantage", "advantage_low",
     "advantage_high", "memory_bytes", "memory_kind", "energy_per_image_j", "roof_share", "change_state", "change",
     "change_low", "change_high", "change_within", "launches_first", "launches", "time_change_state", "time_change",
-    "time_change_low", "time_change_high", "time_change_within")
+    "time_change_low", "time_change_high", "time_change_within", "against", "change_against", "own_against",
+    "own_advantage", "own_advantage_low", "own_advantage_high", "own_change_against", "own_change_state",
+    "own_change", "own_change_low", "own_change_high", "own_change_within")
 
 
 def markdown_text(found: Told) -> str:
@@ -62,15 +67,20 @@ def csv_text(found: Compared) -> str:
                     continue
                 values: Dict[str, Any] = {
                     "run": column.run, "device": names[index], "comparison": table.key, "case": row.case,
-                    "name": row.name, "baseline": row.baseline, "state": cell.state.value, "median_s": cell.median_s,
-                    "advantage": cell.speed, "advantage_low": cell.low, "advantage_high": cell.high,
-                    "memory_bytes": cell.memory_bytes,
+                    "name": row.name, "baseline": row.baseline[index], "state": cell.state.value,
+                    "median_s": cell.median_s, "advantage": cell.speed, "advantage_low": cell.low,
+                    "advantage_high": cell.high, "memory_bytes": cell.memory_bytes,
                     "memory_kind": None if cell.memory_kind is None else cell.memory_kind.value,
-                    "energy_per_image_j": cell.energy_per_image_j, "roof_share": cell.roof_share}
+                    "energy_per_image_j": cell.energy_per_image_j, "roof_share": cell.roof_share,
+                    "against": cell.against, "own_against": cell.own_against, "own_advantage": cell.own_speed,
+                    "own_advantage_low": cell.own_low, "own_advantage_high": cell.own_high}
                 changed = hot[index - 1].get(row.case) if 0 < index <= len(hot) else None
                 if changed is not None:
                     values.update(_change_cells("change", changed.advantage))
                     values.update(_change_cells("time_change", changed.time))
+                    values.update(_change_cells("own_change", changed.own_advantage))
+                    values.update(change_against=None if changed.advantage is None else changed.against,
+                                  own_change_against=changed.own_against)
                     values.update(launches_first=changed.time.launches[0], launches=changed.time.launches[1])
                 writer.writerow({key: "" if value is None else value for key, value in values.items()})
     return out.getvalue()

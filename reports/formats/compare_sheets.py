@@ -1,21 +1,21 @@
 """What ``compare`` says, as tables of words: the terminal, Markdown and the page print these."""
 
-from typing import List, Optional, Sequence, Union
+from typing import List, Optional, Sequence, Tuple, Union
 
 from harness.statistics.between_runs import Change
 from harness.words import State
-from reports.findings.changes import Changes, tally_of
+from reports.findings.changes import ChangedCase, Changes, tally_of
 from reports.findings.compared import CaseTable, Cell, Compared, DamagedRun, RunColumn, Won
 from reports.findings.many import Many, RunLine
 from reports.findings.rows import RowState
 from reports.formats.change_words import change_interval, change_text, notes, tally_text
+from reports.formats.difference_words import difference_rows
 from reports.formats.memory_words import memory_title
 from reports.formats.published_text import PUBLISHED_CAUTION
 from reports.formats.sheets import Sheet
-from reports.formats.texts import device_text
+from reports.formats.texts import baselines_text, device_text, differ
 from reports.numbers import NARROW, SIGNS, interval, joules, listing, seconds, si, size, speed, times
 from reports.told import damage_note
-from reports.wording import value_text
 
 #: The key of the sheet of the environments.
 ENVIRONMENTS = "environments"
@@ -38,8 +38,7 @@ def headline(found: Told) -> str:
         return "{} runs against {}.".format(len(found.lines), found.first)
     if len(found.changes) == 1 and found.changes[0].same_board:
         one = found.changes[0]
-        return "{} against {}: {}.".format(one.second.run, one.first.run, tally_text(tally_of(
-            case.advantage for case in one.cases if case.advantage is not None)))
+        return "{} against {}: {}.".format(one.second.run, one.first.run, tally_text(tally_of(one)))
     return "{} side by side.".format(" | ".join(column_names(found)))
 
 
@@ -64,7 +63,7 @@ def compare_sheets(found: Told) -> List[Sheet]:
     sheets += [environment_sheet(found)] if len(measured) > 1 else []
     for one in found.changes:
         if one.same_board:
-            sheets += [advantage_sheet(one), time_sheet(one)]
+            sheets += [advantage_sheet(one)] + ([own_sheet(one)] if _has_engines(one) else []) + [time_sheet(one)]
     if side_by_side(found):
         sheets += [roof_sheet(found)] + [device_sheet(found, table) for table in found.tables]
         sheets += [winners_sheet(found)]
@@ -101,8 +100,8 @@ def side_by_side(found: Compared) -> bool:
 
 def environment_sheet(found: Compared) -> Sheet:
     """Return what differs around the runs, by what it explains."""
-    rows = [(group.cause.value, one.name) + tuple(value_text(value, one.name) for value in one.values)
-            for group in found.groups for one in group.differences]
+    rows = [(group.cause.value, one.name) + one.texts for group in found.groups
+            for one in difference_rows(group.differences)]
     runs = [name for name, column in zip(column_names(found), found.columns) if not column.printed]
     title = "What differs between the environments" if rows else "The environments are alike"
     return Sheet(ENVIRONMENTS, "Environments", title, ("explains", "fact") + tuple(runs), rows, (), ())
@@ -110,15 +109,32 @@ def environment_sheet(found: Compared) -> Sheet:
 
 def advantage_sheet(found: Changes) -> Sheet:
     """Return the advantages of both runs and what became of each."""
-    rows = []
-    for case in found.cases:
-        if case.advantage is not None:
-            old, new = ("", "") if case.advantages is None else (times(one) for one in case.advantages)
-            rows.append((_named(case.case, case.cache, found), old, new, signed(case.advantage, found.usual),
-                         change_interval(case.advantage)))
+    engines = _has_engines(found)
+    rows = [_advantage_cells(case, found, case.advantages, case.advantage) + ((case.against,) if engines else ())
+            for case in found.cases if case.advantage is not None]
     return Sheet("advantage-" + found.second.run, "Advantages", "Advantage over the baseline",
-                 ("rival", "old", "new", "advantage", "interval"), rows, (1, 2, 4),
-                 ["old: {}; new: {}.".format(found.first.run, found.second.run)] + notes(found))
+                 ("rival", "old", "new", "advantage", "interval") + (("against",) if engines else ()), rows,
+                 (1, 2, 4), ["old: {}; new: {}.".format(found.first.run, found.second.run)] + notes(found))
+
+
+def own_sheet(found: Changes) -> Sheet:
+    """Return the same over the form of the baseline's layer in each rival's own engine."""
+    rows = [_advantage_cells(case, found, case.own_advantages, case.own_advantage) + (case.own_against or "",)
+            for case in found.cases if case.own_advantage is not None]
+    return Sheet("own-advantage-" + found.second.run, "Own engine",
+                 "Advantage over the baseline's layer in the rival's own engine",
+                 ("rival", "old", "new", "advantage", "interval", "against"), rows, (1, 2, 4), ())
+
+
+def _advantage_cells(case: ChangedCase, found: Changes, both: Optional[Tuple[float, float]],
+                     change: Optional[Change]) -> Tuple[str, ...]:
+    old, new = ("", "") if both is None else (times(one) for one in both)
+    return (_named(case.case, case.cache, found), old, new, "" if change is None else signed(change, found.usual),
+            "" if change is None else change_interval(change))
+
+
+def _has_engines(found: Changes) -> bool:
+    return any(case.own_against is not None for case in found.cases)
 
 
 def time_sheet(found: Changes) -> Sheet:
@@ -154,14 +170,19 @@ def roof_sheet(found: Compared) -> Sheet:
 def device_sheet(found: Compared, table: CaseTable) -> Sheet:
     """Return one comparison with a column for each device; the lines of a cell are parted by newlines."""
     names = column_names(found)
-    rows = [(row.name,) + tuple("\n".join(cell_lines(cell, row.baseline, column.printed))
-                                for cell, column in zip(row.cells, found.columns)) for row in table.rows]
-    return Sheet("devices-" + table.key, "Devices", "{} (against {})".format(table.title, table.baseline),
+    several = differ(table.baselines)
+    rows = [(row.name,) + tuple("\n".join(cell_lines(cell, baseline, column.printed, several))
+                                for cell, baseline, column in zip(row.cells, row.baseline, found.columns))
+            for row in table.rows]
+    return Sheet("devices-" + table.key, "Devices", "{} ({})".format(table.title, baselines_text(table.baselines)),
                  ("case",) + tuple(names), rows, (), ())
 
 
-def cell_lines(cell: Cell, baseline: bool, printed: bool = False) -> List[str]:
-    """Return time, advantage with its interval, memory, energy and share of the roof, as far as they are known."""
+def cell_lines(cell: Cell, baseline: bool, printed: bool = False, several: bool = False) -> List[str]:
+    """Return time, advantage with its interval, memory, energy and share of the roof, as far as they are known.
+
+    ``several`` says that columns have other baselines, so each advantage names its own.
+    """
     if cell.state is None:
         return ["\u2013 not published" if printed else "\u2013 no such case"]
     lines = [seconds(cell.median_s) or ("" if cell.speed or cell.memory_bytes else str(cell.state))]
@@ -170,6 +191,12 @@ def cell_lines(cell: Cell, baseline: bool, printed: bool = False) -> List[str]:
         word = "" if cell.state is RowState.NOT_MEASURED else SIGNS[cell.state.value] + " "
         doubt = " (cannot tell)" if cell.state is RowState.CANNOT_TELL else ""
         lines.append("{}{}{}{}".format(word, speed(cell.speed), ends, doubt))
+        if several and cell.against is not None:
+            lines.append("against {}".format(cell.against))
+    if cell.own_speed is not None and cell.own_against not in (None, cell.against):
+        ends = "" if cell.own_low is None or cell.own_high is None else " " + interval(
+            cell.own_speed, cell.own_low, cell.own_high)
+        lines.append("{}{}, against {}".format(speed(cell.own_speed), ends, cell.own_against))
     if cell.memory_bytes is not None:
         lines.append("{}{}".format(size(cell.memory_bytes), "" if cell.memory_kind is None else " " + str(
             memory_title(cell.memory_kind))))

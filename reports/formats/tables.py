@@ -2,12 +2,13 @@
 
 import csv
 import io
-from typing import Any, List, Sequence, Tuple
+from typing import Any, List, Optional, Sequence, Tuple
 
 from harness.reasons import sentence
 from harness.text import printable
 from harness.words import MEASURED_HEAPS
 from reports.findings import Findings
+from reports.findings.fair import AgainstOwn
 from reports.findings.memory import KINDS
 from reports.findings.published_memory import Shares
 from reports.formats import memory_words
@@ -17,7 +18,8 @@ from reports.formats.files import Made, Options
 
 SPEED = ("comparison", "case", "name", "cache", "baseline", "verdict", "speed_ratio", "speed_ratio_low",
          "speed_ratio_high", "median_s", "p5_s", "p95_s", "samples", "parameters", "multiply_accumulates", "form",
-         "reason", "next_step")
+         "reason", "next_step", "against", "own_against", "own_verdict", "own_speed_ratio", "own_speed_ratio_low",
+         "own_speed_ratio_high")
 ENERGY = ("case", "name", "energy_per_call_j", "energy_above_idle_per_call_j", "uncertainty_j", "windows", "rounds",
           "copy_energy_per_call_j", "energy_ratio", "energy_ratio_low", "energy_ratio_high", "verdict",
           "verdict_reason", "floor", "reason", "source")
@@ -65,15 +67,25 @@ def guarded(value: Any) -> Any:
 
 
 def speed_csv(found: Findings) -> str:
-    """Return one row per case and cache state."""
+    """Return one row per case and cache state; ``own_`` is against the baseline's layer in the case's own engine."""
     rows: List[List[Any]] = []
+    engines = {row.case: row for one in found.engine_tables for row in one.rows}
     for table in found.tables:
         for row in table.rows:
             times = row.times or (None, None, None, 0)
+            own = engines.get(row.case) if table.main else None
             rows.append([table.id, row.case, row.name, table.cache, row.baseline, row.state.value, row.speed, row.low,
                          row.high, times[0], times[1], times[2], times[3], row.parameters, row.macs, row.form,
-                         t.row_reason(row), t.next_step_text(row, found.about)])
+                         t.row_reason(row), t.next_step_text(row, found.about),
+                         None if row.baseline else table.baseline] + _own(own))
     return csv_text(SPEED, rows)
+
+
+def _own(row: Optional[AgainstOwn]) -> List[Any]:
+    """Return a case beside its own engine's form, empty cells where there is none."""
+    if row is None or row.own is None:
+        return [None] * 5
+    return [row.own_baseline, row.own.state.value, row.own.speed, row.own.low, row.own.high]
 
 
 def memory_csv(found: Findings) -> str:

@@ -80,6 +80,15 @@ def column_labels(devices: Devices) -> List[str]:
             for name, column in zip(names, devices.columns)]
 
 
+def alone_text(devices: Devices) -> Optional[str]:
+    """Return how many comparisons are not shown side by side, for one run alone holds them; ``None`` for none."""
+    alone = len(devices.tables) - len(devices.shared)
+    if not alone:
+        return None
+    return "1 comparison stands in one run alone and is left out here" if alone == 1 else (
+        "{} comparisons stand in one run alone and are left out here".format(alone))
+
+
 def cache_text(cache: Optional[str], alone: bool) -> Optional[str]:
     """Return the state of the caches where there are several, ``None`` else."""
     return None if alone else CACHES.get(cache or "", cache)
@@ -94,6 +103,18 @@ def title_of(title: str, cache: Optional[str], alone: bool) -> str:
 def table_title(table: Table) -> str:
     """Return the title of a comparison table."""
     return title_of(table.title, table.cache, table.alone)
+
+
+def differ(baselines: Sequence[Optional[str]]) -> bool:
+    """Return whether the runs that have a comparison have other baselines of it: each its own fastest engine's."""
+    return len(set(baselines) - {None}) > 1
+
+
+def baselines_text(baselines: Sequence[Optional[str]]) -> str:
+    """Return whom one comparison in several runs is against."""
+    if not differ(baselines):
+        return "against {}".format(next(iter(set(baselines) - {None}), ""))
+    return "each run against its own fastest: {}".format(" | ".join(one or "\u2013" for one in baselines))
 
 
 def against_text(table: Table) -> str:

@@ -82,7 +82,7 @@ def _address(entry: Entry) -> str:
 def _number(query: str) -> int:
     """Return where the list shall begin; whatever is no number begins at the newest."""
     given = parse_qs(query).get("from", ["0"])[0]
-    return int(given) if given.isdigit() and len(given) < 9 else 0
+    return int(given) if given.isdecimal() and len(given) < 9 else 0
 
 
 def _html(text: str, scripts: str = "") -> Answer:

@@ -107,7 +107,7 @@ def _record(folder: str) -> Optional[os.stat_result]:
 def _age(shelf: Shelf) -> Tuple[str, str]:
     """Runs are named by the time they began; a folder of another name sorts by that of its last line."""
     name = shelf.name.rsplit("/", 1)[-1]
-    began = name[:15] if name[:8].isdigit() else time.strftime("%Y%m%d-%H%M%S", time.gmtime(shelf.written_s))
+    began = name[:15] if name[:8].isdecimal() else time.strftime("%Y%m%d-%H%M%S", time.gmtime(shelf.written_s))
     return began, name
 
 

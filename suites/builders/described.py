@@ -1,13 +1,13 @@
 """From a case to the description of its layer, with the weights and the float64 reference all suites have."""
 
-from typing import Callable, Dict, NamedTuple, Tuple
+from typing import Callable, Dict, NamedTuple, Optional, Tuple
 
 import torch
 from torch import nn
 
 from harness.plan import Case
 from suites.builders import dense
-from suites.builders.networks import dense_form, make_network
+from suites.builders.networks import TOLERANCE, dense_form, make_network
 from suites.builders.subject import options, seeded
 from suites.layers.counts import convolution_macs, wht1d_macs, wht2d_macs
 from suites.layers.squeeze_excite import SqueezeExcite
@@ -21,18 +21,24 @@ from suites.runtimes.networks import describe_network
 
 #: The name of a description that is a whole network.
 NETWORK = "network"
+#: Options that say how a network is run; all others say which.
+HOW = ("graph", "engine", "form", "arithmetic")
 
 Tensors = Dict[str, torch.Tensor]
 Shape = Tuple[int, int, int, int]
 
 
 class Layer(NamedTuple):
-    """``graph``: the description. ``reference(x)``: the layer in float64. Counts are per call."""
+    """``graph``: the description. ``reference(x)``: the layer in float64. Counts are per call.
+
+    ``tolerance``: the allowed largest error over the reference's root mean square, ``None`` for the type's default.
+    """
 
     graph: Graph
     reference: Callable[[torch.Tensor], torch.Tensor]
     parameters: int
     macs: int
+    tolerance: Optional[float] = None
 
 
 class _Family(NamedTuple):
@@ -44,7 +50,7 @@ class _Family(NamedTuple):
 def layer(case: Case) -> Layer:
     """Return the layer that the option ``graph`` of ``case`` names; option ``out_channels`` (as in).
 
-    ``network`` is a whole one, with the options ``network`` and ``variant`` of :func:`suites.networks.build`.
+    ``network`` is a whole one, with the options of :func:`suites.networks.build`.
 
     Raises ``ValueError`` for one that is not described or not for this shape.
     """
@@ -64,11 +70,11 @@ def layer(case: Case) -> Layer:
 
 
 def _network(case: Case, shape: Shape) -> Layer:
-    chosen = {key: value for key, value in options(case).items() if key in ("network", "variant")}
+    chosen = {key: value for key, value in options(case).items() if key not in HOW}
     module = seeded(lambda: make_network(chosen, shape[1:]), case)
     graph = describe_network("{} {}".format(chosen["network"], chosen.get("variant", "dense")), module, shape)
     return Layer(graph, lambda x: dense_form(module)(x)[:, :, None, None], count_parameters(module),
-                 count_macs(module, torch.zeros((1,) + shape[1:])) * shape[0])
+                 count_macs(module, torch.zeros((1,) + shape[1:])) * shape[0], TOLERANCE)
 
 
 def _convolution(kernel: int) -> _Family:

@@ -1,6 +1,6 @@
 """Builder of the block-sparse inference form of the learnable heterogeneous convolution."""
 
-from typing import Dict
+from typing import Dict, Tuple, Union
 
 import torch
 
@@ -25,19 +25,23 @@ def lhc(case: Case, x: torch.Tensor) -> Subject:
         draw_masks(layer, density)
         return layer
 
-    trained = seeded(make, case)
-    assert isinstance(trained, LhcConv2d)
-    module = trained if form == "masked" else trained.freeze(form)
-    kept = int(trained.kept())
-    mask = trained.mask().detach()
+    module, kept, whole = _in_form(seeded(make, case), form)
 
     def reference(weights: Dict[str, torch.Tensor], batch: torch.Tensor) -> torch.Tensor:
-        kernel = trained.weight.detach().cpu().double() * mask.double()
+        # The frozen layer's is made again: its dense kernel and mask, held meanwhile, would weigh in the memory pass.
+        trained = module if isinstance(module, LhcConv2d) else seeded(make, case)
+        kernel = trained.weight.detach().cpu().double() * trained.mask().detach().cpu().double()
         return dense.convolution(batch, kernel, weights["bias"])
 
-    work = trained.weight.numel() if form == "masked" else kept
+    work = whole if form == "masked" else kept
     subject = subject_of(case, x, module, reference, images * height * width * work)
     if isinstance(module, FrozenLhcConv2d):
         ran, reason = module.choose(x)
         subject = subject._replace(implementation=ran, reason=reason)
     return subject._replace(parameters=kept + out_channels)
+
+
+def _in_form(trained: LhcConv2d, form: str) -> Tuple[Union[LhcConv2d, FrozenLhcConv2d], int, int]:
+    """Return the layer in ``form``, how many weights its mask keeps and how many there are."""
+    module = trained if form == "masked" else trained.freeze(form)
+    return module, int(trained.kept()), trained.weight.numel()

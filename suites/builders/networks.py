@@ -31,6 +31,7 @@ SEARCH = Search(most_warm_s=0.2, rounds=3, budget_s=2.0)
 def network(case: Case, x: torch.Tensor) -> Subject:
     """A network by name; options are those of ``suites.networks.build``, ``chains`` by published name.
 
+    ``engine`` is passed over: it says whom the case stands for among other engines.
     ``density`` (LHC) draws masks of that density and puts the block-sparse inference form in place. The case's
     implementation is a form of ``suites.networks.inference``; without one, the fastest found here is taken and pinned
     as ``form``. Parameters and multiply-adds are those of the network as it was trained.
@@ -44,7 +45,8 @@ def network(case: Case, x: torch.Tensor) -> Subject:
 
 def _network(case: Case, x: torch.Tensor) -> Subject:
     chosen = options(case)
-    form = chosen.pop("form", case.implementation) or None
+    # among engines a case is named after torch, not after the form
+    form = chosen.pop("form", "" if chosen.pop("engine", None) else case.implementation) or None
     shape, dtype = tuple(x.shape[1:]), x.dtype
 
     def made() -> nn.Module:

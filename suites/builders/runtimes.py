@@ -30,7 +30,8 @@ def engine(case: Case, x: torch.Tensor) -> Subject:
     model = checked(one, described, chosen.get("form", "stock"), x)
     loaded = one.load(model, case.threads)
     fill(loaded, model, x.detach().cpu().numpy())
-    return Subject(call=loaded.run, reference=described.reference, tolerance=TOLERANCES.get(case.arithmetic),
+    return Subject(call=loaded.run, reference=described.reference,
+                   tolerance=TOLERANCES.get(case.arithmetic, described.tolerance),
                    implementation=told(loaded.described, model), parameters=described.parameters, macs=described.macs,
                    output=lambda: torch.from_numpy(read(loaded, model)))
 

@@ -36,7 +36,8 @@ def subject_of(case: Case, x: torch.Tensor, module: nn.Module, dense: Dense, mac
                implementation: Optional[str] = None, reason: Optional[str] = None) -> Subject:
     """Return the subject that runs ``module`` on ``x`` the way ``case`` says.
 
-    ``dense(parameters, x)`` is the reference in float64, given the module's parameters by name as float64.
+    ``dense(parameters, x)`` is the reference in float64, given the module's parameters by name as float64. Raises
+    ``ValueError`` for a mode or protocol that does not exist.
     """
     memory_format = torch.channels_last if case.memory_format == "channels_last" else torch.contiguous_format
     module.to(device=x.device, dtype=x.dtype)

@@ -1,4 +1,4 @@
-"""What the fused layer has to beat: the best convolution here, and the layer as frameworks would run it.
+"""What the fused layer has to beat: the best convolution here.
 
 ``F.conv2d`` is not always the fastest convolution on a CPU: with one thread and a small batch torch takes a
 matrix product per image instead of oneDNN, oneDNN itself is faster on channels-last tensors, and faster still on
@@ -13,8 +13,6 @@ from torch import Tensor
 
 from harness.timing.sampler import Sampler
 from suites.kernels.fastest import fastest, hot_sampler
-from suites.kernels.geometry import Spec, padded
-from suites.kernels.plain import plain_layer, threshold_of
 
 Call = Callable[[], Any]
 Run = Callable[[Tensor], Tensor]
@@ -143,65 +141,3 @@ def best_convolution(x: Tensor, ways: Sequence[Convolution],
     with torch.no_grad():
         index, seconds = fastest([bind(way) for way in ways], sampler or hot_sampler(x.device.type))
     return ways[index], {way.name: value for way, value in zip(ways, seconds)}
-
-
-def _matrix(length: int, like: Tensor) -> Tensor:
-    h = torch.ones(1, 1, dtype=like.dtype, device=like.device)
-    while h.shape[0] < length:
-        h = torch.cat((torch.cat((h, h), 1), torch.cat((h, -h), 1)))
-    return h * length ** -0.5
-
-
-def kronecker_layer(x: Tensor, threshold: Tensor, spec: Spec) -> Callable[[Tensor], Tensor]:
-    """Return the layer as two matrix products for each transform (H = H1 kron H2), the best eager form.
-
-    Smooth threshold, natural order, orthonormal, no scale; the matrices are made once, outside the call.
-    """
-    p1, p2 = padded(x.shape, spec)
-    images, channels, height, width = x.shape
-    pad = torch.nn.functional.pad
-    if spec.dims == (2, 3):
-        first, second = _matrix(p1, x), _matrix(p2, x)
-        table = threshold.reshape(p1, p2)
-
-        def planes(t: Tensor) -> Tensor:
-            v = first @ pad(t, (0, p2 - width, 0, p1 - height)) @ second
-            return (first @ threshold_of(v, table, "smooth") @ second)[:, :, :height, :width]
-
-        return planes
-    half = 1 << (p2.bit_length() - 1) // 2
-    first, second = _matrix(p2 // half, x), _matrix(half, x)
-    blocks = -(-channels // p2)
-    pixels = height * width
-    rows = threshold.reshape(1, p2 // half, half, 1)
-
-    def both(t: Tensor) -> Tensor:
-        inner = second @ t.reshape(images * blocks, p2 // half, half, pixels)
-        return (first @ inner.reshape(images * blocks, p2 // half, half * pixels)).reshape(
-            images * blocks, p2 // half, half, pixels)
-
-    def along(t: Tensor) -> Tensor:
-        whole = pad(t, (0, 0, 0, 0, 0, blocks * p2 - channels))
-        y = both(threshold_of(both(whole), rows, "smooth"))
-        return y.reshape(images, blocks * p2, height, width)[:, :channels]
-
-    return along
-
-
-def butterfly_layer(x: Tensor, threshold: Tensor, spec: Spec) -> Callable[[Tensor], Tensor]:
-    """Return the layer as torch users write it: one pass over memory for each stage of the butterflies."""
-    return lambda t: plain_layer(t, threshold, None, spec)
-
-
-def compiled(function: Callable[[Tensor], Tensor],
-             x: Tensor) -> Tuple[Optional[Callable[[Tensor], Tensor]], Optional[str]]:
-    """Return ``torch.compile(function)`` warmed up on ``x``, or ``None`` and the reason in words."""
-    if not hasattr(torch, "compile"):
-        return None, "torch.compile came with torch 2, this is {}".format(torch.__version__)
-    made = torch.compile(function, fullgraph=True)
-    try:
-        with torch.no_grad():
-            made(x)
-    except Exception as error:  # the compiler's errors have no common type; the reason is recorded
-        return None, "torch.compile failed: {}".format(str(error).strip().splitlines()[0][:200])
-    return made, None

@@ -2,7 +2,8 @@
 
 The cache folder is private to the user (``XDG_CACHE_HOME``); a build is keyed by the sources, the compiler's
 version, the flags and the CPU model, made in a temporary folder and moved into place by one rename, so that
-two processes that build at once do not disturb each other. The build log stays beside the library.
+two processes that build at once do not disturb each other. The build log stays beside the library, and objects are
+kept for families with the same units (:mod:`suites.kernels.objects`).
 """
 
 import errno
@@ -12,13 +13,13 @@ import io
 import os
 import platform
 import shutil
-import subprocess
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from suites.kernels.families import COMMON_FOLDER, FAMILIES, SHARED_HEADERS, Family
+from suites.kernels.objects import compile_unit, run
 
 SOURCE_FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "cpu")
 LOG = "build.log"
@@ -88,13 +89,17 @@ def native_flags(machine: str, cpu: str) -> Tuple[str, ...]:
 
 def sources(family: str = "wht") -> List[str]:
     """Return the paths of every file that a build of ``family`` may read, sorted."""
+    return sorted({path for unit in FAMILIES[family].units for path in unit_sources(FAMILIES[family], unit)})
+
+
+def unit_sources(family: Family, unit: str) -> List[str]:
+    """Return the paths of every file that a unit of ``family`` may read, sorted."""
     paths = {os.path.join(SOURCE_FOLDER, name) for name in SHARED_HEADERS}
-    own = {os.path.dirname(os.path.join(FAMILIES[family].folder, unit)) for unit in FAMILIES[family].units}
-    for folder in own | {FAMILIES[family].folder, COMMON_FOLDER}:
+    for folder in {os.path.dirname(os.path.join(family.folder, unit)), family.folder, COMMON_FOLDER}:
         folder = os.path.join(SOURCE_FOLDER, folder)
         names = os.listdir(folder) if os.path.isdir(folder) else []
         paths.update(os.path.join(folder, name) for name in names if name.endswith((".cpp", ".h")))
-    return sorted(os.path.normpath(path) for path in paths)
+    return sorted({os.path.normpath(path) for path in paths if os.path.exists(path)})
 
 
 def build_key(compiler_version: str, flags: Sequence[str], cpu: str, paths: Sequence[str]) -> str:
@@ -108,17 +113,10 @@ def build_key(compiler_version: str, flags: Sequence[str], cpu: str, paths: Sequ
     return digest.hexdigest()[:20]
 
 
-def _run(command: Sequence[str]) -> Tuple[int, str]:
-    process = subprocess.Popen(list(command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                               universal_newlines=True)
-    output = process.communicate()[0]
-    return process.returncode, output
-
-
 def compiler_version(compiler: str) -> Optional[str]:
     """Return what ``compiler --version`` prints first, or ``None`` if it does not run."""
     try:
-        status, output = _run((compiler, "--version"))
+        status, output = run((compiler, "--version"))
     except OSError:
         return None
     return output.splitlines()[0].strip() if status == 0 and output.strip() else None
@@ -126,27 +124,31 @@ def compiler_version(compiler: str) -> Optional[str]:
 
 def known_flags(compiler: str, flags: Sequence[str]) -> Tuple[str, ...]:
     """Return those of ``flags`` with which ``compiler`` takes an empty source."""
-    return tuple(flag for flag in flags if _run((compiler, flag, "-x", "c++", "-fsyntax-only", os.devnull))[0] == 0)
+    return tuple(flag for flag in flags if run((compiler, flag, "-x", "c++", "-fsyntax-only", os.devnull))[0] == 0)
 
 
-def _compile(family: Family, compiler: str, flags: Sequence[str], folder: str) -> Tuple[bool, str]:
+def _compile(family: Family, compiler: str, version: str, flags: Sequence[str], folder: str) -> Tuple[bool, str]:
     """Compile the units, as many at a time as there are cores, link, and return success and the log.
 
     More at a time would take each other's caches, and the longest, which begins first, would end last.
     """
     include = ["-I", SOURCE_FOLDER, "-I", os.path.join(SOURCE_FOLDER, COMMON_FOLDER)]
-    commands = [[compiler] + list(flags) + include + [
-        "-c", os.path.join(SOURCE_FOLDER, family.folder, unit), "-o", _object(folder, unit)]
-        for unit in family.units]
-    log, good = [], True
+    cpu, cache = cpu_model(), os.path.dirname(folder)
+
+    def one(unit: str) -> Tuple[bool, str]:
+        command = [compiler] + list(flags) + include + ["-c", os.path.join(SOURCE_FOLDER, family.folder, unit)]
+        key = build_key(version, flags, cpu, unit_sources(family, unit))
+        name = "{}-{}".format(unit.replace("/", "-"), key)
+        status, output = compile_unit(command, name, _object(folder, unit), cache)
+        return status == 0, "$ {}\n{}[exit {}]\n".format(" ".join(command), output, status)
+
     with ThreadPoolExecutor(cores()) as pool:
-        for command, (status, output) in zip(commands, pool.map(_run, commands)):
-            log.append("$ {}\n{}[exit {}]\n".format(" ".join(command), output, status))
-            good = good and status == 0
+        made = list(pool.map(one, family.units))
+    good, log = all(compiled for compiled, _ in made), [text for _, text in made]
     if good:
         link = [compiler, "-shared", "-pthread", "-o", os.path.join(folder, family.library)]
         link += [_object(folder, unit) for unit in family.units]
-        status, output = _run(link)
+        status, output = run(link)
         log.append("$ {}\n{}[exit {}]\n".format(" ".join(link), output, status))
         good = status == 0
     return good, "".join(log)
@@ -215,10 +217,10 @@ def _build_in(folder: str, family: Family, compiler: str, version: str, flags: T
             started = time.monotonic()
             known = known_flags(compiler, [flag for flag in flags if flag in OPTIONAL_FLAGS])
             flags = tuple(flag for flag in flags if flag not in OPTIONAL_FLAGS or flag in known)
-            good, text = _compile(family, compiler, flags, work)
+            good, text = _compile(family, compiler, version, flags, work)
             needed = tuple(flag for flag in flags if flag not in OPTIONAL_FLAGS)
             if not good and needed != flags:
-                good, again = _compile(family, compiler, needed, work)
+                good, again = _compile(family, compiler, version, needed, work)
                 # If it fails all the same, the flags were not the reason: the first log tells it.
                 text, flags = (again, needed) if good else (text, flags)
             seconds = time.monotonic() - started

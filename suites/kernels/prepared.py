@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from suites.kernels.handles import Handle
+from suites.kernels.packed import is_counted
 
 #: A kernel's call for tensors of one shape, layout and type: from the input to a new output.
 Call = Callable[[Tensor], Tensor]
@@ -57,6 +58,7 @@ class _Ready(NamedTuple):
     present: Tuple[Tensor, ...]  # those that are there, with their versions and places in memory
     versions: List[int]
     places: List[int]
+    aliases: List[Tensor]  # of their memory, so that no other weight can come to lie at the same place unseen
     call: Call
 
     def holds(self, weights: Weights) -> bool:
@@ -67,7 +69,7 @@ class _Ready(NamedTuple):
                 and list(map(_PLACE, self.present)) == self.places)
 
 
-_NOTHING = _Ready((), (), (), [], [], torch.neg)
+_NOTHING = _Ready((), (), (), [], [], [], torch.neg)
 
 
 class Prepared:
@@ -115,14 +117,13 @@ class Prepared:
             return
         key = (x.shape, x.stride(), x.dtype, x.device, options)
         present = tuple(weight for weight in weights if weight is not None)
-        try:
-            versions, places = list(map(_VERSION, present)), list(map(_PLACE, present))
-            ready = _Ready(key, tuple(weights), present, versions, places, call)
-        except RuntimeError:  # tensors made in inference mode have no counter: trust nothing
-            return
+        if not all(map(is_counted, present)):
+            return  # whether they have changed is found out in every call: see Packed
         if len(self._kept) >= MOST_CALLS:
             self._forget()
-        self._kept[key] = ready
+        aliases = [weight.detach() for weight in present]
+        self._kept[key] = _Ready(key, tuple(weights), present, list(map(_VERSION, present)),
+                                 list(map(_PLACE, present)), aliases, call)
 
     def _forget(self) -> None:
         self._kept.clear()

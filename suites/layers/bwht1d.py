@@ -56,7 +56,7 @@ class BlockWalshHadamard1d(TransformLayer):
             self.threshold.copy_(torch.arange(self.block_size, dtype=torch.float64) / (10 * self.block_size))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the layer's output for ``x`` (N, in_channels, H, W)."""
+        """Return the layer's output for ``x`` (N, in_channels, H, W); raises ``ValueError`` for any other shape."""
         check_floating(x, "BlockWalshHadamard1d")
         if x.dim() < 2 or x.shape[1] != self.in_channels or (self.stride > 1 and x.dim() != 4):
             raise ValueError("BlockWalshHadamard1d made for {} channels needs an input of shape (N, {}, H, W), got "

@@ -64,7 +64,7 @@ class HTPerceptron(ReadyCalls, TransformLayer):
         nn.init.uniform_(self.threshold, 0, 0.1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the layer's output for ``x`` (N, in_channels, H, W)."""
+        """Return the layer's output for ``x`` (N, in_channels, H, W); raises ``ValueError`` for any other shape."""
         settings = (self.implementation, self.plane, self.sizes, self.norm, self.residual)
         call = self._ready(x, settings)
         if call is not None:

@@ -47,7 +47,7 @@ class MultiplicationFreeLinear(ReadyCalls, TransformLayer):
         start(self.weight, self.bias, self.scale, self.member)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the layer's output for ``x`` (..., in_features)."""
+        """Return the layer's output for ``x`` (..., in_features); raises ``ValueError`` for any other shape."""
         settings = (self.implementation, self.member, self.scale)
         call = self._ready(x, settings)
         if call is not None:
@@ -107,7 +107,7 @@ class MultiplicationFreeDepthwise2d(ReadyCalls, TransformLayer):
         start(self.weight, self.bias, self.scale, self.member)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the layer's output for ``x`` (N, channels, H, W)."""
+        """Return the layer's output for ``x`` (N, channels, H, W); raises ``ValueError`` for any other shape."""
         settings = (self.implementation, self.member, self.stride, self.scale)
         call = self._ready(x, settings)
         if call is not None:

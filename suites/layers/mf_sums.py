@@ -16,7 +16,6 @@ from suites.torch_modes import stock_only
 PAIRS = 2 ** 18
 
 
-
 def _operator(name: str) -> Any:
     """Return torch's own operator, or ``None`` where this torch has none of that name."""
     try:

@@ -28,7 +28,7 @@ class SqueezeExcite(nn.Module):
         self.to(device=device, dtype=dtype)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return ``x`` (N, channels, H, W) with its channels scaled."""
+        """Return ``x`` (N, channels, H, W) with its channels scaled; raises ``ValueError`` for any other shape."""
         check_floating(x, "SqueezeExcite")
         if x.dim() != 4 or x.shape[1] != self.channels:
             raise ValueError("SqueezeExcite made for {} channels needs an input of shape (N, {}, H, W), got {}: make "

@@ -48,7 +48,7 @@ class WalshHadamard1d(TransformLayer):
             self.threshold.copy_(ramp[int(self.keep_first):])
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the layer's output for ``x`` (N, in_channels, ...)."""
+        """Return the layer's output for ``x`` (N, in_channels, ...); raises ``ValueError`` for any other shape."""
         check_floating(x, "WalshHadamard1d")
         if x.dim() < 2 or x.shape[1] != self.in_channels:
             raise ValueError("WalshHadamard1d made for {} channels needs an input of shape (N, {}, ...), got {}: "

@@ -56,7 +56,7 @@ class WalshHadamard2d(TransformLayer):
             self.threshold.copy_((index.unsqueeze(0) + index.unsqueeze(1)) / (10 * self.size))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the layer's output for ``x`` (N, C, H, W)."""
+        """Return the layer's output for ``x`` (N, C, H, W); raises ``ValueError`` for any other shape."""
         check_floating(x, "WalshHadamard2d")
         if x.dim() != 4 or tuple(x.shape[2:]) != self.plane:
             raise ValueError("WalshHadamard2d made for a plane of {}x{} needs an input of shape (N, C, {}, {}), got "

@@ -101,7 +101,10 @@ class ResNet(nn.Module):
 
 
 def small_resnet(depth: int, num_classes: int) -> ResNet:
-    """Return the network for 32x32 images of ``depth`` = 6 n + 2: three stages of n basic blocks, 16 to 64 wide."""
+    """Return the network for 32x32 images of ``depth`` = 6 n + 2: three stages of n basic blocks, 16 to 64 wide.
+
+    Raises ``ValueError`` for any other depth.
+    """
     if depth < 8 or (depth - 2) % 6:
         raise ValueError("a ResNet for 32x32 images has depth 6 n + 2 (20, 32, 56, 110), not {}".format(depth))
     return ResNet(BasicBlock, [(depth - 2) // 6] * 3, (16, 32, 64), num_classes, "small")

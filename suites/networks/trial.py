@@ -52,7 +52,7 @@ def placed(places: Sequence[Slot], old: Layers, new: Layers) -> Iterator[Callabl
 
 
 def first_run(network: nn.Module, example: Example, old: Layers) -> Tuple[Dict[str, Watch], Tally]:
-    """Run the network as it is; return how it uses the layers ``old`` and the counts."""
+    """Run the network as it is; return how it uses the layers ``old`` and the counts. Raises ``ValueError``."""
     try:
         with watched(old) as used:
             tally = _watched_run(network, example)

@@ -12,10 +12,13 @@ from harness.app.doctor import (
     status_findings,
     torch_findings,
 )
+from harness.choices import Choices, SessionError, settle
 from harness.clocks import why_not_lock
+from harness.machine import why_no_energy
+from harness.probed import Probed
 from harness.reasons import sentence
+from harness.record.lines import MeterStatus
 from harness.rule import COMPARE_LAUNCHES
-from harness.session import Choices, SessionError, settle, why_no_energy
 from harness.settings import Settings
 from harness.system.programs import Done
 from harness.worker import resolve
@@ -23,13 +26,12 @@ from harness.worker import resolve
 PC = {"jetson": False, "l4t": None}
 NANO = {"jetson": True, "l4t": "32.7.1"}
 METERS = [
-    {"name": "ina3221", "quantity": "power", "available": False, "chosen": False,
-     "reason": "the rails may only be used by root", "remedy": "sudo chmod a+r ..."},
-    {"name": "rapl", "quantity": "power", "available": True, "chosen": True, "reason": None, "remedy": None},
+    MeterStatus("ina3221", "power", False, False, "the rails may only be used by root", "sudo chmod a+r ..."),
+    MeterStatus("rapl", "power", True, True),
 ]
-PROBED = {"torch": {"version": "1.10.0", "cuda": None, "cuda_reason": "this build of torch has no CUDA",
-                    "threads": 4, "mkldnn": False, "cudnn": None},
-          "gpu": {"name": None, "name_reason": "torch sees no CUDA device"}, "rule": {"launches": 4}}
+PROBED = Probed({"version": "1.10.0", "cuda": None, "cuda_reason": "this build of torch has no CUDA", "threads": 4,
+                 "mkldnn": False, "cudnn": None}, {"name": None, "name_reason": "torch sees no CUDA device"})
+MISSING = Probed({"version": None, "version_reason": "torch cannot be imported"}, {})
 
 
 def test_a_refused_meter_shows_its_reason_and_remedy_and_the_chosen_one_says_so():
@@ -41,17 +43,16 @@ def test_a_refused_meter_shows_its_reason_and_remedy_and_the_chosen_one_says_so(
 
 def test_a_torch_without_cuda_is_told_apart_from_a_machine_without_a_gpu():
     assert "no CUDA" in torch_findings(PROBED, PC)[1].text
-    with_cuda = dict(PROBED, torch=dict(PROBED["torch"], cuda="10.2", cuda_reason=None))
+    with_cuda = PROBED._replace(torch=dict(PROBED.torch, cuda="10.2", cuda_reason=None))
     assert torch_findings(with_cuda, PC)[1].remedy == "check the driver with nvidia-smi"
 
 
 def test_on_a_jetson_nobody_is_sent_to_nvidia_smi_or_to_a_driver():
     for cuda, group in ((None, False), ("10.2", True)):
-        probed = dict(PROBED, torch=dict(PROBED["torch"], cuda=cuda))
+        probed = PROBED._replace(torch=dict(PROBED.torch, cuda=cuda))
         remedy = torch_findings(probed, NANO)[1].remedy
         assert "nvidia-smi" not in remedy and "driver" not in remedy and ("group 'video'" in remedy) == group
-    missing = {"torch": {"version": None, "version_reason": "torch cannot be imported"}, "gpu": {}}
-    assert "JetPack 4" in torch_findings(missing, NANO)[0].remedy
+    assert "JetPack 4" in torch_findings(MISSING, NANO)[0].remedy
 
 
 def test_who_may_not_lock_the_clocks_is_told_what_that_needs_instead_of_the_option():
@@ -63,7 +64,7 @@ def test_who_may_not_lock_the_clocks_is_told_what_that_needs_instead_of_the_opti
 
 
 def test_missing_torch_is_one_finding_with_the_way_out():
-    found = torch_findings({"torch": {"version": None, "version_reason": "torch cannot be imported"}, "gpu": {}}, PC)
+    found = torch_findings(MISSING, PC)
     assert len(found) == 1 and found[0].ok is False and "run_bench.sh" in found[0].remedy
 
 
@@ -96,7 +97,7 @@ def test_the_table_is_plain_ascii_where_the_terminal_is(capsys, monkeypatch):
 
 def test_the_best_device_present_is_chosen_and_a_missing_one_refused():
     assert settle(Choices(), PROBED).device == "cpu"
-    assert settle(Choices(), dict(PROBED, gpu={"name": "Tegra X1"})).device == "cuda"
+    assert settle(Choices(), PROBED._replace(gpu={"name": "Tegra X1"})).device == "cuda"
     try:
         settle(Choices(device="cuda"), PROBED)
     except SessionError as error:

@@ -14,6 +14,7 @@ import fake_boards
 import fake_nvml
 
 from harness.clocks import Lock, locked_clocks, pending, restore_from_state
+from harness.clocks.changes import SysfsChange
 from harness.clocks.state import write_state
 from harness.system.processes import boot_id, start_ticks
 from harness.system.tree import Tree
@@ -306,9 +307,26 @@ def test_a_torn_state_file_gives_a_sentence_not_a_traceback(tmp_path, state):
 def test_a_state_file_cannot_be_used_to_write_elsewhere(tmp_path, state):
     root = fake_boards.nano(tmp_path / "root")
     fake_boards.write(root, "/etc/passwd", "root")
-    write_state(state, [{"kind": "sysfs", "name": "/etc/passwd", "old": "gotcha", "new": "x"}], root)
+    write_state(state, [SysfsChange("/etc/passwd", "gotcha", "x")], root)
     assert not restore_from_state(state, root, write=plain_write).restored
     assert fake_boards.read(root, "/etc/passwd") == "root"
+
+
+@pytest.mark.parametrize("step", [
+    {"kind": "sysfs", "name": 5, "old": "x", "new": "y"}, {"kind": "sysfs", "old": "x"}, {"kind": "magic"}, [], 7])
+def test_a_step_that_no_version_wrote_is_told_and_does_not_keep_the_others(tmp_path, state, step):
+    root = fake_boards.nano(tmp_path / "root")
+    name = "/sys/devices/system/cpu/cpu0/cpufreq/scaling_min_freq"
+    before = fake_boards.read(root, name)
+    write_state(state, [SysfsChange(name, before, "1")], root)
+    with open(state) as file:
+        data = json.load(file)
+    with open(state, "w") as file:
+        json.dump(dict(data, changes=data["changes"] + [step]), file)
+    fake_boards.write(root, name, "1")
+    result = restore_from_state(state, root, write=plain_write)
+    assert not result.restored and ["cannot be read" in told for told in result.messages] == [True]
+    assert fake_boards.read(root, name) == before
 
 
 JETSON_CLOCKS = """#!/bin/sh

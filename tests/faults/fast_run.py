@@ -13,8 +13,9 @@ for folder in (HERE, ROOT):
 import harness.session  # noqa: E402
 from harness.controller import RunPlan  # noqa: E402
 from harness.plan import Case, Comparison  # noqa: E402
+from harness.probed import Probed  # noqa: E402
 from harness.process import run_worker  # noqa: E402
-from harness.progress import PlainProgress  # noqa: E402
+from harness.progress import make_progress  # noqa: E402
 from harness.record import FORMAT, Header, RecordError, RecordWriter  # noqa: E402
 from harness.record.working import WorkingRun  # noqa: E402
 from harness.rule import Rule  # noqa: E402
@@ -46,14 +47,14 @@ def open_run(folder):
 
 
 #: What the first worker would say of the machine.
-PROBED = {"torch": {"version": "none"}, "gpu": {"name": None}, "meters": [], "status": {}}
+PROBED = Probed({"version": "none"}, {"name": None})
 
 
 def main(folder):
     """Do what is left of the run; the exit status tells how it ended."""
     os.environ["PYTHONPATH"] = HERE
     try:
-        end = harness.session.carry_on(open_run(folder), ["run"], PROBED, PlainProgress(print),
+        end = harness.session.carry_on(open_run(folder), ["run"], PROBED, make_progress(),
                                        runner=functools.partial(run_worker, module="fast_worker"))
     except (harness.session.SessionError, RecordError) as error:
         print(error)

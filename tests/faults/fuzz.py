@@ -1,4 +1,4 @@
-"""Reads, reports and compares damaged records: ``python tests/faults/fuzz.py [--minutes 30] [--seed 1] [--guided]``.
+"""Puts damaged records through all that reads them: ``python tests/faults/fuzz.py [--minutes 30] [--seed 1]``.
 
 Every mutant must be read, as a whole or without the lines that are damaged, or refused in one line that names the
 file and the line. Prints what was not, by place. Guided, a mutant that reaches a line of the project which none
@@ -11,7 +11,6 @@ import glob
 import io
 import json
 import os
-import re
 import resource
 import signal
 import sys
@@ -20,6 +19,7 @@ import time
 import traceback
 from collections import Counter
 from random import Random
+from typing import Callable, NamedTuple
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -27,26 +27,19 @@ for folder in (HERE, ROOT):
     if folder not in sys.path:
         sys.path.insert(0, folder)
 
+from doors import DOORS, check_refused, command, knock  # noqa: E402
 from mutations import mutant  # noqa: E402
 from reached import Reached  # noqa: E402
 
 from harness import RecordError, load_run  # noqa: E402
-from reports.compare import WRITERS  # noqa: E402
-from reports.findings import findings  # noqa: E402
-from reports.findings.calibration import CalibrationError, calibration  # noqa: E402
-from reports.findings.cleaned import cleaned  # noqa: E402
-from reports.findings.compared import compared, summary_of  # noqa: E402
-from reports.formats.calibration_text import calibration_markdown, calibration_text  # noqa: E402
-from reports.formats.changes_text import changes_text  # noqa: E402
-from reports.formats.files import Options  # noqa: E402
-from reports.formats.registry import FORMATS  # noqa: E402
-from reports.formats.terminal import terminal_text  # noqa: E402
 
-#: Longest time for one mutant, and the most memory that all of them together may take.
+#: Longest time of the processor for one step of a mutant, and the most memory that all of them together may take.
 LIMIT_S = 60
 MOST_BYTES = 3 << 30
 
-READING, FRAME, REPORT, COMPARE = "load_run", "to_frame", "report", "compare"
+READING, FRAME = "load_run", "to_frame"
+#: Doors that one mutant is put through, of those that are not dear.
+KNOCKS = 3
 
 
 def corpus():
@@ -80,20 +73,15 @@ class TookTooLongError(Exception):
 @contextlib.contextmanager
 def time_limit(seconds):
     def late(number, frame):
-        raise TookTooLongError("not through after {} s".format(seconds))
+        raise TookTooLongError("not through after {} s of the processor".format(seconds))
 
-    before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(seconds)
+    before = signal.signal(signal.SIGPROF, late)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
-
-
-def command(text):
-    """Return the first character of ``text`` that could command a terminal, ``None`` if none could."""
-    return next((char for char in text if char < " " and char != "\n" or "\x7f" <= char <= "\x9f"), None)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def check_refusal(error, path):
@@ -104,98 +92,98 @@ def check_refusal(error, path):
     assert command(text) is None, "a refusal with control characters"
 
 
-def report(run, publication=False):
-    """Make every format of ``run``; raise ``AssertionError`` where one lets a control character through."""
-    found = findings(run)
-    shown = terminal_text(found, "report.html")
-    assert command(shown) is None, "a control character on the terminal: {!r}".format(command(shown))
-    for one in FORMATS:
-        if one.name != "publication" or publication:
-            for name, content in one.make(found, Options(2)).files:
-                if isinstance(content, str) and name.endswith((".md", ".html")):
-                    assert command(content.replace("\t", "")) is None, "a control character in " + name
-                if name == "report.md":
-                    check_markdown(content)
-    with contextlib.suppress(CalibrationError):
-        of_loads = calibration(run, found)
-        for text in (calibration_text(of_loads, 80, True, False), calibration_markdown(of_loads)):
-            assert command(text) is None, "a control character in the calibration"
-    return found
+class Bench(NamedTuple):
+    """The folders that mutants are tried in, what has been tried, and what was wrong, by place."""
 
+    folder: str
+    tried: Counter
+    faults: dict
+    say: Callable[[str], None] = lambda text: None
 
-def compare(old, new):
-    """Compare two runs; raise ``AssertionError`` where a control character gets through."""
-    found = cleaned(compared([summary_of(old), summary_of(new)]))
-    for text in [changes_text(found, 80, True, False)] + [make(found) for make in WRITERS.values()]:
-        assert command(text.replace("\t", "")) is None, "a control character in a comparison"
+    def place(self, *names):
+        """Return a path in the folder; the folders above it are made."""
+        path = os.path.join(self.folder, *names)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        return path
 
+    def put(self, data, *names):
+        """Write a record; return its folder."""
+        path = self.place(*(names + ("record.jsonl",)))
+        with io.open(path, "wb") as file:
+            file.write(data)
+        return os.path.dirname(path)
 
-def check_markdown(text):
-    """Raise ``AssertionError`` if Markdown of a hostile name would be a tag, a link or a comment."""
-    plain = markup_of(text).lower()
-    for bad in ("<img", "<script", "</script", "<!--", "](javascript"):
-        assert bad not in plain, "report.md holds {}".format(bad)
-
-
-def markup_of(text):
-    """Return what of a Markdown text may be markup: what is code or stands behind a backslash is not."""
-    return re.sub(r"`[^`\n]*`", "", re.sub(r"\\.", "", text))
-
-
-def steps(path, other, dear, figures, run):
-    """Yield the targets of one mutant by name; ``dear`` also those that take long, ``figures`` the longest too.
-
-    The first puts what it read into ``run``.
-    """
-    yield READING, lambda: run.append(load_run(os.path.dirname(path)))
-    yield FRAME, lambda: (run[0].to_frame(), run[0].verdicts(), run[0]._repr_html_())
-    if dear:
-        yield REPORT, lambda: report(run[0], figures)
-        yield COMPARE, lambda: [compare(*pair) for pair in ((run[0], other), (other, run[0]))]
-
-
-def try_mutant(data, folder, other, dear, figures, tried, faults):
-    """Put one mutant through all targets; count what was tried, and put what was wrong into ``faults``."""
-    path = os.path.join(folder, "record.jsonl")
-    with io.open(path, "wb") as file:
-        file.write(data)
-    got = []
-    for name, step in steps(path, other, dear, figures, got):
-        tried[name] += 1
+    def step(self, name, data, work):
+        """Do ``work``, count it under ``name``, and keep what goes wrong; return whether all went well."""
+        self.tried[name] += 1
         try:
             with time_limit(LIMIT_S):
-                step()
-                tried["skipped"] += name == READING and bool(got[0].damage.lines)
-        except RecordError as error:
-            try:
-                check_refusal(error, path)
-                tried["refused"] += 1
-            except AssertionError as fault:
-                faults.setdefault((name, "refusal", str(fault)[:160]), []).append(data)
-            return
-        except Exception as error:
+                work()
+        except (Exception, SystemExit) as error:
             frames = traceback.extract_tb(error.__traceback__)
             ours = [frame for frame in frames if ROOT in frame.filename and "/tests/" not in frame.filename] or frames
             place = "{}:{} {}".format(os.path.relpath(ours[-1].filename, ROOT), ours[-1].lineno,
-                                      "{}: {}".format(type(error).__name__, str(error)[:100]))
-            faults.setdefault((name, os.path.basename(ours[-1].filename), ours[-1].lineno), []).append((place, data))
-            if name == READING:
-                return
+                                      "{}: {}".format(type(error).__name__, str(error)[:160]))
+            key = (name, os.path.basename(ours[-1].filename), ours[-1].lineno)
+            if key not in self.faults:
+                self.say("{}: {}".format(name, place))
+            self.faults.setdefault(key, []).append((place, data))
+            return False
+        return True
+
+
+def read(bench, folder):
+    """Return the run in ``folder``, ``None`` where it was refused as it must be."""
+    try:
+        run = load_run(folder)
+    except RecordError as error:
+        check_refusal(error, os.path.join(folder, "record.jsonl"))
+        bench.tried["refused"] += 1
+        return None
+    bench.tried["skipped"] += bool(run.damage.lines)
+    return run
+
+
+def try_mutant(data, bench, others, random, knocks=0, dear=False):
+    """Read one mutant, and put it through ``knocks`` doors drawn at random, ``dear`` ones among them or alone.
+
+    ``others`` are folders of other runs. One that can be read is the other run of the mutants after it.
+    """
+    folder, got = bench.put(data, "runs", "mutant"), []
+    if not bench.step(READING, data, lambda: got.append(read(bench, folder))):
+        return
+    run, = got
+    if run is not None:
+        bench.step(FRAME, data, lambda: (run.to_frame(), run.verdicts(), run._repr_html_(), repr(run)))
+    doors = [door for door in DOORS if door.dear <= dear]
+    before = os.path.join(bench.folder, "before")
+    others = list(others) + ([before] if os.path.isdir(before) else [])
+    for door in random.sample(doors, min(knocks, len(doors))):
+        def through(door=door):
+            found = knock(door, random, folder, others, bench.place("out", "of", "it"))
+            if run is None:
+                check_refused(door, found, folder)
+
+        bench.step(door.name, data, through)
+    if run is not None and knocks:
+        bench.put(data, "before")
 
 
 class Pool:
     """What mutants are made of: the corpus, and guided also what reached new lines."""
 
     def __init__(self, texts, guided):
-        self.texts, self.found = list(texts), []
+        self.texts, self.found = dict(texts), []
+        self._names = sorted(self.texts)
         self._reached = Reached() if guided else None
-        self._weights = [1.0 / len(text) for text in self.texts]  # as much time for each record
+        self._weights = [1.0 / len(self.texts[name]) for name in self._names]  # as much time for each record
 
     def draw(self, random):
-        """Return a text to damage, half of the time one that was found."""
+        """Return a text to damage, half of the time one that was found, and the name of a run to hold it against."""
+        name, = random.choices(self._names, self._weights)
         if self.found and random.random() < 0.5:
-            return random.choice(self.found).decode("latin-1")
-        return random.choices(self.texts, self._weights)[0]
+            return random.choice(self.found).decode("latin-1"), name
+        return self.texts[name], name
 
     def learn(self, data, through):
         """Put ``data``, which is known, ``through`` the targets: what it reaches is nothing new."""
@@ -221,27 +209,27 @@ class Pool:
 def fuzz(seconds, seed, share=0.25, most=None, biggest=None, say=lambda text: None, guided=False):
     """Return what was tried in ``seconds`` or ``most`` mutants, the faults by place, and what reached new lines."""
     random, tried, faults = Random(seed), Counter(), {}
-    texts = [text for text in corpus().values() if biggest is None or len(text) <= biggest]
+    texts = {name: text for name, text in corpus().items() if biggest is None or len(text) <= biggest}
     pool = Pool(texts, guided)
-    began = time.monotonic()
-    ended = began + seconds
-    said = time.monotonic()
+    began = said = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        sane = os.path.join(folder, "sane")
-        os.mkdir(sane)
-        with io.open(os.path.join(sane, "record.jsonl"), "w", encoding="utf-8") as file:
-            file.write(texts[0])
-        other = load_run(sane)
+        bench = Bench(folder, tried, faults, say)
+        sane = {name: bench.put(text.encode("utf-8"), "sane", name) for name, text in texts.items()}
+        nearest = [sane[name] for name in sorted(sane, key=lambda name: len(texts[name]))[:4]]
 
-        def through(drawn):
-            return lambda data: try_mutant(data, folder, other, drawn < share, drawn < 0.02 * share, tried, faults)
+        def through(name, knocks, dear):
+            drawn = random.random()
+            return lambda data: try_mutant(data, bench, [sane[name]] * 2 + nearest, Random(drawn), knocks, dear)
 
         if guided:
-            for data in [text.encode("utf-8") for text in texts if len(text) < LARGEST_KEPT] + kept():
-                pool.learn(data, through(0.5 * share if time.monotonic() < began + 0.25 * seconds else 1.0))
-        while time.monotonic() < ended and (most is None or tried[READING] < most):
+            for data in [text.encode("utf-8") for text in texts.values() if len(text) < LARGEST_KEPT] + kept():
+                pool.learn(data, through(random.choice(sorted(sane)),
+                                         len(DOORS) if time.monotonic() < began + 0.25 * seconds else 1, False))
+        while time.monotonic() < began + seconds and (most is None or tried[READING] < most):
             drawn = random.random()
-            pool.put(mutant(pool.draw(random), random), through(drawn), drawn >= share)
+            text, name = pool.draw(random)
+            pool.put(mutant(text, random), through(name, KNOCKS * (drawn < share), drawn < 0.05 * share),
+                     drawn >= share)
             if time.monotonic() - said > 30:
                 said = time.monotonic()
                 say("{}: {} places at fault, {} reached new lines".format(dict(tried), len(faults), len(pool.found)))
@@ -252,7 +240,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--seed", type=int, default=int(time.time()))
-    parser.add_argument("--share", type=float, default=0.25, help="of the mutants go through reports and compare too")
+    parser.add_argument("--share", type=float, default=0.25, help="of the mutants go through the commands too")
     parser.add_argument("--keep", metavar="DIR", help="write the smallest mutant of each fault here")
     parser.add_argument("--guided", action="store_true", help="damage further what reaches new lines")
     parser.add_argument("--update", action="store_true", help="write what reached new lines into kept.json")
@@ -260,14 +248,14 @@ def main():
     print("seed {}".format(arguments.seed))
     resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, resource.getrlimit(resource.RLIMIT_AS)[1]))
     tried, faults, reached = fuzz(60 * arguments.minutes, arguments.seed, arguments.share, say=print,
-                                guided=arguments.guided)
+                                  guided=arguments.guided)
     if arguments.update:
         known = {text.encode("utf-8") for text in corpus().values()}
         with io.open(KEPT, "w", encoding="ascii") as file:
             json.dump([data.decode("latin-1") for data in reached if data not in known], file, indent=0)
     for key, found in sorted(faults.items(), key=lambda item: -len(item[1])):
-        smallest = min((one[1] if isinstance(one, tuple) else one for one in found), key=len)
-        print("{:6d}  {}  {}".format(len(found), key[0], found[0][0] if isinstance(found[0], tuple) else key))
+        place, smallest = min(found, key=lambda one: len(one[1]))
+        print("{:6d}  {}  {}".format(len(found), key[0], place))
         if arguments.keep:
             os.makedirs(arguments.keep, exist_ok=True)
             with io.open(os.path.join(arguments.keep, "-".join(map(str, key))[:80].replace("/", "_")), "wb") as file:

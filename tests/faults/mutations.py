@@ -9,8 +9,11 @@ WILD = ("null", "true", "false", "0", "-1", "1", "0.0", "-0.0", "1e308", "-1e308
         "-Infinity", "9" * 400, "123456789012345678901234567890", "2147483648", "1.5", '""', '"x"', '"nan"',
         '"\\u0000"', '"\\ud800"', '"\\u001b[2J"', json.dumps(HOSTILE), json.dumps("y" * 20000), "[]", "{}", "[[]]",
         "[null]", "[0]", '[1, "a", null]', '{"a": {"b": []}}', '{"code": "crashed"}', '{"code": "told", "said": "s"}',
-        "[" * 60 + "]" * 60, "[" * 5000 + "]" * 5000, '{"a":' * 60 + "1" + "}" * 60)
+        '"\\u00b2"', "[" * 60 + "]" * 60, "[" * 5000 + "]" * 5000, '{"a":' * 60 + "1" + "}" * 60)
 
+
+#: Names that no field has, and that look like a number or a folder.
+KEYS = (HOSTILE, "", "\u00b2", "-1", "9" * 5000, "nan", "../x", "\ud800")
 
 #: Lines that are none.
 NO_LINES = ("", "[]", "null", "{}", "\x00", '"x"', "\xff" * 9)
@@ -85,14 +88,14 @@ def change_value(data, random):
     elif kind < 7 and isinstance(value, list):
         container[key] = random.choice([value[:-1], value + value, value[::-1], value[:1], []])
     elif kind < 7 and isinstance(value, dict):
-        container[key] = random.choice([{}, dict(list(value.items())[:1]), {HOSTILE: value}])
+        container[key] = random.choice([{}, dict(list(value.items())[:1]), {random.choice(KEYS): value}])
     elif kind == 7 and isinstance(container, list):
         container.append(value)
     elif kind == 8:
         other, name = random.choice(places(data, []))
         container[key] = json.loads(json.dumps(other[name], default=str))
     elif isinstance(container, dict):
-        container[HOSTILE if kind == 9 else key + "_"] = container.pop(key)
+        container[random.choice(KEYS) if kind == 9 else key + "_"] = container.pop(key)
 
 
 def change_lines(lines, random):

@@ -6,18 +6,14 @@ import os
 import re
 
 import pytest
-from answers import fake_runner
-from fast_run import PROBED, open_run
 from fuzz import corpus
 from test_faults_storage import go_on
 
-from harness import session
 from harness.notebook import load_run as load_for_notebook
-from harness.progress import PlainProgress
 from harness.record import RecordError, Unit, damage_text, load_run, unit_of
 from harness.record import reader as reader_module
 from harness.record.reader import read_record
-from harness.words import Pass, RunStatus
+from harness.words import Pass
 from reports.__main__ import main as report
 from reports.compare import main as compare
 from reports.export import main as export
@@ -228,23 +224,3 @@ def test_a_lost_launch_between_others_is_done_over_with_those_that_followed_it(t
     run = load_run(put(tmp_path, lines[:2] + [first, b"?", third, second]))
     assert [line.launch for line in run.launches("tiny")] == [1, 2]
     assert Unit(Pass.TIME, "tiny", None, 3) not in run.units
-
-
-def test_a_complete_run_with_a_damaged_line_is_resumed_and_says_which(tmp_path):
-    def carry_on():
-        said = []
-        carried = session.carry_on(open_run(str(tmp_path)), ["run"], PROBED, PlainProgress(said.append),
-                                   runner=fake_runner)
-        return carried.status, [text for text in said if "damaged" in text]
-
-    assert carry_on() == (RunStatus.COMPLETE, [])
-    with pytest.raises(session.SessionError, match="that run is complete"):
-        open_run(str(tmp_path))
-    lines = (tmp_path / "record.jsonl").read_bytes().splitlines()
-    place = units_at(lines)[4]
-    lost = unit_of(read_record(str(tmp_path))[place])
-    put(tmp_path, lines[:place] + [lines[place][:-3]] + lines[place + 1:])
-    assert lost not in load_run(str(tmp_path)).units
-    status, said = carry_on()
-    assert status is RunStatus.COMPLETE and lost in load_run(str(tmp_path)).units
-    assert len(said) == 1 and "record.jsonl skipped (line {}: the line is not JSON)".format(place + 1) in said[0]

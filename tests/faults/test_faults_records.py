@@ -5,19 +5,26 @@ import json
 import os
 import re
 import signal
+import sys
 from collections import Counter
+from random import Random
 
 import pytest
-from fuzz import corpus, fuzz, kept, markup_of, try_mutant
+from doors import DOORS, Door, check_refused, knock, markup_of
+from fuzz import Bench, corpus, fuzz, kept, try_mutant
 from mutations import HOSTILE
 from reached import Reached
 
 from harness.record import RecordError, damage_text, load_run
 from harness.record.reader import LONGEST_LINE
 from reports.findings import findings
+from reports.findings.cleaned import cleaned
+from reports.findings.compared import compared, summary_of
+from reports.formats.changes_text import changes_text
 from reports.formats.markdown import cell, code, markdown
 from reports.formats.page import render_page
 from reports.formats.terminal import terminal_text
+from tests.patience import LONG_S
 
 
 def place(tmp_path, text):
@@ -25,23 +32,72 @@ def place(tmp_path, text):
     return str(tmp_path)
 
 
-def test_mutants_of_real_records_give_no_traceback():
-    tried, faults, _ = fuzz(60.0, 20260314, share=0.12, most=220, biggest=60000)
+def test_mutants_of_real_records_give_no_traceback_at_any_door():
+    tried, faults, _ = fuzz(LONG_S, 20260314, share=0.1, most=220, biggest=60000)
     assert not faults, sorted(faults)
-    assert tried["load_run"] == 220 and tried["to_frame"] > 100 and tried["report"] > 10
+    assert tried["load_run"] == 220 and tried["to_frame"] > 100
+    assert all(tried[door.name] for door in DOORS if not door.dear)
     assert tried["refused"] > 10 and tried["skipped"] > 60
 
 
 def test_mutants_that_once_reached_new_lines_give_no_traceback(tmp_path):
-    tried, faults = Counter(), {}
-    other = load_run(place(tmp_path, next(iter(corpus().values()))))
-    mutants = tmp_path / "mutants"
-    mutants.mkdir()
+    bench, random = Bench(str(tmp_path), Counter(), {}), Random(1)
+    others = [bench.put(text.encode("utf-8"), "sane", name) for name, text in list(corpus().items())[:2]]
     for number, data in enumerate(kept()):
-        try_mutant(data, str(mutants), other, number % 4 == 0, False, tried, faults)
-    assert not faults, sorted(faults)
-    assert tried["load_run"] == len(kept()) > 20 and tried["skipped"] > 3
-    assert tried["to_frame"] > 10 and tried["report"]
+        try_mutant(data, bench, others, random, int(number % 4 == 0))
+    assert not bench.faults, sorted(bench.faults)
+    assert bench.tried["load_run"] == len(kept()) > 20 and bench.tried["skipped"] > 3
+    assert bench.tried["to_frame"] > 10
+
+
+@pytest.fixture(scope="module")
+def sane(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sane")
+    (folder / "record.jsonl").write_text(corpus()[os.path.join("tests", "faults", "corpus", "two_launches.jsonl")])
+    return str(folder)
+
+
+@pytest.mark.parametrize("door", [one for one in DOORS if not one.dear], ids=lambda one: one.name)
+def test_every_command_refuses_a_record_without_a_plan_in_one_line(door, sane, tmp_path):
+    (tmp_path / "runs" / "broken").mkdir(parents=True)
+    (tmp_path / "runs" / "broken" / "record.jsonl").write_text('{"kind":"run"}\n')
+    for words in door.words:
+        found = knock(door._replace(words=(words,)), Random(1), str(tmp_path / "runs" / "broken"), [sane],
+                      str(tmp_path / "out"))
+        check_refused(door, found, str(tmp_path / "runs" / "broken"))
+
+
+def does(text="", name=None, content="", status=0):
+    """Return a command that prints ``text`` and writes one file below its second word."""
+    def main(argv):
+        if name is not None:
+            path = os.path.join(argv[1], *name.split("/"))
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with io.open(path, "w", encoding="utf-8") as file:
+                file.write(content)
+        sys.stdout.write(text)
+        return status
+
+    return Door("made up", main, ("{run} {out}",))
+
+
+@pytest.mark.parametrize("bad", [
+    does("\x1b[31m"), does("\x9b"), does('{"a": NaN}'), does("[1,"), does(name="../beside", content="x"),
+    does(name="report.html.1.part"), does(name="a\x07"), does(name="report.md", content="<img src=x>"),
+    does(name="report.html", content="\x00"), does(name="runs.csv", content="\x1b"),
+    does(name="report.json", content="[Infinity]")], ids=str)
+def test_the_fuzzer_notices_what_a_command_must_not_print_or_write(bad, sane, tmp_path):
+    (tmp_path / "of").mkdir()
+    with pytest.raises(AssertionError):
+        knock(bad, Random(1), sane, [sane], str(tmp_path / "of" / "it"))
+    good = does("fine", "a/report.md", "fine")
+    assert knock(good, Random(1), sane, [sane], str(tmp_path / "of" / "it")).status == 0
+
+
+def test_the_fuzzer_notices_a_command_that_takes_a_broken_record_or_names_no_file(sane, tmp_path):
+    for bad in (does(status=0), does(status=1), does(status=3)._replace(name="no name")):
+        with pytest.raises(AssertionError):
+            check_refused(bad, knock(bad, Random(1), sane, [sane], str(tmp_path / "out")), sane)
 
 
 def test_the_guide_names_the_lines_that_nothing_reached_before(tmp_path):
@@ -87,6 +143,23 @@ def test_a_unit_that_makes_no_sense_is_skipped_and_named_with_line_and_field(tmp
     text = corpus()[os.path.join("tests", "faults", "corpus", "two_launches.jsonl")]
     assert old in text
     assert re.search(words, damage_text(load_run(place(tmp_path, text.replace(old, new, 1))).damage, "here"))
+
+
+@pytest.mark.parametrize("wild", ["x", [[1]], True, {"\u00b2": 1.0, 5000 * "9": 1.0}],
+                         ids=lambda value: str(value)[:20])
+def test_whatever_stands_in_the_environment_is_reported_and_compared(tmp_path, wild):
+    """Its sections hold what they like: the values of one after the other are none that this program writes."""
+    lines = [json.loads(line) for line in corpus()[os.path.join(
+        "tests", "faults", "corpus", "networks_roofs.jsonl")].splitlines()]
+    session = next(line for line in lines if line["kind"] == "session")
+    kept = session["environment"]
+    changes = [("roof", [name]) for name in kept["roof"]]
+    changes += [(section, list(kept[section])) for section in kept if section not in ("roof", "meters")]
+    for section, names in changes:
+        session["environment"] = dict(kept, **{section: dict(kept[section], **dict.fromkeys(names, wild))})
+        run = load_run(place(tmp_path, "".join(json.dumps(line) + "\n" for line in lines)))
+        assert terminal_text(findings(run, published=(), others=[run]), None)
+        assert changes_text(cleaned(compared([summary_of(run), summary_of(run)])), 80, True, False)
 
 
 def test_a_round_without_its_baseline_is_skipped(tmp_path):
@@ -149,6 +222,7 @@ def test_markdown_makes_no_link_of_an_address_and_lets_nothing_out_of_code():
 
 
 def test_the_alarm_of_the_fuzzer_is_put_back():
-    before = signal.getsignal(signal.SIGALRM)
-    fuzz(5.0, 1, most=1, biggest=40000)
-    assert signal.getsignal(signal.SIGALRM) is before
+    before = signal.getsignal(signal.SIGPROF)
+    fuzz(LONG_S, 1, most=1, biggest=40000)
+    assert signal.getsignal(signal.SIGPROF) is before
+    assert signal.getitimer(signal.ITIMER_PROF) == (0.0, 0.0)

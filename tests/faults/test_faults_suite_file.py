@@ -6,13 +6,14 @@ import shutil
 import pytest
 from fast_run import PROBED, header
 
+from harness.choices import Choices, SessionError
 from harness.plan import Suite
 from harness.process import Outcome
 from harness.progress import PlainProgress
 from harness.reasons import Code, because
 from harness.record import Session, load_run
-from harness.rule import Rule, rule_to_dict
-from harness.session import Choices, SessionError, carry_on, start, take_up
+from harness.rule import Rule
+from harness.session import carry_on, start, take_up
 from reports.findings import findings
 from reports.findings.validity import WarningCode
 
@@ -25,7 +26,7 @@ def begun(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text("SUITE = 1\n")
     plan = list(header().comparisons)
-    probed = dict(PROBED, torch=TORCH, rule=rule_to_dict(Rule(launches=1)))
+    probed = PROBED._replace(torch=TORCH, rule=Rule(launches=1))
     suite = Suite("mine", "", lambda target: plan)
     work = start(suite, Choices(launches=1), probed, str(tmp_path / "out"), str(path))
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.session import Choices, SessionError, check_fit, passes_for
+from harness.choices import Choices, SessionError, check_fit, passes_for
 from harness.settings import PASSES, parse_size
 
 

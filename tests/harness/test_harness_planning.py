@@ -7,7 +7,7 @@ from harness.app.utf8 import needs_utf8
 from harness.nearest import nearest, unknown
 from harness.plan import check_comparison
 from harness.planning import matches, plan_comparisons, select
-from harness.settings import Settings, format_duration, parse_duration, settings_from_dict, settings_to_dict
+from harness.settings import format_duration, parse_duration
 
 CONV = Case("conv1x1", "torch", "m:f", (1, 8, 4, 4))
 MATRIX = Case("wht", "matrix", "m:g", (1, 8, 4, 4))
@@ -77,11 +77,12 @@ def test_a_wrong_name_gets_the_nearest_right_one():
     assert nearest("zzz", ["paper", "layers"]) is None
     assert unknown("suite", "papre", ["paper", "layers"]) == (
         "There is no suite 'papre'. Did you mean 'paper'? There is: layers, paper.")
+    assert unknown("run", "x", []) == "There is no run 'x'. There is none yet."
 
 
-def test_settings_survive_the_record():
-    settings = Settings("cuda", 4, only="wht", passes=("time",))
-    assert settings_from_dict(dict(settings_to_dict(settings), later=1)) == settings
+def test_of_very_many_names_only_those_most_like_the_wrong_one_are_said():
+    said = unknown("case", "case-07x", ["case-{:03}".format(number) for number in range(600)])
+    assert "There are 600, such as: " in said and "case-07" in said and said.count("case-") < 20
 
 
 @pytest.mark.parametrize("encoding, version, answer", [

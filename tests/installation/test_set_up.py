@@ -5,10 +5,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
-from tiny_project import BASE, LANE, Project, make_wheel
+from tiny_project import BASE, LANE, Project, make_source, make_wheel
+
+from tests.patience import LONG_S, wait_for
 
 pytestmark = pytest.mark.skipif(sys.version_info < (3, 7, 16), reason="its own pip is too old, and a newer one is "
                                 "not to be had without the network")
@@ -34,13 +35,9 @@ def hang_pip(project):
                  "open('reached', 'w').close()\ntime.sleep(600)\n")
 
 
-def wait_for(path, process):
-    for _ in range(1200):
-        if os.path.exists(path):
-            return
-        assert process.poll() is None, process.communicate()[0]
-        time.sleep(0.05)
-    raise AssertionError("{} did not come".format(path))
+def wait_for_file(path, process):
+    assert wait_for(lambda: os.path.exists(path) or process.poll() is not None, LONG_S), path
+    assert os.path.exists(path), process.communicate()[0]
 
 
 def test_it_sets_up_offline_from_a_folder_of_wheels(ready):
@@ -100,7 +97,7 @@ def test_a_set_up_killed_half_way_leaves_the_old_one_and_the_next_one_cleans_up(
     project.pin(alpha=make_wheel(project.wheels, "alpha", "2.0"))
     hang_pip(project)
     process = project.start("setup", "--offline", "--find-links", project.wheels)
-    wait_for(os.path.join(project.folder, "reached"), process)
+    wait_for_file(os.path.join(project.folder, "reached"), process)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     assert project.environment == old and project.version() == "1.0" and len(project.environments) == 2
@@ -113,13 +110,15 @@ def test_two_started_at_once_make_one_environment(project):
     project.pin(alpha=make_wheel(project.wheels, "alpha", "2.0"))
     words = ("setup", "--offline", "--find-links", project.wheels)
     hang_pip(project)
-    project.edit("backend.py", "time.sleep(600)", "time.sleep(3)")
+    project.edit("backend.py", "time.sleep(600)", "while not os.path.exists('go on'): time.sleep(0.02)")
     first = project.start(*words)
-    wait_for(os.path.join(project.folder, "reached"), first)
+    wait_for_file(os.path.join(project.folder, "reached"), first)
     second = project.start(*words)
-    said = [one.communicate(timeout=120)[0] for one in (first, second)]
+    waits = second.stdout.readline()
+    project.write("go on", "")
+    said = [one.communicate(timeout=LONG_S)[0] for one in (first, second)]
     assert (first.returncode, second.returncode) == (0, 0), said
-    assert "Ready." in said[0] and said[1] == "Another set-up is under way: waiting for it\n"
+    assert "Ready." in said[0] and (waits, said[1]) == ("Another set-up is under way: waiting for it\n", "")
     assert project.version() == "2.0" and project.environments == [project.environment]
 
 
@@ -127,7 +126,7 @@ def test_an_environment_that_a_run_still_uses_is_left_until_it_has_ended(project
     project.set_up()
     old = project.environment
     runs = subprocess.Popen([os.path.join(old, "bin", "python"), "-c",
-                             "import time; print(flush=True); time.sleep(60)"], stdout=subprocess.PIPE)
+                             "import time; print(flush=True); time.sleep(6000)"], stdout=subprocess.PIPE)
     try:
         runs.stdout.readline()
         project.pin(alpha=make_wheel(project.wheels, "alpha", "2.0"))
@@ -223,6 +222,59 @@ def test_an_engine_without_a_wheel_takes_no_other_along_and_is_named(project):
     status, said = project.set_up("--runtimes", "--offline", "--find-links", project.wheels)
     assert status == 0 and "Not to be had for this Python and machine: missing-engine." in said
     assert "doctor" in said and project.version("gamma") == "1.0" and project.version() == "1.0"
+
+
+def test_figures_without_a_wheel_are_left_out_and_nothing_is_compiled(project):
+    """matplotlib has no wheel for the Python of a Nano, and compiling it there takes pip many minutes."""
+    compiled = os.path.join(project.folder, "compiled")
+    project.write("requirements/{}-figures.txt".format(LANE), make_source(project.wheels, "painter", "1.0", compiled))
+    status, said = project.set_up()
+    assert status == 0 and "No matplotlib for this Python and machine" in said and "any other machine" in said
+    assert project.version() == "1.0" and not os.path.exists(compiled)
+
+
+@pytest.mark.parametrize("system, words", [
+    ("Darwin", "macOS has neither"), ("MINGW64_NT-10.0", "wsl --install"), ("FreeBSD", "FreeBSD is not supported")])
+def test_another_system_gets_one_sentence_and_nothing_is_made(tmp_path, system, words):
+    project = Project(tmp_path / "project").make()
+    assert words in refused_by_the_script(project, tmp_path, uname="echo " + system)
+
+
+def test_without_a_python_that_is_new_enough_one_sentence_says_how_to_name_one(tmp_path):
+    project = Project(tmp_path / "project").make()
+    said = refused_by_the_script(project, tmp_path, python3="exit 1", python="exit 1")
+    assert "no Python 3.6.2 or newer" in said and "PYTHON=/path/to/python3" in said
+
+
+def refused_by_the_script(project, folder, **programs):
+    """Run the script where ``programs`` stand before the system's own; return its one sentence."""
+    (folder / "bin").mkdir()
+    for name, text in programs.items():
+        (folder / "bin" / name).write_text("#!/bin/sh\n{}\n".format(text))
+        (folder / "bin" / name).chmod(0o755)
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("PIP_", "PYTHON", "VIRTUAL_"))}
+    before = sorted(os.listdir(project.folder))
+    done = subprocess.run([os.path.join(project.folder, "run_bench.sh"), "setup"], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, universal_newlines=True,
+                          env=dict(kept, PATH=str(folder / "bin") + os.pathsep + kept["PATH"]))
+    assert done.returncode == 1 and done.stdout.count("\n") == 1 and done.stdout.startswith("run_bench.sh: ")
+    assert sorted(os.listdir(project.folder)) == before
+    return done.stdout
+
+
+def test_the_environments_python_is_at_hand_in_the_projects_folder(ready):
+    told = "import os, torch; print(os.getcwd(), torch.__version__)"
+    process = ready.start("python", "-c", told, cwd="/")
+    said = process.communicate(timeout=LONG_S)[0]
+    assert (process.returncode, said.split()) == (0, [os.path.realpath(ready.folder), "1.0"])
+
+
+@pytest.mark.parametrize("words", [("--help",), ("run", "--help"), ("list",), ("lsit",)])
+def test_neither_help_nor_a_command_that_there_is_none_of_installs_torch(tmp_path, words):
+    project = Project(tmp_path / "project").make()
+    process = project.start("--offline", "--find-links", project.wheels, *words)
+    said = process.communicate(timeout=LONG_S)[0]
+    assert "Installing torch" not in said and project.version() == "1.0" and not project.has("torch")
 
 
 def test_without_torch_is_enough_for_reports_and_torch_comes_when_it_is_needed(tmp_path):

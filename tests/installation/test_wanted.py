@@ -6,7 +6,7 @@ import re
 import pytest
 from tiny_project import LANE, Project
 
-from harness.app.arguments import from_caller
+from harness.caller import from_caller
 from harness.installation import build, checks
 from harness.installation.__main__ import PROJECT, make_plan, parse
 from harness.installation.base import Base

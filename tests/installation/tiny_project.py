@@ -1,11 +1,15 @@
 """A project and its packages in small: this project's own set-up with wheels of a few bytes, and no network."""
 
 import hashlib
+import io
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
+
+from tests.patience import LONG_S
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -58,6 +62,24 @@ def make_wheel(folder, name, version, text=""):
         wheel.writestr(info + "METADATA", "Metadata-Version: 2.1\nName: {}\nVersion: {}\n".format(name, version))
         wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         wheel.writestr(info + "RECORD", "{0}.py,,\n{1}METADATA,,\n{1}WHEEL,,\n{1}RECORD,,\n".format(name, info))
+    return pinned(path, name, version)
+
+
+def make_source(folder, name, version, compiled):
+    """Write a package without a wheel, which makes the file ``compiled`` when it is built; return as above."""
+    path = os.path.join(str(folder), "{}-{}.tar.gz".format(name, version))
+    files = {"PKG-INFO": "Metadata-Version: 2.1\nName: {}\nVersion: {}\n".format(name, version),
+             "pyproject.toml": PYPROJECT.split("\n\n", 1)[0] + "\n",
+             "backend.py": "open({!r}, 'w').close()\n".format(compiled)}
+    with tarfile.open(path, "w:gz") as archive:
+        for file, text in files.items():
+            about = tarfile.TarInfo("{}-{}/{}".format(name, version, file))
+            about.size = len(text)
+            archive.addfile(about, io.BytesIO(text.encode("ascii")))
+    return pinned(path, name, version)
+
+
+def pinned(path, name, version):
     with open(path, "rb") as file:
         return "{}=={} \\\n    --hash=sha256:{}".format(name, version, hashlib.sha256(file.read()).hexdigest())
 
@@ -112,7 +134,7 @@ class Project:
     def set_up(self, *words, **more):
         """Set up from the folder of wheels; return the exit status and what was said."""
         process = self.start("setup", *(words or ("--offline", "--find-links", self.wheels)), **more)
-        said = process.communicate(timeout=120)[0]
+        said = process.communicate(timeout=LONG_S)[0]
         return process.returncode, said
 
     @property

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "backward.cpp"
+#include "backward_rows.cpp"
+#include "backward_strided.cpp"
 #define pool pool_forward
 #include "forward.cpp"
 #include "forward_rows.cpp"
@@ -175,7 +177,7 @@ static void check(Geometry g, int threads) {
     const double root = sqrt((double)length), choices[3][2] = {{1 / root, 1 / root}, {1.0 / (double)length, 1}, {1, 1.0 / (double)length}};
     const double *factor = choices[below(3)];
     const Tuning tuning = {below(2) ? 0 : 1 << 30, below(2) ? 0 : 1 << 30, below(2), 16 << below(4)};
-    Plan *plan = plan_make(g, tuning, factor, 0);
+    Plan *plan = (Plan *)wht_plan(&g, &tuning, factor, 0);
     if (!plan) {
         printf("no plan\n");
         failures++;
@@ -201,6 +203,78 @@ static void check(Geometry g, int threads) {
     plan_free(plan);
 }
 
+// Takes the place of the pool: runs each chunk alone and looks which cache lines of the output it writes.
+static Element *watched;
+static size_t watched_count;
+static int64_t chunks_seen, torn_lines, missed;
+static void watch(void (*)(void *), void *argument, unsigned, unsigned) {
+    Share *share = (Share *)argument;
+    const size_t bytes = watched_count * sizeof(Element), lines = (bytes + 63) / 64;
+    std::vector<int64_t> writer(lines, -1);
+    std::vector<Element> all(watched_count);
+    std::vector<bool> written(watched_count);
+    chunks_seen = share->chunks;
+    for (int64_t chunk = 0; chunk < share->chunks; chunk++) {
+        memset((void *)watched, 0xff, bytes);  // a NaN, which finite inputs never give
+        const int64_t end = (chunk + 1) * share->grain;
+        share->work(share->context, chunk * share->grain, end < share->units ? end : share->units);
+        for (size_t i = 0; i < watched_count; i++) {
+            if (As::read(watched[i]) != As::read(watched[i])) continue;
+            int64_t &by = writer[i * sizeof(Element) / 64];
+            if (by >= 0 && by != chunk) torn_lines++;
+            by = chunk;
+            all[i] = watched[i];
+            written[i] = true;
+        }
+    }
+    for (size_t i = 0; i < watched_count; i++) missed += !written[i];
+    memcpy((void *)watched, all.data(), bytes);
+}
+
+// One image on several threads: each line of the output is written by one of them, and with the same bits as by one alone.
+static void check_lines(int64_t length, int64_t inner, int threads, bool expect) {
+    Geometry g = {};
+    g.dtype = sizeof(Element) == sizeof(float) ? FLOAT32 : BFLOAT16;
+    g.outer = g.blocks = g.p1 = g.n1 = g.m1 = 1;
+    g.inner = g.x2 = g.y2 = inner;
+    g.p2 = g.n2 = g.m2 = g.n2_last = g.m2_last = length;
+    g.x1 = g.y1 = g.x_outer = g.y_outer = length * inner;
+    const double factors[2] = {1 / sqrt((double)length), 1 / sqrt((double)length)};
+    const Tuning tuning = {1 << 30, 1 << 30, 1, 64};
+    void *plan = wht_plan(&g, &tuning, factors, 0);
+    Tensor x(length * inner), alone(length * inner);
+    std::vector<float> threshold(length, 0.2f);
+    void *memory = 0;
+    if (!plan || posix_memalign(&memory, 64, x.count * sizeof(Element)) ||
+        wht_forward(plan, x.data, alone.data, threshold.data(), 0, 1)) {
+        failures++;
+        return;
+    }
+    watched = (Element *)memory;
+    watched_count = x.count;
+    torn_lines = missed = chunks_seen = 0;
+    wht_set_pool((void *)watch);
+    if (wht_forward(plan, x.data, watched, threshold.data(), 0, threads)) failures++;
+    wht_set_pool(0);
+    checked++;
+    const bool same = memcmp(watched, alone.data, x.count * sizeof(Element)) == 0;
+    if (!same || missed || (expect && (torn_lines || chunks_seen != threads))) {
+        failures++;
+        printf("length %d inner %d on %d threads: %d chunks, %d elements in lines of two, %d missed, %s bits\n", (int)length,
+               (int)inner, threads, (int)chunks_seen, (int)torn_lines, (int)missed, same ? "the same" : "other");
+    }
+    // In place, where a pixel that two compute is gone when the second one comes, they must not.
+    memcpy((void *)watched, x.data, x.count * sizeof(Element));
+    if (wht_forward(plan, watched, watched, threshold.data(), 0, threads)) failures++;
+    checked++;
+    if (memcmp(watched, alone.data, x.count * sizeof(Element)) != 0) {
+        failures++;
+        printf("length %d inner %d on %d threads in place: other bits\n", (int)length, (int)inner, threads);
+    }
+    free(memory);
+    wht_free(plan);
+}
+
 int main(int argc, char **argv) {
     const int rounds = argc > 1 ? atoi(argv[1]) : 200, threads = argc > 2 ? atoi(argv[2]) : 3;
     const int64_t longest = argc > 3 ? atoi(argv[3]) : 1024;
@@ -223,7 +297,7 @@ int main(int argc, char **argv) {
         g.n2_last = g.n2;
         g.m2_last = g.m2;
         if (g.kind == STRIDED) {
-            g.inner = below(2) ? 1 + below(20) : 16 * (1 + below(12));
+            g.inner = below(2) ? 1 + below(20) : below(2) ? 16 * (1 + below(12)) : 1 + below(400);
             const int64_t gap = below(2) ? 0 : below(5);
             g.x2 = g.y2 = g.inner + gap;
         } else {
@@ -247,6 +321,12 @@ int main(int argc, char **argv) {
         }
         check(g, threads);
     }
+    check_lines(256, 14 * 14, 2, true);
+    check_lines(64, 14 * 14, 2, true);
+    check_lines(512, 10 * 10, 2, sizeof(Element) == sizeof(float));
+    check_lines(256, 13 * 13, 2, sizeof(Element) == sizeof(float));
+    for (int64_t inner = 1; inner < 300; inner += 1 + below(29))
+        for (int t = 2; t < 6; t++) check_lines(32 << below(4), inner, t, false);
     printf("%d comparisons, %d failures, %d-byte vectors, %d-byte elements\n", checked, failures, wht_vector_bytes(),
            (int)sizeof(Element));
     return failures != 0;

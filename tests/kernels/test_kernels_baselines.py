@@ -2,8 +2,6 @@ import pytest
 import torch
 
 from suites.kernels import baselines
-from suites.kernels.geometry import Spec
-from suites.kernels.plain import plain_layer
 
 
 def noise(*shape):
@@ -20,15 +18,3 @@ def test_every_way_to_convolve_gives_the_same_convolution(groups, size):
         given = x.contiguous(memory_format=way.memory_format)
         assert torch.allclose(way.run(given).double(), want, atol=1e-4), way.name
         assert way.backend
-
-
-@pytest.mark.parametrize("shape,spec", [((2, 64, 5, 5), Spec()), ((2, 96, 4, 3), Spec()),
-                                        ((2, 96, 4, 4), Spec(block=32)),
-                                        ((2, 40, 4, 4), Spec(block=32)), ((2, 3, 7, 9), Spec((2, 3)))], ids=str)
-def test_the_eager_rivals_are_the_same_layer(shape, spec):
-    x = noise(*shape).double()
-    length = {Spec(): 64 if shape[1] == 64 else 128, Spec((2, 3)): 128}.get(spec, 32)
-    threshold = torch.rand(length, dtype=torch.float64) * 0.3
-    want = plain_layer(x, threshold, None, spec)
-    assert torch.allclose(baselines.kronecker_layer(x, threshold, spec)(x), want)
-    assert torch.equal(baselines.butterfly_layer(x, threshold, spec)(x), want)

@@ -4,11 +4,13 @@ What does matter that much is found by the probe (test_kernels_tuning.py). Each 
 number and lets the two race in turns.
 """
 
+import ctypes
 import os
 
 import pytest
 
 from suites.kernels import build, library, probe
+from suites.kernels.families import FAMILIES, Family
 from suites.kernels.tuning import MIB, NEAR, Tuning
 
 #: Rows to come that are fetched, the pace of it, values worked on at a time, and how a quotient is formed.
@@ -21,19 +23,31 @@ WORK = [("long strided", 16 * MIB, FAR), ("short strided", 8 * MIB, FAR), ("long
 MOST, ATTEMPTS = 1.1, 6
 
 
+#: The forward alone, which is all that races here.
+FORWARD = Family("wht-forward", "", ("forward_rows.cpp", "forward_strided.cpp", "forward.cpp"), ())
+
+
 def runner(folder, flag):
     environment = dict(os.environ, XDG_CACHE_HOME=str(folder))
     native = environment.get("EDGE_BENCH_CXXFLAGS") or " ".join(
         build.native_flags(build.platform.machine(), build.cpu_model()))
-    found = library.load(build.build(dict(environment, EDGE_BENCH_CXXFLAGS=native + flag)))
-    if found.handle is None:
-        pytest.skip("no CPU kernels here: {}".format(found.reason))
-    return probe.Runner(found.handle, 1)
+    built = build.build(dict(environment, EDGE_BENCH_CXXFLAGS=native + flag), family=FORWARD.name)
+    if built.path is None:
+        pytest.skip("no CPU kernels here: {}".format(built.reason))
+    handle = ctypes.CDLL(built.path)
+    handle.wht_plan.restype, handle.wht_plan.argtypes = library.POINTER, [library.POINTER] * 4
+    handle.wht_free.restype, handle.wht_free.argtypes = None, [library.POINTER]
+    handle.wht_forward.argtypes = [library.POINTER] * 5 + [ctypes.c_int]
+    return probe.Runner(handle, 1)
 
 
 @pytest.fixture(scope="module")
 def usual(tmp_path_factory):
-    return runner(tmp_path_factory.mktemp("usual"), "")
+    FAMILIES[FORWARD.name] = FORWARD
+    try:
+        yield runner(tmp_path_factory.mktemp("usual"), "")
+    finally:
+        del FAMILIES[FORWARD.name]
 
 
 @pytest.mark.slow

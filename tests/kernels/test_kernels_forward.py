@@ -266,3 +266,21 @@ def test_any_shape_layout_and_option_is_the_dense_layer(kernels, data):
     # Without ortho, or scaled, the coefficients, and with them the rounding, are larger than the result.
     scaled = draw(st.booleans())
     check(x, scaled, slack=1 if options["norm"] == "ortho" and not scaled else 4, **options)
+
+
+@pytest.mark.parametrize("side", [12, 14, 28, 30, 56])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_a_padded_plane_has_the_same_bits_whatever_lies_around_it(kernels, side, dtype):
+    # What follows a row in memory is read along with it, and must not count.
+    planes, options = noise(4, 3, side, side).to(dtype), {"dims": (2, 3)}
+    threshold, _ = tables(table_length(planes.shape, **options), False)
+    together = fused_layer(planes, threshold, **options)
+    for image in range(4):
+        alone = fused_layer(planes[image:image + 1].clone(), threshold, **options)
+        assert torch.equal(together[image:image + 1], alone)
+    spoilt = planes.clone()
+    spoilt[1::2] = float("nan")
+    assert torch.equal(fused_layer(spoilt, threshold, **options)[::2], together[::2])
+    wide = torch.full((4, 3, side, side + 5), float("nan"), dtype=dtype)
+    wide[..., 2:side + 2] = planes
+    assert torch.equal(fused_layer(wide[..., 2:side + 2], threshold, **options), together)

@@ -9,9 +9,11 @@ from kernels_dense import table_length, tables
 
 from suites.kernels import cpu_call, fused_layer, library
 
-CASES = [((3, 64, 14, 14), {}), ((1, 1024, 9, 9), {}), ((2, 96, 7, 7), {"block": 32}),
+CASES = [((3, 64, 14, 14), {}), ((1, 1024, 9, 9), {}), ((1, 256, 14, 14), {}), ((1, 512, 7, 7), {}),
+         ((2, 96, 7, 7), {"block": 32}),
          ((5, 7, 7, 7), {"dims": (2, 3)}),
-         ((2, 3, 32, 32), {"dims": (2, 3)}), ((33, 256), {}), ((3, 64, 14, 14), {"residual": True})]
+         ((2, 3, 32, 32), {"dims": (2, 3)}), ((2, 9, 14, 14), {"dims": (2, 3)}), ((33, 256), {}),
+         ((3, 64, 14, 14), {"residual": True})]
 
 
 def results(shape, options, threads):

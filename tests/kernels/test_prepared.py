@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from suites.kernels.handles import Handle
+from suites.kernels.packed import Packed
 from suites.kernels.prepared import MOST_CALLS, Prepared
 from suites.layers import HTPerceptron
 from suites.layers.debut import DebutConv2d, DebutLinear
@@ -177,14 +178,45 @@ def test_threads_may_share_a_layer_while_its_kinds_of_input_change(case):
     assert not wrong
 
 
-def test_inference_weights_are_never_taken_for_unchanged():
+@pytest.mark.parametrize("name", sorted(LAYERS))
+def test_weights_made_in_inference_mode_are_packed_once_and_their_changes_seen(name, monkeypatch):
+    if not hasattr(torch, "inference_mode"):
+        pytest.skip("this torch has no inference mode")
+    packings, pack = [], Packed.get
+
+    def counted(store, tensors, option=None):
+        before = store._kept.get((id(tensors[0]), option))
+        found = pack(store, tensors, option)
+        packings.extend([store] * (store._kept[id(tensors[0]), option] is not before))
+        return found
+
+    monkeypatch.setattr(Packed, "get", counted)
+    make, shape = LAYERS[name]
+    with torch.inference_mode():
+        torch.manual_seed(2)
+        layer, x = make(), torch.randn(shape)
+        first, made = layer(x), len(packings)
+        if layer.implementation_used != "fused":
+            pytest.skip(layer.implementation_reason)
+        assert torch.equal(layer(x), first) and torch.equal(layer(x), first) and len(packings) == made > 0
+        for parameter in layer.parameters():
+            before = layer(x)
+            parameter.add_(0.5)
+            assert torch.equal(layer(x), afresh(layer, x)) and not torch.equal(layer(x), before)
+        assert len(layer._prepared) == 0
+
+
+def test_a_counted_weight_replaced_by_an_uncounted_one_is_never_taken_for_unchanged(case):
+    layer, x = case
     if not hasattr(torch, "inference_mode"):
         pytest.skip("this torch has no inference mode")
     with torch.inference_mode():
-        layer, x = MultiplicationFreeLinear(8, 4), torch.randn(3, 8)
-        first = layer(x)
-        layer.weight.mul_(2)
-        assert not torch.equal(layer(x), first) and len(layer._prepared) == 0
+        for parameter in layer.parameters():
+            layer(x)
+            parameter.data = parameter.data * 2
+            for _ in range(3):
+                parameter.add_(0.25)
+                assert torch.equal(layer(x), afresh(layer, x))
 
 
 def test_a_default_device_elsewhere_does_not_move_the_output(case):

@@ -129,3 +129,17 @@ def test_without_a_device_the_sweeps_of_layers_say_so(capsys):
 
     for one in (debut_sweep, sums_sweep):
         assert one.main([]) == 1 and "nothing to measure" in capsys.readouterr().out
+
+
+def test_a_form_that_does_not_compile_or_computes_something_else_is_said_and_not_timed():
+    said, right = [], torch.ones(3)
+
+    def broken():
+        raise sweep.CompileError("no such instruction")
+
+    assert sweep.checked("broken", broken, right, 1e-6, said.append) == []
+    assert sweep.checked("wrong", lambda: lambda: right + 1, right, 1e-6, said.append) == []
+    assert sweep.checked("lost", lambda: lambda: right * float("nan"), right, 1e-6, said.append) == []
+    entry, = sweep.checked("good", lambda: lambda: right, right, 1e-6, said.append)
+    assert entry.name == "good" and entry.call() is right
+    assert [line.split(":")[0] for line in said] == ["broken", "wrong", "lost"] and "no such instruction" in said[0]

@@ -15,6 +15,7 @@ class Seen:
     def __init__(self, peak, least_shared_bytes=100 * MB):
         self.peak = peak
         self.least_shared_bytes = least_shared_bytes
+        self.period_s = 0.005
 
 
 def figures(peak, after=INPUT, rss_peak=340 * MB, **seen):
@@ -41,6 +42,14 @@ def test_files_that_become_shared_void_the_private_figure():
 def test_a_system_figure_below_the_process_is_no_figure():
     found = figures(Stage(340 * MB, 240 * MB, 910 * MB, 0))
     assert found["ram_delta_peak_bytes"] is None and "below" in found["ram_delta_peak_bytes_reason"]
+
+
+def test_a_peak_between_two_readings_of_the_system_is_said_to_be_one():
+    """What a layer takes and gives back within a call: the kernel keeps a peak of the process, none of the system."""
+    found = figures(Stage(340 * MB, 240 * MB, 940 * MB, 0), rss_peak=348 * MB)
+    assert found["rss_delta_peak_bytes"] == found["uss_delta_peak_bytes"] == 48 * MB
+    assert found["ram_delta_peak_bytes"] is None and found["ram_delta_peak_bytes_reason"].startswith(
+        "the process took 8.0 MB more for less than the 5 ms between two readings")
 
 
 def test_a_system_that_others_moved_is_no_figure():

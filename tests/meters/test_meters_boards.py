@@ -2,16 +2,16 @@
 
 import os
 import subprocess
-import time
 
 import fake_boards
 import pytest
 
-from harness.meters import METERS, MeterHandle, choose, make_meter, survey
+from harness.meters import METERS, choose, make_meter, survey
 from harness.meters.base import Meter, MeterError
 from harness.meters.ina3221 import Ina3221Meter
 from harness.meters.proc import ProcMeter
 from harness.meters.rapl import RaplMeter
+from tests.patience import PatientHandle, wait_for
 
 
 def read_once(meter):
@@ -181,10 +181,9 @@ def test_a_machine_without_rapl_is_told_what_to_load(tmp_path):
 def test_the_best_meter_of_each_board_is_chosen_for_power(tmp_path, board, device, expected):
     choice = choose("power", root=board(tmp_path), device=device)
     assert (choice.meter.name if choice.meter else None) == expected
-    assert [entry["name"] for entry in choice.entries if entry["chosen"]] == ([expected] if expected else [])
+    assert [entry.name for entry in choice.entries if entry.chosen] == ([expected] if expected else [])
     for entry in choice.entries:
-        assert set(entry) == {"name", "quantity", "sees", "available", "chosen", "reason", "remedy"}
-        assert entry["available"] or (entry["reason"] and entry["remedy"]), entry
+        assert entry.available or (entry.reason and entry.remedy), entry
     assert (choice.reason is None) == (expected is not None)
 
 
@@ -192,7 +191,7 @@ def test_a_named_meter_that_does_not_work_is_not_silently_replaced(tmp_path):
     choice = choose("power", named="rapl", root=fake_boards.nano(tmp_path))
     assert choice.meter is None
     assert "meter rapl was asked for but the kernel shows no RAPL" in choice.reason
-    assert [entry["available"] for entry in choice.entries if entry["name"] == "ina3221"] == [True]
+    assert [entry.available for entry in choice.entries if entry.name == "ina3221"] == [True]
 
 
 def test_a_named_meter_goes_before_a_better_one(tmp_path):
@@ -222,19 +221,19 @@ def test_the_survey_asks_each_meter_once_and_covers_every_quantity(tmp_path, mon
     honest = ProcMeter.probe
     monkeypatch.setattr(ProcMeter, "probe", lambda self: asked.append(1) or honest(self))
     entries = survey(root=root, device="cuda")
-    assert {entry["quantity"] for entry in entries} == {"power", "ram", "temperature", "clock"}
-    assert {entry["quantity"]: entry["name"] for entry in entries if entry["chosen"]} == {
+    assert {entry.quantity for entry in entries} == {"power", "ram", "temperature", "clock"}
+    assert {entry.quantity: entry.name for entry in entries if entry.chosen} == {
         "power": "ina3221", "ram": "proc", "temperature": "proc", "clock": "proc"}
     assert len(asked) == 1
 
 
 def test_a_whole_fake_board_is_sampled_with_clock_and_temperature_beside_the_power(tmp_path):
-    meter = MeterHandle(make_meter("ina3221", fake_boards.nano(tmp_path)))
+    meter = PatientHandle(make_meter("ina3221", fake_boards.nano(tmp_path)))
     meter.start(0.02)
-    time.sleep(0.2)
+    assert wait_for(lambda: len(meter.poll()) >= 5 and not all(one.clock_hz for one in meter.poll()))
     readings = meter.stop()
-    assert len(readings) >= 5
-    assert readings[0].power_w["POM_5V_IN"] == 2.132
+    assert all(one.power_w["POM_5V_IN"] == 2.132 for one in readings)
     assert readings[0].clock_hz == {"cpu": 1326000000, "gpu": 76800000}
     assert readings[0].temperature_c["GPU-therm"] == 36
-    assert readings[1].clock_hz == {}  # read at most twice a second
+    full = [one.time_s for one in readings if one.clock_hz]
+    assert all(later - earlier >= 0.5 for earlier, later in zip(full, full[1:]))  # read at most twice a second

@@ -11,6 +11,7 @@ from fake_nvml import FakeNvml, fake_gpu
 from harness.meters import METERS, choose, make_meter, survey
 from harness.meters.base import Sees
 from harness.meters.nvml import NvmlMeter
+from tests.patience import HANG_S
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CAPTURE = os.path.join(HERE, "..", "data", "tegrastats", "nano_r32.log")
@@ -52,16 +53,16 @@ def test_on_a_pc_a_case_on_the_cpu_gets_the_package_and_one_on_the_gpu_the_gpu(p
 def test_a_case_on_the_cpu_never_gets_the_watts_of_the_gpu(gpu_pc):
     name, choice = power(gpu_pc, "cpu")
     assert name is None and "no meter on this machine measures power" in choice.reason
-    nvml = next(entry for entry in choice.entries if entry["name"] == "nvml")
-    assert not nvml["available"] and "sees the GPU alone" in nvml["reason"] and "--device cuda" in nvml["remedy"]
-    assert nvml["sees"] == "gpu"
+    nvml = next(entry for entry in choice.entries if entry.name == "nvml")
+    assert not nvml.available and "sees the GPU alone" in nvml.reason and "--device cuda" in nvml.remedy
+    assert nvml.sees == "gpu"
 
 
 def test_a_case_on_the_gpu_never_gets_the_watts_of_the_processor_alone(tmp_path):
     choice = choose("power", root=fake_boards.desktop(tmp_path), device="cuda")
     assert choice.meter is None
-    rapl = next(entry for entry in choice.entries if entry["name"] == "rapl")
-    assert "sees the CPU package alone" in rapl["reason"] and rapl["sees"] == "cpu package"
+    rapl = next(entry for entry in choice.entries if entry.name == "rapl")
+    assert "sees the CPU package alone" in rapl.reason and rapl.sees == "cpu package"
 
 
 @pytest.mark.parametrize("named, device", [("nvml", "cpu"), ("rapl", "cuda")])
@@ -80,23 +81,24 @@ def test_the_whole_boards_rail_serves_both_and_is_called_that(tmp_path, device):
 def test_a_board_read_through_tegrastats_serves_both_from_real_lines(tmp_path, monkeypatch, device):
     root = fake_boards.nano_without_ina3221(tmp_path)
     with open(os.path.join(HERE, "fake_tegrastats.py")) as file:
-        program = fake_boards.write(root, "/usr/bin/tegrastats", "#!{}\n{}".format(sys.executable, file.read()))
+        program = fake_boards.write(root, "/usr/bin/tegrastats", "#!{} -S\n{}".format(sys.executable, file.read()))
     os.chmod(program, os.stat(program).st_mode | stat.S_IXUSR)
     monkeypatch.setenv("FAKE_LOG", CAPTURE)
+    monkeypatch.setattr("harness.meters.tegrastats.FIRST_LINE_S", HANG_S)
     assert power(root, device)[0] == "tegrastats"
 
 
 def test_the_survey_gives_the_reason_of_every_meter_that_does_not_fit(pc):
-    entries = {entry["name"]: entry for entry in survey(root=pc, device="cpu", make=with_gpu)
-               if entry["quantity"] == "power"}
-    assert entries["rapl"]["chosen"] and "sees the GPU alone" in entries["nvml"]["reason"]
-    assert all(entry["reason"] for name, entry in entries.items() if name != "rapl")
+    entries = {entry.name: entry for entry in survey(root=pc, device="cpu", make=with_gpu)
+               if entry.quantity == "power"}
+    assert entries["rapl"].chosen and "sees the GPU alone" in entries["nvml"].reason
+    assert all(entry.reason for name, entry in entries.items() if name != "rapl")
 
 
 def test_a_meter_that_is_not_here_has_that_for_its_reason_not_that_it_would_not_fit(pc):
     entries = survey(root=pc, device="cpu")
-    nvml = next(entry for entry in entries if (entry["name"], entry["quantity"]) == ("nvml", "power"))
-    assert "below another root" in nvml["reason"]
+    nvml = next(entry for entry in entries if (entry.name, entry.quantity) == ("nvml", "power"))
+    assert "below another root" in nvml.reason
 
 
 @pytest.mark.parametrize("thorough", [True, False])
@@ -106,5 +108,5 @@ def test_a_quick_choice_refuses_as_the_thorough_one_does(gpu_pc, thorough):
 
 
 def test_other_quantities_of_a_misfit_power_meter_stay_available(pc):
-    clock = [entry for entry in survey(root=pc, device="cpu", make=with_gpu) if entry["quantity"] == "clock"]
-    assert {entry["name"]: entry["available"] for entry in clock}["nvml"]
+    clock = [entry for entry in survey(root=pc, device="cpu", make=with_gpu) if entry.quantity == "clock"]
+    assert {entry.name: entry.available for entry in clock}["nvml"]

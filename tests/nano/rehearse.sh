@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The first hour on a Jetson Nano, played on a PC: set-up, doctor, a run with energy and locked clocks, Ctrl-C in it,
-# kill -9 in it, restore. Usage: bash tests/nano/rehearse.sh [SECONDS]   (300 at most by default)
+# kill -9 in it, restore. Usage: bash tests/nano/rehearse.sh [SECONDS]   (600 at most by default; it takes under 180)
 #
 # In a mount and process namespace of its own: L4T's files, a Nano's sysfs with rails for root alone, tegrastats that
 # shows a known power curve, nvpmodel, jetson_clocks, a user without rights and a real sudo. The machine's own files
@@ -26,10 +26,10 @@ if [ "${1:-}" != inside ]; then
         (cd "$work" && apt-get download sudo && dpkg-deb -x sudo_*.deb sudo) >/dev/null 2>&1 ||
             skip "there is no sudo, and its package is not to be had"
     fi
-    timeout --foreground -k 5 "${1:-300}" unshare --mount --pid --fork --kill-child --mount-proc --propagation private \
+    timeout --foreground -k 5 "${1:-600}" unshare --mount --pid --fork --kill-child --mount-proc --propagation private \
         bash "$here/rehearse.sh" inside "$work"
     code=$?
-    [ $code -ne 124 ] || echo "FAILED: the rehearsal ran past ${1:-300} s"
+    [ $code -ne 124 ] || echo "FAILED: the rehearsal ran past ${1:-600} s"
     exit $code
 fi
 
@@ -55,13 +55,14 @@ nothing_is_left() {
     fail "processes are left: $(left)"
 }
 until_energy_is_read() { # PID: wait for the energy pass of the run with this process
-    for _ in $(seq 1200); do
+    while kill -0 "$1" 2>/dev/null; do
         pgrep -f 'harness.meters.child tegrastats' >/dev/null && sleep 3 && return 0
-        kill -0 "$1" 2>/dev/null || fail "the run ended before its energy pass"
         sleep 0.1
     done
-    fail "no energy pass within 120 s"
+    fail "the run ended before its energy pass"
 }
+# On a board nothing else runs; here other lanes may. Their turns must not come between a reading and its stamp.
+let_the_meter_go_first() { pgrep -f 'tegrastats --interval|meters.child tegrastats' | xargs -r renice -n -19 >/dev/null 2>&1; }
 
 # The board.
 mkdir "$work/tree"
@@ -101,10 +102,15 @@ fi
 chmod 755 "$work"
 (cd "$project" && git ls-files -z --cached --others --exclude-standard | tar -c --null --ignore-failed-read -T -) 2>/dev/null |
     tar -x -C $home/project
-# The environment that is there, as one that sees the system's packages; torch is the system's, as NVIDIA's is.
+# The environment that is there, as one that sees the system's packages; torch and what it alone needs are the
+# system's, as NVIDIA's are.
+of_torch=(torch functorch torchgen sympy mpmath networkx)
 mkdir $home/project/.venv
-tar -c -C "$environment" --exclude='site-packages/torch' --exclude='site-packages/torch-*' --exclude=has-torch \
-    --exclude=set-up.json --exclude=set-up-for . | tar -x -C $home/project/.venv
+tar -c -C "$environment" "${of_torch[@]/#/--exclude=site-packages/}" --exclude='site-packages/torch-*' \
+    --exclude=has-torch --exclude=set-up.json --exclude=set-up-for . | tar -x -C $home/project/.venv
+# Compiled kernels, where there are some of these sources: compiling them is tested elsewhere.
+kernels=${XDG_CACHE_HOME:-~/.cache}/edge-transform-bench
+if [ -d "$kernels" ]; then mkdir $home/.cache && cp -a "$kernels" $home/.cache/; fi
 sed -i 's/^include-system-site-packages.*/include-system-site-packages = true/' $home/project/.venv/pyvenv.cfg
 cat >$home/mine.py <<'TEXT'
 """A user's suite: two small layers."""
@@ -124,7 +130,12 @@ never_says nvidia-smi
 never_says Traceback
 user "$bench" --help >"$work/said" 2>&1 || fail "no help without torch"
 says "clocks"
-passed "without torch: what is missing, help all the same"
+user "$bench" doctor >"$work/said" 2>&1 || fail "no doctor without torch"
+says "for which NVIDIA built no torch"
+says "power by tegrastats"
+never_says nvidia-smi
+never_says Traceback
+passed "without torch: what is missing, help and doctor all the same"
 
 step # NVIDIA's torch, in the user's packages.
 site=$home/.local/lib/$tag/site-packages && mkdir -p "$site"
@@ -166,8 +177,9 @@ passed "doctor's own lines help"
 
 step
 before=$(limits)
-user setsid "$bench" run mine.py --quick --budget 1s --rounds 12 --power tegrastats --lock-clocks --out out --no-report \
-    >"$work/said" 2>&1 &
+# With this limit of a worker six rounds of energy fit, with sixty readings of each case: 40 s instead of 120.
+user setsid "$bench" run mine.py --quick --budget 1s --rounds 12 --limit 125s --power tegrastats --lock-clocks \
+    --out out --no-report >"$work/said" 2>&1 &
 until_energy_is_read $!
 [ "$(limits)" != "$before" ] || fail "the clocks are not locked"
 pgrep -a sudo >/dev/null || fail "no sudo in front of tegrastats"
@@ -192,7 +204,10 @@ user "$bench" clocks restore >"$work/said" 2>&1 || fail "clocks restore"
 passed "kill -9 in an energy pass: nothing runs on, restore"
 
 step
-user "$bench" run --resume "${folder#"$home"/}" >"$work/said" 2>&1 || fail "the run did not end well"
+user "$bench" run --resume "${folder#"$home"/}" >"$work/said" 2>&1 &
+until_energy_is_read $!
+let_the_meter_go_first
+wait $! || fail "the run did not end well"
 never_says "failed:"
 nothing_is_left
 [ "$(limits)" = "$before" ] || fail "the clocks are still locked"

@@ -3,7 +3,7 @@
 import pytest
 from report_fixtures import NANO, RecordBuilder, comparison, layer
 
-from harness.app.cli import nothing_timed
+from harness.app.measuring import nothing_timed
 from harness.plan import Comparison
 from harness.reasons import Code, because
 from harness.record import CheckResult, EnergyLine
@@ -22,8 +22,9 @@ from reports.formats.texts import subline, warning_texts
 TIMES = {"conv": 2e-3, "wht": 1e-3}
 
 
-def told(folder, environment=NANO, load=None, check=None, pace=None, threads=2):
-    build = RecordBuilder(folder, [comparison("a", "A", "conv", ("wht",), threads=threads)], environment=environment)
+def told(folder, environment=NANO, load=None, check=None, pace=None, threads=2, apart=False):
+    plan = comparison("a", "A", "conv", ("wht",), threads=threads)._replace(apart=apart)
+    build = RecordBuilder(folder, [plan], environment=environment)
     build.check("a", [CheckResult("a/conv", True), CheckResult("a/wht", True, **(check or {}))])
     append = build.append
     build.append = lambda line: append(line._replace(load_1min=load) if hasattr(line, "load_1min") else line)
@@ -47,6 +48,11 @@ def test_a_load_beyond_the_runs_own_threads_and_one_more_is_a_warning(tmp_path, 
     assert (said is not None) is warned
     if warned:
         assert "up to {} with 2 threads of this run, when 4 of 4 launches began".format(load) in said
+
+
+def test_the_load_of_a_launch_that_starts_a_process_for_each_case_is_its_own(tmp_path):
+    """Twenty processes at once are a load of ten, and no other program's."""
+    assert warning(told(tmp_path, load=10.0, apart=True), WarningCode.LOADED) is None
 
 
 @pytest.mark.parametrize("governor, warned", [("ondemand", True), ("schedutil", True), ("powersave", True),
@@ -96,7 +102,8 @@ def timed(folder, launches, noise=0.001, jump=0.0):
 
 def test_one_launch_says_that_it_is_not_confirmed_and_states_no_smallest_difference(tmp_path):
     found = timed(tmp_path, 1)
-    assert headline_text(found).endswith(" (one launch, not confirmed).") and found.summary.least is None
+    assert headline_text(found).endswith(" (float32, 1 thread; one launch, not confirmed).")
+    assert found.summary.least is None
     assert "not confirmed" in subline(found.summary) and "is not known" in subline(found.summary)
 
 

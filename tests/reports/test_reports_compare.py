@@ -328,8 +328,7 @@ def test_a_line_of_many_runs_says_what_the_pair_alone_says(tmp_path):
         for line, pair in zip(found.lines, pairs):
             advantages = [case.advantage for case in pair.cases if case.advantage is not None]
             assert (line.run, line.same_board) == (pair.second.run, pair.same_board)
-            assert line.tally == between.tally_of(advantages) and sum(
-                one.number for one in line.tally) == len(advantages)
+            assert line.tally == between.tally_of(pair) and sum(one.number for one in line.tally) == len(advantages)
             assert [case for case, _ in line.slower] == [case.case for case in pair.cases if pair.same_board and
                                                          case.advantage and case.advantage.state == "slower"]
         assert status == compare.exit_status(compared(runs), fail_on) == compare.SLOWER

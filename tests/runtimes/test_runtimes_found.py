@@ -1,6 +1,8 @@
 """An engine that is not there says why and what to do; one that is there says what really runs."""
 
 import json
+import os
+import re
 import subprocess
 import sys
 
@@ -12,6 +14,8 @@ from suites.runtimes.engines import importing, litert
 from suites.runtimes.engines.importing import Package
 from suites.runtimes.status import found_apart
 from suites.runtimes.status import status as told
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 @pytest.mark.parametrize("name", names())
@@ -54,6 +58,33 @@ def test_a_wheel_that_cannot_be_imported_says_what_it_said(tmp_path, monkeypatch
     monkeypatch.syspath_prepend(str(tmp_path))
     found = Package("broken-engine", "broken_engine").find()
     assert "libgomp.so.1" in found.reason and "is installed but cannot be imported" in found.reason
+
+
+@pytest.mark.parametrize("version, fits", [("1.9.0", False), ("1.10.0", True), ("1.10", True), ("2.0rc1", True)])
+def test_a_version_that_is_too_old_is_said_with_the_oldest_that_will_do(version, fits, tmp_path, monkeypatch):
+    (tmp_path / "old_engine.py").write_text("__version__ = {!r}\n".format(version))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "old_engine", raising=False)
+    found = Package("old-engine", "old_engine", least=(1, 10)).find()
+    assert found.version == (version if fits else None)
+    assert fits or found.reason == "old-engine 1.9.0 is older than 1.10, the oldest that this project can use"
+    assert fits or "setup --runtimes" in found.remedy
+
+
+def test_a_folder_that_happens_to_have_an_engines_name_is_no_engine(tmp_path, monkeypatch):
+    (tmp_path / "folder_engine").mkdir()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    found = Package("folder-engine", "folder_engine").find()
+    assert found.version is None and str(tmp_path / "folder_engine") in found.reason and "rename it" in found.remedy
+
+
+@pytest.mark.parametrize("name", ["onnxruntime", "ncnn", "openvino"])
+def test_the_oldest_versions_are_those_that_set_up_asks_for(name):
+    with open(os.path.join(ROOT, "pyproject.toml")) as file:
+        wanted = re.search(r'"{}>=([\d.]+)'.format(name), file.read())
+    found = importing.import_module("suites.runtimes.engines." + name)[0].PACKAGE.least
+    asked = tuple(map(int, wanted.group(1).split(".")))
+    assert found == asked[:len(found)] and not any(asked[len(found):])
 
 
 def test_an_engine_whose_import_kills_the_process_is_a_line_of_the_doctors_answer(monkeypatch):

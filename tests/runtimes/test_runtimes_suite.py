@@ -13,6 +13,7 @@ from harness.process import worker_environment
 from harness.reasons import Code
 from harness.worker import resolve
 from suites.runtimes import ENGINES
+from tests.patience import LONG_S
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CPU = Target("cpu", 4)
@@ -35,7 +36,7 @@ def test_planning_imports_no_engine(name):
 @pytest.mark.parametrize("name", ["runtimes", "protocol"])
 @pytest.mark.parametrize("target", [Target("cpu", 1), CPU, Target("cuda", 4)])
 def test_every_case_has_a_process_of_its_own_a_builder_and_a_description(name, target):
-    from suites.builders.described import FAMILIES
+    from suites.builders.described import FAMILIES, NETWORK
 
     for one in plan(name, target).values():
         check_comparison(one)
@@ -46,7 +47,7 @@ def test_every_case_has_a_process_of_its_own_a_builder_and_a_description(name, t
             assert callable(resolve(case.builder)) and options["engine"] in ENGINES
             assert case.device == "cpu"
             if "graph" in options:
-                assert options["graph"] in FAMILIES
+                assert options["graph"] in FAMILIES or options["graph"] == NETWORK
 
 
 def test_the_runtimes_suite_holds_every_engine_layer_and_way_to_run_it():
@@ -59,6 +60,29 @@ def test_the_runtimes_suite_holds_every_engine_layer_and_way_to_run_it():
     assert {(case.shape[0], case.threads) for case in cases} == {(1, 1), (10, 4)}
     assert {"int8", "float16", "float32"} <= {case.arithmetic for case in cases}
     assert all(one.pairs for one in found.values())
+
+
+def test_mobilenet_is_run_dense_and_replaced_in_torch_and_two_engines_and_its_memory_is_measured():
+    one = plan("runtimes")["network-224x224-b1-t1"]
+    told = [(case.layer, dict(case.options)["engine"]) for case in one.cases]
+    replaced = "MobileNet-V2 FWHT last 5 and head"
+    assert told == [(layer, engine) for layer in ("MobileNet-V2", replaced)
+                    for engine in ("torch", "litert", "onnxruntime")]
+    assert {case.shape for case in one.cases} == {(1, 3, 224, 224)} and "memory" not in one.without
+    chosen = [{key: value for key, value in dict(case.options).items() if key not in ("engine", "graph")}
+              for case in one.cases]
+    assert chosen[0] == chosen[1] == chosen[2] and chosen[3] == chosen[4] == chosen[5] != chosen[0]
+
+
+def test_the_suite_judges_the_projects_operator_against_every_stock_form_in_its_engine_itself():
+    planned = {one.case_id(case): case for one in plan("runtimes").values() for case in one.cases}
+    goals = suites.load_suite("runtimes").goals(CPU)
+    custom = [name for name, case in planned.items() if dict(case.options).get("form") == "custom"]
+    wanted = {(name, other) for name in custom for other, case in planned.items()
+              if case.layer == planned[name].layer and other != name and other.split("/")[0] == name.split("/")[0]
+              and dict(case.options)["engine"] == dict(planned[name].options)["engine"]}
+    assert {(goal.case, rival) for goal in goals for rival in goal.rivals} == wanted and len(custom) == 6
+    assert all(goal.at_most == 1.0 for goal in goals)
 
 
 def test_a_case_in_another_type_is_named_after_it():
@@ -107,7 +131,7 @@ def test_without_any_engine_the_suite_says_so_of_each_and_ends_well(tmp_path):
     command = ["run", "runtimes", "--quick", "--budget", "5s", "--device", "cpu", "--threads", "1", "--out",
                str(tmp_path / "out"), "--only", "3x3-8x8-b1*"]
     done = subprocess.run([sys.executable, "-m", "harness"] + command, cwd=ROOT, env=environment,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600)
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LONG_S)
     assert done.returncode == 0, done.stdout.decode()
     found = load_run(str(next((tmp_path / "out").iterdir())))
     for place in found.places():
@@ -117,4 +141,5 @@ def test_without_any_engine_the_suite_says_so_of_each_and_ends_well(tmp_path):
         else:
             assert check.reason.code is Code.UNAVAILABLE and "./run_bench.sh" in check.reason.said
     line, = found.timed("3x3-8x8-b1-t1")
-    assert len(line.series[0].entrants) == 4
+    timed = {place.id for place in found.places() if dict(place.case.options)["engine"] == "torch"}
+    assert set(line.series[0].entrants) == timed and len(line.series[0].entrants) == 1 + len(timed)

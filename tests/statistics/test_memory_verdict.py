@@ -27,6 +27,12 @@ def test_what_two_copies_of_the_baseline_differ_by_is_the_floor():
     assert verdict.state is State.SAME and verdict.floor == 6 * MB
 
 
+def test_a_baseline_measured_as_often_as_its_rival_has_no_copy_and_still_decides():
+    assert compare_memory([100 * MB] * 3, [80 * MB] * 3).state is State.SMALLER
+    assert compare_memory([100 * MB] * 3, [120 * MB] * 6).state is State.LARGER
+    assert compare_memory([100 * MB, 104 * MB, 100 * MB], [103 * MB] * 3).floor == 4 * MB
+
+
 def test_fewer_than_three_repeats_never_decide():
     assert compare_memory(BASE, [80 * MB, 80 * MB]).state is State.CANNOT_TELL
     assert compare_memory(BASE[:4], [80 * MB] * 3).state is State.CANNOT_TELL

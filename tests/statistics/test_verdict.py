@@ -12,7 +12,7 @@ from harness.rule import STANDARD_LOOKS, Rule
 from harness.statistics.codes import FlagCode, StepCode, WhyCode
 from harness.statistics.ratios import round_ratios
 from harness.statistics.signed_rank import pseudo_median, signed_rank_interval
-from harness.statistics.verdict import aa_checks, case_times, verdicts
+from harness.statistics.verdict import case_times, verdicts
 from harness.words import Role, State, Status
 
 RULE = Rule()
@@ -107,7 +107,6 @@ def test_four_agreeing_launches_make_a_verdict(shift, state):
     assert (verdict.rounds, verdict.samples, len(verdict.launches)) == (48, 96, 4)
     assert verdict.next_step is None
     assert verdict.why is None
-    assert not verdict.in_one_launch
 
 
 def test_the_interval_is_launch_1s_stretched_to_hold_every_launch():
@@ -156,7 +155,7 @@ def test_a_failed_launch_that_was_repeated_does_no_harm():
 
 def test_one_launch_is_enough_only_where_one_was_asked_for():
     verdict = only(four([0.10]), RULE._replace(launches=1))
-    assert (verdict.state, verdict.in_one_launch) == ("slower", True)
+    assert verdict.state == "slower"
 
 
 def test_a_difference_below_the_runs_own_floor_is_no_verdict():
@@ -165,13 +164,6 @@ def test_a_difference_below_the_runs_own_floor_is_no_verdict():
     assert verdict.floor == pytest.approx(math.expm1(0.08), rel=0.05)
     assert verdict.next_step.code is StepCode.MORE_LAUNCHES_FLOOR
     assert verdict.next_step.numbers == {"floor": verdict.floor, "launches": 8, "align": True}
-
-
-def test_the_floor_is_checked_per_launch():
-    checks = aa_checks(four(0.10, aa=0.08), RULE)
-    assert [check.launch for check in checks] == [1, 2, 3, 4]
-    assert all(check.beyond_factor and check.high < 1.0 for check in checks)
-    assert not any(check.beyond_factor for check in aa_checks(four(0.10), RULE))
 
 
 def test_a_wide_interval_asks_for_a_stated_number_of_rounds():

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from harness import Target
+from harness.planning import plan_comparisons
 from harness.process import worker_environment
 from harness.worker import resolve
 from suites.modules import suite
@@ -49,10 +50,23 @@ def test_a_plain_suite_with_builders_in_its_own_file_works_too(tmp_path):
     assert resolve(case.builder)(case, 1).call() == 2
 
 
+def test_the_quick_list_of_a_plain_suite_is_taken_from_its_file(tmp_path):
+    (tmp_path / "plain.py").write_text(
+        "from harness import Case, Comparison, Suite\n"
+        "CASE = Case('a', '', 'm:f', (1, 2))\n"
+        "def plan(target):\n"
+        "    return [Comparison(name, name, CASE, (CASE._replace(layer='b'),)) for name in 'cd']\n"
+        "SUITE = Suite('plain', 'plain', plan, quick=lambda found: found[1:])\n")
+    found = load_suite_file(str(tmp_path / "plain.py"))
+    assert [one.id for one in plan_comparisons(found, Target(), False, None)] == ["c", "d"]
+    assert [one.id for one in plan_comparisons(found, Target(), True, None)] == ["d"]
+
+
 @pytest.mark.parametrize("text, words", [
     ("x = 1\n", "defines no SUITE"),
     ("import no_such_module_here\n", "no_such_module_here"),
     ("SUITE = (\n", "could not be read"),
+    ("SUITE = 5\n", "its SUITE is of type int: write SUITE = suites.modules.suite"),
 ])
 def test_a_file_that_is_no_suite_is_answered_in_one_sentence(tmp_path, text, words):
     path = tmp_path / "broken.py"

@@ -3,6 +3,7 @@
 import pytest
 from fake_clock import FakeClock
 
+from harness.record.time_lines import TimerFacts
 from harness.timing.cpu_timer import CpuTimer, clock_overhead_s, clock_resolution_s
 
 
@@ -30,5 +31,4 @@ def test_the_real_clock_is_fine_and_cheap_enough():
     timer = CpuTimer()
     assert 0.0 < timer.overhead_s < 1e-5
     assert 0.0 < timer.resolution_s < 1e-4
-    assert timer.describe() == {"name": "perf_counter", "resolution_s": timer.resolution_s,
-                                "overhead_s": timer.overhead_s}
+    assert timer.describe() == TimerFacts("perf_counter", timer.resolution_s, timer.overhead_s)

@@ -102,8 +102,8 @@ def test_a_gpu_sleep_hides_the_gaps_between_launches_and_each_sample_says_so():
 @pytest.mark.parametrize("idle_hz, full_hz", [(345e6, 1980e6), (77e6, 922e6)])
 def test_the_sleep_is_long_enough_though_the_clock_ramps_up_under_load(idle_hz, full_hz):
     machine, timer = timer_and_log(clock=ramp(idle_hz, full_hz))
-    assert timer.describe()["sleep_cycles_per_s"] == pytest.approx(full_hz, rel=1e-6)
-    assert timer.describe()["sleep_settled"] is True
+    assert timer.describe().sleep_cycles_per_s == pytest.approx(full_hz, rel=1e-6)
+    assert timer.describe().sleep_settled is True
     for sampler in timer.samplers:
         call = launch_bound(machine)
         sampler.sample(call, 1)
@@ -125,8 +125,8 @@ def test_a_clock_that_rises_later_is_noticed_and_outlasted():
 def test_a_clock_that_never_stands_still_ends_the_probing_and_is_said():
     draw = random.Random(1)
     machine, timer = timer_and_log(clock=lambda busy_s: 1e9 * (1.0 + 0.5 * draw.random()))
-    assert timer.describe()["sleep_settled"] is False
-    assert timer.describe()["sleep_cycles_per_s"] == pytest.approx(1.5e9, rel=0.01)
+    assert timer.describe().sleep_settled is False
+    assert timer.describe().sleep_cycles_per_s == pytest.approx(1.5e9, rel=0.01)
     assert machine.now() < 3.0
 
 
@@ -170,8 +170,8 @@ def test_without_the_gpu_sleep_the_gaps_are_timed_and_the_timer_and_every_sample
     call = launch_bound(machine)
     found = [timer.samplers[0].sample(call, 10) for _ in range(3)]
     assert all(one.seconds > 390e-6 and one.hidden is False for one in found)
-    assert timer.describe()["sleep_cycles_per_s"] is None
-    assert "cuda._sleep" in timer.describe()["sleep_cycles_per_s_reason"]
+    assert timer.describe().sleep_cycles_per_s is None
+    assert "cuda._sleep" in timer.describe().sleep_cycles_per_s_reason
 
 
 def test_the_flush_leaves_no_dirty_lines_for_the_next_call_to_write_back():
@@ -200,7 +200,7 @@ def test_the_sleep_is_bounded_even_where_enqueuing_takes_seconds():
 def test_the_flush_is_twice_the_l2_that_torch_reports():
     machine, timer = timer_and_log(l2_bytes=50 * MIB)
     assert timer.flush_size == FlushSize(100 * MIB, 50 * MIB, "torch device property")
-    assert timer.describe()["flush_bytes"] == 100 * MIB
+    assert timer.describe().flush_bytes == 100 * MIB
 
 
 class FakeDriver:

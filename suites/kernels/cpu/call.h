@@ -1,7 +1,7 @@
 // One call of a planned layer, and the loads and stores both shapes of work share.
 #pragma once
+#include "lines.h"
 #include "nonlinear.h"
-#include "plan.h"
 #include "threads.h"
 
 struct alignas(128) Call {
@@ -10,6 +10,7 @@ struct alignas(128) Call {
     void *y;                 // output; gradient of the input (backward)
     const float *threshold;  // one per coefficient, in the transform's order, divided by the folded factor
     const float *scale;      // the same, times the forward factor; null where it is folded into the constants
+    LineCut lines;           // STRIDED: how threads share the one image; without tiles: as the plan says
     bool past_cache;
     bool need_scale;         // backward: whether the scale's gradient is wanted
     double *partial;         // backward: [chunk][2][length] sums for threshold and scale

@@ -20,15 +20,21 @@ int wht_tuning_bytes() { return (int)sizeof(Tuning); }
 void wht_set_pool(void *parallel) { pool.parallel = (OmpParallel)parallel; }
 
 void *wht_plan(const Geometry *geometry, const Tuning *tuning, const double *factors, const int32_t *order) {
-    return plan_make(*geometry, *tuning, factors, order);
+    Plan *plan = plan_make(*geometry, *tuning, factors, order);
+    if (!plan || plan_share(plan)) return plan;
+    plan_free(plan);
+    return 0;
 }
 void wht_free(void *plan) { plan_free((Plan *)plan); }
 
 // Returns 0, or 1 if memory ran out. threshold and scale: float32, one per coefficient; scale may be null.
 int wht_forward(const void *plan_pointer, const void *x, void *y, const float *threshold, const float *scale, int threads) {
-    const Plan &plan = *(const Plan *)plan_pointer;
-    if (plan.cut.units == 0) return 0;
+    const Plan &whole = *(const Plan *)plan_pointer;
+    if (whole.cut.units == 0) return 0;
     Call call = {};
+    if (x != y) call.lines = line_cut_for(whole, threads, y);  // in place each pixel is read once
+    const Plan &plan = call.lines.tiles ? *whole.shared : whole;
+    const int64_t units = call.lines.tiles ? call.lines.tiles : plan.cut.units;
     call.plan = &plan;
     call.x = x;
     call.y = y;
@@ -45,8 +51,8 @@ int wht_forward(const void *plan_pointer, const void *x, void *y, const float *t
     for (int l = 0; l < VL; l++) call.first_lanes[l] = l % plan.length == 0 ? -1 : 0;
     call.past_cache = plan.past_cache;
     // Several chunks for each thread, to share the load; fewer where each has to fill a pipeline of tiles first.
-    const int64_t grain = plan.cut.units / (threads * (plan.in_flight ? 2 : 8));
-    parallel_for(&pool, threads, plan.cut.units, grain,
+    const int64_t grain = units / (threads * (plan.in_flight ? 2 : 8));
+    parallel_for(&pool, threads, units, grain,
                  plan.g.kind == STRIDED ? strided_forward_work() : rows_forward_work(), &call);
     return call.failed;
 }

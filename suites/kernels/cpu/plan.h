@@ -87,6 +87,7 @@ struct Plan {
     double forward_factor, inverse_factor;  // of the two transforms: their product is 1 / length
     int32_t *order;                 // coefficient of the tables -> place in the caller's; null: the same
     int64_t batch;                  // ROWS: rows of one unit
+    Plan *shared;                   // the same work cut for several threads, or null: see lines.h
 };
 
 static inline int64_t valid_offset(int64_t k, int64_t p2, int64_t n1, int64_t n2, int64_t s1, int64_t s2) {
@@ -144,6 +145,8 @@ static inline bool place_rows(Levels *levels, int64_t row_floats) {
 
 static inline void plan_free(Plan *plan) {
     if (!plan) return;
+    if (plan->shared) free(plan->shared->levels.position);
+    free(plan->shared);
     free(plan->levels.position);
     free(plan->backward.position);
     free(plan->offsets);
@@ -182,6 +185,16 @@ static inline Cut cut_inner(const Geometry &g, int64_t length, int64_t floats, i
     return cut;
 }
 
+static const int WIDEST_PASS = VL == 4 ? 8 : 16;
+
+// The scratch of a strided forward, in tiles as wide as its cut says. False if memory ran out.
+static inline bool lay_out_forward(Plan *plan) {
+    plan->tile_floats = lay_out(&plan->levels, plan->length, 8, WIDEST_PASS, true, plan->cut.tile, 16);
+    if (plan->in_flight) plan->tile_floats += 1024 + 16;  // the second half begins elsewhere in a page
+    plan->scratch_floats = plan->in_flight ? 2 * plan->tile_floats : plan->tile_floats;
+    return place_rows(&plan->levels, plan->cut.tile);
+}
+
 static inline bool plan_strided(Plan *plan) {
     const Geometry &g = plan->g;
     const int64_t length = plan->length;
@@ -194,14 +207,11 @@ static inline bool plan_strided(Plan *plan) {
     // The backward adds up its sums tile by tile: its cut depends on nothing that was tuned, so that the same bits
     // come out on every number of threads.
     plan->backward_cut = cut_inner(g, length, length > 256 ? 65536 : length > 128 ? 32768 : 8192, WIDEST_TILE, false);
-    const int widest = VL == 4 ? 8 : 16;
-    const int64_t tile = plan->cut.tile, backward_tile = plan->backward_cut.tile;
-    plan->tile_floats = lay_out(&plan->levels, length, 8, widest, true, tile, 16);
-    int64_t backward = lay_out(&plan->backward, length, 8, widest, true, backward_tile, 16);
-    if (plan->in_flight) plan->tile_floats += 1024 + 16;  // the second half begins elsewhere in a page
-    plan->scratch_floats = plan->in_flight ? 2 * plan->tile_floats : plan->tile_floats;
+    const int64_t backward_tile = plan->backward_cut.tile;
+    const int64_t backward = lay_out(&plan->backward, length, 8, WIDEST_PASS, true, backward_tile, 16);
+    const bool placed = lay_out_forward(plan);
     if (backward > plan->scratch_floats) plan->scratch_floats = backward;
-    return place_rows(&plan->levels, tile) && place_rows(&plan->backward, backward_tile);
+    return placed && place_rows(&plan->backward, backward_tile);
 }
 
 static inline bool plan_rows(Plan *plan) {

@@ -33,7 +33,10 @@ class Params(ctypes.Structure):
 
 
 def divisor(value: int) -> Divisor:
-    """Return ``value`` (1 to 2^31 - 1) ready for exact division of numbers below 2^31."""
+    """Return ``value`` (1 to 2^31 - 1) ready for exact division of numbers below 2^31.
+
+    Raises ``ValueError`` outside that.
+    """
     if not 1 <= value < 1 << 31:
         raise ValueError("a divisor must be 1 to 2^31 - 1, got {}".format(value))
     shift = (value - 1).bit_length()

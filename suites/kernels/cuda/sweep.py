@@ -8,6 +8,7 @@ suite ``kernels`` to say.
 
 import argparse
 import sys
+from functools import partial
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
@@ -93,20 +94,31 @@ def field(x: torch.Tensor, spec: Spec, say: Callable[[str], Any]) -> List[Entry]
     entries = [Entry("clone", x.clone)]
     for form in candidates(job):
         name = "slots {} lanes {} pixels {} tiles {} rounds {} blocks {}".format(*form)
-        try:
-            run = _bound(launch.make_plan(x, [output], False, spec, False, form), x, threshold, spec)
-            difference = float((run() - expected).abs().max())
-        except (CompileError, CudaError) as problem:
-            say("{}: {}".format(name, str(problem).splitlines()[0]))
-            continue
-        if not difference <= LARGEST_DIFFERENCE[x.dtype]:
-            say("{}: differs from the chosen form by {:.1e}, not timed".format(name, difference))
-            continue
-        entries.append(Entry(name + " (chosen)" * (form == chosen), run))
+        entries += checked(name + " (chosen)" * (form == chosen), partial(_made, x, output, threshold, spec, form),
+                           expected, LARGEST_DIFFERENCE[x.dtype], say)
     return entries
 
 
-def _bound(plan: launch.Plan, x: torch.Tensor, threshold: torch.Tensor, spec: Spec) -> Call:
+def checked(name: str, make: Callable[..., Call], expected: torch.Tensor, most: float,
+            say: Callable[[str], Any]) -> List[Entry]:
+    """Return the entry of the call that ``make`` makes if it runs and differs from ``expected`` by ``most`` at most.
+
+    Of any other ``say`` gets the reason, and the list is empty.
+    """
+    try:
+        run = make()
+        difference = float((run() - expected).abs().max())
+    except (CompileError, CudaError) as problem:
+        say("{}: {}".format(name, str(problem).splitlines()[0]))
+        return []
+    if not difference <= most:
+        say("{}: differs from the chosen form by {:.1e}, not timed".format(name, difference))
+        return []
+    return [Entry(name, run)]
+
+
+def _made(x: torch.Tensor, output: work.Tensor, threshold: torch.Tensor, spec: Spec, form: geometry.Geometry) -> Call:
+    plan = launch.make_plan(x, [output], False, spec, False, form)
     return lambda: launch.run_forward(plan, x, threshold, None, spec)
 
 

@@ -125,6 +125,8 @@ def rule_break(factors: Sequence[Factor]) -> Optional[str]:
 def published_chains(network: Optional[str] = None) -> Any:
     """Return the published chains: of one network (a list of chains), or all as {network: chains}.
 
+    Raises ``ValueError`` for any other network.
+
     Sources: NeurIPS 2021 DeBut (paper, appendix) and All-DeBut (arXiv 2311.08125) chain files.
     """
     with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "chains.json")) as stream:

@@ -7,14 +7,13 @@ marked; timed as ``suites.kernels.cuda.sweep`` times.
 
 import argparse
 import sys
+from functools import partial
 from typing import Any, Callable, List, Optional, Sequence
 
 import torch
 
 from suites.kernels.cuda import debut_form, debut_launch, launch
-from suites.kernels.cuda.compiler import CompileError
-from suites.kernels.cuda.driver import CudaError
-from suites.kernels.cuda.sweep import LARGEST_DIFFERENCE, Entry, sweep
+from suites.kernels.cuda.sweep import LARGEST_DIFFERENCE, Call, Entry, checked, sweep
 from suites.kernels.debut import Spec
 from suites.layers.debut.chain import Factor, published_chains
 
@@ -34,22 +33,19 @@ def field(x: torch.Tensor, spec: Spec, say: Callable[[str], Any]) -> List[Entry]
     expected, device = debut_launch.run(x, factors, None, spec), launch.device_of(x)
     positions = debut_launch.params(x.shape, x.stride(), spec).positions
     chosen = debut_form.choose(spec.shapes, positions, device.multiprocessors)
+    most = LARGEST_DIFFERENCE[x.dtype] * max(1.0, float(expected.abs().max()))
     entries = [Entry("clone", x.clone)]
     for form in debut_form.candidates(spec.shapes):
         name = "slices {} steps {} tile {} x {} threads {}, modelled {:.0f} cycles{}".format(
             form.slices, len(form.steps), form.columns, form.wide, form.threads,
             debut_form.modelled_cycles(form, positions, device.multiprocessors), " (chosen)" * (form == chosen))
-        try:
-            plan = debut_launch.make_plan(x, False, spec, form)
-            difference = float((debut_launch.run_plan(plan, x, factors, None, spec) - expected).abs().max())
-        except (CompileError, CudaError) as problem:
-            say("{}: {}".format(name, str(problem).splitlines()[0]))
-            continue
-        if not difference <= LARGEST_DIFFERENCE[x.dtype] * max(1.0, float(expected.abs().max())):
-            say("{}: differs from the chosen form by {:.1e}, not timed".format(name, difference))
-            continue
-        entries.append(Entry(name, lambda plan=plan: debut_launch.run_plan(plan, x, factors, None, spec)))  # type: ignore
+        entries += checked(name, partial(_made, x, factors, spec, form), expected, most, say)
     return entries
+
+
+def _made(x: torch.Tensor, factors: Sequence[torch.Tensor], spec: Spec, form: debut_form.Form) -> Call:
+    plan = debut_launch.make_plan(x, False, spec, form)
+    return lambda: debut_launch.run_plan(plan, x, factors, None, spec)
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:

@@ -5,7 +5,7 @@ column b s t + j t + k of the p x q matrix. Data is (N, features, positions) thr
 """
 
 import math
-from typing import Iterable, List, Sequence
+from typing import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -82,8 +82,3 @@ def product(weights: Sequence[torch.Tensor]) -> torch.Tensor:
         total = torch.einsum("obik,bijk->objk", total.reshape(rows, blocks, r, t), weight)
         total = total.reshape(rows, blocks * s * t)
     return total
-
-
-def weights_to_list(weights: Iterable[torch.Tensor]) -> List[torch.Tensor]:
-    """Return detached copies of ``weights``."""
-    return [weight.detach().clone() for weight in weights]

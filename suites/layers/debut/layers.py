@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from suites.kernels import debut as kernel
-from suites.kernels.debut import Spec, output_shape
+from suites.kernels.debut import Spec
 from suites.kernels.operator import graph_problem
 from suites.kernels.prepared import Prepared, Weights
 from suites.layers.choices import check_choice, check_floating
@@ -140,13 +140,16 @@ class DebutLinear(_Debut):
     @classmethod
     def from_dense(cls, layer: nn.Linear, chain: Optional[Chain] = None, sweeps: int = 5,
                    **options: Any) -> "DebutLinear":
-        """Return a layer fitted to ``layer`` by ``sweeps`` of least squares (0: fresh weights); the bias is kept."""
+        """Return a layer fitted to ``layer`` by ``sweeps`` of least squares (0: fresh weights); the bias is kept.
+
+        Raises ``ValueError`` for a grouped, dilated or string-padded convolution.
+        """
         options.setdefault("bias", layer.bias is not None)
         made = cls(layer.in_features, layer.out_features, chain, **options)
         return _start(made, layer, layer.weight, sweeps)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the layer's output for ``x`` (..., in_features)."""
+        """Return the layer's output for ``x`` (..., in_features); raises ``ValueError`` for any other shape."""
         call = self._ready(x, self._settings())
         if call is not None:
             return call(x)
@@ -217,7 +220,7 @@ class DebutConv2d(_Debut):
         return full[:, :self.in_channels]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the layer's output for ``x`` (N, in_channels, H, W)."""
+        """Return the layer's output for ``x`` (N, in_channels, H, W); raises ``ValueError`` for any other shape."""
         call = self._ready(x, self._settings())
         if call is not None:
             return call(x)
@@ -229,11 +232,6 @@ class DebutConv2d(_Debut):
             self.implementation_used = "product"
             return F.conv2d(x, self.dense_weight().contiguous(), self.bias, self.stride, self.padding)
         return self._run(x)
-
-    def output_size(self, height: int, width: int) -> Tuple[int, int]:
-        """Return the output's height and width for an input of this size."""
-        shape = output_shape((1, self.in_channels, height, width), self.spec)
-        return shape[2], shape[3]
 
     def extra_repr(self) -> str:
         """Return the settings for ``print(layer)``."""

@@ -106,7 +106,7 @@ class FrozenLhcConv2d(ReadyCalls, nn.Module):
         return operator.dense_weight(self.weight, self.places, self.spec)  # type: ignore[arg-type]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the layer's output for ``x`` (N, in, H, W)."""
+        """Return the layer's output for ``x`` (N, in, H, W); raises ``ValueError`` for any other shape."""
         call = self._ready(x, self._settings())
         if call is not None:
             return call(x)

@@ -56,7 +56,10 @@ class LhcConv2d(nn.Module):
 
     @classmethod
     def from_dense(cls, layer: nn.Conv2d, **options: Any) -> "LhcConv2d":
-        """Return a layer that starts from the weight and bias of ``layer``."""
+        """Return a layer that starts from the weight and bias of ``layer``.
+
+        Raises ``ValueError`` for a grouped or dilated one.
+        """
         if layer.groups != 1 or tuple(layer.dilation) != (1, 1):
             raise ValueError("only an ungrouped, undilated convolution can become an LhcConv2d, not {}".format(layer))
         made = cls(layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride, layer.padding,

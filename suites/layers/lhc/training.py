@@ -24,7 +24,7 @@ def lhc_layers(network: nn.Module) -> List[LhcConv2d]:
 def densities(network: nn.Module) -> Tuple[torch.Tensor, torch.Tensor]:
     """Return (compute density F, weight density D) over all LHC layers, scalar tensors with gradients.
 
-    F weighs each layer by its output positions, so the network must have run once.
+    F weighs each layer by its output positions, so the network must have run once; raises ``ValueError`` if not.
     """
     layers = lhc_layers(network)
     if any(layer.positions is None for layer in layers):
@@ -79,7 +79,8 @@ def set_stage(network: nn.Module, stage: str) -> None:
 def draw_masks(network: nn.Module, density: float, generator: Optional[torch.Generator] = None) -> None:
     """Give every LHC layer (free shapes) random masks with this share of kept blocks, as training would end with.
 
-    For measuring speed at a density without training; which blocks are kept does not matter to the work.
+    For measuring speed at a density without training; which blocks are kept does not matter to the work. Raises
+    ``ValueError`` for a density outside 0 to 1 and for rigid shapes.
     """
     if not 0 <= density <= 1:
         raise ValueError("a density lies between 0 and 1, not {}".format(density))

@@ -72,7 +72,7 @@ class LiteRT(Engine):
         x = _view(interpreter, interpreter.get_input_details())
         y = _view(interpreter, interpreter.get_output_details())
         run = interpreter.invoke
-        found = threads_found(run)
+        found = threads_found(run, threads)
         if _address(interpreter, interpreter.get_output_details()) != y.ctypes.data:
             raise RuntimeError("{} moves its output between calls, so it cannot be looked at in place".format(
                 package.pip))

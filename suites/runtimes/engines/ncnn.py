@@ -11,7 +11,7 @@ from suites.runtimes.engines.importing import Package, import_module
 from suites.runtimes.engines.threads import threads_found
 from suites.runtimes.graph import INPUT, OUTPUT, Convolution, FusedWht1d, Graph
 
-PACKAGE = Package("ncnn", "ncnn")
+PACKAGE = Package("ncnn", "ncnn", least=(1, 0, 20250503))
 
 STOCK, NO_WINOGRAD, FLOAT16, CUSTOM = "stock", "no-winograd", "float16", "custom"
 #: Switches that would let a board compute in fewer bits than is said.
@@ -88,7 +88,7 @@ class Ncnn(Engine):
         def output() -> np.ndarray:
             return np.stack([np.array(one) for one in results]).reshape(model.shape_out)
 
-        found = threads_found(run)
+        found = threads_found(run, threads)
         return Loaded(run, x, output, {
             "engine": "ncnn", "version": str(ncnn.__version__), "form": model.form,
             "threads": str(option.num_threads), "threads found": found,

@@ -9,7 +9,7 @@ from suites.runtimes.engines.importing import Package, import_module, together
 from suites.runtimes.engines.threads import threads_found
 from suites.runtimes.graph import INPUT, OUTPUT, Convolution, FusedWht1d, Graph
 
-PACKAGE, SCHEMA = Package("onnxruntime", "onnxruntime"), (Package("onnx", "onnx"),)
+PACKAGE, SCHEMA = Package("onnxruntime", "onnxruntime", least=(1, 10)), (Package("onnx", "onnx"),)
 
 STOCK, CHANNELS_LAST, CUSTOM, INT8 = "stock", "channels-last", "custom", "int8"
 
@@ -70,7 +70,7 @@ class OnnxRuntime(Engine):
         def run(_kept: Any = (x, y)) -> None:  # the binding has their addresses only
             session.run_with_iobinding(binding)
 
-        return Loaded(run, x, lambda: y, _described(ort, session, model, threads, threads_found(run)))
+        return Loaded(run, x, lambda: y, _described(ort, session, model, threads, threads_found(run, threads)))
 
 
 def _described(ort: Any, session: Any, model: Model, threads: Optional[int], found: str) -> Dict[str, str]:

@@ -11,7 +11,7 @@ from suites.runtimes.engines.importing import Package, import_module, together
 from suites.runtimes.engines.threads import threads_found
 from suites.runtimes.graph import FusedWht1d, Graph
 
-PACKAGE, SCHEMA = Package("openvino", "openvino", (3, 8)), (Package("onnx", "onnx"),)
+PACKAGE, SCHEMA = Package("openvino", "openvino", (3, 8), least=(2024,)), (Package("onnx", "onnx"),)
 
 STOCK, CHANNELS_LAST, FLOAT16, BFLOAT16 = "stock", "channels-last", "float16", "bfloat16"
 #: What each form has the kernels compute in, and the name of that among a device's capabilities.
@@ -80,7 +80,7 @@ class OpenVino(Engine):
         def run(_kept: Any = (x, y)) -> None:  # the tensors may have their addresses only
             request.infer(share_outputs=True)  # in the calling thread, where a started one would need two more
 
-        found = threads_found(run)
+        found = threads_found(run, threads)
         return Loaded(run, x, lambda: y, {
             "engine": "openvino", "version": str(openvino.__version__), "form": model.form,
             "threads": str(compiled.get_property("INFERENCE_NUM_THREADS")), "threads found": found,

@@ -1,6 +1,6 @@
 """Graphs as torch modules, and what every value of a graph is for an input."""
 
-from typing import Any, Dict, List
+from typing import Any, Dict, List, NamedTuple
 
 import numpy as np
 import torch
@@ -26,13 +26,26 @@ from suites.runtimes.graph import (
 )
 
 
+class _Step(NamedTuple):
+    """An operation without its arrays, which a compiler of torch would trace as inputs, and their names as buffers.
+
+    The numbers are what it needs of their shapes, as numbers also where it is traced.
+    """
+
+    one: Any
+    names: List[str]
+    padding: int = 0
+    inner: int = 0
+    size: int = 0
+    shrinks: bool = False
+
+
 class GraphModule(nn.Module):
     """A graph of stock torch operations on (N, C, H, W). Raises ``ValueError`` for a custom one."""
 
     def __init__(self, graph: Graph, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
-        self.graph = graph
-        self._constants: List[List[str]] = []
+        self._steps: List[_Step] = []
         for index, one in enumerate(graph.operations):
             if isinstance(one, FusedWht1d):
                 raise ValueError("torch runs the fused layer by its own operator, not as a graph: use the form "
@@ -41,7 +54,7 @@ class GraphModule(nn.Module):
             for number, values in enumerate(_constants(one)):
                 names.append("c{}_{}".format(index, number))
                 self.register_buffer(names[-1], torch.from_numpy(np.ascontiguousarray(values)).to(dtype))
-            self._constants.append(names)
+            self._steps.append(_step(one, names))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the output for ``x`` (N, C, H, W)."""
@@ -50,9 +63,20 @@ class GraphModule(nn.Module):
     def values(self, x: torch.Tensor) -> Dict[str, torch.Tensor]:
         """Return every value by name."""
         found = {INPUT: x}
-        for one, names in zip(self.graph.operations, self._constants):
-            found[one.y] = _run(one, [getattr(self, name) for name in names], found)
+        for step in self._steps:
+            found[step.one.y] = _run(step, [getattr(self, name) for name in step.names], found)
         return found
+
+
+def _step(one: Operation, names: List[str]) -> _Step:
+    arrays: Dict[str, Any] = {field: None for field, value in one._asdict().items()
+                              if isinstance(value, np.ndarray) or field == "factors"}
+    bare: Any = one._replace(**arrays)
+    if isinstance(one, Convolution):
+        return _Step(bare, names, padding=one.weight.shape[2] // 2)
+    if isinstance(one, Contract) and len(one.factors) == 2:
+        return _Step(bare, names, inner=one.factors[0].shape[1], size=one.factors[1].shape[0], shrinks=one.shrinks)
+    return _Step(bare, names)
 
 
 def _constants(one: Operation) -> List[np.ndarray]:
@@ -65,15 +89,16 @@ def _constants(one: Operation) -> List[np.ndarray]:
     return [one.factor] if isinstance(one, Scale) else []
 
 
-def _run(one: Operation, constants: List[Any], found: Dict[str, torch.Tensor]) -> torch.Tensor:
+def _run(step: _Step, constants: List[Any], found: Dict[str, torch.Tensor]) -> torch.Tensor:
+    one: Operation = step.one
     x = found[one.x]
     if isinstance(one, Convolution):
-        y = F.conv2d(x, constants[0], constants[1], one.stride, one.weight.shape[2] // 2, 1, one.groups)
+        y = F.conv2d(x, constants[0], constants[1], one.stride, step.padding, 1, one.groups)
         if one.activation is Activation.RELU6:
             return F.relu6(y)
         return F.relu(y) if one.activation is Activation.RELU else y
     if isinstance(one, Contract):
-        return _contract(one, constants, x)
+        return _contract(one.axis, step, constants, x)
     if isinstance(one, Threshold):
         return torch.tanh(x) * torch.relu(x.abs() - constants[0])
     if isinstance(one, Scale):
@@ -88,22 +113,21 @@ def _run(one: Operation, constants: List[Any], found: Dict[str, torch.Tensor]) -
     return x + found[one.other]
 
 
-def _contract(one: Contract, factors: List[Any], x: torch.Tensor) -> torch.Tensor:
+def _contract(axis: Axis, step: _Step, factors: List[Any], x: torch.Tensor) -> torch.Tensor:
     batch, channels, height, width = x.shape
-    if one.axis is Axis.ROWS:
+    if axis is Axis.ROWS:
         return torch.matmul(factors[0], x)
-    if one.axis is Axis.COLUMNS:
+    if axis is Axis.COLUMNS:
         return torch.matmul(x, factors[0].t())
-    if one.axis is Axis.PLANE:
+    if axis is Axis.PLANE:
         return torch.matmul(x.reshape(batch * channels, height * width), factors[0].t()).reshape(x.shape)
     if len(factors) == 1:
         return torch.matmul(factors[0], x.reshape(batch, channels, height * width)).reshape(
             batch, -1, height, width)
     first, second = factors
-    size = one.factors[1].shape[0]  # a number also where the graph is traced
-    for outer in (one.shrinks, not one.shrinks):
+    for outer in (step.shrinks, not step.shrinks):
         if outer:
-            x = torch.matmul(first, x.reshape(batch, one.factors[0].shape[1], size * height * width))
+            x = torch.matmul(first, x.reshape(batch, step.inner, step.size * height * width))
         else:
-            x = torch.matmul(second, x.reshape(batch, -1, size, height * width))
+            x = torch.matmul(second, x.reshape(batch, -1, step.size, height * width))
     return x.reshape(batch, -1, height, width)

@@ -29,7 +29,7 @@ struct Group {
     int64_t weights, block_weights;  // offset of block 0 and floats of a block
     int64_t first;                   // the first factor's place in the chain
     int64_t buffer;                  // offset of the rows it reads, in rows
-    Stage middle[2], last[2][3];     // [vectors of a tile - 1][kind of sink - 1]
+    Stage middle[2], last[2];        // [vectors of a tile - 1]
 
     int64_t inputs() const { return s1 * (r2 ? s2 : 1); }    // chunks of t rows
     int64_t outputs() const { return r1 * (r2 ? r2 : 1); }

@@ -3,14 +3,14 @@
 #include "chain.h"
 #include "tiles.h"
 
-enum SinkKind { MIDDLE = 0, ROWS_OUT = 1, PLANE = 2 };
+enum SinkKind { MIDDLE = 0, LAST = 1 };
 enum { MOST_VECTORS = 2 };
 
 // Where a group's outputs go. Only the last group adds the bias and may write the output tensor itself.
 struct Sink {
-    float *rows;         // MIDDLE, ROWS_OUT: row m of the tile
-    const float *bias;   // for each output row; null in MIDDLE
-    float *y;            // PLANE: the plane of output row 0
+    float *rows;         // MIDDLE: row 0 of the tile
+    const float *bias;   // LAST: for each output row
+    float *y;            // LAST: where output row 0 begins, in a plane or in rows of the tile
     int64_t y_row;       // elements between output rows
     Places<MOST_VECTORS> places;
 };
@@ -18,7 +18,7 @@ struct Sink {
 template <int V, int KIND> struct Out {
     static INLINE vf start(const Sink &sink, int64_t m) { return splat(sink.bias[m]); }
     static INLINE void put(const Sink &sink, int64_t m, int v, vf value) {
-        if (KIND == MIDDLE || KIND == ROWS_OUT) {
+        if (KIND == MIDDLE) {
             store(sink.rows + (m * V + v) * VL, value);
         } else {
 #if MASKED_LANES
@@ -139,16 +139,14 @@ static void any_stage(const Group &g, const float *w, const float *in, const Sin
 template <int V, int R1, int S1, int R2, int S2> static INLINE bool set_pair(Group *g) {
     if (R1 * R2 > MOST_SUMS || g->r1 != R1 || g->s1 != S1 || g->r2 != R2 || g->s2 != S2) return false;
     g->middle[V - 1] = pair_stage<V, MIDDLE, R1, S1, R2, S2>;
-    g->last[V - 1][ROWS_OUT - 1] = pair_stage<V, ROWS_OUT, R1, S1, R2, S2>;
-    g->last[V - 1][PLANE - 1] = pair_stage<V, PLANE, R1, S1, R2, S2>;
+    g->last[V - 1] = pair_stage<V, LAST, R1, S1, R2, S2>;
     return true;
 }
 
 template <int V, int R, int S> static INLINE bool set_single(Group *g) {
     if (g->r1 != R || g->s1 != S) return false;
     g->middle[V - 1] = single_stage<V, MIDDLE, R, S>;
-    g->last[V - 1][ROWS_OUT - 1] = single_stage<V, ROWS_OUT, R, S>;
-    g->last[V - 1][PLANE - 1] = single_stage<V, PLANE, R, S>;
+    g->last[V - 1] = single_stage<V, LAST, R, S>;
     return true;
 }
 
@@ -162,7 +160,6 @@ template <int V> static inline bool set_stages(Group *g) {
         set_single<V, 1, 2>(g) || set_single<V, 2, 8>(g))
         return true;
     g->middle[V - 1] = any_stage<V, MIDDLE>;
-    g->last[V - 1][ROWS_OUT - 1] = any_stage<V, ROWS_OUT>;
-    g->last[V - 1][PLANE - 1] = any_stage<V, PLANE>;
+    g->last[V - 1] = any_stage<V, LAST>;
     return true;
 }
