@@ -24,6 +24,7 @@ from reports.formats.changes_text import changes_text
 from reports.formats.markdown import cell, code, markdown
 from reports.formats.page import render_page
 from reports.formats.terminal import terminal_text
+from tests.patience import LONG_S
 
 
 def place(tmp_path, text):
@@ -32,7 +33,7 @@ def place(tmp_path, text):
 
 
 def test_mutants_of_real_records_give_no_traceback_at_any_door():
-    tried, faults, _ = fuzz(600.0, 20260314, share=0.1, most=220, biggest=60000)
+    tried, faults, _ = fuzz(LONG_S, 20260314, share=0.1, most=220, biggest=60000)
     assert not faults, sorted(faults)
     assert tried["load_run"] == 220 and tried["to_frame"] > 100
     assert all(tried[door.name] for door in DOORS if not door.dear)
@@ -222,6 +223,6 @@ def test_markdown_makes_no_link_of_an_address_and_lets_nothing_out_of_code():
 
 def test_the_alarm_of_the_fuzzer_is_put_back():
     before = signal.getsignal(signal.SIGPROF)
-    fuzz(600.0, 1, most=1, biggest=40000)
+    fuzz(LONG_S, 1, most=1, biggest=40000)
     assert signal.getsignal(signal.SIGPROF) is before
     assert signal.getitimer(signal.ITIMER_PROF) == (0.0, 0.0)

@@ -63,20 +63,26 @@ def test_twice_the_findings_is_twice_the_work(folders, make):
 
 
 def test_four_times_the_rivals_of_one_comparison_cost_about_four_times_as_much(tmp_path):
-    """Searches of long tuples run in C and show in no count of lines, so this one is in seconds of the processor."""
-    def seconds(rivals):
-        folder = write_large(str(tmp_path / str(rivals)), 1, launches=1, rounds=12, rivals=rivals)
-        begin = time.process_time()
+    """Searches of long tuples run in C and show in no count of lines, so this one is in seconds of the processor.
+
+    Others on the core make them longer and nothing makes them shorter: the least of several, taken by turns, counts.
+    """
+    few, many = (write_large(str(tmp_path / str(rivals)), 1, launches=1, rounds=12, rivals=rivals)
+                 for rivals in (400, 1600))
+
+    def work(folder):
         run = load_run(folder)
         rows(run)
         findings(run, published=())
-        return time.process_time() - begin
 
-    seconds(50)  # what is loaded once
-    assert seconds(1600) < 8.0 * seconds(400)
+    small, large = [], []
+    while not small or min(large) >= 8.0 * min(small) and len(small) < 10:
+        small.append(seconds_of(work, few, repeats=1 if small else 2))  # the first loads what is loaded once
+        large.append(seconds_of(work, many, repeats=1))
+    assert min(large) < 8.0 * min(small)
 
 
-def seconds_of(work, folder, repeats=5):
+def seconds_of(work, folder, repeats):
     """Return the least seconds of the processor that ``work`` took."""
     def once():
         begin = time.process_time()
@@ -96,11 +102,14 @@ def json_alone(folder):
     (load_run, 6.0), (lambda folder: summary_of(load_run(folder)), 12.5),
     (lambda folder: rows(load_run(folder)), 11.5)], ids=["load_run", "compare", "frame"])
 def test_reading_costs_a_few_times_what_json_alone_does(work, most, tmp_path):
-    """On the same bytes, in turns, so that it holds on any machine."""
+    """On the same bytes, in turns, so that it holds on any machine; the least of several, as above."""
     folder = write_large(str(tmp_path), 20, launches=4, rounds=12)
     work(folder)  # what is loaded once
-    shares = [seconds_of(work, folder) / seconds_of(json_alone, folder) for _ in range(3)]
-    assert min(shares) < most, shares
+    ours, alone = [], []
+    while len(ours) < 5 or min(ours) >= most * min(alone) and len(ours) < 40:
+        ours.append(seconds_of(work, folder, repeats=1))
+        alone.append(seconds_of(json_alone, folder, repeats=3))
+    assert min(ours) < most * min(alone), (min(ours), min(alone))
 
 
 def test_what_is_kept_of_a_compared_run_is_small(tmp_path):
