@@ -34,6 +34,9 @@ LEVEL = 0.0005
 #: Wider than this an interval says nothing that anybody wants to know.
 WIDEST = 0.25
 
+#: The logarithm of the largest factor that a number holds.
+MOST = 700.0
+
 MOST_LAUNCHES = 40  # nobody makes more: the launches differ too much
 
 
@@ -95,6 +98,11 @@ def case_levels(lines: Sequence[LaunchLine], cache: str, baseline: Optional[str]
     return found
 
 
+def factor(log_ratio: float) -> float:
+    """Return e to the ``log_ratio``, as far as numbers go: the ends of an interval of two launches may lie beyond."""
+    return math.exp(max(-MOST, min(MOST, log_ratio)))
+
+
 def compare_levels(first: Sequence[float], second: Sequence[float], rule: Rule) -> Change:
     """Compare two sets of log times (or log time ratios), one value a launch: shapes (m,) and (n,)."""
     counts = (len(first), len(second))
@@ -103,11 +111,11 @@ def compare_levels(first: Sequence[float], second: Sequence[float], rule: Rule) 
                       step(StepCode.TIME_BOTH))
     centre, low, high = shift_interval(first, second, LEVEL)
     if low is None or high is None:
-        return Change(State.CANNOT_TELL, math.exp(-centre), None, None, None, counts, WhyCode.ONE_LAUNCH,
+        return Change(State.CANNOT_TELL, factor(-centre), None, None, None, counts, WhyCode.ONE_LAUNCH,
                       step(StepCode.RUN_FOR_COMPARE))
-    within = max(math.expm1(abs(low)), math.expm1(abs(high)))
+    within = math.expm1(min(MOST, max(abs(low), abs(high))))
     state = _state(centre, low, high, rule.edge)
-    found = Change(state, math.exp(-centre), math.exp(-high), math.exp(-low), within, counts, None, None)
+    found = Change(state, factor(-centre), factor(-high), factor(-low), within, counts, None, None)
     if state is State.UNCHANGED and within > WIDEST:
         return found._replace(state=State.CANNOT_TELL, why=WhyCode.WIDE_INTERVAL,
                               next_step=_more(min(counts), 0.5 * (high - low)))

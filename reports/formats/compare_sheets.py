@@ -14,7 +14,7 @@ from reports.formats.memory_words import memory_title
 from reports.formats.published_text import PUBLISHED_CAUTION
 from reports.formats.sheets import Sheet
 from reports.formats.texts import baselines_text, device_text, differ
-from reports.numbers import NARROW, SIGNS, interval, joules, listing, seconds, si, size, speed, times
+from reports.numbers import NARROW, SIGNS, interval, joules, listing, seconds, si, significant, size, speed, times
 from reports.told import damage_note
 
 #: The key of the sheet of the environments.
@@ -203,7 +203,7 @@ def cell_lines(cell: Cell, baseline: bool, printed: bool = False, several: bool 
     if cell.energy_per_image_j is not None:
         lines.append("{} per image".format(joules(cell.energy_per_image_j)))
     if cell.roof_share is not None:
-        lines.append("{:.2g}{}% of its roof".format(100.0 * cell.roof_share, NARROW))
+        lines.append("{}{}% of its roof".format(significant(100.0 * cell.roof_share, 2), NARROW))
     return [line for line in lines if line]
 
 

@@ -6,7 +6,7 @@ from reports.findings import Findings
 from reports.findings.headline import Claim, Outcome
 from reports.findings.rows import Row, RowState
 from reports.formats.sheets import answer
-from reports.formats.texts import device_name, interval_text
+from reports.formats.texts import interval_text
 from reports.numbers import NARROW, count, listing, percent, speed
 
 MOST_CLAUSES = 3    # more sizes than this are counted, not named
@@ -25,7 +25,7 @@ class Part(NamedTuple):
 
 def headline_parts(found: Findings) -> List[Part]:
     """Return the headline in parts."""
-    device, said = device_name(found.about.device), found.headline
+    device, said = found.about.device.name or "machine", found.headline
     if said.outcome is Outcome.NOTHING_TIMED:
         asked = answer(found)
         if asked is not None:

@@ -4,8 +4,9 @@ import pytest
 from report_fixtures import NANO, RecordBuilder, comparison, nano_run
 
 from harness.reasons import Code, Reason
+from harness.source import SourceFile
 from reports.findings import as_data, findings
-from reports.findings.about import command
+from reports.findings.about import about, command
 from reports.findings.amounts import Amount, Gap
 from reports.findings.energy import CaseEnergy, Saving, saving
 from reports.findings.environment import differences, run_facts
@@ -14,7 +15,7 @@ from reports.findings.memory import Kind
 from reports.findings.rows import RowState
 from reports.findings.samples import Strip, dots_per_row, strip_range, strip_ticks, thin
 from reports.findings.traces import Channel, PhaseKind, kept_places
-from reports.findings.validity import WarningCode
+from reports.findings.validity import ValidityWarning, WarningCode
 from reports.formats.energy_words import joules_text, saving_text
 from reports.formats.markdown import markdown
 from reports.formats.page import render_page
@@ -31,6 +32,7 @@ from reports.formats.texts import (
     subline,
     warning_texts,
 )
+from reports.warning_words import warning_text
 
 
 def rows(found, table):
@@ -308,6 +310,30 @@ def test_the_command_to_run_it_again_is_quoted_and_names_the_seed(tmp_path):
     build = RecordBuilder(tmp_path, [comparison("a", "A", "conv", ("wht fused",))], environment=None, seed=7)
     build.session(NANO, argv=["run", "paper", "--only", "a b", "--out", "/tmp/x", "--no-report"])
     assert command(build.load()) == "./run_bench.sh run paper --only 'a b' --seed 7"
+
+
+@pytest.mark.parametrize("words, told", [
+    ([], "r"), (["--out", "my runs"], "r --out 'my runs'"), (["--out=/tmp/x"], "r --out /tmp/x")])
+def test_a_run_made_elsewhere_is_gone_on_with_there(tmp_path, words, told):
+    build = RecordBuilder(tmp_path, [comparison("a", "A", "conv", ("wht fused",))], environment=None)
+    build.session(NANO, argv=["run", "paper"] + words)
+    found = about(build.load())._replace(run="r")
+    assert found.resume == told
+    assert warning_text(ValidityWarning(WarningCode.UNFINISHED, {}), found).command.endswith("--resume " + told)
+
+
+def test_a_run_on_a_machine_without_a_name_is_told_of_in_one_piece(tmp_path):
+    build = RecordBuilder(tmp_path, [comparison("a", "A", "conv", ("wht fused",))], environment=None)
+    assert headline_text(findings(build.load(), published=())).startswith("Nothing was timed on this machine: ")
+
+
+def test_a_suite_of_ones_own_is_run_again_by_its_file(tmp_path):
+    build = RecordBuilder(tmp_path, [comparison("a", "A", "conv", ("wht fused",))])
+    run = build.load()
+    assert about(run).source == "paper"
+    run.header = run.header._replace(suite="mine", suite_file=SourceFile("my suites/mine.py", "0" * 64))
+    told = warning_text(ValidityWarning(WarningCode.QUICK, {}), about(run))
+    assert told.command == "./run_bench.sh run 'my suites/mine.py'"
 
 
 def test_several_runs_stand_side_by_side(tmp_path, runs):
