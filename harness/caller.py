@@ -1,6 +1,7 @@
 """Paths as the user means them: run_bench.sh works in the project's folder, wherever it was called."""
 
 import os
+import sys
 
 from harness.text import printable
 
@@ -20,6 +21,11 @@ def from_caller(path: str) -> str:
 
 
 def shown_path(path: str) -> str:
-    """Return ``path`` as the user can take it up: below the folder of the call relative to it, else from the root."""
+    """Return ``path`` as the user can take it up: below the folder of the call relative to it, else from the root.
+
+    A character that standard output has none for is a question mark: Python 3.6 under LANG=C has only ASCII.
+    """
     near = os.path.relpath(os.path.realpath(path), os.path.realpath(caller_folder()))
-    return printable(os.path.abspath(path) if near.startswith(os.pardir) else near)
+    shown = printable(os.path.abspath(path) if near.startswith(os.pardir) else near)
+    encoding = sys.stdout.encoding or "ascii"
+    return shown.encode(encoding, "replace").decode(encoding)

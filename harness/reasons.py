@@ -116,7 +116,7 @@ TEMPLATES: Dict[Code, str] = {
     Code.NO_RIVAL_LEFT: "every rival ended the time pass, so there is nothing to compare",
     Code.ENERGY_LEFT_OUT: "left out by --quick, since each case needs half a minute: name a meter with "
                           "--power to have it",
-    Code.KEPT_APART: "left out: it keeps a case and its baseline busy in one process, and these may not share one",
+    Code.KEPT_APART: "left out, for it keeps a case and its baseline busy in one process that they may not share",
     Code.WRONG: "largest error {error:.1e} of the reference's root mean square, allowed {allowed:.1e}; not timed",
     Code.NOT_FINITE: "largest error not finite of the reference's root mean square, allowed {allowed:.1e}; not timed",
     Code.WRONG_SHAPE: "{said}",
@@ -135,7 +135,7 @@ TEMPLATES: Dict[Code, str] = {
     Code.LIMIT_IN_WARM_UP: "the limit of {limit_s:.4g} s ended it in the warm-up",
     Code.LIMIT_REACHED: "the limit of {limit_s:.4g} s ended it after round {round}",
     Code.NOT_ASKED: "this pass was not asked for",
-    Code.TELLS_NOTHING: "left out: it would tell nothing of these cases",
+    Code.TELLS_NOTHING: "left out, for it would tell nothing of these cases",
     Code.NOT_REACHED: "not reached: the run stopped before it",
     Code.NO_SUCH_PASS: "this run has no such pass",
     Code.LINE_LOST: "the record has damaged lines that were skipped ({lines}), and nothing else in it tells",

@@ -5,6 +5,7 @@ report into ASCII for consoles that know nothing else.
 """
 
 import math
+import re
 from typing import Optional, Sequence, Tuple
 
 from harness.quantiles import quantile
@@ -125,6 +126,11 @@ def interval(ratio: float, low: float, high: float) -> str:
     if ratio > 1:
         return "[{}, {}]".format(significant(low), significant(high))
     return "[{}, {}]".format(significant(1 / high), significant(1 / low))
+
+
+def unbroken(text: str) -> str:
+    """Return ``text`` with no-break spaces between the ends of its intervals."""
+    return re.sub(r"(?<=,) (?=[^\[\]]*\])", "\u00a0", text)
 
 
 def count(number: int, noun: str, plural: Optional[str] = None) -> str:

@@ -17,7 +17,8 @@ from reports.findings.evidence import evidence
 from reports.findings.judging import Holds
 from reports.findings.published import PublishedError, read_published
 from reports.formats.claims_drawing import Drawn, drawn
-from reports.formats.claims_files import captions, csv, markdown, tex
+from reports.formats.claims_files import captions, csv, markdown
+from reports.formats.claims_latex import tex, tex_single
 from reports.formats.claims_publication import claim_figures
 from reports.formats.claims_svg import claim_svg
 from reports.formats.claims_text import HOLDS
@@ -77,6 +78,7 @@ def files(tables: Sequence[ClaimTable], matplotlib: Any, figures: bool = True) -
     yield "claims.csv", csv(tables)
     for one in tables:
         yield "tables/{}.tex".format(one.claim.id), tex(one)
+        yield "tables/{}-single.tex".format(one.claim.id), tex_single(one)
     shown: List[Tuple[ClaimTable, Drawn]] = [(one, found) for one in tables for found in [drawn(one)]
                                              if found is not None] if figures else []
     if shown:

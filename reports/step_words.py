@@ -31,14 +31,14 @@ def _limit_step(step: NextStep, run: About, stopped: Sequence[Reason]) -> str:
 def _resume_step(step: NextStep, run: About, stopped: Sequence[Reason]) -> str:
     told = "only {recorded} of {wanted} launches recorded: ".format(**step.numbers)
     if not run.complete:
-        return told + "resume the run with --resume {}".format(run.run)
+        return told + "resume the run with --resume {}".format(run.resume)
     ended = any(reason.kind in BUDGET for reason in stopped)
     return told + ("the time budget ended, so run it again with a larger --budget" if ended else "run it again")
 
 
 def _again_step(step: NextStep, run: About, stopped: Sequence[Reason]) -> str:
     return "launch {} failed: {}; remove the cause and run it again with --resume {} --retry-failed".format(
-        step.numbers["launch"], reason_text(step.cause).rstrip("."), run.run)
+        step.numbers["launch"], reason_text(step.cause).rstrip("."), run.resume)
 
 
 def _quote_step(step: NextStep, run: About, stopped: Sequence[Reason]) -> str:

@@ -29,12 +29,12 @@ def _several(names: Sequence[str], noun: str) -> str:
 
 def _unfinished(one: ValidityWarning, run: About) -> Told:
     return Told("The run did not reach its end{}.".format(": " + reason_text(one.reason) if one.reason else ""),
-                "finish it", "./run_bench.sh run --resume {}".format(run.run))
+                "finish it", "./run_bench.sh run --resume {}".format(run.resume))
 
 
 def _damaged(one: ValidityWarning, run: About) -> Told:
-    return Told(damage_note(one.numbers["damage"]),
-                "restore the file from a copy, or measure it again", "./run_bench.sh run --resume {}".format(run.run))
+    return Told(damage_note(one.numbers["damage"]), "restore the file from a copy, or measure it again",
+                "./run_bench.sh run --resume {}".format(run.resume))
 
 
 def _done_over(one: ValidityWarning, run: About) -> Told:
@@ -45,7 +45,7 @@ def _failed(one: ValidityWarning, run: About) -> Told:
     units = one.numbers["units"]
     return Told("The {} pass of {} failed: {}.".format(one.numbers["pass"], _several(units, "unit"),
                                                      (whole_sentence(one.reason) or NO_REASON).rstrip(".")),
-                "remove the cause and try again", "./run_bench.sh run --resume {} --retry-failed".format(run.run))
+                "remove the cause and try again", "./run_bench.sh run --resume {} --retry-failed".format(run.resume))
 
 
 def _throttled(one: ValidityWarning, run: About) -> Told:
@@ -68,7 +68,7 @@ def _locking(remedy: str, run: About) -> Tuple[str, str]:
     """Return how to lock the clocks, as a remedy and its command; what a refused try lacks comes first."""
     if run.lock_refused:
         return "give --lock-clocks the rights that it lacked in this run", "./run_bench.sh doctor"
-    return remedy, "./run_bench.sh run {} --lock-clocks".format(run.suite)
+    return remedy, "./run_bench.sh run {} --lock-clocks".format(run.source or run.suite)
 
 
 def _unlocked(one: ValidityWarning, run: About) -> Told:
@@ -129,7 +129,7 @@ def _noisy(one: ValidityWarning, run: About) -> Told:
 
 def _quick(one: ValidityWarning, run: About) -> Told:
     return Told("A quick run: one launch, so a difference tied to one process would not be seen.", "confirm it",
-                "./run_bench.sh run {}".format(run.suite))
+                "./run_bench.sh run {}".format(run.source or run.suite))
 
 
 def _few_launches(one: ValidityWarning, run: About) -> Told:

@@ -63,8 +63,9 @@ def suite(name: str, input_shape: Sequence[int], baseline: Tuple[str, Factory], 
     if unknown:
         raise ValueError("suite '{}' allows TF32 for '{}', which is none of its entries: {}".format(
             name, unknown[0], ", ".join(factories)))
-    return ModuleSuite(name, summary or "{} against {}".format(", ".join(rivals), baseline[0]), tuple(input_shape),
-                       dtype, memory_format, factories, references or {}, baseline[0], tuple(tf32))
+    told = summary or "{}, {}".format(name, "x".join(map(str, input_shape)))
+    return ModuleSuite(name, told, tuple(input_shape), dtype, memory_format, factories, references or {}, baseline[0],
+                       tuple(tf32))
 
 
 def build(case: Case, x: Any) -> Subject:

@@ -2,10 +2,10 @@
 
 import signal
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# A red lane must mean a change, not a new draw.
-settings.register_profile("seeded", derandomize=True, deadline=None)
+# A red lane must mean a change, not a new draw, nor a machine that was busy while examples were drawn.
+settings.register_profile("seeded", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("seeded")
 
 # A suite started in the background inherits ignored signals, and so would the children that tests interrupt.

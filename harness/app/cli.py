@@ -45,7 +45,9 @@ def list_(suite: Optional[str], quick: bool, device: str, as_json: bool) -> None
             data = listing.suites_data() if suite is None else listing.cases_data(suite, device, quick)
             click.echo(json.dumps(data, indent=1))
         else:
-            click.echo(listing.suites_text() if suite is None else listing.cases_text(suite, device, quick))
+            width = listing.columns()
+            click.echo(listing.suites_text(width) if suite is None
+                       else listing.cases_text(suite, device, quick, width))
     except ValueError as error:
         raise click.ClickException(str(error)) from None
 

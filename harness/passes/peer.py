@@ -20,6 +20,7 @@ from harness.passes.time import instruments
 from harness.record.codec import to_json
 from harness.subjects import Inputs, build, cases_of, prepare
 from harness.system.children import die_with_parent
+from harness.system.tree import Tree
 from harness.worker import describe
 
 #: A process is at rest after so many steps of so many seconds in which it used next to no CPU. Rest and waking are
@@ -27,7 +28,8 @@ from harness.worker import describe
 #: turns its noise: one engine against itself played 26 rounds a second with these and 16 with steps of 3 x 1 ms and
 #: 5 ms of waking, each round as noisy.
 QUIET_STEPS, REST_STEP_S = 2, 0.0005
-MOST_REST_S = 0.25
+#: It gets so many of them: a quarter of a second, and longer where other programs hold the processor meanwhile.
+MOST_STEPS = 500
 
 #: So long a case that rested works before it is timed: alone, and with a pool of threads. After 30 ms of sleep the
 #: first calls of four engines with two threads took up to 2.5 times as long as their 64th, some 40 ms later. Alone,
@@ -86,19 +88,31 @@ class Rest(NamedTuple):
     quiet: bool
 
 
+def others_run() -> bool:
+    """Whether another thread of this process is on a processor, or waits for one that other programs hold."""
+    for task in os.listdir("/proc/self/task"):
+        stat = Tree().text("/proc/self/task/{}/stat".format(task)) or ""
+        if task != str(os.getpid()) and stat.rpartition(")")[2].split()[:1] == ["R"]:
+            return True
+    return False
+
+
 def rest(clock: Callable[[], float] = time.perf_counter, used: Callable[[], float] = time.process_time,
-         sleep: Callable[[float], None] = time.sleep) -> Rest:
-    """Wait until this process uses no CPU any more, :data:`MOST_REST_S` at most, and return how that went.
+         sleep: Callable[[float], None] = time.sleep, busy: Callable[[], bool] = others_run) -> Rest:
+    """Wait until this process uses no CPU any more, :data:`MOST_STEPS` at most, and return how that went.
 
     The threads of OpenMP go on for some milliseconds after a layer has ended, waiting for the next one: in another
-    process's turn they would take its cores.
+    process's turn they would take its cores. What other programs do makes a step longer and tells nothing: a thread
+    that waits for them is ``busy``, and a process that they held up is not.
     """
     begun, quiet = clock(), 0
-    while quiet < QUIET_STEPS and clock() - begun < MOST_REST_S:
+    for _ in range(MOST_STEPS):
         before = used()
         sleep(REST_STEP_S)
-        quiet = quiet + 1 if used() - before < 0.2 * REST_STEP_S else 0
-    return Rest(clock() - begun, quiet >= QUIET_STEPS)
+        quiet = quiet + 1 if used() - before < 0.2 * REST_STEP_S and not busy() else 0
+        if quiet == QUIET_STEPS:
+            break
+    return Rest(clock() - begun, quiet == QUIET_STEPS)
 
 
 def main(argv: List[str]) -> int:

@@ -28,6 +28,15 @@ class About(NamedTuple):
     command: str
     lock_refused: bool = False
     """``--lock-clocks`` was given and no clock was locked."""
+    source: str = ""
+    """What the command ``run`` takes for its suite: the name, or the file of a user's own, quoted for a shell."""
+    out: str = ""
+    """The option ``--out`` that the run was made with, quoted for a shell: where it is found by its bare name."""
+
+    @property
+    def resume(self) -> str:
+        """What follows ``--resume`` to go on with the run."""
+        return self.run + self.out
 
 
 def about(run: Run) -> About:
@@ -35,7 +44,8 @@ def about(run: Run) -> About:
     header = run.header
     return About(run.id, run.suite, header.created, header.seed, run.ended, header.rule.factor,
                  header.settings.launches, header.settings.quick, device(run), command(run),
-                 header.settings.lock_clocks and run.environment.clocks.get("locked_for_run") is False)
+                 header.settings.lock_clocks and run.environment.clocks.get("locked_for_run") is False,
+                 quoted(run.suite if header.suite_file is None else header.suite_file.path), out_of(run))
 
 
 def device(run: Run) -> Device:
@@ -53,6 +63,20 @@ def device(run: Run) -> Device:
     return Device(name or None, cuda, settings.threads)
 
 
+def out_of(run: Run) -> str:
+    """Return the option ``--out`` that the run was made with, a blank before it; empty where it was not given."""
+    words = list(run.sessions[0].argv) if run.sessions else []
+    given = [word[len("--out="):] for word in words if word.startswith("--out=")]
+    given += [after for word, after in zip(words, words[1:]) if word == "--out"]
+    return " --out {}".format(quoted(given[-1])) if given else ""
+
+
+def quoted(word: str) -> str:
+    """Return ``word`` as a shell takes it."""
+    plain = word and all(c.isalnum() or c in "-_./=:,+@%" for c in word)
+    return word if plain else "'" + word.replace("'", "'\\''") + "'"
+
+
 def command(run: Run) -> str:
     """Return the command that made the run, for the reader to run it again."""
     argv = run.sessions[0].argv if run.sessions else ()
@@ -63,8 +87,6 @@ def command(run: Run) -> str:
         if not skip and word != "--no-report" and not word.startswith("--out=") and word != "--out":
             words.append(word)
         skip = word == "--out"
-    quoted = [word if word and all(c.isalnum() or c in "-_./=:,+@%" for c in word) else
-              "'" + word.replace("'", "'\\''") + "'" for word in words]
-    text = "./run_bench.sh " + " ".join(quoted)
+    text = "./run_bench.sh " + " ".join(map(quoted, words))
     seeded = any(word == "--seed" or word.startswith("--seed=") for word in words)
     return text if seeded else "{} --seed {}".format(text, run.header.seed)

@@ -34,6 +34,11 @@ class DeviceTable(NamedTuple):
     baselines_s: Tuple[Optional[float], ...]
     rows: Tuple[DeviceRow, ...]
 
+    @property
+    def runs(self) -> int:
+        """How many runs hold any of its rivals."""
+        return sum(any(row.cells[run] is not None for row in self.rows) for run in range(len(self.baselines_s)))
+
 
 class Devices(NamedTuple):
     """All runs side by side, the one that the report is about first."""
@@ -41,6 +46,11 @@ class Devices(NamedTuple):
     columns: Tuple[Column, ...]
     tables: Tuple[DeviceTable, ...]
     differences: Tuple[Difference, ...]
+
+    @property
+    def shared(self) -> Tuple[DeviceTable, ...]:
+        """Those comparisons that two runs or more hold: the others have nothing to stand beside."""
+        return tuple(table for table in self.tables if table.runs > 1)
 
 
 def side_by_side(runs: Sequence[Run], tables: Sequence[Sequence[Table]]) -> Devices:

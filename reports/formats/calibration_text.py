@@ -6,7 +6,8 @@ from typing import Dict, List, NamedTuple, Sequence, Tuple
 from reports.findings.calibration import BUDGET, Calibration, Twins
 from reports.formats.markdown import table as markdown_table
 from reports.formats.memory_words import HEAPS
-from reports.formats.terminal import MEMORY_HEADS, Show, add_columns, console_for, fold, new_table, print_table
+from reports.formats.terminal import MEMORY_HEADS, Show
+from reports.formats.terminal_table import console_for, fold, print_rows
 from reports.formats.texts import device_text, reasons_text
 from reports.numbers import NARROW, count, listing, percent, plain, significant, size
 from reports.warning_words import warning_text
@@ -138,18 +139,12 @@ def _first(one: Calibration) -> str:
 
 def calibration_text(one: Calibration, width: int = 80, unicode_: bool = True, colour: bool = False) -> str:
     """Return the answer for a terminal of ``width`` columns."""
-    from rich.text import Text
-
     show: Show = str if unicode_ else plain
     out = io.StringIO()
     console = console_for(out, width, colour)
     for sheet in sheets(one):
-        table = new_table(unicode_)
-        rows = [[show(cell) for cell in row] for row in sheet.rows]
-        add_columns(table, sheet.heads, rows, 1)
-        for cells in rows:
-            table.add_row(*map(Text, cells))
-        print_table(console, show(sheet.title), table)
+        print_rows(console, show(sheet.title), [show(head) for head in sheet.heads],
+                   [[show(cell) for cell in row] for row in sheet.rows], unicode_, 1)
         for note in sheet.notes:
             console.print(fold(show("- " + note), width))
     console.print()

@@ -3,14 +3,14 @@
 import io
 from typing import Any
 
-from reports.findings.compared import Compared
-from reports.formats.compare_sheets import ENVIRONMENTS, compare_sheets, headline
+from reports.formats.compare_sheets import ENVIRONMENTS, Told, compare_sheets, headline
 from reports.formats.sheets import Sheet
-from reports.formats.terminal import Show, add_columns, console_for, fold, new_table, print_table
+from reports.formats.terminal import Show
+from reports.formats.terminal_table import console_for, fold, print_rows
 from reports.numbers import plain
 
 
-def changes_text(found: Compared, width: int = 80, unicode_: bool = True, colour: bool = False) -> str:
+def changes_text(found: Told, width: int = 80, unicode_: bool = True, colour: bool = False) -> str:
     """Return the whole answer for a terminal of ``width`` columns; without ``unicode_`` in ASCII alone."""
     show: Show = str if unicode_ else plain
     out = io.StringIO()
@@ -22,8 +22,6 @@ def changes_text(found: Compared, width: int = 80, unicode_: bool = True, colour
 
 
 def _print_sheet(console: Any, sheet: Sheet, show: Show, unicode_: bool) -> None:
-    from rich.text import Text
-
     if sheet.key == ENVIRONMENTS:  # a fact's values are long: lines fold, cells of numbers do not
         console.print()
         console.print(fold(show(sheet.title + ("." if not sheet.rows else ":")), console.width), style="bold")
@@ -33,11 +31,8 @@ def _print_sheet(console: Any, sheet: Sheet, show: Show, unicode_: bool) -> None
         console.print()
         console.print(fold(show(sheet.title), console.width), style="bold")
     else:
-        table = new_table(unicode_)
-        rows = [[show(text) for text in row] for row in sheet.rows]
-        add_columns(table, sheet.heads, rows, min(sheet.numbers) if sheet.numbers else len(sheet.heads))
-        for cells in rows:
-            table.add_row(*map(Text, cells))
-        print_table(console, show(sheet.title), table)
+        print_rows(console, show(sheet.title), [show(head) for head in sheet.heads],
+                   [[show(text) for text in row] for row in sheet.rows], unicode_,
+                   min(sheet.numbers) if sheet.numbers else len(sheet.heads))
     for note in sheet.notes:
         console.print(fold(show(note), console.width))

@@ -6,11 +6,9 @@ from harness.words import Word
 from reports.findings.claim_tables import ClaimTable
 from reports.findings.claims import COUNTS, SPEEDS, Claim
 from reports.formats.claims_text import DASH, amount, measured, quantity_text, where
+from reports.formats.publication_drawing import FAR_APART
 from reports.formats.svg.scales import linear_ticks, log_ticks
 from reports.numbers import NARROW, TIMES, si, significant
-
-#: Values further apart than this are drawn as ratios: a bar of seconds hides one of milliseconds.
-FAR_APART = 10.0
 
 
 class Axis(Word):

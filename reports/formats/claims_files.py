@@ -1,4 +1,4 @@
-"""The claims' tables as Markdown, LaTeX (booktabs) and CSV, and the captions of their figures."""
+"""The claims' tables as Markdown and CSV, and the captions of their figures."""
 
 from typing import Any, List, Sequence, Tuple
 
@@ -17,23 +17,11 @@ from reports.formats.claims_text import (
 from reports.formats.markdown import cell as escaped
 from reports.formats.markdown import table as markdown_table
 from reports.formats.tables import csv_text
-from reports.numbers import plain
 
 HEADS = ("claim", "paper", "row", "comparison", "case", "quantity", "unit", "column", "device", "published", "value",
          "low", "high", "time_s", "verdict", "size", "cannot", "reason", "source")
-LATEX = {"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{",
-         "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
-         ">": r"\textgreater{}", '"': r"\textquotedbl{}", "|": r"\textbar{}", "\u202f": r"\,", "\u00d7": r"$\times$",
-         "\u2212": "$-$", "\u00b5": r"$\mu$", "\u2013": "--", "[": "{[}", "]": "{]}", "\n": " "}
-
 MARKS = " Hollow diamond: published; filled: measured."
 UNMARKED = " A number without a mark is zero, or has no baseline in its own column to be a ratio to."
-
-
-def latex(text: str) -> str:
-    """Return ``text`` for LaTeX in ASCII: nothing in it is a command, and what has no twin is a question mark."""
-    return "".join(LATEX.get(char) or (char if char.isprintable() and ord(char) < 128 else plain(char))
-                   if char in LATEX or char.isprintable() else " " for char in text)
 
 
 def markdown(tables: Sequence[ClaimTable]) -> str:
@@ -48,19 +36,6 @@ def markdown(tables: Sequence[ClaimTable]) -> str:
                   "**{}**".format(escaped(verdict_text(one))), ""]
         lines += markdown_table([escaped(head) for head in words.heads], words.rows, words.right)
         lines += [""] + [escaped(note) for note in notes(one)] + ["", escaped("Source: {}.".format(one.claim.source))]
-    return "\n".join(lines) + "\n"
-
-
-def tex(table: ClaimTable) -> str:
-    """Return one claim as a LaTeX table (``\\usepackage{booktabs}``), to be read with ``\\input``."""
-    words = sheet(table)
-    columns = "".join("r" if index in words.right else "l" for index in range(len(words.heads)))
-    lines = ["% {}".format(latex(table.claim.id)), r"\begin{table}", r"\centering", r"\begin{tabular}{%s}" % columns,
-             r"\toprule", " & ".join(latex(head) for head in words.heads) + r" \\", r"\midrule"]
-    lines += [" & ".join(latex(word) for word in row) + r" \\" for row in words.rows]
-    lines += [r"\bottomrule", r"\end{tabular}", r"\caption{%s}" % latex(" ".join([caption(table)] + notes(table))),
-              r"\label{tab:%s}" % "".join(char for char in table.claim.id if char.isalnum() or char == "-"),
-              r"\end{table}"]
     return "\n".join(lines) + "\n"
 
 

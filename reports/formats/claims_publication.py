@@ -8,7 +8,7 @@ import textwrap
 from typing import Any, Iterator, List, Tuple
 
 from reports.formats.claims_drawing import Drawn
-from reports.formats.publication import RC
+from reports.formats.publication_drawing import RC
 from reports.formats.svg.palette import LIGHT
 from reports.numbers import NARROW
 

@@ -9,8 +9,9 @@ from reports.findings.published import PERCENT, Quantity
 from reports.formats.memory_words import HEAPS
 from reports.formats.published_text import value_with_unit
 from reports.formats.texts import date, device_text
+from reports.formats.version_words import versions_text
 from reports.numbers import NARROW, count, listing, seconds, significant, times
-from reports.wording import QUANTITIES, reason_text, value_text
+from reports.wording import QUANTITIES, reason_text
 
 DASH = "\u2013"
 PRINTED_NOTE = ("Published numbers are as printed, from the source's runtime and board; none of them was measured "
@@ -29,11 +30,6 @@ CANNOT = {
     Cannot.NO_INTERVAL: "one process, or too few rounds, so that nothing says how sure the number is; measure again "
                         "with the default settings",
     Cannot.CANNOT_TELL: "the interval leaves open whether there is the advantage; more launches would tell"}
-
-#: The versions and clocks behind a run, by their names in its environment.
-VERSIONS = {"python.version": "Python", "torch.version": "torch", "torch.cuda": "CUDA", "git.commit": "commit",
-            "clocks.power_mode": "power mode", "clocks.locked_for_run": "clocks locked:"}
-COMMIT = 12     # characters that name a commit
 
 
 class Sheet(NamedTuple):
@@ -86,22 +82,50 @@ def where(column: ClaimColumn) -> str:
     return device_text(column.run.about.device._replace(threads=column.threads))
 
 
+class SourceCells(NamedTuple):
+    """What one source says of one row: the published number or a run's; ``time`` is a dash where there is none."""
+
+    time: str
+    number: str
+    verdict: str = ""
+
+
+def source_names(table: ClaimTable) -> List[str]:
+    """Return what the numbers are from: the published column first, then each run's."""
+    return ["published"] + column_names(table)
+
+
+def source_cells(table: ClaimTable, index: int) -> List[SourceCells]:
+    """Return row ``index`` in words, for each of :func:`source_names`."""
+    claim, row = table.claim, table.claim.rows[index]
+    cells = [column.cells[index] for column in table.columns]
+    return [SourceCells(seconds(row.time_s) or DASH, printed(claim, row, cells))] + [
+        SourceCells(seconds(cell.time_s) or DASH, measured(claim, cell),
+                    "" if cell.judged is None else verdict_word(cell.judged)) for cell in cells]
+
+
+def verdicts_text(sources: Sequence[SourceCells]) -> str:
+    """Return the verdicts on one row, one word where all agree."""
+    words = [one.verdict for one in sources if one.verdict]
+    return words[0] if len(set(words)) == 1 else listing(words)
+
+
 def sheet(table: ClaimTable) -> Sheet:
     """Return the table of a claim."""
     claim = table.claim
     timed = claim.quantity in SPEEDS
-    heads, right = ["layer"], []
-    for name in ["published"] + column_names(table):
+    heads = ["layer"]
+    for name in source_names(table):
         heads += ["{}, time".format(name)] * timed + ["{}, {}".format(name, quantity_text(claim))]
     right = list(range(1, len(heads)))
     rows: List[Tuple[str, ...]] = []
     for index, row in enumerate(claim.rows):
-        cells = [column.cells[index] for column in table.columns]
-        words = [row.name] + [seconds(row.time_s) or DASH] * timed + [printed(claim, row, cells)]
-        for cell in cells:
-            words += [seconds(cell.time_s) or DASH] * timed + [measured(claim, cell)]
+        words = [row.name]
+        sources = source_cells(table, index)
+        for one in sources:
+            words += [one.time] * timed + [one.number]
         if table.columns:
-            words.append(listing([verdict_word(cell.judged) for cell in cells if cell.judged is not None]))
+            words.append(verdicts_text(sources))
         rows.append(tuple(words))
     if table.columns:
         heads.append("verdict")
@@ -186,17 +210,10 @@ def caption(table: ClaimTable) -> str:
     claim = table.claim
     runs = ["{}: run {} of {}, {} protocol, {}; {}".format(
         name, column.run.about.run, date(column.run.about), column.protocol,
-        count(column.launches, "launch", "launches"), versions(column))
+        count(column.launches, "launch", "launches"), versions_text(column.run.versions))
         for name, column in zip(column_names(table), table.columns)]
     return " ".join(["arXiv {}: {}.".format(claim.paper, claim.sentence), verdict_text(table), "Source: {}.".format(
         claim.source)] + ["{}.".format(one) for one in runs] + [interval_text(table), PRINTED_NOTE])
-
-
-def versions(column: ClaimColumn) -> str:
-    """Return the versions and clocks behind a column."""
-    return ", ".join("{} {}".format(VERSIONS[name], str(value)[:COMMIT] if name == "git.commit"
-                                    else value_text(value, name))
-                     for name, value in column.run.versions if value is not None)
 
 
 def interval_text(table: ClaimTable) -> str:

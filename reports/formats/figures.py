@@ -1,6 +1,7 @@
 """Stand-alone .svg figures from the same functions that fill the page: no style sheet, no script, light."""
 
-from typing import List, NamedTuple, Optional, Tuple
+import textwrap
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 from markupsafe import escape
 
@@ -31,6 +32,9 @@ WIDTH = 760
 MARGIN = 12
 HEAD = 26
 LONGEST = 120    # of a file's name
+LONGEST_NAME = 56
+#: About what a character takes at most, in px: of a cell, and of the heading; and how far its lines are apart.
+CHARACTER, TITLE_CHARACTER, TITLE_LINE = 7.7, 9.0, 20
 EXTRA = ("text{font-family:%s}svg .title{font-size:15px;font-weight:600}svg .cell{font-size:13px}"
          "svg .word{font-size:13px;font-weight:600}svg .right{font-size:13px;text-anchor:end}"
          ".word.faster{fill:var(--faster)}.word.slower{fill:var(--slower)}.head{stroke:var(--ink);stroke-width:1.2}"
@@ -89,24 +93,37 @@ def close_figure(charts: Charts, found: Findings) -> str:
     """Return the close calls on their linear axis."""
     rows = [FigureRow("{}, {}".format(call.row.name, call.title), call.row.state, None, charts.close_row(call),
                       _joined(t.speed_text(call.row), t.interval_text(call.row)), None) for call in found.close_calls]
-    return _rows_figure("Close calls: within 10 % of the baseline", charts.close_axis(), rows, 270)
+    return _rows_figure("Close calls: within 10 % of the baseline", charts.close_axis(), rows)
 
 
 def _joined(*texts: Optional[str]) -> str:
     return " ".join(one for one in texts if one)
 
 
-def _rows_figure(heading: str, axis: str, rows: List[FigureRow], names: float = 190) -> str:
-    plot_x, plot_width = MARGIN + names + 110, 200.0
+def names_width(names: Sequence[str]) -> float:
+    """Return the room for the longest of ``names``, of which one beyond all measure is cut."""
+    return min(LONGEST_NAME, max([len(name) for name in names] + [10])) * CHARACTER + 14
+
+
+def titled(heading: str, width: float) -> Tuple[List[str], float]:
+    """Return ``heading`` folded into lines that fit ``width``, and the height below which the chart begins."""
+    lines = textwrap.wrap(heading, int((width - 2 * MARGIN) / TITLE_CHARACTER)) or [""]
+    return ([text(words, MARGIN, MARGIN + 14 + TITLE_LINE * number, "title") for number, words in enumerate(lines)],
+            MARGIN + HEAD + TITLE_LINE * (len(lines) - 1))
+
+
+def _rows_figure(heading: str, axis: str, rows: List[FigureRow]) -> str:
+    names = names_width([row.name for row in rows])
+    plot_x, plot_width = MARGIN + names + 122, 200.0
     speed_x = plot_x + plot_width + 190
     width = speed_x + MARGIN + (70 if any(row.median for row in rows) else 0)
-    top = MARGIN + HEAD + AXIS_HEIGHT
-    parts = [text(heading, MARGIN, MARGIN + 14, "title"), placed(axis, plot_x, MARGIN + HEAD, plot_width),
-             line(MARGIN, top, width - MARGIN, top, "head")]
+    parts, top = titled(heading, width)
+    top += AXIS_HEIGHT
+    parts += [placed(axis, plot_x, top - AXIS_HEIGHT, plot_width), line(MARGIN, top, width - MARGIN, top, "head")]
     for index, row in enumerate(rows):
         y = top + index * ROW_HEIGHT
         parts.append(line(MARGIN, y + ROW_HEIGHT, width - MARGIN, y + ROW_HEIGHT, "grid"))
-        parts.append(text(cut(row.name, int(names / 7)), MARGIN, y + 18, "cell"))
+        parts.append(text(cut(row.name, LONGEST_NAME), MARGIN, y + 18, "cell"))
         parts.append(text("{} {}".format(t.sign(row.state), row.state), MARGIN + names, y + 18,
                           "word " + t.css_class(row.state)))
         if row.reason:
@@ -127,17 +144,19 @@ def cut(words: str, most: int) -> str:
 def samples_figure(charts: Charts, table: StripTable) -> str:
     """Return the strips of one comparison."""
     heading = "{}: every row against its own median".format(t.title_of(table.title, table.cache, table.alone))
-    plot_x, plot_width, top = 200.0, WIDTH - 400.0, MARGIN + HEAD + 20
-    parts = [text(heading, MARGIN, MARGIN + 14, "title"),
-             placed(charts.strip_axis(table), plot_x, MARGIN + HEAD, plot_width),
-             line(MARGIN, top, WIDTH - MARGIN, top, "head")]
+    plot_x, plot_width = MARGIN + names_width([row.name for row in table.rows]), WIDTH - 400.0
+    width = plot_x + plot_width + 200
+    parts, top = titled(heading, width)
+    top += 20
+    parts += [placed(charts.strip_axis(table), plot_x, top - 20, plot_width),
+              line(MARGIN, top, width - MARGIN, top, "head")]
     for index, row in enumerate(table.rows):
         y = top + index * STRIP_HEIGHT
-        parts.append(line(MARGIN, y + STRIP_HEIGHT, WIDTH - MARGIN, y + STRIP_HEIGHT, "grid"))
-        parts.append(text(cut(row.name, 26), MARGIN, y + 18, "cell"))
+        parts.append(line(MARGIN, y + STRIP_HEIGHT, width - MARGIN, y + STRIP_HEIGHT, "grid"))
+        parts.append(text(cut(row.name, LONGEST_NAME), MARGIN, y + 18, "cell"))
         parts.append(placed(charts.strip(table, row), plot_x, y, plot_width))
-        parts.append(text(t.spread_text(row), WIDTH - MARGIN, y + 18, "right"))
-    return stand_alone(parts, WIDTH, top + len(table.rows) * STRIP_HEIGHT + MARGIN, heading)
+        parts.append(text(t.spread_text(row), width - MARGIN, y + 18, "right"))
+    return stand_alone(parts, width, top + len(table.rows) * STRIP_HEIGHT + MARGIN, heading)
 
 
 def trace_figure(charts: Charts, trace: Trace) -> str:
@@ -155,7 +174,7 @@ def crossover_figure(charts: Charts, sweep: Sweep) -> str:
 
 def roofline_figure(charts: Charts, one: Roofline) -> str:
     """Return the roofline of one comparison."""
-    return _framed("{}: FLOP/s against FLOP per byte".format(one.title), charts.roofline(one),
+    return _framed("{}: FLOP/s against FLOP per byte".format(one.title), charts.roofline(one, True),
                    roofline_height(roofline_key(one)), 64, 24, 900)
 
 
@@ -166,8 +185,9 @@ def power_modes_figure(charts: Charts, one: ModeTable) -> str:
 
 
 def _framed(heading: str, chart: str, height: float, left: float, right: float, width: float = WIDTH) -> str:
-    parts = [text(heading, MARGIN, MARGIN + 14, "title"), placed(chart, left, MARGIN + HEAD, width - left - right)]
-    return stand_alone(parts, width, height + 2 * MARGIN + HEAD, heading)
+    parts, top = titled(heading, width)
+    parts.append(placed(chart, left, top, width - left - right))
+    return stand_alone(parts, width, top + height + MARGIN, heading)
 
 
 def make(found: Findings, options: Options) -> Made:

@@ -8,6 +8,7 @@ from reports.findings.rows import Table
 from reports.formats import energy_words, memory_words
 from reports.formats import published_text as p
 from reports.formats import texts as t
+from reports.formats.difference_words import difference_rows
 from reports.formats.files import Made, Options
 from reports.formats.goals_text import goals_sheets
 from reports.formats.roofline_text import roof_sheets
@@ -117,7 +118,9 @@ def _devices(found: Findings) -> List[str]:
     labels = [cell(label) for label in t.column_labels(found.devices)]
     lines = ["All other parts of this report are from run {} alone.".format(cell(found.about.run)), "",
              "## The same rivals in every run", ""]
-    for one in found.devices.tables:
+    alone = t.alone_text(found.devices)
+    lines += [alone + ".", ""] if alone else []
+    for one in found.devices.shared:
         lines += ["### {} ({})".format(cell(one.title), cell(t.baselines_text(one.baselines))), ""]
         rows = []
         for row in one.rows:
@@ -128,8 +131,7 @@ def _devices(found: Findings) -> List[str]:
         lines += table(["rival"] + labels, rows) + [""]
     if found.devices.differences:
         lines += ["What differs:", ""] + table(
-            [""] + labels, [[one.name] + [value_text(value, one.name) for value in one.values]
-                            for one in found.devices.differences]) + [""]
+            [""] + labels, [(one.name,) + one.texts for one in difference_rows(found.devices.differences)]) + [""]
     return lines
 
 

@@ -1,8 +1,9 @@
 """Amounts of memory as short texts."""
 
-from typing import List, Optional
+from typing import List, Optional, Sequence
 
 from harness.words import Heap
+from reports.findings.amounts import Gap
 from reports.findings.memory import Figure, Kind, MemoryTable
 from reports.numbers import size
 from reports.wording import reason_text
@@ -17,6 +18,7 @@ MEMORY = {
                "list are free) above that level"),
     Kind.NVMAP: ("NvMap", "memory the Jetson's GPU driver handed out"),
 }
+ONE_PROCESS = "One process for each rival: no spread, so no verdict"
 #: What a process ran on.
 HEAPS = {Heap.PINNED: "pinned heap", Heap.DEFAULT: "default heap"}
 
@@ -66,10 +68,25 @@ def memory_text(figure: Figure, baseline: bool) -> str:
     return ", ".join([str(bytes_text(figure))] + memory_notes(figure, baseline))
 
 
-def memory_notes(figure: Figure, baseline: bool) -> List[str]:
-    """Return what stands beside a figure: its spread, its verdict, and what some repeats lack."""
+def one_process_each(table: MemoryTable) -> bool:
+    """Return whether no rival of the table was measured in more than one process: said once, not in every cell."""
+    numbers = [row.of(kind).of for row in table.rows if not row.baseline for kind in table.columns]
+    return bool(numbers) and max(numbers) == 1
+
+
+def common_memory_gaps(tables: Sequence[MemoryTable]) -> List[Gap]:
+    """Return what no table has, each for the same reason: said once above them all."""
+    return [gap for gap in tables[0].gaps if all(gap in table.gaps for table in tables)] if len(tables) > 1 else []
+
+
+def memory_notes(figure: Figure, baseline: bool, said: bool = False) -> List[str]:
+    """Return what stands beside a figure: its spread, its verdict, and what some repeats lack.
+
+    ``said`` tells that the one process of each case is spoken of elsewhere.
+    """
     lacking = "{} of {} processes gave a number: {}".format(figure.repeats, figure.of, figure_reason(figure))
-    return [told for told in (memory_spread_text(figure), memory_verdict_text(figure, baseline),
+    verdict = None if said and figure.of == 1 else memory_verdict_text(figure, baseline)
+    return [told for told in (memory_spread_text(figure), verdict,
                               lacking if figure.repeats < figure.of else None) if told]
 
 

@@ -12,19 +12,22 @@ from reports.findings import Findings
 from reports.findings.memory import Kind
 from reports.findings.published import Quantity
 from reports.formats import energy_words, memory_words, published_text, texts
+from reports.formats.difference_words import difference_rows
 from reports.formats.drawing import CHANNELS, Charts, shown_values
 from reports.formats.files import Made, Options
 from reports.formats.goals_text import goals_sheets
 from reports.formats.markdown import markdown
-from reports.formats.roofline_text import roof_sheets
+from reports.formats.roofline_text import points_key, roof_sheets, roofs_key
 from reports.formats.sentence import headline_parts, headline_text
-from reports.formats.sheets import sheets
+from reports.formats.sheets import Sheet, sheets
 from reports.formats.style import TEMPLATES, read_template, style
-from reports.numbers import NARROW, percent
+from reports.numbers import NARROW, percent, unbroken
 from reports.wording import QUANTITIES, value_text
 
 NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten")
 MEMORY_ROWS = 250   # a page with more rows leaves the kinds of memory to tables/memory.csv
+#: Characters of a cell of words: a short one stays in one line; with its heading, what half a phone holds.
+SHORT, LONG = 17, 23
 #: Quantities that are counted and not measured: folded away.
 COUNTS = (Quantity.PARAMETERS, Quantity.MACS)
 
@@ -45,6 +48,8 @@ def render_page(found: Findings, refresh_s: Optional[int] = None, home: Optional
         refresh_s=refresh_s, home=home, live=live, script_hash=script_hash(script), style=Markup(style()),
         page_json=page_json(found),
         nn=NARROW, question=question(found), number_word=number_word, short_reason=short_reason,
+        below_section=below_section, cell_class=cell_class, unbroken=unbroken, difference_rows=difference_rows,
+        points_key=points_key, roofs_key=roofs_key,
         headline=headline_parts(found), headline_text=headline_text(found), told=texts.warning_texts(found),
         device=texts.device_name(found.about.device), factor_text="{}{}%".format(
             percent(1 + found.about.factor, sign=False).replace(".0", ""), NARROW),
@@ -141,6 +146,19 @@ def question(found: Findings) -> str:
 def number_word(number: int) -> str:
     """Return a small number as a word that begins a sentence."""
     return NUMBERS[number] if number < len(NUMBERS) else str(number)
+
+
+def below_section(sheet: Sheet) -> str:
+    """Return the title of a table that stands under the heading of its section: that is not said twice."""
+    start = sheet.section + ": "
+    return sheet.title[len(start):] if sheet.title.startswith(start) else sheet.title
+
+
+def cell_class(text: str, head: str) -> str:
+    """Return how a cell of words is laid out: a short one in one line, with a long ``head`` over a phone's width."""
+    if not text:
+        return "blank"
+    return ("short" if len(text) <= SHORT else "wrapcell") + (" full" if len(head) + len(text) > LONG else "")
 
 
 def short_reason(reason: Optional[str], most: int = 34) -> str:

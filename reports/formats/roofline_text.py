@@ -22,9 +22,18 @@ def type_name(name: str) -> str:
 
 
 def roofline_key(one: Roofline) -> List[str]:
-    """Return a line for each point, then one for each roof and one for the slope that all share."""
-    lines = ["{} {}".format(number, _point(point)) for number, point in enumerate(one.points, 1)]
-    return lines + [_roof(roof) for roof in one.roofs] + [_slope(slope) for slope in one.slopes]
+    """Return a line for each point behind its number, then one for each roof and one for the slope that all share."""
+    return ["{} {}".format(number, line) for number, line in enumerate(points_key(one), 1)] + roofs_key(one)
+
+
+def points_key(one: Roofline) -> List[str]:
+    """Return a line for each point, in the order of their numbers."""
+    return [_point(point) for point in one.points]
+
+
+def roofs_key(one: Roofline) -> List[str]:
+    """Return a line for each roof and each slope."""
+    return [_roof(roof) for roof in one.roofs] + [_slope(slope) for slope in one.slopes]
 
 
 def roof_sheets(charts: Sequence[Roofline]) -> List[Sheet]:
@@ -42,8 +51,8 @@ def share_text(point: RoofPoint) -> str:
 
 
 def _slope(slope: Slope) -> str:
-    return "slope: copy{}, measured {}".format(
-        "" if slope.bytes is None else " of {}".format(si(slope.bytes, "B")), si(slope.bytes_per_s, "B/s"))
+    moved = "past the caches" if slope.bytes is None else "of {}".format(si(slope.bytes, "B"))
+    return "slope: copy {}, measured {}".format(moved, si(slope.bytes_per_s, "B/s"))
 
 
 def _point(point: RoofPoint) -> str:

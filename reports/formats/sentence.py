@@ -6,7 +6,7 @@ from reports.findings import Findings
 from reports.findings.headline import Claim, Outcome
 from reports.findings.rows import Row, RowState
 from reports.formats.sheets import answer
-from reports.formats.texts import device_name, interval_text
+from reports.formats.texts import interval_text
 from reports.numbers import NARROW, count, listing, percent, speed
 
 MOST_CLAUSES = 3    # more sizes than this are counted, not named
@@ -25,7 +25,7 @@ class Part(NamedTuple):
 
 def headline_parts(found: Findings) -> List[Part]:
     """Return the headline in parts."""
-    device, said = device_name(found.about.device), found.headline
+    device, said = found.about.device.name or "machine", found.headline
     if said.outcome is Outcome.NOTHING_TIMED:
         asked = answer(found)
         if asked is not None:
@@ -34,14 +34,19 @@ def headline_parts(found: Findings) -> List[Part]:
     if said.outcome is Outcome.LAYER_NOT_TIMED:
         return [Part("On this {} the layer in question was not timed: no verdict on it.".format(device))]
     parts = [Part("On this {} ".format(device))]
+    conditions = [_conditions(claim) for claim in said.claims]
+    alike = len(conditions) > 1 and len(set(conditions)) == 1
+    # one launch says nothing of the next: the same case has given disjoint intervals in five of them
+    doubts = ["one launch, not confirmed"] if found.summary.launches == 1 else []
     for index, claim in enumerate(said.claims):
-        if index:
-            parts.append(Part("; "))
-        parts.extend(_claim(claim))
+        last = index == len(said.claims) - 1
+        own = [] if alike and not last else ["both {}".format(conditions[0]) if alike else conditions[index]]
+        if last and not said.left:
+            own, doubts = own + doubts, []
+        parts.extend([Part("; ")] * bool(index) + _claim(claim) + [Part(" ({})".format("; ".join(own)))] * bool(own))
     if said.left:
         parts.append(Part("; {} below".format(count(said.left, "more comparison"))))
-    # one launch says nothing of the next: the same case has given disjoint intervals in five of them
-    return parts + [Part(" (one launch, not confirmed)." if found.summary.launches == 1 else ".")]
+    return parts + [Part(" ({}).".format(doubts[0]) if doubts else ".")]
 
 
 def headline_text(found: Findings) -> str:
@@ -53,15 +58,18 @@ def _claim(claim: Claim) -> List[Part]:
     """Return what is said of one layer: its first place, then how it fares in the others."""
     first, others = claim.places[0], claim.places[1:]
     assert first.row is not None                         # the hero was picked from this place
-    where = [first.title]
-    if len(others) > MOST_CLAUSES:
-        return _first(claim, first.row, where) + [Part(_summed([place.row for place in others]) + _conditions(claim))]
+    counted = len(others) > MOST_CLAUSES
+    several = not counted and any(_spoken(place.row) for place in others)
+    where = [_place(first.title, claim, several)]
+    if counted:
+        return _first(claim, first.row, where) + [Part(_summed([place.row for place in others]))]
     clauses: List[Tuple[str, List[str]]] = []            # what is said, and where
     lost = []
-    for title, row in others:
-        if row is None or row.speed is None and row.state is not RowState.WRONG:
-            lost.append(title)
+    for whole, row in others:
+        if row is None or not _spoken(row):
+            lost.append(_place(whole, claim, False))
             continue
+        title = _place(whole, claim, several)
         title += "" if row.name == claim.hero else " (as {})".format(row.name)
         if row.state is first.row.state and row.state not in DECIDED:
             where.append(title)
@@ -78,14 +86,28 @@ def _claim(claim: Claim) -> List[Part]:
         parts.append(Part((", " if len(clauses) > 1 else " and ") + joined))
     if lost:
         parts.append(Part(" (not timed at {})".format(listing(lost))))
-    return parts + [Part(_conditions(claim))]
+    return parts
+
+
+def _spoken(row: Optional[Row]) -> bool:
+    """Whether there is something to say of the layer in a place."""
+    return row is not None and (row.speed is not None or row.state is RowState.WRONG)
+
+
+def _place(title: str, claim: Claim, several: bool) -> str:
+    """Return where, without what the conditions say anyway; beside ``several`` places its commas would mislead."""
+    parts, said = title.split(", "), _conditions(claim).split(", ")
+    rest = [part for part in parts[1:] if part not in said]
+    if several and rest:
+        return "{} ({})".format(parts[0], ", ".join(rest))
+    return ", ".join(parts[:1] + rest)
 
 
 def _conditions(claim: Claim) -> str:
     """Return the type, against the baseline's where that is another, and what it ran on."""
     types = claim.dtype if claim.dtype == claim.baseline_dtype else "{} against {}".format(
         claim.dtype, claim.baseline_dtype)
-    return " ({}, {})".format(types, "CUDA" if claim.device == "cuda" else count(claim.threads, "thread"))
+    return "{}, {}".format(types, "CUDA" if claim.device == "cuda" else count(claim.threads, "thread"))
 
 
 def _summed(rows: Sequence[Optional[Row]]) -> str:

@@ -6,7 +6,7 @@ from harness.reasons import Code, sentence
 from harness.statistics.soak import Measure
 from harness.statistics.verdict import Verdict
 from harness.words import State
-from reports.findings.fair import AgainstOwn, EngineTable
+from reports.findings.fair import EngineTable
 from reports.findings.findings import Findings
 from reports.findings.fit import FitRow, FitTable
 from reports.findings.power_modes import ModeTable
@@ -44,25 +44,26 @@ def answer(found: Findings) -> Optional[str]:
 
 def engines_sheet(table: EngineTable) -> Sheet:
     """Return the cases of one comparison in every engine, each beside the baselines of its own engine and of all."""
-    notes = ["The fastest {} of all engines here is {} ({}): the harder baseline, the one of the headline.".format(
-        table.layer, table.fastest, seconds(table.fastest_s))]
+    notes = ["The fastest {} of all engines here is {} ({}): the harder baseline, the one of the headline. The other "
+             "forms of it stand beside that one alone.".format(table.layer, table.fastest, seconds(table.fastest_s))]
     return Sheet("engines-" + table.id, "Engine by engine", "Engine by engine: {}".format(table.title),
                  ("case", "engine", "median", "beside the {} of its own engine".format(table.layer),
-                  "beside the fastest {} of all".format(table.layer)),
-                 [(row.name, row.engine or "", seconds(row.median_s) or "", _beside(row, row.own, row.own_baseline),
-                   "the fastest itself" if row.name == table.fastest else _beside(row, row.fastest, table.fastest))
+                  "beside the fastest of all, {}".format(table.fastest)),
+                 [(row.name, row.engine or "", seconds(row.median_s) or "", _beside(row.own, row.own_baseline),
+                   "the fastest itself" if row.name == table.fastest else _beside(row.fastest))
                   for row in table.rows], (2,), notes)
 
 
-def _beside(row: AgainstOwn, verdict: Optional[Verdict], other: Optional[str]) -> str:
-    if verdict is None or other is None:
+def _beside(verdict: Optional[Verdict], other: Optional[str] = None) -> str:
+    """Return a verdict in words, against whom unless the column says that."""
+    if verdict is None:
         return ""
-    told = "{} {}".format(SIGNS[verdict.state.value], verdict.state)
-    if verdict.speed is not None:
-        told += ", " + speed(verdict.speed)
+    word, words = str(verdict.state), "" if verdict.speed is None else speed(verdict.speed)
+    # "2.00x faster" holds the verdict's own word
+    told = words if words.endswith(word) else ", ".join(filter(None, (word, words)))
     if verdict.speed is not None and verdict.low is not None and verdict.high is not None:
         told += " " + interval(verdict.speed, verdict.low, verdict.high)
-    return "{} (against {})".format(told, other)
+    return "{} {}{}".format(SIGNS[verdict.state.value], told, " (against {})".format(other) if other else "")
 
 
 def fit_sheet(table: FitTable) -> Sheet:

@@ -3,7 +3,6 @@
 import io
 import os
 import sys
-import textwrap
 from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple
 
 from reports.findings import Findings
@@ -12,23 +11,24 @@ from reports.findings.rows import RowState, Table
 from reports.formats import energy_words, memory_words
 from reports.formats import published_text as p
 from reports.formats import texts as t
+from reports.formats.difference_words import difference_rows
 from reports.formats.goals_text import goals_sheets
 from reports.formats.sentence import headline_text
 from reports.formats.sheets import sheets
+from reports.formats.terminal_table import console_for, fold, print_rows
 from reports.numbers import PLAIN_SIGNS, SIGNS, plain
-from reports.wording import QUANTITIES, value_text
+from reports.wording import QUANTITIES
 
 COLOURS = {RowState.FASTER: "blue", RowState.SLOWER: "red", RowState.WRONG: "magenta"}
 MEMORY_HEADS = {Kind.TORCH_ALLOCATED: "torch", Kind.TORCH_RESERVED: "reserved", Kind.RSS: "RSS", Kind.USS: "USS",
                 Kind.RAM: "RAM", Kind.NVMAP: "NvMap"}
-LEAST_WIDTH = 60
-LONGEST_WORD = 30
+LEAST_WIDTH = 40
 
 Show = Callable[[str], str]
 
 
 def width_of(environment: Mapping[str, str], columns: Optional[int]) -> int:
-    """Return the width to write for: COLUMNS, else the terminal's own ``columns``, else 80; never under 60."""
+    """Return the width to write for: COLUMNS, else the terminal's own ``columns``, else 80; never under 40."""
     if environment.get("COLUMNS", "").isdecimal():
         return max(LEAST_WIDTH, int(environment["COLUMNS"]))
     return max(LEAST_WIDTH, columns) if columns else 80
@@ -92,60 +92,7 @@ def terminal_text(found: Findings, page: Optional[str], width: int = 80, unicode
     return "\n".join(line.rstrip() for line in out.getvalue().split("\n"))
 
 
-def console_for(out: Any, width: int, colour: bool) -> Any:
-    """Return a rich console that writes to ``out`` and interprets nothing in the text."""
-    from rich.console import Console  # 0.2 s to import: only when a table is wanted
-
-    return Console(file=out, width=width, force_terminal=colour, no_color=not colour, highlight=False,
-                   color_system="standard" if colour else None, emoji=False, markup=False, legacy_windows=False)
-
-
-def fold(text: str, width: int) -> str:
-    """Return ``text`` folded at ``width``, later lines set in by two."""
-    return "\n".join(textwrap.wrap(text, width, subsequent_indent="  ", break_on_hyphens=False,
-                                   break_long_words=False))
-
-
-def new_table(unicode_: bool) -> Any:
-    """Return an empty table in the report's style; its title is printed apart, for rich folds titles."""
-    from rich import box
-    from rich.table import Table
-
-    return Table(box=box.SIMPLE_HEAD if unicode_ else box.ASCII2, pad_edge=False, padding=(0, 1, 0, 0),
-                 show_edge=False, expand=False)
-
-
-def add_columns(table: Any, heads: Sequence[str], rows: Sequence[Sequence[str]], words: int = 2) -> None:
-    """Add the columns: a name that may fold, then words, then numbers.
-
-    rich cuts numbers when left alone, so all but the name get their content's width for a minimum; the
-    second of ``words`` columns is the verdict.
-    """
-    # names fold between words; only one beyond all measure is broken inside
-    longest = min(LONGEST_WORD, max([len(word) for row in rows for word in row[0].split()] + [10]))
-    table.add_column(heads[0], overflow="fold", min_width=longest)
-    for index, head in enumerate(heads[1:], 1):
-        least = max([len(part) for row in rows for part in row[index].split("\n")] + [len(head)])
-        table.add_column(head, justify="left" if index < words else "right", no_wrap=True, min_width=least)
-
-
-def print_table(console: Any, title: str, table: Any) -> None:
-    """Print ``table`` under its title; one that cannot fit without cutting numbers runs past the width instead."""
-    from rich.measure import Measurement
-
-    console.print()
-    console.print(title, style="bold")
-    # console.measure would never say more than the console's own width
-    least = Measurement.get(console, console.options.update(width=10000), table).minimum
-    if least > console.width:
-        console = console_for(console.file, least, console.is_terminal and not console.no_color)
-    console.print(table)
-
-
 def _print_speed(console: Any, one: Table, show: Show, unicode_: bool) -> None:
-    from rich.text import Text
-
-    table = new_table(unicode_)
     signs = SIGNS if unicode_ else PLAIN_SIGNS
     rows = []
     for row in one.rows:
@@ -153,10 +100,9 @@ def _print_speed(console: Any, one: Table, show: Show, unicode_: bool) -> None:
         cells += [energy_words.joules_text(row.energy)] if one.has_energy else []
         rows.append([show(row.name), "{} {}".format(signs[row.state], row.state)] +
                     [show(text or "") for text in cells])
-    add_columns(table, ["rival", "verdict", "speed", "interval", "median", "J/call"][:5 + one.has_energy], rows)
-    for row, words in zip(one.rows, rows):
-        table.add_row(Text(words[0]), Text(words[1], style=COLOURS.get(row.state, "")), *map(Text, words[2:]))
-    print_table(console, show("{} ({})".format(t.table_title(one), t.against_text(one))), table)
+    print_rows(console, show("{} ({})".format(t.table_title(one), t.against_text(one))),
+               ["rival", "verdict", "speed", "interval", "median", "J/call"][:5 + one.has_energy], rows, unicode_,
+               styles=[COLOURS.get(row.state, "") for row in one.rows])
     said = [(row.name, "; ".join(filter(None, [t.row_reason(row)] + [str(remark) for remark in t.remarks(row)])))
             for row in one.rows]
     _print_reasons(console, said, show)
@@ -171,60 +117,47 @@ def _print_reasons(console: Any, said: Sequence[Tuple[str, str]], show: Show) ->
 
 
 def _print_sheets(console: Any, found: Findings, show: Show, unicode_: bool) -> None:
-    from rich.text import Text
-
     for one in goals_sheets(found.goals) + sheets(found):
-        table = new_table(unicode_)
         rows = [[show(text) for text in row] for row in one.rows if any(row[2:])]
-        add_columns(table, one.heads, rows, one.numbers[0])
-        for cells in rows:
-            table.add_row(*map(Text, cells))
-        print_table(console, show(one.title), table)
+        print_rows(console, show(one.title), [show(head) for head in one.heads], rows, unicode_, one.numbers[0])
         _print_reasons(console, [(row[0], row[1]) for row in one.rows if not any(row[2:])], show)
         for note in one.notes:
             console.print(fold(show(note), console.width))
 
 
 def _print_devices(console: Any, found: Findings, show: Show, unicode_: bool) -> None:
-    from rich.text import Text
-
     if found.devices is None:
         return
     labels = t.column_labels(found.devices)
     heads = ["rival"] + ["run {}".format(number) for number in range(1, len(labels) + 1)]
     signs = SIGNS if unicode_ else PLAIN_SIGNS
-    for one in found.devices.tables:
-        table = new_table(unicode_)
+    for one in found.devices.shared:
         rows = [[show(row.name)] + [
             "{} not measured".format(signs[RowState.NOT_MEASURED]) if c is None else
             "{} {}".format(signs[c.state], show(t.speed_text(c) or c.state.value)) for c in row.cells]
             for row in one.rows]
-        add_columns(table, heads, rows, len(heads))
-        for cells in rows:
-            table.add_row(*map(Text, cells))
-        print_table(console, show("In every run: {} ({})".format(one.title, t.baselines_text(one.baselines))), table)
+        print_rows(console, show("In every run: {} ({})".format(one.title, t.baselines_text(one.baselines))), heads,
+                   rows, unicode_, len(heads))
+    alone = t.alone_text(found.devices)
+    if alone:
+        console.print()
+        console.print(fold(show(alone + "."), console.width))
     for number, label in enumerate(labels, 1):
         console.print(fold(show("run {}: {}{}".format(number, label, "" if number > 1 else
                                                      "; all other tables are of this run")), console.width))
-    for difference in found.devices.differences:
-        console.print(fold(show("- {}: {}".format(difference.name, " | ".join(
-            value_text(value, difference.name) for value in difference.values))), console.width))
+    for difference in difference_rows(found.devices.differences):
+        console.print(fold(show("- {}: {}".format(difference.name, " | ".join(difference.texts))), console.width))
 
 
 def _print_memory(console: Any, found: Findings, show: Show, unicode_: bool) -> None:
-    from rich.text import Text
-
     for one in found.memory_tables:
         if not one.columns:
             continue
-        table = new_table(unicode_)
         # two lines a cell: the figure, then its spread or its verdict
         rows = [[show(row.name)] + [show("\n".join(_memory_cell(row, kind))) for kind in one.columns]
                 for row in one.rows]
-        add_columns(table, ["case"] + [MEMORY_HEADS[kind] for kind in one.columns], rows, 1)
-        for cells in rows:
-            table.add_row(*map(Text, cells))
-        print_table(console, show("Peak memory: {}".format(memory_words.memory_table_title(one))), table)
+        print_rows(console, show("Peak memory: {}".format(memory_words.memory_table_title(one))),
+                   ["case"] + [MEMORY_HEADS[kind] for kind in one.columns], rows, unicode_, 1)
         _print_reasons(console, [(row.name, t.reason_text(row.reason)) for row in one.rows
                                  if row.reason is not None], show)
         _print_reasons(console, [(t.GAPS[gap.what], "not measured, " + t.reason_text(gap.reason))
@@ -241,21 +174,16 @@ def _print_memory(console: Any, found: Findings, show: Show, unicode_: bool) -> 
 
 
 def _print_energy(console: Any, found: Findings, show: Show, unicode_: bool) -> None:
-    from rich.text import Text
-
     for one in found.energy_tables:
         judged = [row for row in one.rows if row.verdict is not None and row.per_call.value is not None]
         if not judged:
             continue
-        table = new_table(unicode_)
         rows = [[show(row.name), "baseline" if row.verdict is None else row.verdict.state.value,
                  show(energy_words.joules_text(row.per_call) or ""),
                  show(energy_words.saving_text(row.saving) if row.saving else "")]
                 for row in one.rows if row.per_call.value is not None]
-        add_columns(table, ["case", "energy", "J/call", "against the baseline"], rows)
-        for cells in rows:
-            table.add_row(*map(Text, cells))
-        print_table(console, show("Energy: {}".format(one.title)), table)
+        print_rows(console, show("Energy: {}".format(one.title)),
+                   ["case", "energy", "J/call", "against the baseline"], rows, unicode_)
         _print_reasons(console, [(row.name, t.why_text(row.verdict.why)) for row in judged
                                  if row.verdict is not None and row.verdict.why is not None], show)
         windows = energy_words.energy_windows_text(one)
@@ -272,18 +200,13 @@ def _memory_cell(row: CaseMemory, kind: Kind) -> List[str]:
 
 
 def _print_published(console: Any, found: Findings, show: Show, unicode_: bool) -> None:
-    from rich.text import Text
-
     given = [one for one in found.published if one.printed.value is not None and one.measured is not None]
     if not given:
         return
     rows = [[show(one.name), show(QUANTITIES[one.printed.quantity]), show(p.printed_text(one.printed) or ""),
              show(p.measured_text(one) or "")] for one in given]
-    table = new_table(unicode_)
-    add_columns(table, ("case", "quantity", "published", "measured here"), rows)
-    for cells in rows:
-        table.add_row(*map(Text, cells))
-    print_table(console, "Beside the published numbers", table)
+    print_rows(console, "Beside the published numbers", ("case", "quantity", "published", "measured here"), rows,
+               unicode_)
     console.print(fold(show(p.PUBLISHED_CAUTION), console.width))
 
 

@@ -80,6 +80,15 @@ def column_labels(devices: Devices) -> List[str]:
             for name, column in zip(names, devices.columns)]
 
 
+def alone_text(devices: Devices) -> Optional[str]:
+    """Return how many comparisons are not shown side by side, for one run alone holds them; ``None`` for none."""
+    alone = len(devices.tables) - len(devices.shared)
+    if not alone:
+        return None
+    return "1 comparison stands in one run alone and is left out here" if alone == 1 else (
+        "{} comparisons stand in one run alone and are left out here".format(alone))
+
+
 def cache_text(cache: Optional[str], alone: bool) -> Optional[str]:
     """Return the state of the caches where there are several, ``None`` else."""
     return None if alone else CACHES.get(cache or "", cache)

@@ -6,6 +6,7 @@ import sys
 import textwrap
 
 from harness.process import worker_environment
+from tests.patience import LONG_S
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -45,5 +46,5 @@ def call(folder, *arguments):
     environment["PYTHONPATH"] = os.pathsep.join([str(folder), environment["PYTHONPATH"]])
     process = subprocess.Popen([sys.executable, "-m", "harness"] + list(arguments), cwd=ROOT, env=environment,
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    text = process.communicate(timeout=300)[0].decode()
+    text = process.communicate(timeout=LONG_S)[0].decode()
     return process.returncode, text

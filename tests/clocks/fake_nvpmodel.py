@@ -71,7 +71,8 @@ elif sys.argv[1] == "-m" and sys.argv[2] in modes:
         print("NVPM ERROR: Error opening /var/lib/nvpmodel/status: 13")
         sys.exit(255)
     time.sleep({slow_s!r})
-    open(kept, "w").write(sys.argv[2])
+    open(kept + ".new", "w").write(sys.argv[2])
+    os.rename(kept + ".new", kept)  # so that who looks meanwhile never sees half of it
 else:
     print("NVPM ERROR: invalid power mode")
     sys.exit(255)

@@ -14,6 +14,7 @@ import fake_boards
 from harness.clocks import Lock, locked_clocks, pending, restore_from_state
 from harness.clocks.changes import SysfsChange
 from harness.clocks.state import exclusive, write_state
+from tests.patience import HANG_S
 
 RUNS = 3
 TRIES = 30
@@ -43,13 +44,13 @@ def test_runs_started_together_leave_the_board_as_it_was(tmp_path):
         run.start()
     lost = []
     for number in range(TRIES):
-        begin.wait(60)
-        end.wait(60)
+        begin.wait(HANG_S)
+        end.wait(HANG_S)
         if fake_boards.snapshot(root) != before or pending(state) is not None:
             lost.append(number)
-    said = [results.get(timeout=10) for _ in range(RUNS * TRIES)]
+    said = [results.get(timeout=HANG_S) for _ in range(RUNS * TRIES)]
     for run in runs:
-        run.join(10)
+        run.join(HANG_S)
     assert lost == []
     assert {number for number, locked, _ in said if locked} == set(range(TRIES))  # somebody always got it
     refused = [messages for _, locked, messages in said if not locked]
@@ -97,7 +98,7 @@ def test_who_waits_too_long_for_another_run_says_so(tmp_path):
         with pytest.raises(OSError):
             with exclusive(state, wait_s=0.1):
                 raise AssertionError("two at once")
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 50.0  # and not for the minute that is usual
     with exclusive(state, wait_s=0.0):
         pass
 

@@ -22,6 +22,7 @@ from harness.clocks import (
 )
 from harness.clocks.nvpmodel import PowerMode, parse_modes
 from harness.signals import Ended
+from tests.patience import HANG_S
 
 REPOSITORY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 MAXN, FIVE = PowerMode(0, "MAXN"), PowerMode(1, "5W")
@@ -104,7 +105,7 @@ def test_a_signal_to_end_puts_the_first_mode_back(board, state):
         with held_power_modes(quiet, board, state) as modes:
             modes.set(FIVE)
             os.kill(os.getpid(), signal.SIGTERM)
-            time.sleep(5)
+            time.sleep(HANG_S)
     assert mode_of(board) == 0 and pending(state) is None
 
 
@@ -116,7 +117,7 @@ def test_a_run_killed_half_way_is_undone_by_restore(board, state):
         with held_power_modes(print, {!r}, {!r}) as modes:
             modes.set(PowerMode(1, "5W"))
             print("ready", flush=True)
-            time.sleep(60)
+            time.sleep(600)
     """).format(board, state)
     run = subprocess.Popen([sys.executable, "-c", script], cwd=REPOSITORY, stdout=subprocess.PIPE)
     assert run.stdout.readline() == b"ready\n"
@@ -179,26 +180,27 @@ def test_a_state_folder_that_cannot_be_written_leaves_the_mode_alone(board, tmp_
     assert mode_of(board) == 0
 
 
-def one_run(root, state, begin, results):
+def one_run(root, state, begin, refused, results):
     begin.wait()
     try:
         with held_power_modes(quiet, root, state) as modes:
             modes.set(FIVE)
-            time.sleep(1.0)
+            refused.wait(HANG_S)  # at work until the other was told so
             results.put(mode_of(root))
     except PowerModeError as error:
+        refused.set()
         results.put(str(error))
 
 
 def test_of_two_started_together_one_runs_and_the_other_says_so(tmp_path, state):
     board = install(tmp_path / "root", slow_s=0.05)
     fork = multiprocessing.get_context("fork")
-    begin, results = fork.Barrier(2), fork.Queue()
-    runs = [fork.Process(target=one_run, args=(board, state, begin, results)) for _ in range(2)]
+    begin, refused, results = fork.Barrier(2), fork.Event(), fork.Queue()
+    runs = [fork.Process(target=one_run, args=(board, state, begin, refused, results)) for _ in range(2)]
     for run in runs:
         run.start()
-    said = [results.get(timeout=30) for _ in runs]
+    said = [results.get(timeout=2 * HANG_S) for _ in runs]
     for run in runs:
-        run.join(10)
+        run.join(HANG_S)
     assert 1 in said and ["at work on the power mode" in text for text in said if text != 1] == [True]
     assert mode_of(board) == 0 and pending(state) is None

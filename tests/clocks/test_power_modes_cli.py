@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 from click.testing import CliRunner
@@ -13,6 +12,7 @@ from fake_nvpmodel import asked, fake_sudo, install, mode_of
 from harness import load_run
 from harness.app.cli import cli
 from harness.process import worker_environment
+from tests.patience import LONG_S, wait_for
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SUITE = os.path.join("tests", "data", "tiny_suite.py")
@@ -37,7 +37,7 @@ def test_each_mode_gets_a_run_of_its_own_and_the_report_draws_both(tmp_path):
     board, out = install(tmp_path / "board"), tmp_path / "results"
     run = start(board, tmp_path, "run", SUITE, "--quick", "--threads", "1", "--budget", "2s", "--power-modes", "5W,0",
                 "--only", "twice", "--out", str(out))
-    text = run.communicate(timeout=280)[0].decode()
+    text = run.communicate(timeout=LONG_S)[0].decode()
     assert run.returncode == 0, text
     assert mode_of(board) == 0 and not os.listdir(str(tmp_path / "state" / "edge-transform-bench"))
     runs = [load_run(str(one)) for one in sorted(out.iterdir()) if (one / "record.jsonl").exists()]
@@ -54,12 +54,9 @@ def test_a_run_that_is_ended_puts_the_first_mode_back(tmp_path, number):
     board = install(tmp_path / "board")
     run = start(board, tmp_path, "run", SUITE, "--quick", "--power-modes", "5W,MAXN", "--no-report", "--out",
                 str(tmp_path / "results"))
-    deadline = time.monotonic() + 60
-    while mode_of(board) != 1 and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert mode_of(board) == 1
+    assert wait_for(lambda: mode_of(board) == 1, LONG_S)
     os.kill(run.pid, number)
-    text = run.communicate(timeout=60)[0].decode()
+    text = run.communicate(timeout=LONG_S)[0].decode()
     assert run.returncode != 0, text
     assert mode_of(board) == 0
 
@@ -68,13 +65,11 @@ def test_a_run_that_is_killed_is_undone_by_clocks_restore(tmp_path):
     board = install(tmp_path / "board")
     run = start(board, tmp_path, "run", SUITE, "--quick", "--power-modes", "5W", "--no-report", "--out",
                 str(tmp_path / "results"))
-    deadline = time.monotonic() + 60
-    while mode_of(board) != 1 and time.monotonic() < deadline:
-        time.sleep(0.05)
+    assert wait_for(lambda: mode_of(board) == 1, LONG_S)
     run.kill()
     run.communicate()
     assert mode_of(board) == 1
     restore = start(board, tmp_path, "clocks", "restore")
-    text = restore.communicate(timeout=60)[0].decode()
+    text = restore.communicate(timeout=LONG_S)[0].decode()
     assert restore.returncode == 0 and "MAXN again" in text, text
     assert mode_of(board) == 0

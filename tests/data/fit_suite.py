@@ -1,5 +1,7 @@
 """Layers whose need is known: so many bytes for each image of the batch, held by a call while it runs."""
 
+import time
+
 import torch
 
 from harness.plan import Case, Comparison, Subject, Suite
@@ -11,6 +13,18 @@ SHAPE = (4, 1, 2, 2)
 def per_image(case, x):
     size = int(dict(case.options)["bytes"])
     return Subject(lambda: torch.ones(len(x) * size, dtype=torch.uint8), reference_reason="it has no output to check")
+
+
+def kept(case, x):
+    """The same, and it is not given back for ten minutes."""
+    made = per_image(case, x)
+
+    def call():
+        held = made.call()
+        time.sleep(600)
+        return held
+
+    return made._replace(call=call)
 
 
 def case(name, size):

@@ -25,12 +25,13 @@ from harness.rule import Rule, rule_to_dict
 from harness.statistics.energy import energy_verdict
 from harness.words import Pass, State
 from suites.user_file import load_suite_file
+from tests.patience import PatientHandle
 
 SUITE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "data", "tiny_suite.py")
 BASE, RIVAL = "tiny/conv1x1", "tiny/twice"
 POWER_W = 5.0
-QUICK = energy.EnergySettings(window_s=0.1, least_fresh=20, looks=(8,), limit_s=20.0, idle_s=0.8, settle_s=0.1,
-                              settle_limit_s=1.0, warmup_s=0.2, cost_s=0.05, period_s=0.02)
+QUICK = energy.EnergySettings(window_s=0.1, least_fresh=20, looks=(8,), limit_s=200.0, idle_s=0.8, settle_s=0.1,
+                              settle_limit_s=1.0, warmup_s=0.2, cost_s=0.05, period_s=0.02, lag_s=0.0)
 
 
 class SteadyBoard(threading.Thread):
@@ -58,7 +59,7 @@ def lines(tmp_path_factory):
     board.start()
     patch = MonkeyPatch()
     patch.setattr(meters, "choose", lambda *options, **named: meters.Choice(
-        meters.MeterHandle(meters.make_meter("ina3221", root)), [], None))
+        PatientHandle(meters.make_meter("ina3221", root)), [], None))
     patch.setattr(energy, "EnergySettings", lambda **named: QUICK)
     try:
         found = energy.run(job, lambda *progress: None)["cases"]
@@ -85,7 +86,7 @@ def log_call_s(line, number):
 def test_eight_3x3_convolutions_need_more_energy_than_one_1x1_by_the_ratio_of_their_times(lines):
     base, rival = lines[BASE], lines[RIVAL]
     found = energy_verdict(base, rival, Rule())
-    assert found.state is State.LARGER and found.rounds == 8
+    assert found.state is State.LARGER and found.rounds >= 8  # more, where the readings came too slowly
     # the power is constant, so energy is time, whatever else a busy machine does to these rounds
     logs = [log_call_s(base, number) - log_call_s(rival, number) for number in range(1, 9)]
     pairs = itertools.combinations_with_replacement(logs, 2)
@@ -102,9 +103,13 @@ def test_the_pace_stands_beside_the_timed_one_where_there_is_one(lines):
 
 def test_the_baseline_is_measured_twice_and_the_whole_pass_traced_once(lines):
     base, rival = lines[BASE], lines[RIVAL]
-    assert [sum(one.copy for one in line.windows) for line in (base, rival)] == [16, 0]
-    assert [sum(not one.copy for one in line.windows) for line in (base, rival)] == [16, 16]
-    assert base.copy_energy_per_call_j == pytest.approx(base.energy_per_call_j, rel=0.5)
+    turns = 2 * base.rounds
+    assert base.rounds == rival.rounds >= 8
+    assert [sum(one.copy for one in line.windows) for line in (base, rival)] == [turns, 0]
+    assert [sum(not one.copy for one in line.windows) for line in (base, rival)] == [turns, turns]
+    copies = [one for one in base.windows if one.copy]
+    assert base.copy_energy_per_call_j == pytest.approx(
+        POWER_W * sum(one.end_s - one.start_s for one in copies) / sum(one.calls for one in copies), rel=0.01)
     assert base.together == rival.together
     assert len(base.traces.time_s) > 50 and rival.traces is None
 

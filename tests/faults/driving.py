@@ -10,12 +10,13 @@ from harness.record import Header, RecordWriter
 from harness.rule import Rule
 from harness.settings import Settings
 from suites.user_file import load_suite_file
+from tests.patience import LONG_S
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SUITE = os.path.join(HERE, "faulty_suite.py")
 
 
-def drive(folder, environment, suite=SUITE, retry_failed=False, launches=1, limit_s=60.0, passes=("verify", "time"),
+def drive(folder, environment, suite=SUITE, retry_failed=False, launches=1, limit_s=LONG_S, passes=("verify", "time"),
           runner=None, **settings):
     """Run ``suite`` in ``folder``, or go on with the run there; return the run and what the user was told."""
     before = {name: os.environ.get(name) for name in environment}

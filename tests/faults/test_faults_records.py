@@ -15,6 +15,7 @@ from fuzz import Bench, corpus, fuzz, kept, try_mutant
 from mutations import HOSTILE
 from reached import Reached
 
+from harness.notebook import load_run as load_for_notebook
 from harness.record import RecordError, damage_text, load_run
 from harness.record.reader import LONGEST_LINE
 from reports.findings import findings
@@ -24,6 +25,7 @@ from reports.formats.changes_text import changes_text
 from reports.formats.markdown import cell, code, markdown
 from reports.formats.page import render_page
 from reports.formats.terminal import terminal_text
+from tests.patience import LONG_S
 
 
 def place(tmp_path, text):
@@ -32,7 +34,7 @@ def place(tmp_path, text):
 
 
 def test_mutants_of_real_records_give_no_traceback_at_any_door():
-    tried, faults, _ = fuzz(600.0, 20260314, share=0.1, most=220, biggest=60000)
+    tried, faults, _ = fuzz(LONG_S, 20260314, share=0.1, most=220, biggest=60000)
     assert not faults, sorted(faults)
     assert tried["load_run"] == 220 and tried["to_frame"] > 100
     assert all(tried[door.name] for door in DOORS if not door.dear)
@@ -161,6 +163,19 @@ def test_whatever_stands_in_the_environment_is_reported_and_compared(tmp_path, w
         assert changes_text(cleaned(compared([summary_of(run), summary_of(run)])), 80, True, False)
 
 
+@pytest.mark.parametrize("value", [{"a": [1]}, [[1]], None, "x"], ids=str)
+def test_the_options_of_a_case_may_hold_anything(tmp_path, value):
+    lines = [json.loads(line) for line in corpus()[os.path.join(
+        "tests", "faults", "corpus", "engines.jsonl")].splitlines()]
+    for comparison in lines[0]["comparisons"]:
+        for case in [comparison["baseline"]] + comparison["rivals"]:
+            case["options"]["more"] = value
+    run = load_for_notebook(place(tmp_path, "".join(json.dumps(line) + "\n" for line in lines)))
+    assert len(run.to_frame()) and run._repr_html_()
+    assert terminal_text(findings(run, published=(), others=[run]), None)
+    assert changes_text(cleaned(compared([summary_of(run), summary_of(run)])), 80, True, False)
+
+
 def test_a_round_without_its_baseline_is_skipped(tmp_path):
     lines = [json.loads(line) for line in corpus()[os.path.join(
         "tests", "faults", "corpus", "two_launches.jsonl")].splitlines()]
@@ -222,6 +237,6 @@ def test_markdown_makes_no_link_of_an_address_and_lets_nothing_out_of_code():
 
 def test_the_alarm_of_the_fuzzer_is_put_back():
     before = signal.getsignal(signal.SIGPROF)
-    fuzz(600.0, 1, most=1, biggest=40000)
+    fuzz(LONG_S, 1, most=1, biggest=40000)
     assert signal.getsignal(signal.SIGPROF) is before
     assert signal.getitimer(signal.ITIMER_PROF) == (0.0, 0.0)

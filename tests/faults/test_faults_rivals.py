@@ -12,6 +12,7 @@ from harness.words import State, Status
 from reports.findings import findings
 from reports.findings.rows import RowState
 from reports.formats.markdown import markdown
+from tests.patience import LONG_S
 
 CRASH = because(Code.CRASHED, "last words", signal="SIGSEGV")
 HANG = because(Code.HUNG, limit_s=5.0)
@@ -93,7 +94,7 @@ def test_a_crash_that_nobody_repeats_alone_is_the_launchs():
     pytest.param("hang", "hung", marks=pytest.mark.slow),
 ])
 def test_a_real_layer_that_ends_its_worker_is_left_out_and_the_rest_is_timed(tmp_path, fault, words):
-    run, _ = drive(tmp_path, {"FAULT": fault}, limit_s=15.0)
+    run, _ = drive(tmp_path, {"FAULT": fault}, limit_s=60.0 if fault == "hang" else LONG_S)
     line, = run.launches("faulty")
     assert line.status is Status.OK and set(line.left_out) == {"faulty/faulty"}
     assert line.series[0].entrants == ("faulty/base", "faulty/base", "faulty/fine", "faulty/other")

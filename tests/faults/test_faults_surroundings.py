@@ -79,6 +79,17 @@ def test_a_machine_that_slept_in_a_unit_is_recorded_and_said(tmp_path, monkeypat
     assert len(said) == 1 and "3600 s" in said[0] and "time c0, launch 1" in said[0]
 
 
+def test_a_program_that_was_held_up_between_two_clocks_did_not_sleep(monkeypatch):
+    now, held_up = [0.0], iter([0.0, 3.0, 0.0, 7.0] + [0.0] * 100)
+
+    def clock_gettime(number):
+        now[0] += 1e-6 + next(held_up)
+        return now[0] + (20.0 if number == 7 else 0.0)
+
+    monkeypatch.setattr(suspend.time, "clock_gettime", clock_gettime)
+    assert suspend.asleep_s() == pytest.approx(20.0, abs=1e-4)
+
+
 def test_a_worker_through_a_sleep_says_for_how_long(monkeypatch):
     readings = iter([10.0, 70.0])
     monkeypatch.setattr(process, "asleep_s", lambda: next(readings))

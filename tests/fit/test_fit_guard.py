@@ -3,21 +3,23 @@
 from harness.plan import Case, Comparison, comparison_to_dict
 from harness.process import run_worker
 from harness.reasons import Code
+from tests.patience import LONG_S
 
 LIMIT = 500 * 10 ** 6
 
 
-def probe(per_image, batch, most_bytes):
-    case = Case("load", "", "tests/data/fit_suite.py:per_image", (1, 1, 2, 2), options=(("bytes", per_image),))
+def probe(per_image, batch, most_bytes, load="per_image"):
+    case = Case("load", "", "tests/data/fit_suite.py:" + load, (1, 1, 2, 2), options=(("bytes", per_image),))
     comparison = Comparison("one", "", case, ())
     return run_worker({"pass": "fit", "comparison": comparison_to_dict(comparison), "cases": ["one/load"],
-                       "pinned": {}, "seed": 1, "batch": batch, "limit_bytes": LIMIT}, 100.0, most_bytes=most_bytes)
+                       "pinned": {}, "seed": 1, "batch": batch, "limit_bytes": LIMIT}, LONG_S, most_bytes=most_bytes)
 
 
-def test_the_guard_ends_a_worker_long_before_it_has_all_it_wants():
-    outcome = probe(10 ** 6, 4000, LIMIT)
+def test_the_guard_ends_a_worker_that_holds_too_much():
+    outcome = probe(10 ** 6, 600, LIMIT, "kept")
     assert outcome.payload is None and outcome.reason.code is Code.NO_MEMORY
     assert outcome.reason.numbers["limit_bytes"] == LIMIT
+    assert outcome.seconds < 600.0
 
 
 def test_a_peak_that_the_guard_never_saw_is_refused_by_the_kernels_own_count():

@@ -15,6 +15,7 @@ from harness.rule import Rule
 from harness.settings import Settings
 from harness.words import Status
 from tests.data.fit_suite import SUITE
+from tests.patience import LONG_S
 
 LIMIT = 700 * 10 ** 6
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -22,7 +23,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 
 def measure(folder, runner=run_worker):
     new = not (folder / "record.jsonl").exists()
-    settings = Settings("cpu", 1, passes=("verify", "fit"), fit_bytes=LIMIT, limit_s=100.0)
+    settings = Settings("cpu", 1, passes=("verify", "fit"), fit_bytes=LIMIT, limit_s=LONG_S)
     with RecordWriter(str(folder)) as writer:
         if new:
             writer.append(Header(FORMAT, "r", "fit", "now", 1, settings, Rule(),

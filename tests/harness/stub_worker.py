@@ -25,16 +25,16 @@ elif job["do"] == "exit":
     print("the library says: out of luck" + job.get("words", ""), file=sys.stderr, flush=True)
     sys.exit(3)
 elif job["do"] == "hang":
-    time.sleep(60)
+    time.sleep(600)
 elif job["do"] == "hang with a child":
     if os.fork() == 0:
-        time.sleep(60)
-    time.sleep(60)
+        time.sleep(600)
+    time.sleep(600)
 elif job["do"] == "send":
     os.write(channel.fileno(), bytes.fromhex(job["bytes"]))
     if job.get("stay"):
         os.close(channel.fileno())
-        time.sleep(60)
+        time.sleep(600)
 elif job["do"] == "flood":
     while True:
         os.write(channel.fileno(), b"x" * (1 << 20))
@@ -43,23 +43,26 @@ elif job["do"] == "result, then":
     if job["then"] == "hang at exit":
         import atexit
 
-        atexit.register(time.sleep, 60)
+        atexit.register(time.sleep, 600)
     elif job["then"] == "thread":
         import threading
 
-        threading.Thread(target=time.sleep, args=(60,)).start()
+        threading.Thread(target=time.sleep, args=(600,)).start()
     elif job["then"] == "child with the pipe":
         if os.fork() == 0:
-            time.sleep(60)
+            time.sleep(600)
     elif job["then"] == "child in a session of its own":
+        reader, writer = os.pipe()
         if os.fork() == 0:
             os.setsid()
-            time.sleep(60)
+            os.write(writer, b"!")
+            time.sleep(600)
+        os.read(reader, 1)  # it has left the group by now
     elif job["then"] == "crash":
         os.kill(os.getpid(), signal.SIGSEGV)
     elif job["then"] == "garbage":
         os.write(channel.fileno(), b"\xff\x00{]\n")
 elif job["do"] == "child with the pipe, then die":
     if os.fork() == 0:
-        time.sleep(60)
+        time.sleep(600)
     os.kill(os.getpid(), signal.SIGSEGV)

@@ -13,6 +13,7 @@ from harness.plan import case_from_dict, case_to_dict, comparison_to_dict
 from harness.process import worker_environment
 from harness.rule import Rule, rule_to_dict
 from harness.versions import VersionError, against, checked_out, commit_of, label_of
+from tests.patience import LONG_S
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CONV, WHT = Case("conv", "", "m:f", (1, 8, 4, 4)), Case("wht", "fused", "m:g", (1, 8, 4, 4))
@@ -57,7 +58,7 @@ def run(folder, *arguments):
     environment = dict(worker_environment({}), PYTHONPATH=str(folder))
     done = subprocess.run([sys.executable, "-m", "harness", "run", "versioned", "--threads", "1", "--no-report",
                            "--device", "cpu"] + list(arguments), cwd=str(folder), env=environment,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600)
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LONG_S)
     runs = sorted(name for name in os.listdir(str(folder / "results")) if name.startswith("2"))
     return done.returncode, done.stdout.decode(), load_run(str(folder / "results" / runs[-1])) if runs else None
 
@@ -144,7 +145,7 @@ def job_for(case, old, new):
     ids = [one.case_id(each) for each in one.cases]
     return {"comparison": comparison_to_dict(one), "cases": ids, "folders": dict(zip(ids, (old, str(new)))),
             "pinned": {}, "own_input": [], "disturbing": [], "seed": 1, "quick": False, "launch": 1, "role": "first",
-            "first": None, "budget_s": 1.0, "limit_s": 100.0, "rule": rule_to_dict(Rule(max_rounds=12))}
+            "first": None, "budget_s": 1.0, "limit_s": LONG_S, "rule": rule_to_dict(Rule(max_rounds=12))}
 
 
 def test_three_processes_play_the_same_rounds_each_with_the_code_of_its_version(copy):

@@ -8,7 +8,7 @@ import pytest
 
 from harness import Comparison, load_run
 from harness.passes import apart as lock_step
-from harness.passes.peer import MOST_REST_S, QUIET_STEPS, REST_STEP_S, rest, wake
+from harness.passes.peer import MOST_STEPS, QUIET_STEPS, REST_STEP_S, rest, wake
 from harness.plan import comparison_from_dict, comparison_to_dict
 from harness.process import worker_environment
 from harness.reasons import Code
@@ -19,6 +19,7 @@ from harness.timing.series import plan_series
 from harness.words import Pass, Role, State, Status
 from tests.harness.test_harness_controller import CONV, ONE, FakeWorkers
 from tests.harness.test_harness_controller import run as controlled
+from tests.patience import LONG_S
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SUITE = os.path.join("tests", "data", "apart_suite.py")
@@ -29,7 +30,7 @@ def run(out, *arguments):
     """Run the suite with real workers; return what was printed and the run."""
     done = subprocess.run([sys.executable, "-m", "harness", "run", SUITE, "--threads", "1", "--no-report", "--device",
                            "cpu", "--out", str(out)] + list(arguments), cwd=ROOT, env=worker_environment({}),
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600)
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LONG_S)
     text = done.stdout.decode()
     assert done.returncode == 0, text
     return text, load_run(str(next(out.iterdir())))
@@ -144,18 +145,31 @@ def test_a_case_whose_threads_go_on_after_its_call_is_named_before_another_is_ti
 
 
 def test_a_process_is_at_rest_once_it_uses_no_cpu_any_more():
-    def rested(busy_s):
-        """How a process rests whose threads spin for ``busy_s`` more."""
+    def rested(busy_s, held_up_s=0.0, waiting=lambda: False):
+        """How a process rests whose threads spin for ``busy_s`` more; others hold it up at each step."""
         now = [0.0]
 
         def sleep(seconds):
-            now[0] += seconds
+            now[0] += seconds + held_up_s
 
-        return rest(lambda: now[0], lambda: min(now[0], busy_s), sleep)
+        return rest(lambda: now[0], lambda: min(now[0], busy_s), sleep, waiting)
 
     assert rested(0.0) == (pytest.approx(QUIET_STEPS * REST_STEP_S), True)
     assert rested(0.010) == (pytest.approx(0.010 + QUIET_STEPS * REST_STEP_S, abs=2 * REST_STEP_S), True)
-    assert rested(1e9) == (pytest.approx(MOST_REST_S, abs=2 * REST_STEP_S), False)
+    assert rested(1e9) == (pytest.approx(MOST_STEPS * REST_STEP_S, abs=2 * REST_STEP_S), False)
+    assert rested(0.0, held_up_s=5.0).quiet  # it had no processor for long, and wanted none
+    assert not rested(0.0, held_up_s=5.0, waiting=lambda: True).quiet  # a thread of it wants one
+
+
+def test_a_thread_that_spins_is_seen_and_one_that_waits_is_not():
+    code = ("import threading, time, zlib; from harness.passes.peer import others_run;"
+            "from tests.patience import wait_for;"
+            "threading.Thread(target=threading.Event().wait, daemon=True).start();"
+            "assert wait_for(lambda: not others_run());"
+            "data = bytes(1 << 26);"  # to compress it lets go of the interpreter
+            "threading.Thread(target=lambda: [zlib.compress(data) for _ in range(10 ** 6)], daemon=True).start();"
+            "assert wait_for(others_run)")
+    assert subprocess.call([sys.executable, "-c", code], cwd=ROOT) == 0
 
 
 def test_a_case_that_rested_works_for_a_while_and_once_at_least():

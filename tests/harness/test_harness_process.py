@@ -1,5 +1,6 @@
 """A worker may end in any way; the caller always gets an outcome in words."""
 
+import functools
 import os
 import re
 import sys
@@ -11,6 +12,7 @@ from harness import messages, process
 from harness.reasons import Code, because, sentence, whole_sentence
 from harness.system.processes import start_ticks
 from harness.system.tree import Tree
+from tests.patience import HANG_S, wait_for
 
 sys.path.insert(0, os.path.dirname(__file__))
 
@@ -18,8 +20,12 @@ sys.path.insert(0, os.path.dirname(__file__))
 @pytest.fixture
 def end(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.path.dirname(__file__))
+    # What a worker does at its end takes moments, but on a busy machine nobody can say when.
+    monkeypatch.setattr(process, "EXIT_S", HANG_S)
+    monkeypatch.setattr(process, "end_group", functools.partial(process.end_group, wait_s=HANG_S))
+    monkeypatch.setattr(process, "end_strays", functools.partial(process.end_strays, wait_s=HANG_S))
 
-    def run(limit_s=20.0, progress=lambda message: None, **job):
+    def run(limit_s=HANG_S, progress=lambda message: None, **job):
         return process.run_worker(job, limit_s, progress, module="stub_worker")
 
     return run
@@ -62,13 +68,13 @@ def test_a_silent_exit_names_the_status_and_the_last_words(end):
 def test_a_hanging_worker_is_stopped_at_its_limit(end, what):
     started = time.monotonic()
     outcome = end(do=what, limit_s=0.7)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 2 * HANG_S  # it would have slept for 600 s
     assert not outcome.ok and outcome.reason == because(Code.HUNG, limit_s=0.7)
     assert "--limit" in sentence(outcome.reason)
 
 
 def test_a_worker_that_cannot_start_is_an_outcome_too():
-    outcome = process.run_worker({}, 20.0, module="no_such_module_anywhere")
+    outcome = process.run_worker({}, HANG_S, module="no_such_module_anywhere")
     assert not outcome.ok and "no_such_module_anywhere" in outcome.reason.said
 
 
@@ -84,20 +90,20 @@ def test_a_result_that_was_sent_counts_whatever_the_worker_does_afterwards(end, 
     started = time.monotonic()
     outcome = end(do="result, then", then=then)
     assert outcome.payload == {"answer": 1} and outcome.reason is None
-    assert time.monotonic() - started < 5.0
+    assert time.monotonic() - started < 2 * HANG_S
 
 
 def test_a_child_that_leaves_its_group_is_ended_and_named(end):
     outcome = end(do="result, then", then="child in a session of its own")
     assert outcome.ok and len(outcome.left) == 1
     name, pid = re.match(r"(.+) \(process (\d+)\)$", outcome.left[0]).groups()
-    assert name.startswith("python") and start_ticks(int(pid), Tree()) is None
+    assert name.startswith("python") and wait_for(lambda: start_ticks(int(pid), Tree()) is None)
 
 
 def test_a_child_that_holds_the_pipe_of_a_dead_worker_holds_nobody_up(end):
     started = time.monotonic()
     assert end(do="child with the pipe, then die").reason.code is Code.CRASHED
-    assert time.monotonic() - started < 5.0
+    assert time.monotonic() - started < HANG_S
 
 
 @pytest.mark.parametrize("sent", [
@@ -127,7 +133,7 @@ def test_a_pipe_closed_early_is_noticed_before_the_limit(end, monkeypatch):
     monkeypatch.setattr(process, "EXIT_S", 0.3)
     started = time.monotonic()
     reason = end(do="send", bytes="", stay=True).reason
-    assert reason.code is Code.FOREIGN and time.monotonic() - started < 5.0
+    assert reason.code is Code.FOREIGN and time.monotonic() - started < HANG_S
 
 
 def test_a_job_of_any_size_reaches_a_worker_or_its_limit(end):

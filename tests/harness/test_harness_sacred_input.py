@@ -19,6 +19,7 @@ from harness.rule import Rule, rule_to_dict
 from harness.subjects import prepare
 from suites.builders.subject import with_tf32
 from suites.user_file import load_suite_file
+from tests.patience import LONG_S
 
 SUITE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "data", "disturbing_suite.py")
 
@@ -59,7 +60,7 @@ def test_a_nan_in_an_output_that_nothing_checks_is_said(results):
 
 def test_an_innocent_rival_is_not_slowed_by_the_one_that_works_in_place(job):
     timed = dict(job, pinned={}, own_input=["disturbing/in-place"], disturbing=["disturbing/disturbs"], launch=1,
-                 rule=rule_to_dict(Rule(max_rounds=12)), role="first", budget_s=1.0, limit_s=60.0)
+                 rule=rule_to_dict(Rule(max_rounds=12)), role="first", budget_s=1.0, limit_s=LONG_S)
     seen = []
     subject = entrants.build
 
@@ -101,7 +102,7 @@ def test_a_layer_that_works_in_place_later_voids_the_launch_and_is_named(job, co
     monkeypatch.setattr(entrants, "build", late)
     monkeypatch.setattr(time_pass, "marker", lambda job: marks.append)
     timed = dict(job, pinned={}, own_input=["disturbing/in-place"], disturbing=["disturbing/disturbs"], launch=1,
-                 rule=rule_to_dict(Rule(max_rounds=12)), role="first", budget_s=1.0, limit_s=60.0)
+                 rule=rule_to_dict(Rule(max_rounds=12)), role="first", budget_s=1.0, limit_s=LONG_S)
     with pytest.raises(SharedInputError):
         time_pass.run(timed, lambda *_: None)
     assert job["cases"][marks[-1]] == "disturbing/nan"

@@ -5,10 +5,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 from tiny_project import BASE, LANE, Project, make_source, make_wheel
+
+from tests.patience import LONG_S, wait_for
 
 pytestmark = pytest.mark.skipif(sys.version_info < (3, 7, 16), reason="its own pip is too old, and a newer one is "
                                 "not to be had without the network")
@@ -34,13 +35,9 @@ def hang_pip(project):
                  "open('reached', 'w').close()\ntime.sleep(600)\n")
 
 
-def wait_for(path, process):
-    for _ in range(1200):
-        if os.path.exists(path):
-            return
-        assert process.poll() is None, process.communicate()[0]
-        time.sleep(0.05)
-    raise AssertionError("{} did not come".format(path))
+def wait_for_file(path, process):
+    assert wait_for(lambda: os.path.exists(path) or process.poll() is not None, LONG_S), path
+    assert os.path.exists(path), process.communicate()[0]
 
 
 def test_it_sets_up_offline_from_a_folder_of_wheels(ready):
@@ -100,7 +97,7 @@ def test_a_set_up_killed_half_way_leaves_the_old_one_and_the_next_one_cleans_up(
     project.pin(alpha=make_wheel(project.wheels, "alpha", "2.0"))
     hang_pip(project)
     process = project.start("setup", "--offline", "--find-links", project.wheels)
-    wait_for(os.path.join(project.folder, "reached"), process)
+    wait_for_file(os.path.join(project.folder, "reached"), process)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     assert project.environment == old and project.version() == "1.0" and len(project.environments) == 2
@@ -113,13 +110,15 @@ def test_two_started_at_once_make_one_environment(project):
     project.pin(alpha=make_wheel(project.wheels, "alpha", "2.0"))
     words = ("setup", "--offline", "--find-links", project.wheels)
     hang_pip(project)
-    project.edit("backend.py", "time.sleep(600)", "time.sleep(3)")
+    project.edit("backend.py", "time.sleep(600)", "while not os.path.exists('go on'): time.sleep(0.02)")
     first = project.start(*words)
-    wait_for(os.path.join(project.folder, "reached"), first)
+    wait_for_file(os.path.join(project.folder, "reached"), first)
     second = project.start(*words)
-    said = [one.communicate(timeout=120)[0] for one in (first, second)]
+    waits = second.stdout.readline()
+    project.write("go on", "")
+    said = [one.communicate(timeout=LONG_S)[0] for one in (first, second)]
     assert (first.returncode, second.returncode) == (0, 0), said
-    assert "Ready." in said[0] and said[1] == "Another set-up is under way: waiting for it\n"
+    assert "Ready." in said[0] and (waits, said[1]) == ("Another set-up is under way: waiting for it\n", "")
     assert project.version() == "2.0" and project.environments == [project.environment]
 
 
@@ -127,7 +126,7 @@ def test_an_environment_that_a_run_still_uses_is_left_until_it_has_ended(project
     project.set_up()
     old = project.environment
     runs = subprocess.Popen([os.path.join(old, "bin", "python"), "-c",
-                             "import time; print(flush=True); time.sleep(60)"], stdout=subprocess.PIPE)
+                             "import time; print(flush=True); time.sleep(6000)"], stdout=subprocess.PIPE)
     try:
         runs.stdout.readline()
         project.pin(alpha=make_wheel(project.wheels, "alpha", "2.0"))
@@ -266,7 +265,7 @@ def refused_by_the_script(project, folder, **programs):
 def test_the_environments_python_is_at_hand_in_the_projects_folder(ready):
     told = "import os, torch; print(os.getcwd(), torch.__version__)"
     process = ready.start("python", "-c", told, cwd="/")
-    said = process.communicate(timeout=60)[0]
+    said = process.communicate(timeout=LONG_S)[0]
     assert (process.returncode, said.split()) == (0, [os.path.realpath(ready.folder), "1.0"])
 
 
@@ -274,7 +273,7 @@ def test_the_environments_python_is_at_hand_in_the_projects_folder(ready):
 def test_neither_help_nor_a_command_that_there_is_none_of_installs_torch(tmp_path, words):
     project = Project(tmp_path / "project").make()
     process = project.start("--offline", "--find-links", project.wheels, *words)
-    said = process.communicate(timeout=60)[0]
+    said = process.communicate(timeout=LONG_S)[0]
     assert "Installing torch" not in said and project.version() == "1.0" and not project.has("torch")
 
 

@@ -9,6 +9,8 @@ import sys
 import tarfile
 import zipfile
 
+from tests.patience import LONG_S
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 LANE = "python3.10" if sys.version_info >= (3, 10) else "python3.8" if sys.version_info >= (3, 8) else "python3.6"
@@ -132,7 +134,7 @@ class Project:
     def set_up(self, *words, **more):
         """Set up from the folder of wheels; return the exit status and what was said."""
         process = self.start("setup", *(words or ("--offline", "--find-links", self.wheels)), **more)
-        said = process.communicate(timeout=120)[0]
+        said = process.communicate(timeout=LONG_S)[0]
         return process.returncode, said
 
     @property

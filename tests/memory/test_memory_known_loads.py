@@ -1,13 +1,17 @@
 """The memory pass on loads that hold exactly N MB, each in a real worker of its own."""
 
+import time
+
 import pytest
 
 from harness.allocator import heap_environment
 from harness.plan import Target, comparison_to_dict
 from harness.process import run_worker
 from harness.statistics.memory import compare_memory
+from harness.system import memory as procfs
 from harness.words import Heap, State
 from suites import calibration
+from tests.patience import LONG_S
 
 MB = 1e6
 COLUMNS = ("rss_delta_peak_bytes", "uss_delta_peak_bytes", "ram_delta_peak_bytes")
@@ -16,7 +20,7 @@ COLUMNS = ("rss_delta_peak_bytes", "uss_delta_peak_bytes", "ram_delta_peak_bytes
 def measured(comparison, case, heap):
     job = {"pass": "memory", "comparison": comparison_to_dict(comparison), "cases": [comparison.case_id(case)],
            "seed": 1, "heap": heap.value}
-    outcome = run_worker(job, 120.0, extra_environment=heap_environment(heap))
+    outcome = run_worker(job, LONG_S, extra_environment=heap_environment(heap))
     assert outcome.ok, outcome.reason
     return outcome.payload
 
@@ -25,6 +29,35 @@ def held(kind, size_mb, heap):
     found = [(one, case) for one in calibration.holding(Target("cpu", 1)) for case in one.cases
              if dict(case.options) == {"kind": kind, "mb": size_mb}]
     return measured(*found[0], heap)
+
+
+def moved_by_others_bytes(seconds=0.3):
+    """Return by how much the system's used memory moved while no worker of ours was at work."""
+    seen, ends_s = [], time.monotonic() + seconds
+    while time.monotonic() < ends_s or len(seen) < 10:
+        seen.append(procfs.ram_used_bytes(procfs.read_meminfo(), procfs.free_bytes()))
+        time.sleep(0.005)
+    return max(seen) - min(seen)
+
+
+def mostly_wrong_on_a_quiet_system(measure, right):
+    """Return figures of the whole system that are wrong and cannot be another program's doing; none where it can.
+
+    A step of another program's is in the system's RAM, and one between two looks is not always seen to be that: a
+    figure is the median of repeats. Where the system moves by itself right before or after, it tells nothing of us.
+    """
+    wrong, good = [], 0
+    for _ in range(20):
+        if moved_by_others_bytes() > MB:
+            continue
+        value = measure()
+        if value is None or moved_by_others_bytes() > MB:
+            continue
+        good += right(value)
+        wrong += [] if right(value) else [value]
+        if good == 3 or len(wrong) == 5:
+            break
+    return wrong if len(wrong) == 5 else []
 
 
 @pytest.mark.parametrize("kind, size_mb, heap", [
@@ -44,7 +77,9 @@ def test_every_column_says_what_is_held_within_2_percent_or_1_mb_or_nothing_with
         if payload[column] is None:
             assert payload[column + "_reason"]
         elif column == "ram_delta_peak_bytes" and not right(payload[column]):
-            # A step of another program's between two looks is in the system's RAM: a figure is the median of three.
+            assert not mostly_wrong_on_a_quiet_system(lambda: held(kind, size_mb, heap)[COLUMNS[2]], right)
+        elif column == "uss_delta_peak_bytes" and not right(payload[column]):
+            # Programs that begin or end share mapped files with us: a figure is the median of three.
             values = [payload[column]] + [held(kind, size_mb, heap)[column] for _ in range(2)]
             given = sorted(value for value in values if value is not None)
             assert len(given) < 3 or right(given[1]), values
@@ -64,6 +99,6 @@ def test_a_trace_shows_the_working_set_over_time():
 @pytest.mark.parametrize("heap", [Heap.PINNED, Heap.DEFAULT])
 def test_identical_layers_take_the_same_in_either_heap(heap):
     same, = [one for one in calibration.comparisons(Target("cpu", 1)) if one.id == "same"]
-    base = [measured(same, same.baseline, heap)["rss_delta_peak_bytes"] for _ in range(6)]
+    base = [measured(same, same.baseline, heap)["rss_delta_peak_bytes"] for _ in range(3)]
     twin = [measured(same, same.rivals[0], heap)["rss_delta_peak_bytes"] for _ in range(3)]
     assert compare_memory(base, twin).state is State.SAME, (base, twin)

@@ -2,32 +2,48 @@
 
 import subprocess
 import sys
-import time
+
+import pytest
 
 from harness.meters import cost
 from harness.system.processes import cpu_seconds
 from harness.system.tree import Tree
+from tests.patience import PatientHandle, wait_for
+
+COMPUTES_AND_WAITS = """
+import time
+while time.process_time() < 0.5: pass
+print(time.process_time(), flush=True)
+time.sleep(600)
+"""
 
 
-def test_a_process_that_only_computes_is_charged_a_whole_core():
-    child = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    monkeypatch.setattr(cost, "MeterHandle", PatientHandle)
+
+
+def test_a_process_is_charged_what_it_computed_and_not_for_how_long_it_waited():
+    child = subprocess.Popen([sys.executable, "-c", COMPUTES_AND_WAITS], stdout=subprocess.PIPE)
     try:
-        time.sleep(0.1)
-        begin_s, before_s = time.process_time(), cpu_seconds(child.pid, Tree())
-        wall_s = time.monotonic()
-        time.sleep(0.3)
-        share = (cpu_seconds(child.pid, Tree()) - before_s) / (time.monotonic() - wall_s)
+        own_s = float(child.stdout.readline())  # by its own clock; beyond it what Python's start took of the kernel
+        assert own_s - 0.02 < cpu_seconds(child.pid, Tree()) < own_s + 0.1
     finally:
         child.kill()
-        child.wait()
-    assert 0.1 < share <= 1.1  # the machine may be shared
-    assert time.process_time() - begin_s < 0.3  # and the one that only waits is not
+        child.communicate()
 
 
-def test_ten_readings_a_second_cost_little_and_the_rate_is_kept(tmp_path):
+def test_ten_readings_a_second_cost_little_and_are_no_more_than_that(tmp_path):
     cost.make_fake_nano(str(tmp_path))
-    found = cost.measure_cost("ina3221", str(tmp_path), 0.1, 0.8)
-    assert 5 <= found.readings_per_s <= 12
+    measured = []
+
+    def has_read():  # where the machine gave the meter no turn in all that time there is nothing to judge
+        measured[:] = [cost.measure_cost("ina3221", str(tmp_path), 0.1, 0.8)]
+        return measured[0].readings_per_s > 0
+
+    assert wait_for(has_read)
+    found, = measured
+    assert found.readings_per_s <= 10 + 2 / 0.8  # fewer on a busy machine: the pace has a test of its own
     assert 0 < found.share_of_core < 0.05  # about 0.003 on an idle machine; loose, for a busy one
 
 

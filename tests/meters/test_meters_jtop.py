@@ -3,13 +3,13 @@
 import multiprocessing
 import os
 import sys
-import time
 
 import pytest
 
-from harness.meters import MeterHandle, make_meter
+from harness.meters import jtop, make_meter
 from harness.meters.base import MeterError
 from harness.meters.jtop import JtopMeter, to_reading
+from tests.patience import HANG_S, PatientHandle, wait_for
 
 STUB = os.path.join(os.path.dirname(os.path.abspath(__file__)), "stub_jtop")
 
@@ -17,6 +17,7 @@ STUB = os.path.join(os.path.dirname(os.path.abspath(__file__)), "stub_jtop")
 @pytest.fixture
 def stub(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", STUB)
+    monkeypatch.setattr(jtop, "PROBE_S", HANG_S)
 
     def set_mode(mode="", server_s=""):
         monkeypatch.setenv("FAKE_JTOP", mode)
@@ -26,13 +27,11 @@ def stub(monkeypatch):
     return set_mode
 
 
-def sample(period_s=0.02, count=3, seconds=5.0):
-    meter = MeterHandle(make_meter("jtop"))
+def sample(period_s=0.02, count=3):
+    meter = PatientHandle(make_meter("jtop"))
     meter.start(period_s)
-    end = time.monotonic() + seconds
     try:
-        while len(meter.poll()) < count and time.monotonic() < end:
-            time.sleep(0.02)
+        assert wait_for(lambda: len(meter.poll()) >= count)
     except MeterError:
         with pytest.raises(MeterError):
             meter.stop()

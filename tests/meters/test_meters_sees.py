@@ -11,6 +11,7 @@ from fake_nvml import FakeNvml, fake_gpu
 from harness.meters import METERS, choose, make_meter, survey
 from harness.meters.base import Sees
 from harness.meters.nvml import NvmlMeter
+from tests.patience import HANG_S
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CAPTURE = os.path.join(HERE, "..", "data", "tegrastats", "nano_r32.log")
@@ -80,9 +81,10 @@ def test_the_whole_boards_rail_serves_both_and_is_called_that(tmp_path, device):
 def test_a_board_read_through_tegrastats_serves_both_from_real_lines(tmp_path, monkeypatch, device):
     root = fake_boards.nano_without_ina3221(tmp_path)
     with open(os.path.join(HERE, "fake_tegrastats.py")) as file:
-        program = fake_boards.write(root, "/usr/bin/tegrastats", "#!{}\n{}".format(sys.executable, file.read()))
+        program = fake_boards.write(root, "/usr/bin/tegrastats", "#!{} -S\n{}".format(sys.executable, file.read()))
     os.chmod(program, os.stat(program).st_mode | stat.S_IXUSR)
     monkeypatch.setenv("FAKE_LOG", CAPTURE)
+    monkeypatch.setattr("harness.meters.tegrastats.FIRST_LINE_S", HANG_S)
     assert power(root, device)[0] == "tegrastats"
 
 

@@ -23,7 +23,7 @@ def test_every_step_counts_once_under_its_kind():
 def test_the_heavier_kind_has_the_larger_share():
     torch.set_num_threads(1)
     network = nn.Sequential(nn.Conv2d(128, 128, 3, padding=1), WalshHadamard1d(128, 128)).eval()
-    found = time_shares(network, torch.randn(1, 128, 32, 32), calls=5)
+    found = time_shares(network, torch.randn(1, 128, 32, 32), calls=41)  # the median: held up are fewer than half
     assert found.seconds[DENSE] > 3 * found.seconds[REPLACED] > 0
 
 

@@ -8,6 +8,8 @@ import subprocess
 
 import pytest
 
+from tests.patience import LONG_S
+
 CHROMIUM = next((path for path in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if path), None)
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync",
          "--no-first-run", "--hide-scrollbars", "--force-prefers-reduced-motion"]
@@ -47,7 +49,7 @@ def opened(page, folder, script, width=1280, scheme="light", fragment=""):
         "--allow-file-access-from-files", "--user-data-dir=" + os.path.join(str(folder), "profile"),
         "--window-size={},950".format(max(width, 500)), "--virtual-time-budget=10000", "--dump-dom",
         "file://" + os.path.join(str(folder), "outer.html")]
-    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
+    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=LONG_S)
     text = result.stdout.decode("utf-8")
     found = re.search(r'<pre id="out">(.*?)</pre>', text, re.DOTALL)
     assert found and found.group(1).startswith("{"), text[-500:] + result.stderr.decode("utf-8", "replace")[-500:]

@@ -49,7 +49,11 @@ def test_24_comparisons_stay_small_and_are_searched_at_once(large, tmp_path):
     assert len(large) < 1000000
     seen = opened(large, tmp_path, SHOWN + """
       seen.all = rows().length;
-      var from = performance.now(); search("FWHT fused"); seen.ms = performance.now() - from;
+      seen.ms = 1e9;          // the least of five: what other programs take is not the page's
+      for (var i = 0; i < 5; i++) {
+        search(""); var from = performance.now(); search("FWHT fused");
+        seen.ms = Math.min(seen.ms, performance.now() - from);
+      }
       seen.fused = names(); seen.told = document.getElementById("shown").textContent; seen.hash = location.hash;
       search("torch 192"); seen.one = names();
       seen.heads = Array.prototype.filter.call(document.querySelectorAll("#speed ~ .group"),

@@ -102,7 +102,8 @@ def timed(folder, launches, noise=0.001, jump=0.0):
 
 def test_one_launch_says_that_it_is_not_confirmed_and_states_no_smallest_difference(tmp_path):
     found = timed(tmp_path, 1)
-    assert headline_text(found).endswith(" (one launch, not confirmed).") and found.summary.least is None
+    assert headline_text(found).endswith(" (float32, 1 thread; one launch, not confirmed).")
+    assert found.summary.least is None
     assert "not confirmed" in subline(found.summary) and "is not known" in subline(found.summary)
 
 

@@ -86,9 +86,10 @@ def test_every_ratio_names_the_engine_of_both_sides_in_every_format(run):
     assert "conv beta" in found.headline.claims[0].baseline and "alpha" in found.headline.claims[0].hero
     sheet, = sheets(found)
     told = {row[0]: row for row in sheet.rows}
-    assert "faster, 2" in told["wht alpha"][4]
-    assert told["wht alpha"][3].endswith("(against conv alpha)") and told["wht alpha"][4].endswith(
-        "(against conv beta)")
+    for name, start, word in (("wht alpha", "\u25b2 ", "faster"), ("conv torch", "\u25bc ", "slower")):
+        assert told[name][4].startswith(start) and told[name][4].count(word) == 1
+    assert told["wht torch"][4][2:].startswith(("same, ", "cannot tell, "))
+    assert told["wht alpha"][3].endswith("(against conv alpha)") and sheet.heads[4].endswith("of all, conv beta")
     for text in (markdown(found), render_page(found)):
         assert "Engine by engine" in text and "against conv alpha" in text.replace("\\", "")
         assert "gamma is not installed" in text

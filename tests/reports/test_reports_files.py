@@ -14,12 +14,15 @@ from report_fixtures import HOSTILE, RecordBuilder, comparison
 from reports.__main__ import default_folder, main
 from reports.findings import as_data, findings
 from reports.findings.published import Published, PublishedRow, Quantity
-from reports.formats import publication
-from reports.formats.figures import all_figures
+from reports.formats import publication, publication_drawing
+from reports.formats.drawing import Charts
+from reports.formats.figures import all_figures, comparison_figure
 from reports.formats.files import Options
 from reports.formats.markdown import markdown
 from reports.formats.svg.palette import LIGHT
 from reports.formats.tables import csv_text, energy_csv, guarded, memory_csv, samples_csv, speed_csv
+
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 def tree(folder):
@@ -188,18 +191,20 @@ def test_publication_figures_come_as_pdf_svg_and_png_with_a_caption(small, tmp_p
     made = publication.make(findings(small, published=()), Options())
     files = dict(made.files)
     assert made.notes == ()
-    assert sorted(os.path.basename(name) for name in files) == ["captions.md"] + [
-        "{}-a.{}".format(kind, end) for kind in ("memory", "time") for end in ("pdf", "png", "svg")]
+    assert sorted(os.path.basename(name) for name in files) == sorted(["captions.md"] + [
+        "{}-a.{}".format(kind, end) for kind in ("advantage", "memory", "time") for end in ("pdf", "png", "svg")])
     pdf = files["figures/time-a.pdf"]
     assert b"CreationDate" not in pdf and b"/Type3" not in pdf
-    assert "P5 to P95" in files["figures/captions.md"] and "4 launches" in files["figures/captions.md"]
+    for part in ("P5 to P95", "4 launches", "samples in", "steady protocol", "torch 1.10.0", "commit 0123",
+                 "signed-rank interval at 99", "Jetson Nano"):
+        assert part in files["figures/captions.md"], part
 
 
 def test_more_comparisons_than_a_board_should_draw_are_left_out_and_said(found):
     pytest.importorskip("matplotlib")
     made = publication.make(found["nano"], Options(figures=1))
-    assert {os.path.basename(name).split(".")[0] for name, _ in made.files} == {"time-64ch", "memory-64ch",
-                                                                                "captions"}
+    assert {os.path.basename(name).split(".")[0] for name, _ in made.files} == {
+        "advantage-64ch", "time-64ch", "memory-64ch", "captions"}
     assert made.notes == (
         "Figures for papers were made of the first 1 of 3 comparisons: --all-figures makes the rest.",)
 
@@ -215,6 +220,62 @@ def test_bars_carry_median_and_percentiles_and_the_published_number_apart(small)
     assert bars[2].text == "1.20\u202fs published" and bars[2].low is None
 
 
+def test_no_name_runs_into_its_verdict_and_no_heading_leaves_its_figure(small):
+    found = findings(small, published=())
+    table = found.tables[0]
+    long = "a form of a layer that somebody named at length"
+    table = table._replace(title="1x1 convolution: 1024 channels, 32x32, batch 10, 2 threads, in every engine " * 2,
+                           rows=table.rows[:1] + (table.rows[1]._replace(name=long),) + table.rows[2:])
+    root = ElementTree.fromstring(comparison_figure(Charts(found), table).split("\n", 1)[1])
+    texts = [(one.text, float(one.get("x").rstrip("%")), one.get("class")) for one in root.iter(SVG + "text")]
+    names = {words: x for words, x, _ in texts}
+    verdict = min(x for _, x, kind in texts if kind.startswith("word"))
+    assert verdict - names[long] > 7.0 * len(long)
+    headings = [words for words, _, kind in texts if kind == "title"]
+    assert len(headings) > 1 and max(map(len, headings)) * 9.0 < float(root.get("width"))
+    assert " ".join(headings).startswith(" ".join(table.title.split()))
+
+
+def test_times_further_apart_than_ten_are_dots_on_a_logarithmic_axis_and_others_bars_from_zero(small):
+    found = findings(small, published=())
+    near, = [one for one in publication.figures_of(found, found.tables[0]) if one.kind == "time"]
+    rows = found.tables[0].rows
+    slow = rows[-1]._replace(times=rows[-1].times._replace(median_s=40 * rows[0].median_s, p5_s=39 * rows[0].median_s,
+                                                           p95_s=41 * rows[0].median_s))
+    far, = [one for one in publication.figures_of(found, found.tables[0]._replace(rows=rows[:-1] + (slow,)))
+            if one.kind == "time"]
+    assert near.span is None and " Bar: " in near.caption
+    assert far.span[0] < min(bar.low for bar in far.bars) and far.span[1] > max(bar.high for bar in far.bars)
+    assert "(log)" in far.label and " Dot: " in far.caption and len(far.ticks) > 1
+
+
+def test_a_figure_of_speed_has_the_interval_of_every_rival_around_its_dot(small):
+    found = findings(small, published=())
+    figure, = [one for one in publication.figures_of(found, found.tables[0]) if one.kind == "advantage"]
+    assert [bar.name for bar in figure.bars] == [row.name for row in found.tables[0].rows if not row.baseline]
+    assert figure.none == 1.0 and all(
+        figure.span[0] < bar.low <= bar.value <= bar.high < figure.span[1] for bar in figure.bars)
+
+
+def test_every_mark_of_a_dot_figure_sits_at_its_value_and_its_number_beside_the_axis(small):
+    matplotlib = pytest.importorskip("matplotlib")
+    from matplotlib.figure import Figure as Sheet
+    found = findings(small, published=())
+    figure, = [one for one in publication.figures_of(found, found.tables[0]) if one.kind == "advantage"]
+    axes = Sheet().add_subplot(111)
+    publication_drawing._dots(axes, figure, figure.span)
+    drawn = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "o"]
+    assert drawn == [bar.value for bar in figure.bars] and axes.get_xscale() == "log"
+    assert [text.get_text() for text in axes.texts] == [bar.text.replace("\u202f", " ") for bar in figure.bars]
+    assert matplotlib
+
+
+def test_names_with_braces_break_no_caption(small):
+    found = findings(small, published=())
+    table = found.tables[0]._replace(title="{0} {x} {}")
+    assert all("{0} {x} {}" in one.caption for one in publication.figures_of(found, table))
+
+
 def test_matplotlib_versions_are_compared_as_numbers():
     class Old:
         __version__ = "2.1.2"
@@ -222,7 +283,7 @@ def test_matplotlib_versions_are_compared_as_numbers():
     class New:
         __version__ = "3.11.0rc1"
 
-    assert publication.version_of(Old) < (3, 3) < publication.version_of(New)
+    assert publication_drawing.version_of(Old) < (3, 3) < publication_drawing.version_of(New)
 
 
 def test_json_is_the_findings_as_they_are(small, tmp_path, capsys):

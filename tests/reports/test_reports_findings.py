@@ -4,8 +4,9 @@ import pytest
 from report_fixtures import NANO, RecordBuilder, comparison, nano_run
 
 from harness.reasons import Code, Reason
+from harness.source import SourceFile
 from reports.findings import as_data, findings
-from reports.findings.about import command
+from reports.findings.about import about, command
 from reports.findings.amounts import Amount, Gap
 from reports.findings.energy import CaseEnergy, Saving, saving
 from reports.findings.environment import differences, run_facts
@@ -14,10 +15,14 @@ from reports.findings.memory import Kind
 from reports.findings.rows import RowState
 from reports.findings.samples import Strip, dots_per_row, strip_range, strip_ticks, thin
 from reports.findings.traces import Channel, PhaseKind, kept_places
-from reports.findings.validity import WarningCode
+from reports.findings.validity import ValidityWarning, WarningCode
 from reports.formats.energy_words import joules_text, saving_text
+from reports.formats.markdown import markdown
+from reports.formats.page import render_page
 from reports.formats.sentence import headline_parts, headline_text
+from reports.formats.terminal import terminal_text
 from reports.formats.texts import (
+    alone_text,
     amount_reason,
     beyond_text,
     column_labels,
@@ -27,6 +32,7 @@ from reports.formats.texts import (
     subline,
     warning_texts,
 )
+from reports.warning_words import warning_text
 
 
 def rows(found, table):
@@ -50,7 +56,7 @@ def test_the_headline_says_who_how_much_against_what_and_where_it_does_not_hold(
 
 def test_many_sizes_are_counted_in_the_headline(found):
     assert ("2.57\u00d7 faster [2.50, 2.84] than Conv 3x3 at 1024 channels; of 7 more comparisons 3 faster and 4 "
-            "slower (float32, CUDA)") in headline_text(found["sweep"])
+            "slower (float32, CUDA; one launch, not confirmed).") in headline_text(found["sweep"])
 
 
 def test_comparisons_about_other_layers_are_not_lumped_together(tmp_path):
@@ -65,7 +71,20 @@ def test_comparisons_about_other_layers_are_not_lumped_together(tmp_path):
     text = headline_text(findings(build.load(), published=()))
     assert re.sub(r"[12]\.\d\d", "2", text) == (
         "On this Jetson Nano wht last is 2\u00d7 faster [2, 2] than dense at Net A and 2\u00d7 faster at Net C (as "
-        "wht first) (float32, 1 thread); debut all is 2\u00d7 faster [2, 2] than dense at Net B (float32, 1 thread).")
+        "wht first); debut all is 2\u00d7 faster [2, 2] than dense at Net B (both float32, 1 thread).")
+
+
+def test_a_place_does_not_repeat_what_the_conditions_say_and_its_commas_part_no_list(tmp_path):
+    many = [comparison(str(i), title, "dense", ("wht",)) for i, title in enumerate((
+        "Net A, batch 1, 1 thread", "Net A, batch 4, 1 thread", "Net B, batch 1, 2 threads"))]
+    build = RecordBuilder(tmp_path, many)
+    for one, ratio in zip(many, (3.0, 2.0, 0.5)):
+        build.verify(one.id)
+        build.time(one.id, {"dense": 2e-3, "wht": 2e-3 / ratio}, noise=1e-4)
+    build.end()
+    text = re.sub(r"\d\.\d\d", "2", headline_text(findings(build.load(), published=())))
+    assert text.endswith("than dense at Net A (batch 1), 2\u00d7 faster at Net A (batch 4) and 2\u00d7 slower at "
+                         "Net B (batch 1, 2 threads) (float32, 1 thread).")
 
 
 def test_places_of_one_verdict_are_named_together(tmp_path):
@@ -293,6 +312,30 @@ def test_the_command_to_run_it_again_is_quoted_and_names_the_seed(tmp_path):
     assert command(build.load()) == "./run_bench.sh run paper --only 'a b' --seed 7"
 
 
+@pytest.mark.parametrize("words, told", [
+    ([], "r"), (["--out", "my runs"], "r --out 'my runs'"), (["--out=/tmp/x"], "r --out /tmp/x")])
+def test_a_run_made_elsewhere_is_gone_on_with_there(tmp_path, words, told):
+    build = RecordBuilder(tmp_path, [comparison("a", "A", "conv", ("wht fused",))], environment=None)
+    build.session(NANO, argv=["run", "paper"] + words)
+    found = about(build.load())._replace(run="r")
+    assert found.resume == told
+    assert warning_text(ValidityWarning(WarningCode.UNFINISHED, {}), found).command.endswith("--resume " + told)
+
+
+def test_a_run_on_a_machine_without_a_name_is_told_of_in_one_piece(tmp_path):
+    build = RecordBuilder(tmp_path, [comparison("a", "A", "conv", ("wht fused",))], environment=None)
+    assert headline_text(findings(build.load(), published=())).startswith("Nothing was timed on this machine: ")
+
+
+def test_a_suite_of_ones_own_is_run_again_by_its_file(tmp_path):
+    build = RecordBuilder(tmp_path, [comparison("a", "A", "conv", ("wht fused",))])
+    run = build.load()
+    assert about(run).source == "paper"
+    run.header = run.header._replace(suite="mine", suite_file=SourceFile("my suites/mine.py", "0" * 64))
+    told = warning_text(ValidityWarning(WarningCode.QUICK, {}), about(run))
+    assert told.command == "./run_bench.sh run 'my suites/mine.py'"
+
+
 def test_several_runs_stand_side_by_side(tmp_path, runs):
     other = nano_run(tmp_path, energy=False, ident="other", environment=NANO._replace(
         board={"model": "NVIDIA Jetson Orin Nano Developer Kit"}))
@@ -300,6 +343,24 @@ def test_several_runs_stand_side_by_side(tmp_path, runs):
     assert column_labels(devices) == ["Jetson Nano, CPU, 2 threads", "Jetson Orin Nano, CPU, 2 threads"]
     assert [cell.state for cell in devices.tables[0].rows[0].cells] == [RowState.FASTER, RowState.FASTER]
     assert "board.model" in [one.name for one in devices.differences]
+
+
+def test_a_comparison_that_one_run_alone_holds_stands_beside_nothing(tmp_path, runs):
+    def recorded(name, *idents):
+        build = RecordBuilder(tmp_path / name, [comparison(one, one, "conv", ("wht",)) for one in idents], ident=name)
+        for one in idents:
+            build.verify(one)
+            build.time(one, {"conv": 2e-3, "wht": 1e-3})
+        build.end()
+        return build.load()
+
+    found = findings(recorded("x", "a", "b", "c"), published=(), others=[recorded("y", "b")])
+    assert [table.key for table in found.devices.shared] == ["b"] and len(found.devices.tables) == 3
+    said = "2 comparisons stand in one run alone and are left out here."
+    for text in (render_page(found), markdown(found), terminal_text(found, None, 120)):
+        assert said in text
+    whole = findings(runs["nano"], published=(), others=[runs["nano"]])
+    assert whole.devices.shared == whole.devices.tables and alone_text(whole.devices) is None
 
 
 def test_findings_are_the_same_every_time(runs, found):

@@ -57,3 +57,7 @@ def test_median_and_percentiles_lie_among_the_values_in_order(values):
 def test_a_list_of_words_reads_as_a_sentence():
     assert numbers.listing(["a", "b", "c"]) == "a, b and c"
     assert numbers.listing(["a"]) == "a"
+
+
+def test_an_interval_stays_in_one_line_and_a_list_does_not():
+    assert numbers.unbroken("a, b: 2.0 [1.9, 2.1] (x, y)") == "a, b: 2.0 [1.9,\u00a02.1] (x, y)"

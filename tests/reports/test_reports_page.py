@@ -216,3 +216,46 @@ def test_a_page_of_several_runs_says_which_run_its_parts_are_from(runs, found, t
     heads = re.findall(r"<h2 id=.(\w+).>(.*?)</h2>", text)
     told = [name for name, words in heads if "of run " + found["nano"].about.run in words]
     assert len(told) > 5 and [name for name, _ in heads if name not in told] == ["devices"]
+
+
+def test_what_a_whole_table_was_not_measured_for_is_said_once_and_not_in_every_row(tmp_path):
+    plan = [comparison("a", "A", "conv", ("wht",)), comparison("b", "B", "conv", ("wht",))]
+    build = RecordBuilder(tmp_path, plan)
+    for one in plan:
+        build.verify(one.id)
+        build.time(one.id, {"conv": 2e-3, "wht": 1e-3})
+    build.memory("a", {"conv": 10 ** 7, "wht": 10 ** 6})
+    build.end()
+    found = findings(build.load(), published=())
+    text = page.render_page(found)
+    table = text.split('id="b"')[1].split("</table>")[0]
+    reason = gap_text(found.tables[1].gaps[0])
+    assert found.tables[1].gaps[0].what == "memory" and not found.tables[1].has_memory
+    assert table.count('class="num memory why blank"') == 2 and "ended before" not in table
+    assert reason + "." in text.split('id="b"')[1].split("</table>", 1)[1]
+
+
+def test_a_cell_of_words_is_laid_out_by_its_length():
+    assert page.cell_class("", "goal") == "blank"
+    assert page.cell_class("\u2713 met", "verdict") == "short"
+    assert page.cell_class("the fastest itself", "beside the fastest of all") == "wrapcell full"
+    assert page.cell_class("[0.341, 0.468]", "interval") == "short"
+
+
+def test_a_heading_does_not_say_its_section_again():
+    from reports.formats.sheet import Sheet
+    sheet = Sheet("k", "Engine by engine", "Engine by engine: 1x1", (), (), (), ())
+    assert page.below_section(sheet) == "1x1"
+    assert page.below_section(sheet._replace(title="Largest batch in 4 GB")) == "Largest batch in 4 GB"
+
+
+def test_a_kind_of_memory_that_no_table_has_is_said_once(found, pages):
+    from reports.formats.memory_words import common_memory_gaps
+
+    tables = found["sweep"].memory_tables
+    lacking = common_memory_gaps(tables)
+    assert lacking and len(tables) > 1
+    shown = pages["sweep"].split('id="memory"')[1].split('id="energy"')[0]
+    assert all(shown.count(gap_text(gap) + ".") == 1 for gap in lacking)
+    one = tables[0]._replace(gaps=lacking[1:])
+    assert common_memory_gaps((one,) + tuple(tables[1:])) == lacking[1:]

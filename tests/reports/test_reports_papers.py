@@ -5,6 +5,7 @@ import csv as csv_module
 import io
 import math
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,7 +26,8 @@ from reports.findings.evidence import evidence
 from reports.findings.judging import TOLERANCE, Direction, Holds, Judged, Size, judge, size_of, together
 from reports.findings.published import UNITS, Published, PublishedError, Quantity, read_published
 from reports.formats.claims_drawing import Axis, axis_of, drawn
-from reports.formats.claims_files import captions, csv, latex, markdown, tex
+from reports.formats.claims_files import captions, csv, markdown
+from reports.formats.claims_latex import Column, latex, shares, tex, tex_single
 from reports.formats.claims_svg import claim_svg
 from reports.formats.claims_text import caption, column_names, sheet, verdict_text
 from reports.paper import files, main, tally
@@ -290,6 +292,12 @@ def test_latex_takes_every_character():
     assert latex("a_b & 5% $x$ #1 {y} ~ ^ \\z") == (
         r"a\_b \& 5\% \$x\$ \#1 \{y\} \textasciitilde{} \textasciicircum{} \textbackslash{}z")
     assert latex("2.5\u00d7 \u22121\u202f\u00b5s") == r"2.5$\times$ $-$1\,$\mu$s"
+    # a bare < would print as another sign
+    assert latex("\u2264 2 \u00b0C \u201cso\u201d") == r"$\leq$ 2 $^\circ$C ''so''"
+
+
+def test_no_two_characters_run_into_one():
+    assert latex("--paper, a---b, ?`x, ''") == "-{}-paper, a-{}-{}-b, ?{}`x, '{}'"
 
 
 @given(st.text())
@@ -298,8 +306,9 @@ def test_latex_is_ascii_with_balanced_braces_and_no_bare_command(text):
     assert all(32 <= ord(char) < 127 for char in found)
     bare = found
     for known in (r"\textbackslash{}", r"\textasciitilde{}", r"\textasciicircum{}", r"\textless{}",
-                  r"\textgreater{}", r"\textquotedbl{}", r"\textbar{}", r"$\times$", "$-$", r"$\mu$", r"\&", r"\%",
-                  r"\$", r"\#", r"\_", r"\{", r"\}", r"\,", "{[}", "{]}"):
+                  r"\textgreater{}", r"\textbar{}", r"\nobreakspace{}", "{}", r"$\leq$", r"$\geq$", r"$\pm$",
+                  r"$^\circ$", r"$\times$", "$-$", r"$\mu$", r"\&", r"\%", r"\$", r"\#", r"\_", r"\{", r"\}", r"\,",
+                  "{[}", "{]}"):
         bare = bare.replace(known, "")
     assert not set(bare) & set("\\&%$#_{}~^")
 
@@ -317,9 +326,50 @@ def test_hostile_names_break_no_format(tmp_path):
 
 def test_a_latex_table_has_as_many_cells_in_every_row(tmp_path):
     text = tex(table_of(tmp_path))
-    body = text.split("\\toprule\n")[1].split("\\bottomrule")[0]
+    body = text.split("\\midrule\n")[1].split("\\bottomrule")[0]
     cells = [line.count(" & ") for line in body.split("\n") if line.endswith("\\\\")]
-    assert len(cells) == 3 and len(set(cells)) == 1 and "{lrrrrl}" in text and "\\caption{" in text
+    assert cells == [5, 5] and "{@{}lrrrrl@{}}" in text and "\\caption{" in text and "\\begin{table*}" in text
+    assert r"\multicolumn{2}{c}{published} & \multicolumn{2}{c}{Jetson Nano, CPU, 2 threads} & " in text
+
+
+def test_a_latex_table_of_one_column_has_a_line_for_each_source(tmp_path):
+    text = tex_single(table_of(tmp_path))
+    names = [line.split(" & ")[0] for line in text.split("\\midrule\n")[1].split("\\bottomrule")[0].split("\n")]
+    assert [name for name in names if name and "addlinespace" not in name] == [
+        r"\multicolumn{4}{@{}p{\linewidth}@{}}{\bfseries dense} \\", "published", "measured",
+        r"\multicolumn{4}{@{}p{\linewidth}@{}}{\bfseries fast one} \\", "published", "measured"]
+    assert "\\begin{table}" in text and "-single}" in text and "on Jetson Nano, CPU, 2 threads" in text
+    assert re.search(r"\{\[\}[\d.]+,\\nobreakspace\{\}[\d.]+\{\]\}", text)         # an interval stays in one line
+
+
+def test_columns_that_do_not_fit_share_the_line_and_keep_their_longest_words_whole():
+    wide = [Column(False, 10, 40), Column(True, 8, 20), Column(False, 6, 16)]
+    assert shares(wide, 76) == []
+    found = shares(wide, 40)
+    assert sum(found) == pytest.approx(1) and all(
+        share * 40 >= column.least - 1e-9 for share, column in zip(found, wide))
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex on the path: no table was set")
+def test_every_table_is_set_in_two_columns_without_running_over_a_margin(tmp_path):
+    runs = [evidence(recorded(tmp_path / ident, ident=ident)) for ident in ("20260314-101500-paper-nano-ab12", "r")]
+    rows = BOTH.replace("fast one", '"{}"'.format(HOSTILE.replace('"', '""')))
+    tables = claim_tables(read_claims((), write(tmp_path, rows=rows)), runs)
+    tables += claim_tables(read_claims(read_published()), [])
+    inputs = []
+    for name, content in files(cleaned(tables), None, figures=False):
+        if name.endswith(".tex"):
+            inputs.append(os.path.basename(name))
+            with io.open(str(tmp_path / inputs[-1]), "w", encoding="ascii") as file:
+                file.write(content)
+    with io.open(str(tmp_path / "all.tex"), "w", encoding="ascii") as file:
+        file.write("\\documentclass[twocolumn]{article}\\usepackage{array,booktabs}\\begin{document}\n" + "\n".join(
+            "\\input{%s}\\clearpage" % name for name in inputs) + "\n\\end{document}\n")
+    done = subprocess.run(["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"], cwd=str(tmp_path),
+                          stdout=subprocess.PIPE, timeout=300)
+    said = done.stdout.decode("latin-1")
+    assert done.returncode == 0, said[-1500:]
+    assert not [line for line in said.split("\n") if line.startswith("Overfull")]
 
 
 def test_a_caption_states_device_protocol_versions_launches_and_interval(tmp_path):
@@ -387,7 +437,7 @@ def test_tables_and_svg_need_no_matplotlib(folder, tmp_path, monkeypatch, capsys
     assert "matplotlib is not installed" in said.err and "cannot be tested" in said.out
     names = os.listdir(str(tmp_path / "out" / "figures"))
     assert "bwht-1d-parameters.svg" in names and not [name for name in names if name.endswith((".pdf", ".png"))]
-    assert len(os.listdir(str(tmp_path / "out" / "tables"))) == len(read_claims(read_published()))
+    assert len(os.listdir(str(tmp_path / "out" / "tables"))) == 2 * len(read_claims(read_published()))
 
 
 def test_matplotlib_draws_both_widths_with_fonts_inside_and_the_same_bytes_again(tmp_path):

@@ -1,14 +1,20 @@
+import glob
 import io
+import os
 import re
 import subprocess
 import sys
 
 import pytest
 
+from harness.record import load_run
 from reports.formats.energy_words import joules_text
 from reports.formats.terminal import LEAST_WIDTH, coloured, print_report, terminal_text, width_of
+from reports.formats.terminal_table import stacked
 from reports.formats.texts import interval_text, median_text, speed_text
 from reports.numbers import NARROW
+
+REFERENCE = os.path.join(os.path.dirname(__file__), "..", "..", "results", "reference")
 
 
 class Stream(io.StringIO):
@@ -32,7 +38,38 @@ def test_no_line_of_a_table_is_longer_than_80_columns(found, name):
     assert max(len(line) for line in text.split("\n")) <= 80
 
 
-@pytest.mark.parametrize("width", [60, 80, 120])
+def too_long(text, width):
+    """Lines beyond the width that could have been folded: more than one word after the indent."""
+    return [line for line in text.split("\n") if len(line) > width and len(line.split()) > 1]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_a_table_wider_than_the_terminal_is_set_row_by_row(found, width):
+    for name in ("nano", "sweep", "broken", "empty"):
+        assert too_long(terminal_text(found[name], None, width), width) == [], name
+    if width in (40, 120):
+        assert ("\n  verdict " in terminal_text(found["nano"], None, width)) == (width == 40)
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_runs_compared_and_engines_fit_the_terminal_too(width):
+    from reports.compare import summary
+    from reports.findings import findings
+    from reports.findings.compared import compared
+    from reports.formats.changes_text import changes_text
+
+    kept = [sorted(glob.glob(os.path.join(REFERENCE, "*-{}-*".format(suite)))) for suite in ("layers", "runtimes")]
+    assert too_long(changes_text(compared([summary(path) for path in kept[0]]), width), width) == []
+    assert too_long(terminal_text(findings(load_run(kept[1][-1]), published=()), None, width), width) == []
+
+
+def test_a_row_keeps_its_cells_whole_as_long_as_they_fit():
+    heads, cells = ("case", "speed", "interval", "note"), ("one case", "1.83x faster", "[1.80, 1.94]", "")
+    assert stacked(heads, cells, 60) == "one case\n  speed 1.83x faster; interval [1.80, 1.94]"
+    assert stacked(heads, cells, 30) == "one case\n  speed 1.83x faster\n  interval [1.80, 1.94]"
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
 @pytest.mark.parametrize("unicode_", [True, False])
 def test_no_number_is_ever_cut(found, width, unicode_):
     from reports.numbers import plain
@@ -119,7 +156,7 @@ def test_a_name_folds_between_words_alone(tmp_path):
     builder.time("one", {"conv3x3": 4e-3, "convolution-channels-last-compiled": 2e-3,
                          "hadamard-two-stage-fused-torch": 3e-3})
     found = findings(builder.load(), published=())
-    for width in (60, 80, 120):
+    for width in (40, 60, 80, 120):
         text = terminal_text(found, None, width)
         assert all(word in text for name in names for word in name.split()), width
 

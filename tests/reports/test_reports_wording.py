@@ -8,8 +8,10 @@ from harness.statistics.codes import Flag, FlagCode, StepCode, Why, WhyCode, ste
 from harness.words import RunStatus
 from reports.findings import findings
 from reports.findings.about import About, Device
+from reports.findings.environment import Difference
 from reports.findings.published import Lack, Quantity
 from reports.findings.validity import ValidityWarning, WarningCode
+from reports.formats.difference_words import difference_rows
 from reports.formats.texts import next_step_text, warning_texts
 from reports.step_words import CHANGE_STEPS, STEPS, change_step_text, step_text
 from reports.warning_words import WARNINGS, warning_text
@@ -122,3 +124,16 @@ def test_facts_of_the_environment_have_units_that_can_be_read(value, name, expec
 def test_a_missing_reason_is_said_to_be_missing():
     assert {reason_text(one) for one in (None, Reason(Code.NO_NUMBER))} == {"the record gives no reason"}
     assert all(reason_text(because(code, said)) for code, said in itertools.product(Code, (None, "words")))
+
+
+def test_what_differs_never_reads_alike():
+    (_, texts), = difference_rows([Difference("memory.total_bytes", (25291239424, 25291247616))])
+    assert texts == ("25291239424", "25291247616")
+
+
+def test_a_section_that_one_run_did_not_record_is_one_line():
+    facts = [Difference("kernels.fact{}".format(number), (None, number)) for number in range(9)]
+    told = difference_rows([Difference("cpu.cores", (4, 2))] + facts + [Difference("kernels.flags", ("-O2", "-O3"))])
+    assert told == [("cpu.cores", ("4", "2")), ("kernels: 9 facts", ("not known", "known")),
+                    ("kernels.flags", ("-O2", "-O3"))]
+    assert [row.name for row in difference_rows(facts[:3])] == ["kernels.fact0", "kernels.fact1", "kernels.fact2"]

@@ -13,6 +13,7 @@ from harness.process import worker_environment
 from harness.reasons import Code
 from harness.worker import resolve
 from suites.runtimes import ENGINES
+from tests.patience import LONG_S
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CPU = Target("cpu", 4)
@@ -130,7 +131,7 @@ def test_without_any_engine_the_suite_says_so_of_each_and_ends_well(tmp_path):
     command = ["run", "runtimes", "--quick", "--budget", "5s", "--device", "cpu", "--threads", "1", "--out",
                str(tmp_path / "out"), "--only", "3x3-8x8-b1*"]
     done = subprocess.run([sys.executable, "-m", "harness"] + command, cwd=ROOT, env=environment,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600)
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LONG_S)
     assert done.returncode == 0, done.stdout.decode()
     found = load_run(str(next((tmp_path / "out").iterdir())))
     for place in found.places():

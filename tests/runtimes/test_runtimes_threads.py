@@ -10,6 +10,7 @@ from engines_here import engine_or_skip
 
 from suites.runtimes.engines.threads import cpu_times_ns, threads_found
 from suites.runtimes.operators import library
+from tests.patience import wait_for
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -41,7 +42,8 @@ def test_a_thread_that_waits_does_not_count_and_one_that_works_does():
     helper = threading.Thread(target=work)
     helper.start()
     try:
-        assert threads_found(burn, 1, ours, lambda: 0.0) == "2"
+        # a busy machine may keep it from its turn for long
+        assert wait_for(lambda: threads_found(burn, 1, ours, lambda: 0.0) == "2")
     finally:
         working.set()
         helper.join()
@@ -96,14 +98,16 @@ def test_the_projects_operator_works_with_the_threads_it_was_given(name, threads
 def told_of(name, threads, graph, form, shape):
     """What an engine says of its threads in a process of its own, as in a run: here spins what others left behind.
 
-    On a busy machine one thread may do the work of both before the other is given a core: five times never.
+    On a busy machine one thread may do the work of both before the other is given a core: the most of many counts,
+    since one that rests is never seen to work.
     """
     code = ("import sys; sys.path[:0] = ['tests/runtimes', '.']; import numpy as np\n"
             "from engines_here import find_engine, describe, random_weights, call\n"
             "graph = describe({graph!r}, {shape!r}, random_weights({graph!r}, {shape!r}, 0))\n"
             "x = np.ones({shape!r}, np.float32)\n"
-            "for _ in range(5):\n"
+            "found = []\n"
+            "while len(found) < 3 or len(found) < 50 and max(found) != '{threads}':\n"
             "    said = call(find_engine({name!r}), graph, {form!r}, x, threads={threads})[1]\n"
-            "    if said['threads'] == said['threads found']: break\n"
-            "print(said['threads'], said['threads found'])").format(**locals())
+            "    found.append(said['threads found'])\n"
+            "print(said['threads'], max(found))").format(**locals())
     return subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, universal_newlines=True).split()

@@ -1,10 +1,12 @@
 """The roof of a roofline: as high as the device goes, for each type, and honest about what it does not do."""
 
 import itertools
+import time
 
 import pytest
 import torch
 
+from harness.timing.cpu_timer import CpuSampler
 from harness.timing.sampler import Sample, Sampler
 from suites import roof
 from suites.kernels.fastest import hot_sampler
@@ -118,17 +120,22 @@ def test_a_type_torch_refuses_is_none_with_torchs_own_words(small_copy, monkeypa
     assert found["flops_per_s_by_dtype_reason"]["bfloat16"] == "not implemented for 'BFloat16'"
 
 
-def test_no_large_product_beside_it_lies_above_the_roof(small_copy):
-    sampler, side = hot_sampler("cpu"), 768
+def test_no_large_product_beside_it_lies_above_the_roof(small_copy, monkeypatch):
+    # By the processor's time: what other programs take of the wall's would be in the one or in the other.
+    sampler, side = CpuSampler(time.process_time), 768
+    monkeypatch.setattr(roof, "hot_sampler", lambda device: sampler)
     a, b = torch.randn(side, side), torch.randn(side, side)
     torch.set_num_threads(1)
 
     def beside():
         return max(2.0 * side ** 3 / sampler.sample(lambda: torch.mm(a, b), 1).seconds for _ in range(5))
 
-    before = beside()
-    found = roof.measure("cpu", 1, ("float32",), QUICK._replace(last_side=1024, call_s=0.2))["flops_per_s"]
-    assert found > 0.85 * min(before, beside())  # neighbours on the cores come and go
+    shares = []
+    while not shares or shares[-1] <= 0.85 and len(shares) < 10:
+        before = beside()
+        found = roof.measure("cpu", 1, ("float32",), QUICK._replace(last_side=1024, call_s=0.2))["flops_per_s"]
+        shares.append(found / min(before, beside()))  # neighbours on the core come and go; a low roof is always low
+    assert shares[-1] > 0.85, shares
 
 
 @pytest.mark.cuda

@@ -40,9 +40,14 @@ def test_pages_that_wait_on_a_processors_list_are_free(tmp_path):
     assert memory.ram_used_bytes({"MemTotal": 100, "MemFree": 7, "Buffers": 1, "Cached": 2}, 40) == 57
 
 
-def test_this_machines_free_memory_is_at_least_what_meminfo_says(tmp_path):
-    free = memory.free_bytes()
-    assert free is not None and free > 0.9 * memory.read_meminfo()["MemFree"]
+def test_this_machines_free_memory_is_at_least_what_meminfo_says():
+    def compared():
+        before, free, after = memory.read_meminfo()["MemFree"], memory.free_bytes(), memory.read_meminfo()["MemFree"]
+        return abs(after - before) / before, free / before
+
+    # Other programs take and free what they like: the reading that the least of it fell into tells.
+    moved, share = min(compared() for _ in range(50))
+    assert share > 0.9 - moved
 
 
 def test_huge_page_counts_are_not_turned_into_bytes(tmp_path):

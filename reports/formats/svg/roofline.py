@@ -16,7 +16,7 @@ FOOT = 46
 RIGHT_MOST = 65.0
 #: Room left of the axis (pixels) that every frame of this chart gives it.
 LEFT = 48
-KEY_CHARS, KEY_LINE = 36, 16     # a phone shows no longer line
+KEY_CHARS, KEY_LINE = 104, 16
 
 
 class Roof(NamedTuple):
@@ -51,7 +51,7 @@ def roofline(roofs: Sequence[Roof], slopes: Sequence[float], points: Sequence[Po
              name: str = "") -> str:
     """Return the chart: roofs and slopes (bytes per second) as measured here, each point with a number.
 
-    ``key`` explains the numbers below.
+    ``key`` explains the numbers below; a page has room of its own for it.
     """
     x, y = roofline_scales(roofs, slopes, points)
     parts = _axes(x, y)
@@ -69,9 +69,10 @@ def roofline(roofs: Sequence[Roof], slopes: Sequence[float], points: Sequence[Po
     numbers = [str(i + 1) for i in range(len(points))]
     boxes = beside(spots, numbers, [box for _, box in names], TOP, HEIGHT - FOOT)
     parts.extend(_leader(box) for box in boxes if abs(box.dx) + abs(box.dy) > 20)
+    # baselines last: a rival at the same place would hide them
     parts.extend(element("circle", cx=percent(across), cy=down, r=5,
                          class_="dot series-{}".format(0 if point.baseline else 1))
-                 for point, (across, down) in zip(points, spots))
+                 for point, (across, down) in sorted(zip(points, spots), key=lambda pair: pair[0].baseline))
     parts.extend(text(said, percent(box.x), box.y + box.dy + 4, "note halo point-number", "middle", dx=box.dx)
                  for said, box in zip(numbers, boxes))
     parts.extend(text(words, "0%", HEIGHT + KEY_LINE * (i + 1) - 4, "note", "start", dx=4 - LEFT)
@@ -85,7 +86,7 @@ def roofline_height(key: Sequence[str]) -> int:
 
 
 def key_lines(key: Sequence[str]) -> List[str]:
-    """Return ``key`` in lines that fit a phone."""
+    """Return ``key`` in lines that fit a figure."""
     return [part for entry in key for part in textwrap.wrap(
         entry, KEY_CHARS, subsequent_indent="\u2003", break_long_words=True)]
 

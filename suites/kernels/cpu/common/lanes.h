@@ -14,6 +14,10 @@ static INLINE Lanes first_lanes(int64_t count) {
 // Zero in the lanes that are not wanted; memory is touched in wanted lanes only.
 static INLINE vf load_lanes(const float *p, Lanes lanes) { return (vf)_mm512_maskz_loadu_ps(lanes, p); }
 static INLINE void store_lanes(float *p, vf v, Lanes lanes) { _mm512_mask_storeu_ps(p, lanes, (__m512)v); }
+// Lane l of the result is lane from[l] of v, or zero where from[l] is VL.
+static INLINE vf move_lanes(vf v, vi from) {
+    return (vf)_mm512_permutex2var_ps((__m512)v, (__m512i)from, _mm512_setzero_ps());
+}
 // The wanted lanes moved to the front, zeros after them.
 static INLINE vf squeeze_lanes(vf v, Lanes lanes) { return (vf)_mm512_maskz_compress_ps(lanes, (__m512)v); }
 #else

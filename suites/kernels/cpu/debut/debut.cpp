@@ -59,7 +59,7 @@ template <int V> static void run_tile(Tile &tile) {
     const Plan &plan = *call.plan;
     const Chain &chain = *plan.chain;
     const Geometry &g = plan.g;
-    tile.masked = MASKED_LANES && plan.source == DIRECT && tile_taps<V>(plan.planes, tile.first, tile.lanes);
+    tile.masked = MASKED_LANES && plan.source == DIRECT && !plan.moves && tile_taps<V>(plan.planes, tile.first, tile.lanes);
     set_sink<V>(tile);
     if (plan.source == DIRECT) tile.base = (const float *)call.x + tile.image * g.x_image + tile.first;
     else tile.base = tile.copy + tile.first;
@@ -124,7 +124,25 @@ static void run_units(Call &call, int64_t begin, int64_t end) {
 // In a file of its own.
 void narrow_units(void *context, int64_t begin, int64_t end);
 
-static void work(void *context, int64_t begin, int64_t end) { run_units(*(Call *)context, begin, end); }
+static inline int64_t narrow_tiles(const Plan &plan) { return (plan.g.images + plan.tile_images - 1) / plan.tile_images; }
+
+// A layer's tiles, and after them those of what is left of its planes.
+struct Calls {
+    Call whole, rest;
+    int64_t units;  // of the former
+};
+
+static void work(void *context, int64_t begin, int64_t end) {
+    Calls &calls = *(Calls *)context;
+    const int64_t units = calls.units;
+    if (begin < units) run_units(calls.whole, begin, end < units ? end : units);
+    if (end > units) narrow_units(&calls.rest, begin > units ? begin - units : 0, end - units);
+}
+
+// Packings: of positions in lanes, of features in lanes, and both, one after the other.
+enum Packing { WIDE = 0, NARROW = 1, BOTH = 2 };
+static inline Packing packing_of(const Plan &plan) { return plan.rest ? BOTH : plan.narrow.head ? NARROW : WIDE; }
+static inline int64_t wide_floats(const Plan &plan) { return up_to(plan.chain->floats, VL); }
 
 extern "C" {
 
@@ -139,21 +157,24 @@ void debut_chain_free(void *chain) { chain_free((Chain *)chain); }
 void *debut_plan(const void *chain, const int64_t *numbers) { return plan_make((const Chain *)chain, numbers); }
 void debut_plan_free(void *plan) { plan_free((Plan *)plan); }
 
-// Plans of one chain read one of two packings of the weights: this says which.
+// Plans of one chain read one of three packings of the weights: this says which.
 int64_t debut_packing(const void *plan_pointer) {
-    const Plan &plan = *(const Plan *)plan_pointer;
-    return plan.narrow.head ? 1 : 0;
+    return packing_of(*(const Plan *)plan_pointer);
 }
 int64_t debut_packed_floats(const void *plan_pointer) {
     const Plan &plan = *(const Plan *)plan_pointer;
+    if (plan.rest) return wide_floats(plan) + plan.rest->narrow.floats;
     return plan.narrow.head ? plan.narrow.floats : plan.chain->floats;
 }
 // weights: one pointer for each factor, float32, (blocks, r, s, t); bias: null or bias_count values.
 void debut_pack(const void *plan_pointer, const float *const *weights, const float *bias, int64_t bias_count,
                 float *packed) {
     const Plan &plan = *(const Plan *)plan_pointer;
-    if (plan.narrow.head) narrow_pack(*plan.chain, plan.narrow, weights, bias, bias_count, packed);
-    else chain_pack(*plan.chain, weights, bias, bias_count, packed);
+    const Packing packing = packing_of(plan);
+    if (packing != NARROW) chain_pack(*plan.chain, weights, bias, bias_count, packed);
+    if (packing == WIDE) return;
+    const Narrow &n = plan.rest ? plan.rest->narrow : plan.narrow;
+    narrow_pack(*plan.chain, n, weights, bias, bias_count, packed + (plan.rest ? wide_floats(plan) : 0));
 }
 
 // y: (images, out features, plane) or (rows, out features), contiguous, of x's type. Returns 1 if memory ran out.
@@ -166,8 +187,7 @@ int debut_forward(const void *plan_pointer, const void *x, void *y, const float 
     call.y = y;
     call.packed = packed;
     if (plan.narrow.head) {
-        const int64_t units = (plan.g.images + plan.tile_images - 1) / plan.tile_images;
-        parallel_for(&pool, threads, units, 1, narrow_units, &call);
+        parallel_for(&pool, threads, narrow_tiles(plan), 1, narrow_units, &call);
         return call.failed;
     }
     // Two vectors halve the reading of weights; single ones share better among threads and hold less of the cache,
@@ -175,11 +195,19 @@ int debut_forward(const void *plan_pointer, const void *x, void *y, const float 
     const int64_t vectors = (plan.positions + VL - 1) / VL;
     call.vectors = plan.source != TRANSPOSED && vectors > 1 && vectors * plan.g.images >= 4 * threads ? 2 : 1;
     call.tiles = (vectors + call.vectors - 1) / call.vectors;
-    const int64_t units = call.tiles * plan.g.images;
+    Calls calls = {call, call, call.tiles * plan.g.images};
+    int64_t units = calls.units;
+    if (plan.rest) {
+        calls.rest.plan = plan.rest;
+        calls.rest.x = (const float *)x + plan.rest_x;
+        calls.rest.y = (float *)y + plan.rest_y;
+        calls.rest.packed = packed + wide_floats(plan);
+        units += narrow_tiles(*plan.rest);
+    }
     // Whole images where they are copied: a copy serves all its tiles.
     const bool whole = plan.source == COPIED && plan.g.images >= 2 * threads;
     const int64_t grain = whole ? call.tiles : plan.source == COPIED ? (units + threads - 1) / threads : 1;
-    parallel_for(&pool, threads, units, grain, work, &call);
-    return call.failed;
+    parallel_for(&pool, threads, units, grain, work, &calls);
+    return calls.whole.failed || calls.rest.failed;
 }
 }

@@ -63,15 +63,19 @@ static NOINLINE void direct_rows(const Plan &plan, const float *weights, const f
     }
 }
 
+static INLINE float number(float x) { return x; }
+template <class T> static INLINE float number(const T &x) { return load_first(&x, 1)[0]; }
+
 // The channels of the tile's images, [channel][pixel of all images].
 template <class T> static void direct_fill(const Plan &plan, const T *x, int64_t images, float *stage) {
     const Geometry &g = plan.g;
-    const int64_t image = g.height * g.width, channels = plan.chain->factors[0].blocks;
+    const int64_t channels = plan.chain->factors[0].blocks;
     for (int64_t c = 0; c < channels; c++)
         for (int64_t n = 0; n < images; n++)
-            for (int64_t q = 0; q < image; q++, stage++)
-                *stage = c < g.features ? load_first(x + n * g.x_image + c * g.x_channel + q / g.width * g.x_row
-                                                     + q % g.width * g.x_column, 1)[0] : 0;
+            for (int64_t h = 0; h < g.height; h++) {
+                const T *from = x + n * g.x_image + c * g.x_channel + h * g.x_row;
+                for (int64_t w = 0; w < g.width; w++, from += g.x_column) *stage++ = c < g.features ? number(*from) : 0;
+            }
 }
 static inline const float *direct_stage(const Plan &plan, const float *x, int64_t images, float *stage) {
     const Geometry &g = plan.g;

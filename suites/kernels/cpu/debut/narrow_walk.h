@@ -163,7 +163,7 @@ template <class T> static void narrow_fill(const NarrowTile &tile, const T *x, i
 // Sums and bias into the output, whose first image (or row) of the tile is at y.
 template <class T> static void narrow_empty(const NarrowTile &tile, const float *bias, T *y) {
     const Plan &plan = *tile.plan;
-    const int64_t out = plan.g.out_features, plane = plan.plane;
+    const int64_t out = plan.g.out_features, plane = plan.plane, step = plan.y_plane;
     for (int64_t m = 0; m < out; m += VL) {
         const vf add = load(bias + m);
         const float *sums = tile.out + m * tile.positions;
@@ -179,8 +179,8 @@ template <class T> static void narrow_empty(const NarrowTile &tile, const float 
             for (int p = 0; p < 4; p++) store(all[p], quad[p]);
             for (int64_t l = 0; l < VL && m + l < out; l++) {
                 const T *from = all[l % 4] + l / 4 * 4;
-                if (plane == 4) memcpy(y + (m + l) * 4, from, 4 * sizeof(T));
-                else memcpy(y + (m + l) * plane, from, plane * sizeof(T));
+                if (plane == 4) memcpy(y + (m + l) * step, from, 4 * sizeof(T));
+                else memcpy(y + (m + l) * step, from, plane * sizeof(T));
             }
             continue;
         }
@@ -189,13 +189,13 @@ template <class T> static void narrow_empty(const NarrowTile &tile, const float 
         transpose(square);
         for (int64_t l = 0; l < VL && m + l < out; l++) {
             if (tile.positions <= plane) {
-                store_first(y + (m + l) * plane, square[l], plane);
+                store_first(y + (m + l) * step, square[l], plane);
                 continue;
             }
             T all[VL];
             store(all, square[l]);
             for (int64_t n = 0, p = 0; p < tile.positions; n++)
-                for (int64_t k = 0; k < plane; k++, p++) y[(n * out + m + l) * plane + k] = all[p];
+                for (int64_t k = 0; k < plane; k++, p++) y[(n * out + m + l) * step + k] = all[p];
         }
     }
 }

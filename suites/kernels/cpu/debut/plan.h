@@ -24,6 +24,8 @@ struct Geometry {
     int64_t x_image, x_channel, x_row, x_column;  // elements; linear: images = 1, height = rows, x_row
 };
 
+enum { MOVED_TAPS = 9 };
+
 // With features in lanes: an input of the first factor that lies inside the plane, and where it stands in the stage.
 struct Reach {
     int32_t input, offset;
@@ -38,17 +40,23 @@ struct Plan {
     Planes planes;
     Source source;
     int64_t taps, plane;   // positions of an output plane
+    int64_t y_plane;       // elements between output features
     int64_t positions;     // to walk for each image, junk included
     int64_t row;           // positions between output rows
     Entry *entries;        // of every input feature; null if TRANSPOSED
     int64_t copy_floats;   // of the padded copy
     bool zero_channel;     // the chain takes more features than there are
+    bool moves;            // one vector holds a plane, and the taps of its channel are its lanes in these places, zero past VL
+    int32_t places[MOVED_TAPS][VL];
     // With features in lanes:
     Narrow narrow;
     int64_t tile_images, tile_positions;  // of a full tile
     bool two_by_two;       // planes for which the direct head has code of its own
     Reach *reach;          // null where positions are pixels
     int32_t *reach_begin;  // for each of the first factor's blocks in a head, for each position: a range of `reach`
+    // The positions past the last whole vector of a plane, where they are few: a plan of features in lanes.
+    Plan *rest;
+    int64_t rest_x, rest_y;  // where they stand: elements from the start of an image, and of an output plane
 };
 
 struct Call {
@@ -62,6 +70,7 @@ struct Call {
 
 static inline void plan_free(Plan *p) {
     if (!p) return;
+    plan_free(p->rest);
     free(p->entries);
     free(p->reach);
     free(p->reach_begin);
@@ -103,13 +112,56 @@ static inline bool plan_narrow(Plan *p) {
     return true;
 }
 
+// A plan for the positions past the last whole vector of a plane that is read where it is, if they are few, stand in its
+// last row and the chain's head needs no transposition: a layer of its own, whose input is the last corner of each channel
+// and whose taps below and to the right of it lie outside. False without memory.
+static inline bool plan_rest(Plan *p) {
+    const Geometry &g = p->g;
+    const int64_t count = p->plane % VL;
+    if (p->source != DIRECT || p->plane < VL || count < 1 || count > NARROW_POSITIONS) return true;
+    if (count + g.pad_w > g.width || g.pad_h >= g.height) return true;
+    Plan *rest = (Plan *)calloc(1, sizeof(Plan));
+    if (!rest) return false;
+    rest->chain = p->chain;
+    rest->g = g;
+    rest->g.height = g.pad_h + 1, rest->g.width = g.pad_w + count;
+    rest->g.out_h = 1, rest->g.out_w = rest->plane = count;
+    rest->g.pad_h = rest->g.pad_w = 0;
+    rest->taps = p->taps;
+    rest->y_plane = p->plane;
+    p->rest = rest;  // freed with p
+    if (!plan_narrow(rest)) return false;
+    if (!rest->narrow.direct) {
+        plan_free(rest);
+        p->rest = 0;
+        return true;
+    }
+    p->rest_x = (g.height - rest->g.height) * g.x_row + g.width - rest->g.width;
+    p->rest_y = p->plane - count;
+    p->positions -= count;
+    return true;
+}
+
+// Whether a tile's first factor moves lanes, and where from.
+static inline void plan_moves(Plan *p) {
+    const Geometry &g = p->g;
+    p->moves = MASKED_LANES && p->source == DIRECT && p->plane <= VL && g.kernel_h == 3 && g.kernel_w == 3 && !g.tap_order &&
+               p->chain->depth_first && p->chain->factors[0].s == MOVED_TAPS;
+    for (int tap = 0; tap < (p->moves ? MOVED_TAPS : 0); tap++)
+        for (int l = 0; l < VL; l++) {
+            const int64_t y = l / g.width + tap / 3 - g.pad_h, x = l % g.width + tap % 3 - g.pad_w;
+            const bool inside = y >= 0 && y < g.height && x >= 0 && x < g.width;
+            p->places[tap][l] = inside ? (int32_t)(y * g.width + x) : (int32_t)VL;
+        }
+}
+
 static inline Plan *plan_make(const Chain *chain, const int64_t *numbers) {
     Plan *p = (Plan *)calloc(1, sizeof(Plan));
     if (!p) return 0;
     p->chain = chain;
     p->g = *(const Geometry *)numbers;
     const Geometry &g = p->g;
-    p->plane = g.out_h * g.out_w;
+    p->plane = p->y_plane = g.out_h * g.out_w;
     p->taps = g.kernel_h * g.kernel_w;
     if (!plan_narrow(p)) {
         plan_free(p);
@@ -138,7 +190,8 @@ static inline Plan *plan_make(const Chain *chain, const int64_t *numbers) {
     p->copy_floats = p->source == COPIED
                          ? planes_floats(s, g.features + p->zero_channel, MOST_VECTORS * VL) : 0;
     p->entries = (Entry *)calloc(chain->inputs + BLOCKS_AHEAD * chain->factors[0].s, sizeof(Entry));
-    if (!p->entries) {
+    plan_moves(p);
+    if (!p->entries || !plan_rest(p)) {
         plan_free(p);
         return 0;
     }

@@ -70,7 +70,39 @@ static NOINLINE void first_stage(const Tile &tile, const Group &g, int64_t block
     for (; from < g.r1; from++) first_rows<V, 1, READ>(tile, g, block, count, out, from);
 }
 
+#if MASKED_LANES
+// The same of a plane that one vector holds: each channel is loaded once and its taps are moved lanes.
+template <int R>
+static INLINE void moved_rows(const Tile &tile, const Group &g, int64_t block, int64_t count, float *out, int64_t from) {
+    const Plan &plan = *tile.call->plan;
+    const float *w = tile.call->packed + g.weights + block * g.block_weights + from;
+    const int64_t r = g.r1, channel = plan.g.x_channel;
+    const float *x = tile.base + block * channel;
+    const Lanes whole = first_lanes(plan.plane);
+    vi places[MOVED_TAPS];
+    Each<MOVED_TAPS>::run([&](int j) UNROLLED { places[j] = (vi)load((const float *)plan.places[j]); });
+    for (int64_t b = 0; b < count; b++, x += channel, w += MOVED_TAPS * r, out += r * VL) {
+        const vf plane = load_lanes(x, whole);
+        __builtin_prefetch(x + BLOCKS_AHEAD * channel);
+        vf sum[R];
+        Each<MOVED_TAPS>::run([&](int j) UNROLLED {
+            const vf value = move_lanes(plane, places[j]);
+            Each<R>::run([&](int i) UNROLLED { add_term(sum[i], j == 0, splat(w[j * r + i]), value); });
+        });
+        Each<R>::run([&](int i) UNROLLED { store(out + (from + i) * VL, sum[i]); });
+    }
+}
+static NOINLINE void moved_stage(const Tile &tile, const Group &g, int64_t block, int64_t count, float *out) {
+    int64_t from = 0;
+    for (; from + MOST_SUMS <= g.r1; from += MOST_SUMS) moved_rows<MOST_SUMS>(tile, g, block, count, out, from);
+    for (; from < g.r1; from++) moved_rows<1>(tile, g, block, count, out, from);
+}
+#endif
+
 template <int V> static void first_of(const Tile &tile, const Group &g, int64_t block, int64_t count, float *out) {
+#if MASKED_LANES
+    if (V == 1 && tile.call->plan->moves) return moved_stage(tile, g, block, count, out);
+#endif
     if (tile.gathered) first_stage<V, BY_ROW>(tile, g, block, count, out);
     else if (tile.masked) first_stage<V, MASKED>(tile, g, block, count, out);
     else first_stage<V, WHOLE>(tile, g, block, count, out);
