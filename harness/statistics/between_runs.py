@@ -14,6 +14,7 @@ launches differ by 1 %); one launch each tells nothing. None of 300 pairs of unc
 """
 
 import math
+from itertools import islice
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from harness.quantiles import median
@@ -22,7 +23,7 @@ from harness.rule import Rule
 from harness.statistics.codes import NextStep, StepCode, WhyCode, step
 from harness.statistics.ratios import round_ratios
 from harness.statistics.shift import shift_interval
-from harness.statistics.signed_rank import pseudo_median
+from harness.statistics.signed_rank import pseudo_medians
 from harness.words import State
 
 #: Error probability of one interval between runs. A pair of runs holds dozens of cases, so it is a twentieth of the
@@ -75,21 +76,25 @@ def case_levels(lines: Sequence[LaunchLine], cache: str, baseline: Optional[str]
     ``baseline`` names another case than the series' own that the advantages are over.
     """
     found: Dict[str, CaseLevels] = {}
+    ratios: Dict[str, List[List[float]]] = {}
     for line in lines:
         for series in line.series:
             if series.cache != cache:
                 continue
             against = BASELINE if baseline is None else next(
                 (number for number, case in enumerate(series.entrants) if case == baseline), None)
-            ratios = {} if against is None else round_ratios(series, against)
+            d = {} if against is None else round_ratios(series, against)
             samples = samples_by_entrant(series)
             for entrant, case in enumerate(series.entrants):
                 if entrant == COPY or not samples[entrant]:
                     continue
                 levels = found.setdefault(case, CaseLevels([], []))
                 levels.times.append(math.log(median(samples[entrant])))
-                if ratios.get(entrant):
-                    levels.advantages.append(pseudo_median(ratios[entrant]))
+                if d.get(entrant):
+                    ratios.setdefault(case, []).append(d[entrant])
+    estimates = iter(pseudo_medians([one for launches in ratios.values() for one in launches]))
+    for case, launches in ratios.items():
+        found[case].advantages.extend(islice(estimates, len(launches)))
     return found
 
 

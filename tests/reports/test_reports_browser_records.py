@@ -108,6 +108,9 @@ def test_a_comparison_scrolls_inside_its_tables_and_never_as_a_page(tmp_path):
       seen.names = Array.prototype.filter.call(document.querySelectorAll(".wide tbody th"), function (t) {
         var region = t.closest(".wide"); region.scrollLeft = 9999;
         return t.getBoundingClientRect().left < region.getBoundingClientRect().left - 1; }).length;
+      seen.narrow = Array.prototype.filter.call(document.querySelectorAll(".wide tbody th"), function (t) {
+        return t.offsetWidth < 80 && t.offsetHeight > 60; }).length;
       seen.cells = document.querySelectorAll(".wide td").length;""").items():
         assert seen["errors"] == [] and seen["wide"] <= width, width
+        assert seen["narrow"] == 0                        # no name in a column of letters
         assert seen["cells"] > 50 and seen["names"] == 0  # the case stays in sight of its numbers
