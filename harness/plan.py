@@ -5,11 +5,13 @@ worker process imports it, so listing and planning stay instant on a 4 GB board.
 """
 
 import re
+from functools import lru_cache
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 Options = Tuple[Tuple[str, Any], ...]
 
 
+@lru_cache(maxsize=1 << 14)
 def slug(text: str) -> str:
     """Return ``text`` as a lower-case word fit for a file name or a page anchor."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")

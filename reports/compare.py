@@ -9,26 +9,39 @@ told (one launch each, or not in both runs); 3 a run could not be read.
 """
 
 import argparse
+import gc
 import multiprocessing
 import os
 import sys
-from typing import Callable, Dict, List, NoReturn, Optional, Sequence
+from functools import partial
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, NoReturn, Optional, Sequence, Tuple, TypeVar
 
 from harness.record import RecordError, load_run
 from harness.settings import parse_share
 from harness.words import Word
 from reports.exit_codes import CANNOT_TELL, FINE, SLOWER, UNREADABLE, Answer, status
-from reports.findings.changes import Changes
+from reports.findings.changes import Changes, changes, side_of
 from reports.findings.cleaned import cleaned
 from reports.findings.compared import Compared, Summary, compared, summary_of
+from reports.findings.many import Base, Beside, Many, base_of, beside_of, many
 from reports.findings.published import PublishedError, read_published
 from reports.formats.changes_text import changes_text
 from reports.formats.compare_files import csv_text, html_text, json_text, markdown_text
+from reports.formats.compare_sheets import Told
 from reports.formats.terminal import terminal_of
 from reports.told import damage_note
 
+#: More runs than this get a line each: nobody reads so many columns.
+MOST_BESIDE = 13
+
 #: A process that reads runs must have so many of them to be worth its start.
 LEAST_A_WORKER = 8
+
+R = TypeVar("R")
+
+#: A run is so many objects and leaves no cycles of them: in a process that only reads runs, that is often enough to
+#: look for some.
+OBJECTS = 100000
 
 #: The name that stands for the printed numbers of ``results/published``.
 PUBLISHED = "published"
@@ -44,13 +57,20 @@ class Kind(Word):
     HTML = "html"
 
 
-WRITERS: Dict[Kind, Callable[[Compared], str]] = {
+#: The formats that hold every figure, of however many runs.
+IN_FULL = (Kind.CSV, Kind.JSON)
+
+WRITERS: Dict[Kind, Callable[[Any], str]] = {
     Kind.MARKDOWN: markdown_text, Kind.CSV: csv_text, Kind.JSON: json_text, Kind.HTML: html_text}
 
 
 def exit_status(found: Compared, fail_on: Optional[float] = None) -> int:
     """Return the exit status for ``found``; ``fail_on`` is the relative slowdown that counts, none for any."""
-    statuses = [_status(one, fail_on) for one in found.changes if one.same_board]
+    return worst([_status(one, fail_on) for one in found.changes if one.same_board])
+
+
+def worst(statuses: Sequence[int]) -> int:
+    """Return the exit status for runs of ``statuses`` each."""
     return next((status for status in (SLOWER, CANNOT_TELL) if status in statuses), FINE)
 
 
@@ -96,16 +116,55 @@ def summary(path: str) -> Summary:
     return summary_of(load_run(path))
 
 
-def summaries(paths: Sequence[str]) -> List[Summary]:
-    """Return what is compared of each run; only that is kept, and many runs are read by every core.
+class Line(NamedTuple):
+    """What became of one of many runs; ``status`` is ``None`` on another board."""
+
+    beside: Beside
+    status: Optional[int]
+
+
+def line(base: Base, fail_on: Optional[float], path: str) -> Line:
+    """Return what became of the run at ``path`` since the first one. Raises ``RecordError``."""
+    run = load_run(path)
+    found = changes(base.side, side_of(run))
+    return Line(beside_of(run, found), _status(found, fail_on) if found.same_board else None)
+
+
+def each_run(work: Callable[[str], R], paths: Sequence[str]) -> Iterator[R]:
+    """Yield ``work`` of each of ``paths`` in order; many are read by every core, and none is kept here.
 
     Raises the ``RecordError`` of the first that cannot be read.
     """
     workers = min(os.cpu_count() or 1, len(paths) // LEAST_A_WORKER)
     if workers < 2:
-        return [summary(path) for path in paths]
-    with multiprocessing.Pool(workers) as pool:
-        return list(pool.imap(summary, paths, chunksize=LEAST_A_WORKER))
+        for path in paths:
+            yield work(path)
+        return
+    with multiprocessing.Pool(workers, gc.set_threshold, (OBJECTS,)) as pool:
+        for found in pool.imap(work, paths, chunksize=LEAST_A_WORKER):
+            yield found
+
+
+def beside(names: Sequence[str], fail_on: Optional[float]) -> Tuple[Many, int]:
+    """Return what became of each run after the first, and the exit status. Raises ``RecordError``."""
+    base = base_of(load_run(names[0]))
+    statuses: List[int] = []
+
+    def others() -> Iterator[Beside]:
+        for found in each_run(partial(line, base, fail_on), names[1:]):
+            statuses.extend([found.status] if found.status is not None else [])
+            yield found.beside
+
+    return many(base, others()), worst(statuses)
+
+
+def write(found: Told, kind: Kind) -> None:
+    """Write ``found`` to standard output."""
+    if kind is Kind.TABLE:
+        width, unicode_, colour = terminal_of(sys.stdout)
+        sys.stdout.write(changes_text(found, width, unicode_, colour))
+    else:
+        write_utf8(WRITERS[kind](found))
 
 
 def write_utf8(text: str) -> None:
@@ -121,23 +180,24 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """Compare the runs that ``argv`` names; return the exit status documented above."""
     arguments = parser().parse_args(argv)
     names = [name for name in arguments.runs if name != PUBLISHED]
+    kind, fail_on = Kind(arguments.format), arguments.fail_on
+    found: Told
     try:
         if not names or len(arguments.runs) < 2:
             raise RecordError("compare needs two runs, or a run and '{}'".format(PUBLISHED))
-        found = cleaned(compared(summaries(names), read_published() if PUBLISHED in arguments.runs else ()))
+        if len(names) > MOST_BESIDE and kind not in IN_FULL:
+            found, own_status = beside(names, fail_on)
+        else:
+            found = compared(list(each_run(summary, names)), read_published() if PUBLISHED in arguments.runs else ())
+            own_status = exit_status(found, fail_on)
     except (RecordError, PublishedError, OSError) as error:
         sys.stderr.write("{}\n".format(error))
         return UNREADABLE
-    kind = Kind(arguments.format)
-    if kind is Kind.TABLE:
-        width, unicode_, colour = terminal_of(sys.stdout)
-        sys.stdout.write(changes_text(found, width, unicode_, colour))
-    else:
-        write_utf8(WRITERS[kind](found))
+    write(cleaned(found), kind)
     if kind is Kind.CSV:  # the one format that has no place for it
         for one in found.damaged:
             sys.stderr.write(damage_note(one.damage, one.run) + "\n")
-    return exit_status(found, arguments.fail_on)
+    return own_status
 
 
 if __name__ == "__main__":

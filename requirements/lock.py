@@ -78,10 +78,10 @@ def main() -> None:
     constraints = ["-c", os.path.join(PROJECT, "constraints.txt")]
     for lane in ("python3.10", "python3.8"):
         pythons = LANES[lane]
-        blocks = [block for block in compile_lock(wanted(["nvidia", "test"]), pythons[0], *constraints)
+        blocks = [block for block in compile_lock(wanted(["fast-json", "nvidia", "test"]), pythons[0], *constraints)
                   if fits(block, pythons)]
         names = {name_of(block) for block in blocks}
-        more = compile_lock(wanted(["nvidia", "test", "figures"]), pythons[0], *constraints)
+        more = compile_lock(wanted(["fast-json", "nvidia", "test", "figures"]), pythons[0], *constraints)
         write(lane, blocks, pythons)
         write(lane + "-figures", [block for block in more if fits(block, pythons) and name_of(block) not in names],
               pythons)

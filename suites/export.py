@@ -196,7 +196,11 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             case = case_of(arguments.layer, shape, arguments.variant, arguments.form)
             done = export_described(case, arguments.to, arguments.form,
                                     arguments.out or slug("{} {}".format(case.layer, arguments.form)))
-    except (ValueError, ImportError, RuntimeError, OSError) as error:
+    except ImportError as error:
+        remedy = "" if colon else ": './run_bench.sh setup --runtimes' installs what models are written with"
+        sys.stderr.write("export: {}{}\n".format(error, remedy))
+        return USAGE
+    except (ValueError, RuntimeError, OSError) as error:
         sys.stderr.write("export: {}\n".format(error))
         return USAGE
     sys.stdout.write("{}: {}\n{}\n".format(", ".join(map(shown_path, done.paths)), done.told, done.check))

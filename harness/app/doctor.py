@@ -2,6 +2,7 @@
 
 import os
 import sys
+import textwrap
 from typing import List, NamedTuple, Optional, Sequence
 
 from harness.clocks import read_clocks, why_not_lock
@@ -16,6 +17,9 @@ from harness.record.lines import MeterStatus, Section
 STATUS = {"suites.kernels:status": "fused kernels"}
 #: More of them, which only the doctor asks: a run records what it uses.
 ASKED_HERE = {"suites.runtimes.status:status": "engine"}
+
+#: Columns below which a table leaves the findings no room.
+NARROW = 64
 
 
 class Finding(NamedTuple):
@@ -143,6 +147,15 @@ def environment_findings(environment: Section) -> List[Finding]:
     return findings
 
 
+def told_narrow(finding: Finding, width: int) -> str:
+    """Return a finding in lines of ``width``: a table of three columns would leave its words no room."""
+    sign = {True: "yes ", False: "no  ", None: "    "}[finding.ok]
+    said = ["{}{}: {}".format(sign, finding.subject, finding.text)]
+    said += ["    -> " + finding.remedy] if finding.remedy and not finding.ok else []
+    return "\n".join(textwrap.fill(text, width, subsequent_indent="    ", break_long_words=False,
+                                   break_on_hyphens=False) for text in said)
+
+
 def print_findings(findings: Sequence[Finding]) -> None:
     """Print the findings as a table; plain ASCII where the terminal cannot show more."""
     from rich import box
@@ -154,6 +167,10 @@ def print_findings(findings: Sequence[Finding]) -> None:
     told = os.environ.get("COLUMNS", "")
     console = Console(width=int(told) if told.isdecimal() and int(told) else None if sys.stdout.isatty() else 100,
                       no_color=True if os.environ.get("NO_COLOR") else None)
+    if console.width < NARROW:
+        console.print("\n".join(told_narrow(finding, console.width) for finding in findings), markup=False,
+                      highlight=False)
+        return
     table = Table(box=box.SIMPLE_HEAD if utf8 else box.ASCII2, show_edge=False)
     for column in ("", "What", "Finding and remedy"):
         table.add_column(column, no_wrap=column in ("", "What"))

@@ -5,13 +5,12 @@ is not may fit all the same, and only the validator can say what is wrong with i
 itself, so that there is one description of the format.
 """
 
-from typing import Any, Callable, Dict, FrozenSet, List, Optional, Union
+from itertools import chain
+from operator import itemgetter
+from typing import Any, Callable, Dict, FrozenSet, List, NamedTuple, Optional
 
 Accept = Callable[[Any], bool]
 Definition = Dict[str, Any]
-
-#: A node of the schema: the types that a value may have, where nothing else is asked of it, or a function.
-Node = Union[FrozenSet[type], Accept]
 
 TYPES: Dict[str, FrozenSet[type]] = {
     "string": frozenset([str]), "integer": frozenset([int]), "number": frozenset([int, float]),
@@ -30,6 +29,26 @@ WORDS = {
     "number": frozenset(["type"]) | BOUNDS}
 
 
+class Node(NamedTuple):
+    """A node of the schema as two functions: ``one`` accepts a value, ``every`` all values of a list at once.
+
+    A list of alike objects is looked at column by column, so that the work is done by loops in C. ``types`` are those
+    that a value may have where nothing else is asked of it.
+    """
+
+    one: Accept
+    every: Accept
+    types: Optional[FrozenSet[type]] = None
+
+
+def refuse(value: Any) -> bool:
+    """Accept nothing: the validator decides."""
+    return False
+
+
+REFUSED = Node(refuse, refuse)
+
+
 class Acceptors:
     """The acceptors of every definition of one schema, each made when it is first wanted."""
 
@@ -39,7 +58,11 @@ class Acceptors:
 
     def of(self, name: str) -> Accept:
         """Return the function that accepts data as the definition ``name``."""
-        return as_function(self._named(name))
+        return self._named(name).one
+
+    def of_all(self, name: str) -> Accept:
+        """Return the function that accepts a list of data, each as the definition ``name``."""
+        return self._named(name).every
 
     def _named(self, name: str) -> Node:
         if name not in self._made:
@@ -53,11 +76,11 @@ class Acceptors:
         plain = [name for name in ("object", "array", "string") if TYPES[name] & kinds]
         kind = (special + plain + ["number"])[0]
         if not words <= WORDS[kind]:
-            return refuse
+            return REFUSED
         if kind == "$ref":
             return self._named(one["$ref"].rsplit("/", 1)[1])
         if kind == "allOf":
-            return self._node(one["allOf"][0]) if len(one["allOf"]) == 1 else refuse
+            return self._node(one["allOf"][0]) if len(one["allOf"]) == 1 else REFUSED
         if kind in ("const", "enum"):
             return _one_of([one["const"]] if kind == "const" else one["enum"], kinds)
         if kind == "then":
@@ -65,25 +88,26 @@ class Acceptors:
         if kind == "object":
             return self._object(one, kinds)
         if kind == "array":
-            items = one.get("items", {})
-            return _array(self._node(items), items, one.get("minItems", 0), kinds)
+            return _array(self._node(one.get("items", {})), one.get("minItems", 0), kinds)
         return _text(one, kinds) if kind == "string" else _number(one, kinds)
 
     def _or_null(self, one: Definition, kinds: FrozenSet[type]) -> Node:
         if one["if"] != {"type": "object"} or not kinds <= TYPES["object"] | TYPES["null"]:
-            return refuse
-        then = as_function(self._node(one["then"]))
-        return lambda value: value is None or type(value) is dict and then(value)
+            return REFUSED
+        then = self._node(one["then"])
+        return REFUSED if then is REFUSED else Node(
+            lambda value: value is None or type(value) is dict and then.one(value),
+            lambda values: then.every(_known(values)))
 
     def _object(self, one: Definition, kinds: FrozenSet[type]) -> Node:
         others = one.get("additionalProperties")
         if kinds != TYPES["object"] and others is None:
-            return refuse
+            return REFUSED
         if others is not None:
-            return refuse if "properties" in one or one.get("required") else _mapping(self._node(others), kinds)
+            return REFUSED if "properties" in one or one.get("required") else _mapping(self._node(others), kinds)
         nodes = {name: self._node(inside) for name, inside in one.get("properties", {}).items()}
-        types = {name: node for name, node in nodes.items() if isinstance(node, frozenset)}
-        checks = {name: as_function(node) for name, node in nodes.items() if name not in types}
+        types = {name: node.types for name, node in nodes.items() if node.types is not None}
+        checks = {name: node.one for name, node in nodes.items() if node.types is None}
         required = frozenset(one.get("required", ()))
 
         def accept(value: Any) -> bool:
@@ -97,17 +121,19 @@ class Acceptors:
                     return False
             return True
 
-        return accept
+        def every(values: Any) -> bool:
+            if not TYPES["object"].issuperset(map(type, values)):
+                return False
+            if len(values) < 2:
+                return all(map(accept, values))
+            alike: Dict[Any, List[Any]] = {}
+            for value in values:
+                alike.setdefault(tuple(value), []).append(value)
+            return all(required.issubset(shape) and all(
+                nodes[name].every(list(map(itemgetter(name), own))) for name in shape if name in nodes)
+                for shape, own in alike.items())
 
-
-def refuse(value: Any) -> bool:
-    """Accept nothing: the validator decides."""
-    return False
-
-
-def as_function(node: Node) -> Accept:
-    """Return ``node`` as a function."""
-    return (lambda value: type(value) in node) if isinstance(node, frozenset) else node
+        return Node(accept, every)
 
 
 def _types(one: Definition) -> FrozenSet[type]:
@@ -116,64 +142,71 @@ def _types(one: Definition) -> FrozenSet[type]:
     return found.union(*[TYPES[name] for name in ([names] if isinstance(names, str) else names)])
 
 
+def _known(values: List[Any]) -> List[Any]:
+    return [value for value in values if value is not None]
+
+
+def _of_types(kinds: FrozenSet[type]) -> Node:
+    return Node(lambda value: type(value) in kinds, lambda values: kinds.issuperset(map(type, values)), kinds)
+
+
 def _one_of(values: List[Any], kinds: FrozenSet[type]) -> Node:
     if not all(value is None or isinstance(value, str) for value in values):
-        return refuse
+        return REFUSED
     allowed = frozenset(value for value in values if not kinds or type(value) in kinds)
     types = frozenset(map(type, allowed))
-    return lambda value: type(value) in types and value in allowed
+    return Node(lambda value: type(value) in types and value in allowed,
+                lambda values: types.issuperset(map(type, values)) and allowed.issuperset(values))
 
 
-def _array(node: Node, items: Definition, least: int, kinds: FrozenSet[type]) -> Node:
-    bounds = {word: items[word] for word in BOUNDS & frozenset(items)}
-    if node is refuse or not kinds <= TYPES["array"] | TYPES["null"]:
-        return refuse
-    if not bounds:
-        every = _every(node)
-        inside: Accept = every
-    else:
-        types, within = _types(items), _within(bounds)
+def _array(items: Node, least: int, kinds: FrozenSet[type]) -> Node:
+    if items is REFUSED or not kinds <= TYPES["array"] | TYPES["null"]:
+        return REFUSED
 
-        def inside(values: Any) -> bool:
-            found = set(map(type, values))
-            if not types >= found:
-                return False
-            known = [value for value in values if value is not None] if type(None) in found else values
-            return not known or within(min(known)) and within(max(known))
+    def every(values: Any) -> bool:
+        if not kinds.issuperset(map(type, values)):
+            return False
+        lists = _known(values)
+        return not lists or min(map(len, lists)) >= least and items.every(list(chain.from_iterable(lists)))
 
-    if TYPES["null"] <= kinds:
-        return lambda value: value is None or type(value) is list and len(value) >= least and inside(value)
-    return lambda value: type(value) is list and len(value) >= least and inside(value)
+    return Node(lambda value: type(value) in kinds and (value is None or len(value) >= least and items.every(value)),
+                every)
 
 
-def _every(node: Node) -> Accept:
-    if isinstance(node, frozenset):
-        return lambda values: node.issuperset(map(type, values))
-    return lambda values: all(map(node, values))
-
-
-def _mapping(node: Node, kinds: FrozenSet[type]) -> Node:
-    every = _every(node)
-    if TYPES["null"] <= kinds:
-        return lambda value: value is None or type(value) is dict and every(value.values())
-    return lambda value: type(value) is dict and every(value.values())
+def _mapping(items: Node, kinds: FrozenSet[type]) -> Node:
+    if items is REFUSED or not kinds <= TYPES["object"] | TYPES["null"]:
+        return REFUSED
+    return Node(lambda value: type(value) in kinds and (value is None or items.every(list(value.values()))),
+                lambda values: kinds.issuperset(map(type, values)) and items.every(
+                    [inside for value in _known(values) for inside in value.values()]))
 
 
 def _text(one: Definition, kinds: FrozenSet[type]) -> Node:
     least, most = one.get("minLength"), one.get("maxLength")
     if least is None and most is None:
-        return kinds
+        return _of_types(kinds)
+    if kinds != TYPES["string"]:
+        return REFUSED
     shortest, longest = least or 0, float("inf") if most is None else most
-    return refuse if kinds != TYPES["string"] else lambda value: (
-        type(value) is str and shortest <= len(value) <= longest)
+    return Node(lambda value: type(value) is str and shortest <= len(value) <= longest,
+                lambda values: kinds.issuperset(map(type, values)) and all(
+                    shortest <= len(value) <= longest for value in values))
 
 
 def _number(one: Definition, kinds: FrozenSet[type]) -> Node:
     bounds = {word: one[word] for word in BOUNDS & frozenset(one)}
     if not bounds:
-        return kinds
+        return _of_types(kinds)
     within = _within(bounds)
-    return lambda value: type(value) in kinds and (value is None or within(value))
+    ends = [end for end, words in ((min, {LEAST, ABOVE}), (max, {MOST, BELOW})) if words & frozenset(bounds)]
+
+    def every(values: Any) -> bool:
+        if not kinds.issuperset(map(type, values)):
+            return False
+        known = _known(values) if TYPES["null"] <= kinds else values
+        return not known or all(within(end(known)) for end in ends)
+
+    return Node(lambda value: type(value) in kinds and (value is None or within(value)), every)
 
 
 def _within(bounds: Dict[str, float]) -> Accept:

@@ -7,14 +7,14 @@ plan, nothing can be told of a record, so there the reading ends.
 import io
 import itertools
 import os
-from typing import IO, Dict, Iterator, List, Optional, Union
+from typing import IO, Any, Dict, Iterator, List, Optional, Tuple, Union
 
 from harness.record.damage import Damaged, place_of
 from harness.record.format1 import Upgrade
 from harness.record.lines import Header, Line
 from harness.record.schema import SchemaError
 from harness.record.sense import Sense
-from harness.record.wire import decode, line_decoder, parse
+from harness.record.wire import Data, decode, decode_all, line_decoder, parse, shape_of
 from harness.text import printable
 
 FORMAT = 2
@@ -23,6 +23,9 @@ FILE_NAME = "record.jsonl"
 
 #: A line is one unit; the largest that were ever made have some megabytes.
 LONGEST_LINE = 64 << 20
+
+#: Lines are read together, those of a kind at once, as far as so many bytes of them go.
+TOGETHER_BYTES = 1 << 20
 
 #: What a record holds, line by line.
 Entry = Union[Line, Damaged]
@@ -44,16 +47,20 @@ def read_lines(path: str) -> Iterator[Entry]:
         lines = _Lines(path)
         for number in itertools.count(1):
             raw = file.readline(LONGEST_LINE)
-            if raw.endswith(b"\n"):
-                yield lines.first(raw) if number == 1 else lines.later(raw, number)
-            elif len(raw) < LONGEST_LINE:
-                return
-            elif number == 1:
+            whole = raw.endswith(b"\n")
+            if whole and number == 1:
+                yield lines.first(raw)
+            elif whole:
+                lines.put(raw, number)
+            elif len(raw) == LONGEST_LINE and number == 1:
                 raise RecordError("{} line 1 is longer than any unit's: this is no record".format(path))
-            elif _skip_line(file):
+            if not whole or lines.waiting_bytes > TOGETHER_BYTES:
+                for line in lines.take():
+                    yield line
+            if not whole:
+                if len(raw) < LONGEST_LINE or not _skip_line(file):
+                    return
                 yield Damaged(number, "the line", "is longer than any unit's")
-            else:
-                return
 
 
 class _Lines:
@@ -63,6 +70,8 @@ class _Lines:
         self._path = path
         self._decoder, self._sense = line_decoder(), Sense()
         self._upgrade: Optional[Upgrade] = None
+        self._waiting: List[Tuple[int, bytes]] = []
+        self.waiting_bytes = 0
 
     def first(self, raw: bytes) -> Line:
         """Return the header. Raises :class:`RecordError`."""
@@ -70,7 +79,7 @@ class _Lines:
             data = parse(raw)
             _check_format(self._path, data.get("format"))
             self._upgrade = Upgrade() if data["format"] == 1 else None
-            line = self._typed(data)
+            line = self._checked(decode(self._present(data), self._decoder))
             if not isinstance(line, Header):
                 raise SchemaError("field 'kind'", "must be 'run' in the first line")
             return line
@@ -78,17 +87,35 @@ class _Lines:
             raise RecordError("{} line 1: {}. Restore the file from a copy: nothing can be told of a run without its "
                               "first line".format(self._path, error)) from None
 
-    def later(self, raw: bytes, number: int) -> Entry:
-        """Return the line ``number``."""
-        data: Dict[str, object] = {}
-        try:
-            data = parse(raw)
-            return self._typed(data)
-        except SchemaError as error:
-            return Damaged(number, error.field, error.problem, *place_of(data))
+    def put(self, raw: bytes, number: int) -> None:
+        """Take the line ``number``, to be read with others of its kind."""
+        self._waiting.append((number, raw))
+        self.waiting_bytes += len(raw)
 
-    def _typed(self, data: Dict[str, object]) -> Line:
-        line = decode(self._upgrade(data) if self._upgrade is not None else data, self._decoder)
+    def take(self) -> List[Entry]:
+        """Return the lines that were put, in order."""
+        waiting, self._waiting, self.waiting_bytes = self._waiting, [], 0
+        found: Dict[int, Entry] = {}
+        alike: Dict[Any, Dict[int, Data]] = {}
+        for number, raw in waiting:
+            try:
+                data = self._present(parse(raw))
+                alike.setdefault((shape_of(data), tuple(data)), {})[number] = data
+            except SchemaError as error:
+                found[number] = Damaged(number, error.field, error.problem)
+        for (shape, _), own in alike.items():
+            lines = None if shape is None else decode_all(shape, list(own.values()), self._decoder)
+            for place, (number, data) in enumerate(own.items()):
+                try:
+                    found[number] = self._checked(decode(data, self._decoder) if lines is None else lines[place])
+                except SchemaError as error:
+                    found[number] = Damaged(number, error.field, error.problem, *place_of(data))
+        return [found[number] for number, _ in waiting]
+
+    def _present(self, data: Data) -> Data:
+        return data if self._upgrade is None else self._upgrade(data)
+
+    def _checked(self, line: Line) -> Line:
         self._sense.check(line)
         return line
 

@@ -68,6 +68,11 @@ def checker(definition: str) -> Callable[[Any], None]:
     return checked
 
 
+def fit_all(definition: str, found: List[Any]) -> bool:
+    """Return whether all of ``found`` fit ``definition``; where they may not, :func:`checker` says of each."""
+    return acceptors().of_all(definition)(found)
+
+
 @functools.lru_cache(maxsize=1)
 def acceptors() -> Acceptors:
     """Return what accepts most data without the validator."""

@@ -92,6 +92,8 @@ class Sense:
         _must(len(series.calls_per_sample) == count, field + ".calls_per_sample", "must have one number per entrant")
         _must(all(low < high for low, high in zip((0,) + series.looks, series.looks)), field + ".looks",
               "must be rising numbers from 1")
+        if _whole_rounds(series.rounds, count):
+            return
         for number, played in enumerate(series.rounds):
             wrong = _wrong_of(played, count)
             if wrong is not None:
@@ -113,6 +115,17 @@ class Sense:
                   "must number the blocks")
             _must(not line.blocks or {0, 1}.issubset(line.trace.block), "trace.block",
                   "must have readings of the first two blocks")
+
+
+def _whole_rounds(rounds: Sequence[Round], count: int) -> bool:
+    """Return whether every one of ``rounds`` is right and has all of ``count`` entrants: looked at by columns."""
+    if not rounds:
+        return True
+    orders, samples, settled, enqueued, _, hidden = zip(*rounds)
+    sizes = {len(values) for column in (samples, settled, enqueued, hidden) for values in column
+             if values is not None}
+    return (sizes == {2 * count} and set(map(len, orders)) == {count}
+            and set(map(frozenset, orders)) == {frozenset(range(count))})
 
 
 def _wrong_of(played: Round, count: int) -> Optional[Tuple[str, str]]:

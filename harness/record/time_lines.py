@@ -91,11 +91,10 @@ class Series(NamedTuple):
 def samples_by_entrant(series: Series) -> List[List[float]]:
     """Return :meth:`Series.samples_per_call_s` of every entrant, in one walk over the rounds."""
     found: List[List[float]] = [[] for _ in series.entrants]
-    calls = series.calls_per_sample
     for played in series.rounds:
         for entrant, first, last in zip(played.order, played.sample_s, reversed(played.sample_s)):
-            found[entrant] += (first / calls[entrant], last / calls[entrant])
-    return found
+            found[entrant] += (first, last)
+    return [[stretch_s / calls for stretch_s in own] for own, calls in zip(found, series.calls_per_sample)]
 
 
 class LaunchLine(NamedTuple):

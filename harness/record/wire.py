@@ -1,12 +1,13 @@
 """One line of ``record.jsonl`` as text, and back as a typed line: the only place that knows both."""
 
 import json
-from typing import Any, Dict, NamedTuple, Type, cast
+from functools import lru_cache
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Type, cast
 
 from harness.plan import Comparison, comparison_from_dict, comparison_to_dict
 from harness.record.codec import Decoder, to_json
 from harness.record.lines import PASS_OF, UNIT_TYPES, End, Header, Line, Session, UnitLine
-from harness.record.schema import SchemaError, checker
+from harness.record.schema import SchemaError, checker, fit_all
 from harness.words import Pass
 
 Data = Dict[str, Any]
@@ -21,7 +22,7 @@ _ZEROS = bytes.maketrans(b"123456789E", b"000000000e")
 _FRACTION = b"." + b"0" * 15
 
 #: What may be a number beyond that, or half of a surrogate pair.
-_UNUSUAL = (b"0" * 19, b"e00", b"e+00", b"\\ud", b"\\uD")
+_LONG, _EXPONENTS, _HALVES = b"0" * 19, (b"e00", b"e+00"), (b"\\ud", b"\\uD")
 
 
 class Shape(NamedTuple):
@@ -50,29 +51,63 @@ def encode(line: Line) -> str:
 
 
 def parse(raw: bytes) -> Data:
-    """Return the JSON object in ``raw`` (UTF-8); raises :class:`SchemaError` where there is none."""
-    text, zeros = raw.decode("utf-8", "replace"), raw.translate(_ZEROS).replace(_FRACTION, b".")
+    """Return the JSON object in ``raw`` (UTF-8); raises :class:`SchemaError` where there is none.
+
+    orjson reads most lines where it is installed. What it refuses is read again here, for the words of the refusal.
+    """
+    unusual, loads = _is_unusual(raw), _quick_loads()
+    if loads is not None and not unusual:
+        try:
+            return _object(loads(raw))
+        except ValueError:
+            pass
+    text = raw.decode("utf-8", "replace")
     try:
-        if not any(one in zeros for one in _UNUSUAL):
-            data = json.loads(text, parse_constant=_no_constant)
-        else:  # three times as slow, and hardly ever needed
-            data = _whole(json.loads(text, parse_constant=_no_constant, parse_float=_float, parse_int=_int))
+        if not unusual:
+            return _object(json.loads(text, parse_constant=_no_constant))
+        # three times as slow, and hardly ever needed
+        return _object(_whole(json.loads(text, parse_constant=_no_constant, parse_float=_float, parse_int=_int)))
+    except SchemaError:
+        raise
     except _BeyondError as error:
         raise SchemaError("the line", "holds the number {}, beyond any quantity".format(error)) from None
     except RecursionError:
         raise SchemaError("the line", "is nested too deep") from None
     except ValueError:
         raise SchemaError("the line", "is not JSON") from None
+
+
+@lru_cache(maxsize=1)
+def _quick_loads() -> Optional[Callable[[bytes], Any]]:
+    try:
+        from orjson import loads
+    except ImportError:
+        return None
+    found: Callable[[bytes], Any] = loads
+    return found
+
+
+def _object(data: Any) -> Data:
     if not isinstance(data, dict):
         raise SchemaError("the line", "must be an object")
     return data
 
 
+def _is_unusual(raw: bytes) -> bool:
+    """Whether ``raw`` may hold a number beyond any quantity or half of a surrogate pair: mostly it does not.
+
+    An exponent that makes a number small has a minus.
+    """
+    zeros = raw.translate(_ZEROS)
+    return (_LONG in zeros and _LONG in zeros.replace(_FRACTION, b".")
+            or zeros.count(b"0e") != zeros.count(b"0e-") and any(one in zeros for one in _EXPONENTS)
+            or b"\\" in raw and any(one in raw for one in _HALVES))
+
+
 def decode(data: Data, decoder: Decoder) -> Line:
     """Return ``data`` as a typed line; raises :class:`SchemaError` where it breaks the format."""
-    name = data.get("pass") if data.get("kind") == "pass" else data.get("kind")
-    shape = SHAPES.get(name) if isinstance(name, str) else None
-    if shape is None or (data["kind"] == "pass") != (shape.kind in PASS_OF):
+    shape = shape_of(data)
+    if shape is None:
         raise SchemaError("field 'kind'", "must name a kind of line that this version knows")
     checker(shape.definition)(data)
     try:
@@ -81,8 +116,26 @@ def decode(data: Data, decoder: Decoder) -> Line:
         raise SchemaError("the line", "cannot be read ({})".format(error)) from None
 
 
+def decode_all(shape: Shape, found: List[Data], decoder: Decoder) -> Optional[List[Line]]:
+    """Return :func:`decode` of each of ``found``, lines of one ``shape``; ``None`` where one of them may not fit."""
+    if not fit_all(shape.definition, found):
+        return None
+    try:
+        return cast(List[Line], decoder.decode_all(shape.kind, found))
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def shape_of(data: Data) -> Optional[Shape]:
+    """Return what the line ``data`` says that it is, ``None`` if it is nothing that this version knows."""
+    name = data.get("pass") if data.get("kind") == "pass" else data.get("kind")
+    shape = SHAPES.get(name) if isinstance(name, str) else None
+    return None if shape is None or (data["kind"] == "pass") != (shape.kind in PASS_OF) else shape
+
+
+@lru_cache(maxsize=1)
 def line_decoder() -> Decoder:
-    """Return a decoder that knows the types with a reading of their own."""
+    """Return the decoder that knows the types with a reading of their own."""
     return Decoder({Comparison: comparison_from_dict})
 
 

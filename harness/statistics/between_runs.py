@@ -14,6 +14,7 @@ launches differ by 1 %); one launch each tells nothing. None of 300 pairs of unc
 """
 
 import math
+from itertools import islice
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from harness.quantiles import median
@@ -22,7 +23,7 @@ from harness.rule import Rule
 from harness.statistics.codes import NextStep, StepCode, WhyCode, step
 from harness.statistics.ratios import round_ratios
 from harness.statistics.shift import shift_interval
-from harness.statistics.signed_rank import pseudo_median
+from harness.statistics.signed_rank import pseudo_medians
 from harness.words import State
 
 #: Error probability of one interval between runs. A pair of runs holds dozens of cases, so it is a twentieth of the
@@ -32,6 +33,9 @@ LEVEL = 0.0005
 
 #: Wider than this an interval says nothing that anybody wants to know.
 WIDEST = 0.25
+
+#: The logarithm of the largest factor that a number holds.
+MOST = 700.0
 
 MOST_LAUNCHES = 40  # nobody makes more: the launches differ too much
 
@@ -72,22 +76,31 @@ def case_levels(lines: Sequence[LaunchLine], cache: str, baseline: Optional[str]
     ``baseline`` names another case than the series' own that the advantages are over.
     """
     found: Dict[str, CaseLevels] = {}
+    ratios: Dict[str, List[List[float]]] = {}
     for line in lines:
         for series in line.series:
             if series.cache != cache:
                 continue
             against = BASELINE if baseline is None else next(
                 (number for number, case in enumerate(series.entrants) if case == baseline), None)
-            ratios = {} if against is None else round_ratios(series, against)
+            d = {} if against is None else round_ratios(series, against)
             samples = samples_by_entrant(series)
             for entrant, case in enumerate(series.entrants):
                 if entrant == COPY or not samples[entrant]:
                     continue
                 levels = found.setdefault(case, CaseLevels([], []))
                 levels.times.append(math.log(median(samples[entrant])))
-                if ratios.get(entrant):
-                    levels.advantages.append(pseudo_median(ratios[entrant]))
+                if d.get(entrant):
+                    ratios.setdefault(case, []).append(d[entrant])
+    estimates = iter(pseudo_medians([one for launches in ratios.values() for one in launches]))
+    for case, launches in ratios.items():
+        found[case].advantages.extend(islice(estimates, len(launches)))
     return found
+
+
+def factor(log_ratio: float) -> float:
+    """Return e to the ``log_ratio``, as far as numbers go: the ends of an interval of two launches may lie beyond."""
+    return math.exp(max(-MOST, min(MOST, log_ratio)))
 
 
 def compare_levels(first: Sequence[float], second: Sequence[float], rule: Rule) -> Change:
@@ -98,11 +111,11 @@ def compare_levels(first: Sequence[float], second: Sequence[float], rule: Rule) 
                       step(StepCode.TIME_BOTH))
     centre, low, high = shift_interval(first, second, LEVEL)
     if low is None or high is None:
-        return Change(State.CANNOT_TELL, math.exp(-centre), None, None, None, counts, WhyCode.ONE_LAUNCH,
+        return Change(State.CANNOT_TELL, factor(-centre), None, None, None, counts, WhyCode.ONE_LAUNCH,
                       step(StepCode.RUN_FOR_COMPARE))
-    within = max(math.expm1(abs(low)), math.expm1(abs(high)))
+    within = math.expm1(min(MOST, max(abs(low), abs(high))))
     state = _state(centre, low, high, rule.edge)
-    found = Change(state, math.exp(-centre), math.exp(-high), math.exp(-low), within, counts, None, None)
+    found = Change(state, factor(-centre), factor(-high), factor(-low), within, counts, None, None)
     if state is State.UNCHANGED and within > WIDEST:
         return found._replace(state=State.CANNOT_TELL, why=WhyCode.WIDE_INTERVAL,
                               next_step=_more(min(counts), 0.5 * (high - low)))

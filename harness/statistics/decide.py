@@ -5,12 +5,15 @@ that the rival is faster. Because the shuffle alone decides which of a round's p
 symmetric about the true log ratio whatever the noise does, and the exact signed-rank interval holds.
 """
 
-from typing import Callable, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Dict, Mapping, NamedTuple, Optional, Sequence, Tuple, TypeVar
 
 from harness.rule import Rule, confirm_from, level_per_look
 from harness.statistics.codes import WhyCode
-from harness.statistics.signed_rank import Interval, signed_rank_interval
+from harness.statistics.signed_rank import Interval, signed_rank_interval, signed_rank_intervals
 from harness.words import State
+
+#: What tells the rivals of a launch apart.
+Rival = TypeVar("Rival")
 
 
 def decide_first(interval: Interval, edge: float) -> State:
@@ -59,34 +62,67 @@ class Decision(NamedTuple):
     interval: Interval
 
 
+class Asked(NamedTuple):
+    """What one launch is asked of one rival: its round ratios, the looks that may decide, and how they do."""
+
+    d: Sequence[float]
+    looks: Sequence[int]
+    decide: Callable[[Interval], State]
+
+
 def first_launch(d: Sequence[float], looks: Sequence[int], rule: Rule) -> Decision:
     """Return launch 1's decision from its round ratios ``d`` (shape (rounds,)) and its fixed ``looks``.
 
     Undecided at the end: the interval of all rounds, at the level of one look.
     """
-    return _launch(d, looks, level_per_look(rule, looks), lambda interval: decide_first(interval, rule.edge))
+    return first_launches({0: d}, looks, rule)[0]
+
+
+def first_launches(ratios: Mapping[Rival, Sequence[float]], looks: Sequence[int],
+                   rule: Rule) -> Dict[Rival, Decision]:
+    """Return :func:`first_launch` of each rival of one launch: together they cost little more than one."""
+    edge = rule.edge
+    return _decisions({rival: Asked(d, looks, lambda interval: decide_first(interval, edge))
+                       for rival, d in ratios.items()}, level_per_look(rule, looks))
 
 
 def confirming_launch(d: Sequence[float], looks: Sequence[int], verdict: State, first_rounds: int,
                       rule: Rule) -> Decision:
     """Return a later launch's decision on ``verdict``, which launch 1 reached after ``first_rounds``."""
-    start = confirm_from(rule, first_rounds)
-    return _launch(d, [look for look in looks if look >= start], rule.confirm_level,
-                   lambda interval: decide_confirm(interval, verdict, rule.edge))
+    first = Decision(verdict, first_rounds, Interval(0.0, None, None))
+    return confirming_launches({0: d}, looks, {0: first}, rule)[0]
 
 
-def _launch(d: Sequence[float], looks: Sequence[int], level: float,
-            decide: Callable[[Interval], State]) -> Decision:
-    for look in looks:
-        if look > len(d):
-            break
-        interval = signed_rank_interval(d[:look], level)
-        state = decide(interval)
-        if state != State.UNDECIDED:
-            return Decision(state, look, interval)
-    if not len(d):
-        return Decision(State.UNDECIDED, 0, Interval(0.0, None, None))
-    return Decision(State.UNDECIDED, len(d), signed_rank_interval(d, level))
+def confirming_launches(ratios: Mapping[Rival, Sequence[float]], looks: Sequence[int],
+                        firsts: Mapping[Rival, Decision], rule: Rule) -> Dict[Rival, Decision]:
+    """Return :func:`confirming_launch` of each rival of one launch; ``firsts`` are launch 1's decisions."""
+    edge = rule.edge
+
+    def asked(d: Sequence[float], first: Decision) -> Asked:
+        start = confirm_from(rule, first.round)
+        return Asked(d, [look for look in looks if look >= start],
+                     lambda interval: decide_confirm(interval, first.state, edge))
+
+    return _decisions({rival: asked(d, firsts[rival]) for rival, d in ratios.items()}, rule.confirm_level)
+
+
+def _decisions(asked: Mapping[Rival, Asked], level: float) -> Dict[Rival, Decision]:
+    found: Dict[Rival, Decision] = {}
+    waiting = dict(asked)
+    for look in sorted({look for one in asked.values() for look in one.looks}):
+        due = [rival for rival, one in waiting.items() if look <= len(one.d) and look in one.looks]
+        for rival, interval in zip(due, signed_rank_intervals([waiting[rival].d[:look] for rival in due], level)):
+            state = waiting[rival].decide(interval)
+            if state != State.UNDECIDED:
+                found[rival] = Decision(state, look, interval)
+                del waiting[rival]
+    for rounds in sorted({len(one.d) for one in waiting.values()}):
+        ended = [rival for rival, one in waiting.items() if len(one.d) == rounds]
+        intervals = signed_rank_intervals([waiting[rival].d for rival in ended], level) if rounds else [
+            Interval(0.0, None, None)] * len(ended)
+        found.update((rival, Decision(State.UNDECIDED, rounds, interval))
+                     for rival, interval in zip(ended, intervals))
+    return found
 
 
 def first_look_decision(d: Sequence[float], looks: Sequence[int], rule: Rule) -> State:

@@ -13,7 +13,8 @@ from harness.statistics.verdict import case_times
 
 
 class Denominators(NamedTuple):
-    """Those of one comparison. ``medians_s`` are the median times per call of the cases that were timed.
+    """Those of one comparison. ``medians_s`` are the median times per call of the cases that were timed, by
+    case id: a case itself may hold options that are no key.
 
     ``forms`` are the forms of the baseline's layer in its type that were timed, the fastest first; the planned
     baseline alone where a comparison has not every two of its cases in the same rounds, and where none was timed.
@@ -22,7 +23,7 @@ class Denominators(NamedTuple):
 
     forms: Tuple[Case, ...]
     by_engine: Dict[str, Case]
-    medians_s: Dict[Case, float]
+    medians_s: Dict[str, float]
 
     @property
     def fastest(self) -> Case:
@@ -52,9 +53,9 @@ def denominators(comparison: Comparison, lines: Sequence[LaunchLine]) -> Denomin
     if not comparison.pairs:
         return Denominators((planned,), {}, {})
     medians = medians_s(comparison, lines)
-    forms = [case for case in comparison.cases
-             if case in medians and (case.layer, case.arithmetic) == (planned.layer, planned.arithmetic)]
-    forms.sort(key=medians.__getitem__)
+    forms = [case for case in comparison.cases if comparison.case_id(case) in medians
+             and (case.layer, case.arithmetic) == (planned.layer, planned.arithmetic)]
+    forms.sort(key=lambda case: medians[comparison.case_id(case)])
     by_engine: Dict[str, Case] = {}
     for case in forms:
         engine = engine_of(case)
@@ -63,14 +64,15 @@ def denominators(comparison: Comparison, lines: Sequence[LaunchLine]) -> Denomin
     return Denominators(tuple(forms) or (planned,), by_engine, medians)
 
 
-def medians_s(comparison: Comparison, lines: Sequence[LaunchLine]) -> Dict[Case, float]:
-    """Return the median seconds per call of every case that was timed, in the first state of the caches."""
+def medians_s(comparison: Comparison, lines: Sequence[LaunchLine]) -> Dict[str, float]:
+    """Return the median seconds per call of every case that was timed, by id, in the first state of the caches."""
     cache = next((series.cache for line in lines for series in line.series), None)
     found = {}
     for case in comparison.cases if cache is not None else ():
-        times = case_times(lines, str(cache), comparison.case_id(case))
+        ident = comparison.case_id(case)
+        times = case_times(lines, str(cache), ident)
         if times is not None:
-            found[case] = times.median_s
+            found[ident] = times.median_s
     return found
 
 

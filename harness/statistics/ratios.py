@@ -1,6 +1,7 @@
 """From the samples of mirrored rounds to round ratios ``d`` (log time of a rival over the baseline)."""
 
 from math import log
+from operator import sub
 from typing import Dict, List, Sequence
 
 from harness.record.time_lines import BASELINE, Series
@@ -24,7 +25,11 @@ def round_ratios(series: Series, baseline: int = BASELINE) -> Dict[int, List[flo
     A/A check. Any two entrants of a round may be held against each other: the shuffle alone decides which of its
     places each got, so d is symmetric about their true log ratio.
     """
-    ratios: Dict[int, List[float]] = {index: [] for index in range(len(series.entrants)) if index != baseline}
+    entrants = range(len(series.entrants))
+    if all(len(played.order) == len(entrants) for played in series.rounds):
+        levels = _levels(series)
+        return {index: list(map(sub, levels[index], levels[baseline])) for index in entrants if index != baseline}
+    ratios: Dict[int, List[float]] = {index: [] for index in entrants if index != baseline}
     for played in series.rounds:
         logs = round_logs(played.order, played.sample_s, series.calls_per_sample)
         if baseline in logs:
@@ -32,3 +37,14 @@ def round_ratios(series: Series, baseline: int = BASELINE) -> Dict[int, List[flo
             for entrant, value in logs.items():
                 ratios[entrant].append(value - own)
     return ratios
+
+
+def _levels(series: Series) -> List[List[float]]:
+    """Return :func:`round_logs` of every round by entrant; each took part in all of them."""
+    found: List[List[float]] = [[] for _ in series.entrants]
+    calls = list(map(log, series.calls_per_sample))
+    for played in series.rounds:
+        logs = list(map(log, played.sample_s))
+        for entrant, first, last in zip(played.order, logs, reversed(logs)):
+            found[entrant].append(0.5 * (first + last) - calls[entrant])
+    return found

@@ -5,9 +5,12 @@ location based on rank tests", 1963): all pairwise means, sorted, and the k-th f
 """
 
 from functools import lru_cache
-from typing import NamedTuple, Optional, Sequence
+from typing import Iterator, List, NamedTuple, Optional, Sequence
 
 import numpy as np
+
+#: So many pairwise means are held at once: eight megabytes.
+MOST_MEANS = 1 << 20
 
 
 class Interval(NamedTuple):
@@ -46,16 +49,17 @@ def signed_rank_rank(n: int, alpha: float) -> int:
     return int(np.searchsorted(np.cumsum(lower), alpha / 2.0, side="right"))
 
 
-def pairwise_means(values: Sequence[float]) -> np.ndarray:
-    """Return the n (n + 1) / 2 means (v_i + v_j) / 2, i <= j, of ``values`` (shape (n,)), unsorted.
+def pairwise_means(values: Sequence[Sequence[float]]) -> np.ndarray:
+    """Return the n (n + 1) / 2 means (v_i + v_j) / 2, i <= j, of each row of ``values`` (shape (k, n)), unsorted.
 
-    Raises ``ValueError`` for any other shape and for n = 0.
+    Raises ``ValueError`` for any other shape and for k or n = 0.
     """
     array = np.asarray(values, dtype=np.float64)
-    if array.ndim != 1 or array.size == 0:
-        raise ValueError("pairwise means need a one-dimensional array with at least one value")
-    rows, columns = _upper_triangle(array.size)
-    return (array[rows] + array[columns]) * 0.5
+    if array.ndim != 2 or array.size == 0:
+        raise ValueError("pairwise means need rows of at least one value")
+    rows, columns = _upper_triangle(array.shape[1])
+    means: np.ndarray = (array.take(rows, axis=1) + array.take(columns, axis=1)) * 0.5
+    return means
 
 
 @lru_cache(maxsize=32)
@@ -68,22 +72,52 @@ def signed_rank_interval(values: Sequence[float], alpha: float) -> Interval:
 
     Changing the sign of every value mirrors the interval exactly, bit for bit.
     """
-    means = pairwise_means(values)
-    rank = signed_rank_rank(len(values), float(alpha))
-    centre = _middle(means, (rank - 1, means.size - rank) if rank else ())
-    if not rank:
-        return Interval(centre, None, None)
-    return Interval(centre, float(means[rank - 1]), float(means[means.size - rank]))
+    return signed_rank_intervals([values], alpha)[0]
+
+
+def signed_rank_intervals(values: Sequence[Sequence[float]], alpha: float) -> List[Interval]:
+    """Return :func:`signed_rank_interval` of each row of ``values`` (shape (k, n)): many cost about as one."""
+    found: List[Interval] = []
+    for rows in _blocks(values):
+        rank = signed_rank_rank(len(rows[0]), float(alpha))
+        means = pairwise_means(rows)
+        last = means.shape[1] - rank
+        centres = _middles(means, (rank - 1, last) if rank else ())
+        found.extend(map(Interval, centres, means[:, rank - 1].tolist(), means[:, last].tolist()) if rank else
+                     [Interval(centre, None, None) for centre in centres])
+    return found
 
 
 def pseudo_median(values: Sequence[float]) -> float:
     """Return the median of all pairwise means of ``values`` (shape (n,)): one launch's estimate."""
-    return _middle(pairwise_means(values), ())
+    return pseudo_medians([values])[0]
 
 
-def _middle(means: np.ndarray, ranks: Sequence[int]) -> float:
-    """Return the median of ``means``, which are put in order as far as that and ``ranks`` need it."""
-    half = means.size // 2
-    below = half - 1 + means.size % 2
-    means.partition(sorted({half, below}.union(ranks)))
-    return float(means[half]) if below == half else float((means[below] + means[half]) * 0.5)
+def pseudo_medians(values: Sequence[Sequence[float]]) -> List[float]:
+    """Return :func:`pseudo_median` of each of ``values`` (shapes (n,), which may differ)."""
+    found = [0.0] * len(values)
+    for length in set(map(len, values)):
+        places = [place for place, one in enumerate(values) if len(one) == length]
+        centres = [centre for rows in _blocks([values[place] for place in places])
+                   for centre in _middles(pairwise_means(rows), ())]
+        for place, centre in zip(places, centres):
+            found[place] = centre
+    return found
+
+
+def _blocks(values: Sequence[Sequence[float]]) -> Iterator[Sequence[Sequence[float]]]:
+    """Yield ``values`` in blocks of :data:`MOST_MEANS` pairwise means, at least one row each."""
+    n = len(values[0]) if values else 0
+    rows = max(1, 2 * MOST_MEANS // max(1, n * (n + 1)))
+    for start in range(0, len(values), rows):
+        yield values[start:start + rows]
+
+
+def _middles(means: np.ndarray, ranks: Sequence[int]) -> List[float]:
+    """Return the median of each row of ``means``, which are put in order as far as that and ``ranks`` need it."""
+    half = means.shape[1] // 2
+    below = half - 1 + means.shape[1] % 2
+    means.partition(sorted({half, below}.union(ranks)), axis=1)
+    middles = means[:, half] if below == half else (means[:, below] + means[:, half]) * 0.5
+    found: List[float] = middles.tolist()
+    return found

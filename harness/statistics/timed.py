@@ -1,5 +1,6 @@
 """A launch's series with what all its rivals share, found in one walk: a comparison may have thousands of rivals."""
 
+from itertools import chain
 from operator import attrgetter
 from typing import Dict, FrozenSet, List, NamedTuple, Optional, Tuple
 
@@ -47,7 +48,7 @@ class Timed(NamedTuple):
         """Return every sample of ``case`` as seconds per call, in the order played."""
         entrant = self.number_of[case]
         calls = self.series.calls_per_sample[entrant]
-        return [stretch_s / calls for pair in self.pairs[entrant] for stretch_s in pair]
+        return [stretch_s / calls for stretch_s in chain.from_iterable(self.pairs[entrant])]
 
     def aa_is_real(self, rule: Rule) -> bool:
         """Whether the A/A interval excludes 0 while its estimate lies beyond the factor."""
@@ -71,12 +72,12 @@ def timed(line: LaunchLine, cache: str, baseline: Optional[str] = None) -> Optio
     against = BASELINE if baseline is None else index[baseline]
     own = round_ratios(series)
     ratios = own if against == BASELINE else round_ratios(series, against)
-    lengths = [sum(played.sample_s) + sum(value or 0.0 for value in played.settle_s or ())
+    lengths = [sum(played.sample_s) + (sum([value or 0.0 for value in played.settle_s]) if played.settle_s else 0.0)
                for played in series.rounds]
     places, pairs = places_of(series), pairs_of(series)
     most = 1.0 + MIRROR_DIFFERENCE
     return Timed(line, series, index, places, pairs,
-                 [median([stretch_s for pair in own_pairs for stretch_s in pair]) if own_pairs else None
+                 [median(list(chain.from_iterable(own_pairs))) if own_pairs else None
                   for own_pairs in pairs],
                  [len([1 for first, last in own_pairs if first > most * last or last > most * first])
                   for own_pairs in pairs],

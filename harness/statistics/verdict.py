@@ -5,14 +5,14 @@ first sample) are read. Signs: log ratios are rival over baseline, so negative m
 """
 
 import math
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from harness.quantiles import quantile
 from harness.reasons import Reason
 from harness.record.time_lines import COPY, LaunchLine, TimerFacts
 from harness.rule import Rule
 from harness.statistics.codes import Flag, FlagCode, NextStep, Why, WhyCode
-from harness.statistics.decide import Decision, confirming_launch, first_launch, joint_state
+from harness.statistics.decide import Decision, confirming_launches, first_launches, joint_state
 from harness.statistics.flags import Held, find_flags
 from harness.statistics.next_step import Evidence, next_step
 from harness.statistics.signed_rank import Interval
@@ -113,7 +113,8 @@ def verdicts(lines: Sequence[LaunchLine], rule: Rule, baseline: Optional[str] = 
         shared = Shared(tuple(failed), tuple(one.line.launch for one in played if one.aa_is_real(rule)),
                         _times([one.samples_per_call_s(against) for one in played]), done[0].timer)
         rivals = [case for number, case in enumerate(series.entrants) if number != COPY and case != against]
-        found.extend(_verdict([one for one in played if rival in one.number_of], shared, rival, rule)
+        launches = _launches(played, rivals, rule)
+        found.extend(_verdict([one for one in played if rival in one.number_of], launches[rival], shared, rival, rule)
                      for rival in rivals)
     return found
 
@@ -131,9 +132,8 @@ def _times(samples: Sequence[Sequence[float]]) -> Optional[Times]:
     return Times(quantile(values, 0.5), quantile(values, 0.05), quantile(values, 0.95), len(values))
 
 
-def _verdict(held: Held, shared: Shared, rival: str, rule: Rule) -> Verdict:
-    """Return the verdict on ``rival``, which took part in the launches ``held``."""
-    launches = _launches(held, rival, rule)
+def _verdict(held: Held, launches: Sequence[Launch], shared: Shared, rival: str, rule: Rule) -> Verdict:
+    """Return the verdict on ``rival``, which took part in ``held``; ``launches`` is what was said of it there."""
     flags = find_flags(held, rival, rule)
     lost = [(line.launch, line.left_out.get(rival, line.reason)) for line in shared.failed
             if line.status is Status.FAILED or rival in line.left_out]
@@ -154,17 +154,21 @@ def _verdict(held: Held, shared: Shared, rival: str, rule: Rule) -> Verdict:
         next_step(evidence), flags, _times([one.samples_per_call_s(rival) for one in held]), shared.baseline_times)
 
 
-def _launches(held: Held, rival: str, rule: Rule) -> List[Launch]:
-    found: List[Launch] = []
-    for one in held:
-        series, d = one.series, one.ratios[one.number_of[rival]]
-        if not found:
-            decision = first_launch(d, series.looks, rule)
-        elif found[0].decision.state is State.UNDECIDED:
-            break  # nothing to confirm
-        else:
-            decision = confirming_launch(d, series.looks, found[0].decision.state, found[0].decision.round, rule)
-        found.append(Launch(one.line.launch, series.role, decision, one.aa_estimate, len(d), series.stopped))
+def _launches(played: Sequence[Timed], rivals: Sequence[str], rule: Rule) -> Dict[str, List[Launch]]:
+    """Return what the launches ``played`` said of each rival that took part in any of them."""
+    found: Dict[str, List[Launch]] = {rival: [] for rival in rivals}
+    for one in played:
+        series, ratios = one.series, {rival: one.ratios[one.number_of[rival]] for rival in rivals
+                                      if rival in one.number_of}
+        firsts = {rival: found[rival][0].decision for rival in ratios if found[rival]}
+        decisions = first_launches({rival: d for rival, d in ratios.items() if rival not in firsts}, series.looks,
+                                   rule)
+        decisions.update(confirming_launches(
+            {rival: ratios[rival] for rival, first in firsts.items() if first.state is not State.UNDECIDED},
+            series.looks, firsts, rule))  # of an undecided one there is nothing to confirm
+        for rival, decision in decisions.items():
+            found[rival].append(Launch(one.line.launch, series.role, decision, one.aa_estimate, len(ratios[rival]),
+                                       series.stopped))
     return found
 
 

@@ -6,6 +6,7 @@ from typing import Any, Dict, List, Sequence
 
 from harness import Run
 from harness.notebook.frame import COLUMNS, Cells, rows
+from harness.text import printable
 
 
 class AbsentError(Exception):
@@ -23,9 +24,9 @@ def make_csv(runs: Sequence[Run]) -> str:
 
 
 def _guarded(row: Cells) -> Cells:
-    """Return ``row`` with texts that a spreadsheet would take for a formula marked as texts."""
-    return {key: "'" + value if isinstance(value, str) and value[:1] in "=+-@\t\r" else value
-            for key, value in row.items()}
+    """Return ``row`` with its texts fit for a terminal; those that a spreadsheet takes for a formula are marked."""
+    return {key: printable("'" + value if value[:1] in ("=", "+", "-", "@", "\t", "\r") else value)
+            if isinstance(value, str) else value for key, value in row.items()}
 
 
 def make_parquet(runs: Sequence[Run]) -> bytes:
@@ -37,8 +38,8 @@ def make_parquet(runs: Sequence[Run]) -> bytes:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
-        raise AbsentError("Parquet files need pyarrow: install it with '.venv/bin/pip install pyarrow', or export to "
-                     "csv.") from None
+        raise AbsentError("Parquet files need pyarrow: install it with './run_bench.sh python -m pip install "
+                          "pyarrow', or export to csv.") from None
     types = {str: pyarrow.string(), int: pyarrow.int64(), float: pyarrow.float64(), bool: pyarrow.bool_()}
     schema = pyarrow.schema([pyarrow.field(column.name, types[column.type], metadata={"meaning": column.meaning})
                              for column in COLUMNS])

@@ -11,6 +11,7 @@ from harness.plan import Case, Comparison
 from harness.reasons import Code, Reason, because
 from harness.record import MemoryLine, Run
 from harness.statistics.memory import level
+from harness.text import printable
 from harness.words import MEASURED_HEAPS, Heap, State, Status
 from reports.findings.about import About
 from reports.findings.findings import Findings
@@ -162,8 +163,8 @@ class CalibrationError(Exception):
 def calibration(run: Run, found: Findings) -> Calibration:
     """Return what ``run`` says of its machine; raises :class:`CalibrationError` for a run of another suite."""
     if run.suite != SUITE:
-        raise CalibrationError("Run {} is of suite '{}' and holds no known loads: make one with './run_bench.sh "
-                               "calibrate'.".format(run.id, run.suite))
+        raise CalibrationError(printable("Run {} is of suite '{}' and holds no known loads: make one with "
+                                         "'./run_bench.sh calibrate'.".format(run.id, run.suite)))
     plan = {one.id: one for one in run.comparisons}
     rows = {row.case: row for table in found.tables if table.main for row in table.rows}
     floors = {table.id: table.floor for table in found.tables if table.main}

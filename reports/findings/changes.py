@@ -13,9 +13,13 @@ from harness.record import LaunchLine, Run
 from harness.rule import Rule
 from harness.statistics.between_runs import Change, case_levels, compare_levels, unchanged
 from harness.statistics.denominators import denominators, engine_of
+from harness.words import State
 from reports.findings.about import Device, device
 from reports.findings.devices import Column
 from reports.findings.timing import CACHES
+
+#: The states in the order they are counted.
+COUNTED = (State.SLOWER, State.FASTER, State.SAME, State.UNCHANGED, State.CANNOT_TELL)
 
 #: So many rivals tell what one launch differs by from the next.
 LEAST_FOR_USUAL = 5
@@ -106,6 +110,15 @@ class Changes(NamedTuple):
     moved: Tuple[MovedBase, ...] = ()
 
 
+class Tally(NamedTuple):
+    """How many advantages became ``state``, with the least and the largest width of those that have one."""
+
+    state: State
+    number: int
+    narrowest: Optional[float]
+    widest: Optional[float]
+
+
 class Side(NamedTuple):
     """What a comparison needs of one run; ``board`` is what tells boards apart beside the device's name."""
 
@@ -175,6 +188,21 @@ def _moved(held: Held) -> List[MovedBase]:
             found.append(MovedBase(held.first.title, held.first.layer, engine, sides[0][0].name, sides[1][0].name,
                                    against.name))
     return found
+
+
+def tally_of(found: Changes) -> Tuple[Tally, ...]:
+    """Return how many advantages became what, in the order of :data:`COUNTED`; states of none are left out."""
+    by_state: Dict[State, List[Change]] = {}
+    for case in found.cases:
+        if case.advantage is not None:
+            by_state.setdefault(case.advantage.state, []).append(case.advantage)
+    tallies = []
+    for state in COUNTED:
+        own = by_state.get(state, [])
+        widths = [change.within for change in own if change.within is not None]
+        if own:
+            tallies.append(Tally(state, len(own), min(widths) if widths else None, max(widths) if widths else None))
+    return tuple(tallies)
 
 
 def comparison_of(case: str) -> str:

@@ -1,5 +1,6 @@
 """The environment of a run: what it was, what differs between runs, what failed."""
 
+from collections import OrderedDict
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from harness.reasons import Reason
@@ -134,17 +135,19 @@ def environment_facts(environment: Environment) -> Facts:
 
 def differences(facts: Sequence[Facts]) -> Tuple[Difference, ...]:
     """Return what is not alike in ``facts``, one dict a run; what changes by itself is left out."""
-    names: List[str] = []
-    for some in facts:
-        names.extend(name for name in some if name not in names)
     found = []
-    for name in names:
-        if any(word in name.split(".")[-1] for word in VOLATILE):
+    for name in OrderedDict.fromkeys(name for some in facts for name in some):
+        if changes_by_itself(name):
             continue
         values = tuple(some.get(name) for some in facts)
         if any(value != values[0] for value in values[1:]):
             found.append(Difference(name, values))
     return tuple(found)
+
+
+def changes_by_itself(name: str) -> bool:
+    """Return whether the fact with the dotted ``name`` changes from minute to minute on one machine."""
+    return any(word in name.split(".")[-1] for word in VOLATILE)
 
 
 def launches_of(run: Run) -> Iterator[LaunchLine]:

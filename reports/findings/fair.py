@@ -55,23 +55,25 @@ def _table(run: Run, comparison: Comparison) -> Optional[EngineTable]:
     lines = run.timed(comparison.id)
     found = denominators(comparison, lines)
     best = found.fastest
-    if best not in found.medians_s:
+    if comparison.case_id(best) not in found.medians_s:
         return None
     cache = lines[0].series[0].cache
-    told: Dict[Case, Dict[str, Verdict]] = {
-        against: {one.case: one for one in verdicts(run.launches(comparison.id), run.header.rule,
+    told: Dict[str, Dict[str, Verdict]] = {
+        comparison.case_id(against): {one.case: one for one in verdicts(run.launches(comparison.id), run.header.rule,
                                                     comparison.case_id(against)) if one.cache == cache}
         for against in found.all()}
 
     def verdict(case: Case, against: Optional[Case]) -> Optional[Verdict]:
-        return None if against is None else told[against].get(comparison.case_id(case))
+        return None if against is None else told[comparison.case_id(against)].get(comparison.case_id(case))
 
     rows: List[AgainstOwn] = []
-    for case, median_s in found.medians_s.items():
-        own = found.own(case)
-        rows.append(AgainstOwn(comparison.case_id(case), case.name, engine_of(case), median_s,
+    for case in comparison.cases:
+        ident, own = comparison.case_id(case), found.own(case)
+        if ident not in found.medians_s:
+            continue
+        rows.append(AgainstOwn(ident, case.name, engine_of(case), found.medians_s[ident],
                                None if own is None else own.name, verdict(case, own), verdict(case, best)))
     rows.sort(key=lambda row: row.median_s)
     engines = tuple(sorted({row.engine for row in rows if row.engine is not None}))
-    return EngineTable(comparison.id, comparison.title, best.layer, best.name, found.medians_s[best], engines,
-                       tuple(rows))
+    return EngineTable(comparison.id, comparison.title, best.layer, best.name,
+                       found.medians_s[comparison.case_id(best)], engines, tuple(rows))

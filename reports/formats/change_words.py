@@ -6,12 +6,9 @@ from typing import List, Optional, Sequence
 from harness.statistics.between_runs import Change
 from harness.statistics.codes import WhyCode
 from harness.words import State
-from reports.findings.changes import ChangedCase, Changes, MovedBase
+from reports.findings.changes import ChangedCase, Changes, MovedBase, Tally
 from reports.numbers import CLOSE, NARROW, count, interval, percent, speed
 from reports.step_words import change_step_text
-
-#: The states in the order they are counted, with the plural's words.
-ORDER = (State.SLOWER, State.FASTER, State.SAME, State.UNCHANGED, State.CANNOT_TELL)
 
 
 def within_text(within: float) -> str:
@@ -50,19 +47,15 @@ def change_interval(change: Change) -> str:
     return interval(change.speed, change.low, change.high)
 
 
-def tally_text(found: Changes) -> str:
+def tally_text(found: Sequence[Tally]) -> str:
     """Return how many advantages became what: the first thing to read."""
-    changes = [case.advantage for case in found.cases if case.advantage is not None]
     told: List[str] = []
-    for state in ORDER:
-        own = [change for change in changes if change.state is state]
-        widths = [change.within for change in own if change.within is not None]
-        if own:
-            text = "{} {}".format(len(own), state)
-            if state is State.UNCHANGED and widths:
-                text += " within " + (within_text(widths[0]) if len(own) == 1 else "{} to {}".format(
-                    within_text(min(widths)), within_text(max(widths))))
-            told.append(text)
+    for one in found:
+        text = "{} {}".format(one.number, one.state)
+        if one.state is State.UNCHANGED and one.narrowest is not None and one.widest is not None:
+            text += " within " + (within_text(one.widest) if one.number == 1 else "{} to {}".format(
+                within_text(one.narrowest), within_text(one.widest)))
+        told.append(text)
     return ", ".join(told) or "No case was timed in both runs"
 
 

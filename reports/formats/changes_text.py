@@ -3,15 +3,14 @@
 import io
 from typing import Any
 
-from reports.findings.compared import Compared
-from reports.formats.compare_sheets import ENVIRONMENTS, compare_sheets, headline
+from reports.formats.compare_sheets import ENVIRONMENTS, Told, compare_sheets, headline
 from reports.formats.sheets import Sheet
 from reports.formats.terminal import Show
 from reports.formats.terminal_table import console_for, fold, print_rows
 from reports.numbers import plain
 
 
-def changes_text(found: Compared, width: int = 80, unicode_: bool = True, colour: bool = False) -> str:
+def changes_text(found: Told, width: int = 80, unicode_: bool = True, colour: bool = False) -> str:
     """Return the whole answer for a terminal of ``width`` columns; without ``unicode_`` in ASCII alone."""
     show: Show = str if unicode_ else plain
     out = io.StringIO()

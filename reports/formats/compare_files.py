@@ -12,7 +12,7 @@ from reports.findings.changes import ChangedCase
 from reports.findings.compared import Compared
 from reports.findings.findings import data_of
 from reports.formats import markdown as md
-from reports.formats.compare_sheets import column_names, compare_sheets, headline
+from reports.formats.compare_sheets import Told, column_names, compare_sheets, headline
 from reports.formats.page import environment
 from reports.formats.style import style
 
@@ -30,7 +30,7 @@ CSV_COLUMNS = (
     "own_change", "own_change_low", "own_change_high", "own_change_within")
 
 
-def markdown_text(found: Compared) -> str:
+def markdown_text(found: Told) -> str:
     """Return the comparison as Markdown."""
     lines = ["# " + md.cell(headline(found)), ""]
     for sheet in compare_sheets(found):
@@ -93,7 +93,7 @@ def _change_cells(name: str, change: Optional[Change]) -> Dict[str, Any]:
             name + "_high": change.high, name + "_within": change.within}
 
 
-def html_text(found: Compared) -> str:
+def html_text(found: Told) -> str:
     """Return one offline page of ASCII, without script."""
     text = environment().get_template("compare.html.j2").render(
         headline=headline(found), sheets=compare_sheets(found), style=Markup(style()))

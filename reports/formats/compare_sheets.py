@@ -1,11 +1,12 @@
 """What ``compare`` says, as tables of words: the terminal, Markdown and the page print these."""
 
-from typing import List, Optional, Tuple
+from typing import List, Optional, Sequence, Tuple, Union
 
 from harness.statistics.between_runs import Change
 from harness.words import State
-from reports.findings.changes import ChangedCase, Changes
-from reports.findings.compared import CaseTable, Cell, Compared, RunColumn, Won
+from reports.findings.changes import ChangedCase, Changes, tally_of
+from reports.findings.compared import CaseTable, Cell, Compared, DamagedRun, RunColumn, Won
+from reports.findings.many import Many, RunLine
 from reports.findings.rows import RowState
 from reports.formats.change_words import change_interval, change_text, notes, tally_text
 from reports.formats.difference_words import difference_rows
@@ -13,7 +14,7 @@ from reports.formats.memory_words import memory_title
 from reports.formats.published_text import PUBLISHED_CAUTION
 from reports.formats.sheets import Sheet
 from reports.formats.texts import baselines_text, device_text, differ
-from reports.numbers import NARROW, SIGNS, interval, joules, listing, seconds, si, size, speed, times
+from reports.numbers import NARROW, SIGNS, interval, joules, listing, seconds, si, significant, size, speed, times
 from reports.told import damage_note
 
 #: The key of the sheet of the environments.
@@ -24,20 +25,20 @@ LIMITS = ("The runs were made at different times, so whatever changed in between
           "rival's speed over the baseline of its own run, so what slows a whole machine down cancels in it.")
 
 
-#: More runs than this get a line each: nobody reads so many columns, and CSV and JSON hold every figure.
-MOST_BESIDE = 12
-
 #: So many cases of a run are named in its line.
 MOST_NAMED = 3
 
+#: What can be told in tables of words.
+Told = Union[Compared, Many]
 
-def headline(found: Compared) -> str:
+
+def headline(found: Told) -> str:
     """Return the first line: what became of the second run's advantages, or which devices stand side by side."""
-    if len(found.changes) > MOST_BESIDE:
-        return "{} runs against {}.".format(len(found.changes), found.changes[0].first.run)
+    if isinstance(found, Many):
+        return "{} runs against {}.".format(len(found.lines), found.first)
     if len(found.changes) == 1 and found.changes[0].same_board:
         one = found.changes[0]
-        return "{} against {}: {}.".format(one.second.run, one.first.run, tally_text(one))
+        return "{} against {}: {}.".format(one.second.run, one.first.run, tally_text(tally_of(one)))
     return "{} side by side.".format(" | ".join(column_names(found)))
 
 
@@ -53,12 +54,12 @@ def column_name(column: RunColumn) -> str:
     return "published: {}".format(column.device.name) if column.printed else device_text(column.device)
 
 
-def compare_sheets(found: Compared) -> List[Sheet]:
+def compare_sheets(found: Told) -> List[Sheet]:
     """Return every table, in the order they are to be read."""
-    measured = [column for column in found.columns if not column.printed]
-    sheets = [damage_sheet(found)] if found.damaged else []
-    if len(found.changes) > MOST_BESIDE:
+    sheets = [damage_sheet(found.damaged)] if found.damaged else []
+    if isinstance(found, Many):
         return sheets + [runs_sheet(found)]
+    measured = [column for column in found.columns if not column.printed]
     sheets += [environment_sheet(found)] if len(measured) > 1 else []
     for one in found.changes:
         if one.same_board:
@@ -69,28 +70,27 @@ def compare_sheets(found: Compared) -> List[Sheet]:
     return sheets
 
 
-def runs_sheet(found: Compared) -> Sheet:
+def runs_sheet(found: Many) -> Sheet:
     """Return one line for each run: what became of its advantages since the first run, and which became smaller."""
-    rows = [(one.second.run, device_text(one.second.device), tally_text(one) if one.same_board else "another board",
-             _named_slower(one)) for one in found.changes]
-    differing = [one.name for group in found.groups for one in group.differences]
-    return Sheet("runs", "Runs", "Advantages against {}".format(found.changes[0].first.run),
+    rows = [(one.run, device_text(one.device), tally_text(one.tally) if one.same_board else "another board",
+             _named_slower(one)) for one in found.lines]
+    return Sheet("runs", "Runs", "Advantages against {}".format(found.first),
                  ("run", "device", "advantages", "slower"), rows, (),
                  ["Every figure: --format csv or json."] + (
-                     ["What differs between the environments: {}.".format(listing(differing))] if differing else []))
+                     ["What differs between the environments: {}.".format(listing(found.differing))]
+                     if found.differing else []))
 
 
-def _named_slower(found: Changes) -> str:
-    names = [_named(case.case, case.cache, found) for case in found.cases if found.same_board
-             and case.advantage is not None and case.advantage.state is State.SLOWER]
-    return listing(names[:MOST_NAMED] + (["{} more".format(len(names) - MOST_NAMED)] if len(names) > MOST_NAMED
-                                         else []))
+def _named_slower(line: RunLine) -> str:
+    more = len(line.slower) - MOST_NAMED
+    return listing([case if cache is None else "{} ({})".format(case, cache)
+                    for case, cache in line.slower[:MOST_NAMED]] + (["{} more".format(more)] if more > 0 else []))
 
 
-def damage_sheet(found: Compared) -> Sheet:
+def damage_sheet(damaged: Sequence[DamagedRun]) -> Sheet:
     """Return which records have lines that could not be read."""
     return Sheet("damage", "Damage", "Damaged records", (), (), (),
-                 [damage_note(one.damage, one.run) for one in found.damaged])
+                 [damage_note(one.damage, one.run) for one in damaged])
 
 
 def side_by_side(found: Compared) -> bool:
@@ -203,7 +203,7 @@ def cell_lines(cell: Cell, baseline: bool, printed: bool = False, several: bool 
     if cell.energy_per_image_j is not None:
         lines.append("{} per image".format(joules(cell.energy_per_image_j)))
     if cell.roof_share is not None:
-        lines.append("{:.2g}{}% of its roof".format(100.0 * cell.roof_share, NARROW))
+        lines.append("{}{}% of its roof".format(significant(100.0 * cell.roof_share, 2), NARROW))
     return [line for line in lines if line]
 
 

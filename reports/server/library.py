@@ -7,6 +7,7 @@ from collections import OrderedDict
 from typing import Callable, Dict, List, NamedTuple, Optional, Tuple, TypeVar
 
 from harness.record import FILE_NAME, RecordError, Run, load_run
+from harness.text import printable
 from harness.words import Word
 from reports.findings import Findings, findings
 from reports.formats.page import render_page
@@ -123,7 +124,8 @@ def _entry(shelf: Shelf) -> Entry:
         said = under_way_text(under_way(run))
     elif state is RunState.STOPPED:
         said = "{} Stopped after {}.".format(said, under_way_text(under_way(run)).split(",")[0].split(";")[0])
-    return Entry(shelf.name, state, run.header.created, run.suite, device_text(found.about.device), said)
+    return Entry(shelf.name, state, *map(printable, (run.header.created, run.suite, device_text(found.about.device),
+                                                     said)))
 
 
 def state_of(run: Run, running: bool) -> RunState:

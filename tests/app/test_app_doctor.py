@@ -95,6 +95,17 @@ def test_the_table_is_plain_ascii_where_the_terminal_is(capsys, monkeypatch):
     assert "sudo chmod a+r" in text and max(map(len, text.splitlines())) <= 80
 
 
+def test_a_narrow_terminal_gets_every_word_whole(capsys, monkeypatch):
+    findings = meter_findings(METERS)
+    monkeypatch.setenv("COLUMNS", "40")
+    print_findings(findings)
+    said = capsys.readouterr().out
+    words = said.split()
+    for finding in findings:
+        assert all(word in words or word + ":" in words for word in (finding.subject + " " + finding.text).split())
+    assert all(len(line) <= 40 or len(line.split()) == 1 for line in said.split("\n"))
+
+
 def test_the_best_device_present_is_chosen_and_a_missing_one_refused():
     assert settle(Choices(), PROBED).device == "cpu"
     assert settle(Choices(), PROBED._replace(gpu={"name": "Tegra X1"})).device == "cuda"

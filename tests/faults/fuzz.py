@@ -54,8 +54,8 @@ def corpus():
     return found
 
 
-#: A mutant that is kept is small, so that many are.
-LARGEST_KEPT = 40000
+#: A mutant that is kept is small, so that many are; larger ones are cut down first, up to this.
+LARGEST_KEPT, LARGEST_CUT = 16000, 40000
 
 KEPT = os.path.join(HERE, "kept.json")
 
@@ -197,7 +197,7 @@ class Pool:
             return
         fresh = self._reached.by(lambda: through(data))
         lines = data.split(b"\n")
-        for place in range(len(lines) - 2 if cut and fresh and len(data) < LARGEST_KEPT else 0, 0, -1):
+        for place in range(len(lines) - 2 if cut and fresh and len(data) < LARGEST_CUT else 0, 0, -1):
             fewer = lines[:place] + lines[place + 1:]
             if fresh <= self._reached.by(lambda fewer=fewer: through(b"\n".join(fewer))):
                 lines = fewer
@@ -222,7 +222,7 @@ def fuzz(seconds, seed, share=0.25, most=None, biggest=None, say=lambda text: No
             return lambda data: try_mutant(data, bench, [sane[name]] * 2 + nearest, Random(drawn), knocks, dear)
 
         if guided:
-            for data in [text.encode("utf-8") for text in texts.values() if len(text) < LARGEST_KEPT] + kept():
+            for data in [text.encode("utf-8") for text in texts.values() if len(text) < LARGEST_CUT] + kept():
                 pool.learn(data, through(random.choice(sorted(sane)),
                                          len(DOORS) if time.monotonic() < began + 0.25 * seconds else 1, False))
         while time.monotonic() < began + seconds and (most is None or tried[READING] < most):

@@ -15,6 +15,7 @@ from fuzz import Bench, corpus, fuzz, kept, try_mutant
 from mutations import HOSTILE
 from reached import Reached
 
+from harness.notebook import load_run as load_for_notebook
 from harness.record import RecordError, damage_text, load_run
 from harness.record.reader import LONGEST_LINE
 from reports.findings import findings
@@ -160,6 +161,19 @@ def test_whatever_stands_in_the_environment_is_reported_and_compared(tmp_path, w
         run = load_run(place(tmp_path, "".join(json.dumps(line) + "\n" for line in lines)))
         assert terminal_text(findings(run, published=(), others=[run]), None)
         assert changes_text(cleaned(compared([summary_of(run), summary_of(run)])), 80, True, False)
+
+
+@pytest.mark.parametrize("value", [{"a": [1]}, [[1]], None, "x"], ids=str)
+def test_the_options_of_a_case_may_hold_anything(tmp_path, value):
+    lines = [json.loads(line) for line in corpus()[os.path.join(
+        "tests", "faults", "corpus", "engines.jsonl")].splitlines()]
+    for comparison in lines[0]["comparisons"]:
+        for case in [comparison["baseline"]] + comparison["rivals"]:
+            case["options"]["more"] = value
+    run = load_for_notebook(place(tmp_path, "".join(json.dumps(line) + "\n" for line in lines)))
+    assert len(run.to_frame()) and run._repr_html_()
+    assert terminal_text(findings(run, published=(), others=[run]), None)
+    assert changes_text(cleaned(compared([summary_of(run), summary_of(run)])), 80, True, False)
 
 
 def test_a_round_without_its_baseline_is_skipped(tmp_path):

@@ -77,6 +77,18 @@ def test_each_kind_of_node_accepts_what_fits_and_nothing_else(one, good, bad):
     accept = Acceptors({"one": one}).of("one")
     assert [accept(value) for value in good] == [True] * len(good)
     assert [accept(value) for value in bad] == [False] * len(bad)
+    accept = Acceptors({"all": {"type": "array", "items": one}}).of("all")
+    assert accept(good) and accept(good * 2) and not any(accept(good + [value]) for value in bad)
+
+
+def test_alike_objects_are_accepted_by_columns_and_others_one_by_one():
+    accept = Acceptors({"all": {"type": "array", "items": {
+        "type": "object", "required": ["a"], "properties": {
+            "a": {"type": "array", "items": {"type": "integer", "minimum": 1}}, "b": {"type": "string"}}}}}).of("all")
+    fine = [{"a": [1, 2], "b": "x"}, {"a": [], "b": ""}]
+    assert accept(fine) and accept(fine + [{"a": [3]}]) and accept(fine + [{"b": "", "a": [3], "c": None}])
+    for wrong in ({"a": [0], "b": ""}, {"a": [1], "b": 1}, {"a": 1, "b": ""}, {"b": "", "c": 1}, [], None):
+        assert not accept(fine + [wrong]) and not accept([wrong])
 
 
 @pytest.mark.parametrize("one", [

@@ -6,6 +6,7 @@ from harness.allocator import heap_environment
 from harness.plan import Case, Comparison, comparison_to_dict
 from harness.process import run_worker
 from harness.words import Heap
+from tests.patience import LONG_S
 
 MB = 1e6
 
@@ -14,7 +15,7 @@ def peak(case):
     comparison = Comparison("one", "", case, ())
     job = {"pass": "memory", "comparison": comparison_to_dict(comparison), "cases": [comparison.case_id(case)],
            "seed": 1, "heap": Heap.PINNED.value}
-    outcome = run_worker(job, 120.0, extra_environment=heap_environment(Heap.PINNED))
+    outcome = run_worker(job, LONG_S, extra_environment=heap_environment(Heap.PINNED))
     assert outcome.ok, outcome.reason
     return outcome.payload["rss_delta_peak_bytes"], outcome.payload["implementation"]
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The first hour on a Jetson Nano, played on a PC: set-up, doctor, a run with energy and locked clocks, Ctrl-C in it,
-# kill -9 in it, restore. Usage: bash tests/nano/rehearse.sh [SECONDS]   (600 at most by default; it takes under 180)
+# kill -9 in it, restore. Usage: bash tests/nano/rehearse.sh [SECONDS]   (1200 at most by default; it takes some 200)
 #
 # In a mount and process namespace of its own: L4T's files, a Nano's sysfs with rails for root alone, tegrastats that
 # shows a known power curve, nvpmodel, jetson_clocks, a user without rights and a real sudo. The machine's own files
@@ -26,10 +26,10 @@ if [ "${1:-}" != inside ]; then
         (cd "$work" && apt-get download sudo && dpkg-deb -x sudo_*.deb sudo) >/dev/null 2>&1 ||
             skip "there is no sudo, and its package is not to be had"
     fi
-    timeout --foreground -k 5 "${1:-600}" unshare --mount --pid --fork --kill-child --mount-proc --propagation private \
+    timeout --foreground -k 5 "${1:-1200}" unshare --mount --pid --fork --kill-child --mount-proc --propagation private \
         bash "$here/rehearse.sh" inside "$work"
     code=$?
-    [ $code -ne 124 ] || echo "FAILED: the rehearsal ran past ${1:-600} s"
+    [ $code -ne 124 ] || echo "FAILED: the rehearsal ran past ${1:-1200} s"
     exit $code
 fi
 

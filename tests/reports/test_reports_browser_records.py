@@ -16,6 +16,7 @@ from reports.findings import findings
 from reports.findings.compared import compared
 from reports.formats.compare_files import html_text
 from reports.formats.page import render_page
+from tests.patience import LONG_S
 
 pytestmark = [pytest.mark.browser,
               pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the path: the page was not opened")]
@@ -72,7 +73,7 @@ def looked_at(page, folder, script=LOOK, widths=WIDTHS):
         "--allow-file-access-from-files", "--user-data-dir=" + os.path.join(str(folder), "profile"),
         "--window-size=6000,1000", "--virtual-time-budget=20000", "--dump-dom",
         "file://" + os.path.join(str(folder), "outer.html")]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=150)
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=LONG_S)
     found = re.search(r'<pre id="out">(.*?)</pre>', done.stdout.decode("utf-8"), re.DOTALL)
     assert found and found.group(1).startswith("[{"), done.stderr.decode("utf-8", "replace")[-500:]
     told = found.group(1).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
@@ -107,6 +108,9 @@ def test_a_comparison_scrolls_inside_its_tables_and_never_as_a_page(tmp_path):
       seen.names = Array.prototype.filter.call(document.querySelectorAll(".wide tbody th"), function (t) {
         var region = t.closest(".wide"); region.scrollLeft = 9999;
         return t.getBoundingClientRect().left < region.getBoundingClientRect().left - 1; }).length;
+      seen.narrow = Array.prototype.filter.call(document.querySelectorAll(".wide tbody th"), function (t) {
+        return t.offsetWidth < 80 && t.offsetHeight > 60; }).length;
       seen.cells = document.querySelectorAll(".wide td").length;""").items():
         assert seen["errors"] == [] and seen["wide"] <= width, width
+        assert seen["narrow"] == 0                        # no name in a column of letters
         assert seen["cells"] > 50 and seen["names"] == 0  # the case stays in sight of its numbers

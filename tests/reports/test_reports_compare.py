@@ -8,6 +8,8 @@ import os
 import pytest
 from report_fixtures import NANO, RecordBuilder, comparison
 
+from harness import load_run
+from harness.statistics.between_runs import WIDEST
 from reports import compare
 from reports.findings import changes as between
 from reports.findings import compared as side_by_side
@@ -61,6 +63,44 @@ def test_a_run_against_itself_is_same_or_unchanged_and_status_0(name, capsys):
 def test_a_quick_run_against_itself_is_the_same(tmp_path, capsys):
     one = made(tmp_path / "old", launches=1)
     assert run(capsys, one, one)[0] == compare.FINE
+
+
+# Two recorded runs between which nothing changed -------------------------------------------------------------
+
+
+PAIR = [os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "data", "recorded_pair", name)
+        for name in ("first", "second")]
+
+
+@pytest.mark.parametrize("first, second", [PAIR, PAIR[::-1]], ids=["as made", "the other way round"])
+def test_a_recorded_pair_of_the_same_code_is_unchanged_within_a_width_and_status_0(first, second, capsys):
+    status, out = run(capsys, first, second)
+    assert status == compare.FINE and "cannot tell" not in out
+    found = changes(load_run(first), load_run(second))
+    assert found.same_board and not found.same_run
+    advantages = [case.advantage for case in found.cases if case.advantage is not None]
+    assert [(one.state in ("same", "unchanged"), min(one.launches) > 8) for one in advantages] == [(True, True)] * 2
+    assert all(0.0 < one.within < WIDEST for one in advantages)
+
+
+@pytest.mark.parametrize("folder", PAIR, ids=["first", "second"])
+def test_a_recorded_run_made_for_comparing_is_unchanged_against_itself(folder, capsys):
+    status, out = run(capsys, folder, folder)
+    assert status == compare.FINE and "one and the same run" in out and "cannot tell" not in out
+
+
+def test_a_rival_of_the_recorded_pair_that_takes_a_third_more_time_is_told(tmp_path, capsys):
+    with io.open(os.path.join(PAIR[1], "record.jsonl"), encoding="utf-8") as file:
+        lines = [json.loads(line) for line in file]
+    for series in (series for line in lines for series in line.get("series", ())):
+        for played in series["rounds"]:
+            places = played["order"] + played["order"][::-1]
+            played["sample_s"] = [sample * (1.33 if place == 2 else 1.0)
+                                  for place, sample in zip(places, played["sample_s"])]
+    with io.open(str(tmp_path / "record.jsonl"), "w", encoding="utf-8") as file:
+        file.write("".join(json.dumps(line) + "\n" for line in lines))
+    status, out = run(capsys, PAIR[0], str(tmp_path))
+    assert status == compare.SLOWER and "1 slower" in words(out)
 
 
 # Four launches ---------------------------------------------------------------------------------------------
@@ -270,3 +310,45 @@ def test_many_runs_get_a_line_each_that_names_what_became_slower(tmp_path, capsy
     assert len(lines) == 1 and "slow" in lines[0] and "a/wht-fused" in out
     status, out = run(capsys, one, *[one] * 13 + [slower], options=["--format", "csv"])
     assert len(list(csv.DictReader(io.StringIO(out)))) == 15 * 3
+
+
+def test_a_line_of_many_runs_says_what_the_pair_alone_says(tmp_path):
+    other_board = NANO._replace(board={"model": "another"}, cpu=dict(NANO.cpu, extra=1))
+    busy = NANO._replace(memory=dict(NANO.memory, swap_used_bytes=7), git={"commit": "1", "dirty": None})
+    runs = [made(tmp_path / "old"), made(tmp_path / "same", seed=2), made(tmp_path / "single", launches=1, seed=3),
+            made(tmp_path / "slow", dict(BASE, **{"wht-fused": 1.5e-3, "wht-torch": 8e-3}), environment=busy, seed=4),
+            made(tmp_path / "board", environment=other_board, seed=5),
+            made(tmp_path / "cold", caches=("hot", "cold")), made(tmp_path / "fewer", rivals=("wht fused",), seed=6)]
+    with io.open(os.path.join(runs[1].folder, "record.jsonl"), "ab") as file:
+        file.write(b"{torn\n")
+    runs = [load_run(one.folder) for one in runs]
+    for fail_on in (None, 0.3):
+        found, status = compare.beside([one.folder for one in runs], fail_on)
+        pairs = [changes(runs[0], one) for one in runs[1:]]
+        for line, pair in zip(found.lines, pairs):
+            advantages = [case.advantage for case in pair.cases if case.advantage is not None]
+            assert (line.run, line.same_board) == (pair.second.run, pair.same_board)
+            assert line.tally == between.tally_of(pair) and sum(one.number for one in line.tally) == len(advantages)
+            assert [case for case, _ in line.slower] == [case.case for case in pair.cases if pair.same_board and
+                                                         case.advantage and case.advantage.state == "slower"]
+        assert status == compare.exit_status(compared(runs), fail_on) == compare.SLOWER
+    assert [one.run for one in found.damaged] == ["same"]
+    full = compared(runs)
+    assert list(found.differing) == [one.name for group in full.groups for one in group.differences]
+    assert "git.commit" in found.differing and "memory.swap_used_bytes" not in found.differing
+
+
+def test_many_runs_are_the_same_to_the_byte_in_one_process_and_in_several(tmp_path, capsys, monkeypatch):
+    runs = [made(tmp_path / "run{}".format(number), launches=1, seed=number) for number in range(18)]
+    answers = []
+    for cores in (1, 2):
+        monkeypatch.setattr(compare.os, "cpu_count", lambda cores=cores: cores)
+        answers.append([run(capsys, *runs, options=["--format", kind]) for kind in ("table", "html", "csv")])
+    assert answers[0] == answers[1] and answers[0][0][1].startswith("17 runs against run0.")
+
+
+def test_of_many_runs_one_that_cannot_be_read_is_named(tmp_path, capsys):
+    runs = [made(tmp_path / "run{}".format(number), launches=1) for number in range(17)]
+    os.remove(os.path.join(runs[11].folder, "record.jsonl"))
+    status, out = run(capsys, *runs)
+    assert status == compare.UNREADABLE and "run11" in out and "holds no record.jsonl" in words(out)

@@ -175,3 +175,11 @@ def test_three_runs_are_each_held_against_the_first(both, tmp_path):
     assert [(one.first.run, one.second.run, one.same_board) for one in found.changes] == [
         ("nano-run", "desktop-run", False), ("nano-run", "again", True)]
     assert compare.exit_status(found) == compare.SLOWER
+
+
+@pytest.mark.parametrize("share, told", [(1.0, "100"), (0.993, "99"), (0.071, "7.1"), (0.0052, "0.52")])
+def test_the_share_of_a_roof_is_a_number_that_people_read(share, told):
+    from reports.formats.compare_sheets import cell_lines
+
+    assert cell_lines(Cell(RowState.BASELINE, median_s=1e-3, roof_share=share), True)[-1] == \
+        "{}\u202f% of its roof".format(told)

@@ -12,8 +12,11 @@ from large_record import write_large
 
 from harness.notebook.frame import rows
 from harness.record import load_run
+from reports import compare
+from reports.compare import beside, line
 from reports.findings import findings
 from reports.findings.compared import summary_of
+from reports.findings.many import base_of
 from reports.formats.json_text import json_text
 from reports.formats.markdown import markdown
 from reports.formats.page import render_page
@@ -98,12 +101,18 @@ def json_alone(folder):
             json.loads(line)
 
 
+def line_alone(folder):
+    base = base_of(load_run(folder))
+    return lambda one: line(base, None, one)
+
+
 @pytest.mark.parametrize("work, most", [
-    (load_run, 6.0), (lambda folder: summary_of(load_run(folder)), 12.5),
-    (lambda folder: rows(load_run(folder)), 11.5)], ids=["load_run", "compare", "frame"])
+    (lambda folder: load_run, 6.0), (line_alone, 7.0), (lambda folder: lambda one: summary_of(load_run(one)), 12.0),
+    (lambda folder: lambda one: rows(load_run(one)), 11.5)], ids=["load_run", "many", "compare", "frame"])
 def test_reading_costs_a_few_times_what_json_alone_does(work, most, tmp_path):
     """On the same bytes, in turns, so that it holds on any machine; the least of several, as above."""
     folder = write_large(str(tmp_path), 20, launches=4, rounds=12)
+    work = work(folder)
     work(folder)  # what is loaded once
     ours, alone = [], []
     while len(ours) < 5 or min(ours) >= most * min(alone) and len(ours) < 40:
@@ -121,3 +130,20 @@ def test_what_is_kept_of_a_compared_run_is_small(tmp_path):
     held = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert len(kept) == 5 and held / (5 * 100) < 3000
+
+
+def test_thirty_runs_take_the_memory_of_two_and_a_line_each(tmp_path, monkeypatch):
+    """What is kept of thirty runs in full would be three times as much as reading one takes."""
+    monkeypatch.setattr(compare.os, "cpu_count", lambda: 1)  # tracemalloc sees this process alone
+    folder = write_large(str(tmp_path), 4, launches=4, rounds=12)
+
+    def peak(count):
+        tracemalloc.start()
+        found, _ = beside([folder] * (1 + count), None)
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert len(found.lines) == count
+        return most
+
+    peak(1)  # what is loaded once
+    assert peak(30) < 2.0 * peak(2)

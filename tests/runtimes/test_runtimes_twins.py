@@ -10,6 +10,7 @@ from engines_here import engine_or_skip
 from harness import load_run
 from harness.process import worker_environment
 from harness.words import State
+from tests.patience import LONG_S
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SUITE = os.path.join("tests", "data", "twin_engines_suite.py")
@@ -23,7 +24,7 @@ def test_an_engine_against_itself_is_the_same_or_cannot_be_told_and_the_floor_ho
     done = subprocess.run([sys.executable, "-m", "harness", "run", SUITE, "--only", name + "/*", "--budget", "60s",
                            "--threads", "1", "--no-report", "--device", "cpu", "--out", str(tmp_path / "out")],
                           cwd=ROOT, env=worker_environment({}), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          timeout=900)
+                          timeout=LONG_S)
     assert done.returncode == 0, done.stdout.decode()
     run = load_run(str(next((tmp_path / "out").iterdir())))
     (_, verdict), = run.verdicts().items()

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.statistics.signed_rank import pairwise_means, pseudo_median, signed_rank_interval, signed_rank_rank
+from harness.statistics import signed_rank
+from harness.statistics.signed_rank import (
+    pairwise_means,
+    pseudo_median,
+    pseudo_medians,
+    signed_rank_interval,
+    signed_rank_intervals,
+    signed_rank_rank,
+)
 
 values = st.lists(st.floats(-10.0, 10.0, allow_nan=False), min_size=12, max_size=40)
 
@@ -61,6 +69,22 @@ def test_swapping_the_labels_mirrors_the_interval_exactly(d):
     assert (mirrored.centre, mirrored.low, mirrored.high) == (-found.centre, -found.high, -found.low)
 
 
+@given(st.lists(st.lists(st.floats(-10.0, 10.0, allow_nan=False), min_size=13, max_size=13), max_size=7))
+@settings(max_examples=50, deadline=None)
+def test_many_at_once_are_to_the_bit_what_each_is_alone(rows):
+    assert signed_rank_intervals(rows, 0.01) == [signed_rank_interval(d, 0.01) for d in rows]
+    uneven = [d[:1 + place % 5] for place, d in enumerate(rows)]
+    assert pseudo_medians(uneven) == list(map(pseudo_median, uneven))
+
+
+def test_more_than_fit_into_one_block_are_done_in_several(monkeypatch):
+    rows = np.random.RandomState(2).standard_normal((9, 12)).tolist()
+    expected = signed_rank_intervals(rows, 0.01)
+    for most in (1, 200, 1000):
+        monkeypatch.setattr(signed_rank, "MOST_MEANS", most)
+        assert signed_rank_intervals(rows, 0.01) == expected and len(expected) == 9
+
+
 def test_450_rounds_take_a_tenth_of_a_second_at_most():
     d = np.random.RandomState(1).standard_normal(450)
     spent = []
@@ -77,5 +101,6 @@ def test_wrong_arguments_are_refused_in_one_sentence():
         signed_rank_rank(0, 0.01)
     with pytest.raises(ValueError, match="between 0 and 1"):
         signed_rank_rank(12, 1.0)
-    with pytest.raises(ValueError, match="one-dimensional"):
-        pairwise_means([])
+    for nothing in ([], [[]], [1.0, 2.0]):
+        with pytest.raises(ValueError, match="rows of at least one value"):
+            pairwise_means(nothing)

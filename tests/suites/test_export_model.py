@@ -80,6 +80,17 @@ def test_what_cannot_be_written_is_one_sentence(arguments, said, tmp_path, capsy
     assert said in told and told.count("\n") == 1 and not os.listdir(str(tmp_path))
 
 
+def test_a_missing_package_is_told_with_what_installs_it(tmp_path, capsys, monkeypatch):
+    def missing(*arguments):
+        raise ImportError("No module named 'onnx'")
+
+    monkeypatch.setattr("suites.export.export_described", missing)
+    assert main(["conv1x1", "--to", "onnx", "--out", str(tmp_path / "m.onnx")]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("export: No module named 'onnx': './run_bench.sh setup --runtimes' installs")
+    assert said.count("\n") == 1
+
+
 def test_a_full_disk_leaves_no_half_model(tmp_path, capsys):
     needs("onnx")
     blocked = tmp_path / "file"

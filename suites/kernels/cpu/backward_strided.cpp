@@ -74,21 +74,27 @@ void strided_backward_units(Call &call, int64_t begin, int64_t end, float *x_scr
     const Levels &levels = plan.backward;
     const T *x = (const T *)call.x, *g = (const T *)call.g;
     const int64_t groups = levels.rows[0] / levels.radix[0];
-    // The first pass fetches as it reads, some rows ahead; the first of those while the tile before is written.
+    // The second cache holds the next tile of a short axis: its rows are fetched while this one is computed. Of a long axis
+    // it holds some rows alone: the first pass fetches as it reads, the first of them come while the tile before is written.
+    const bool whole_tile = plan.length <= 128;
+    const int64_t part = plan.length / levels.radix[0];
     Fetch x_fetch, g_fetch;
     x_fetch.begin(plan.x_rows, groups, sizeof(T), plan.backward_cut.tile * sizeof(T), plan.backward_cut.tile / VL);
     g_fetch.begin(plan.y_rows, groups, sizeof(T), plan.backward_cut.tile * sizeof(T), plan.backward_cut.tile / VL);
-    auto fetch_ahead = [&](int64_t unit) {
+    auto aim = [&](int64_t unit) {
         if (!plan.prefetch || unit >= end) return;
         const Place next = place(plan, plan.backward_cut, unit);
         x_fetch.aim(x + next.x);
         g_fetch.aim(g + next.y);
-        for (int i = 0; i < BACKWARD_AHEAD; i++) {
+    };
+    auto fetch_rows = [&](int64_t rows) {
+        for (int64_t i = 0; i < rows; i++) {
             x_fetch.one();
             g_fetch.one();
         }
     };
-    fetch_ahead(begin);
+    aim(begin);
+    fetch_rows(BACKWARD_AHEAD);
     for (int64_t unit = begin; unit < end; unit++) {
         Place here = place(plan, plan.backward_cut, unit);
         Tile &t = here.tile;
@@ -106,11 +112,16 @@ void strided_backward_units(Call &call, int64_t begin, int64_t end, float *x_scr
                 store(p, (vf)((vi)load(p) & mask));
             }
         }
+        if (whole_tile) aim(unit + 1);
         for (int j = 0; j < levels.radix[0]; j++) {
             int64_t at = j * levels.stride[1], row = j * levels.rows[1];
+            if (whole_tile) fetch_rows(part);
             inner_backward(1, x_scratch + at, g_scratch + at, levels, t.columns(), call, row, sums);
         }
-        fetch_ahead(unit + 1);
+        if (!whole_tile) {
+            aim(unit + 1);
+            fetch_rows(BACKWARD_AHEAD);
+        }
         Tile out = t;  // the gradient has the input's shape
         out.y_rows = t.x_rows;
         run_last(call, levels, g_scratch, out, (T *)call.y + here.x, plan.g.residual ? &g_rows : 0, all, 0);
