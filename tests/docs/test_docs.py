@@ -18,8 +18,8 @@ from harness.app.cli import cli
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", os.path.join("results", "README.md"),
              os.path.join("results", "published", "README.md"))
-#: An interval as tables and README print it, with as many digits as each likes.
-INTERVAL = re.compile(r"\[([+-]?\d+(?:\.\d+)?), ([+-]?\d+(?:\.\d+)?)\]")
+#: An interval as tables and README print it, with as many digits as each likes, with percent signs or without.
+INTERVAL = re.compile(r"\[([+-]?\d+(?:\.\d+)?)(?:\s?%)?, ([+-]?\d+(?:\.\d+)?)(?:\s?%)?\]")
 
 
 def text_of(*path):
