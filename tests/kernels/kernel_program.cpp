@@ -321,8 +321,9 @@ int main(int argc, char **argv) {
         }
         check(g, threads);
     }
-    check_lines(256, 14 * 14, 2, true);
-    check_lines(64, 14 * 14, 2, true);
+    // in vectors of four elements of two bytes the two tiles are 1.31 times the row: not worth it
+    check_lines(256, 14 * 14, 2, sizeof(Element) == sizeof(float) || VL > 4);
+    check_lines(64, 14 * 14, 2, sizeof(Element) == sizeof(float) || VL > 4);
     check_lines(512, 10 * 10, 2, sizeof(Element) == sizeof(float));
     check_lines(256, 13 * 13, 2, sizeof(Element) == sizeof(float));
     for (int64_t inner = 1; inner < 300; inner += 1 + below(29))

@@ -98,7 +98,7 @@ def test_a_link_to_a_row_brings_heading_row_and_bubble_into_sight(large, tmp_pat
     seen = opened(large, tmp_path, """
       function box(e) { var b = e.getBoundingClientRect(); return [b.top, b.bottom]; }
       var row = document.querySelector(":target"); row.focus();
-      // a busy browser scrolls to the row after that, and tells of it with the next frame: without a screen there is none
+      // a busy browser scrolls to it after that, and tells so with the next frame: without a screen there is none
       dispatchEvent(new Event("scroll"));
       seen.row = box(row); seen.head = box(document.getElementById("c20"));
       var tip = document.getElementById("tip"); seen.tip = tip.hidden ? null : box(tip);
