@@ -93,7 +93,7 @@ def test_the_projects_operator_works_with_the_threads_it_was_given(name, threads
     if library(name).path is None:
         pytest.skip(library(name).reason)
     told = told_of(name, threads, "wht1d-fused", "custom", (4, 1024, 32, 32))
-    # ONNX Runtime 1.10 lends its pool to no operator, which then takes the threads its model names: one if it names none
+    # ONNX Runtime 1.10 lends its pool to no operator, which then takes the threads its model names, else one
     lent = name != "onnxruntime" or sys.version_info >= (3, 7)
     assert told == [str(threads), str(threads) if lent else "1"]
 
