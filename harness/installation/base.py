@@ -23,12 +23,12 @@ if sys.argv[1] == "packages":
     try:
         import numpy
         found["numpy"] = numpy.__version__
-    except Exception:
+    except Exception:  # one that cannot be imported, for whatever reason, is none
         pass
     try:
         import torch
         found["torch"], found["cuda"] = torch.__version__, torch.version.cuda
-    except Exception:
+    except Exception:  # as above: the caller says what a board without torch lacks
         pass
 print(json.dumps(found))
 """
