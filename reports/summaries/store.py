@@ -84,7 +84,12 @@ def _digest(name: str, text: bytes) -> bytes:
 
 
 def own_store(environment: Mapping[str, str] = os.environ) -> Optional[Store]:
-    """Return the store in the user's cache folder, ``None`` where there can be none that only this user writes to."""
+    """Return the store in the user's cache folder, ``None`` where there can be none that only this user writes to.
+
+    ``EDGE_BENCH_SUMMARIES=off`` keeps none.
+    """
+    if environment.get("EDGE_BENCH_SUMMARIES") == "off":
+        return None
     base = environment.get("XDG_CACHE_HOME") or os.path.join(environment.get("HOME") or "~", ".cache")
     if not os.path.isabs(base):
         return None

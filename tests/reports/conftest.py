@@ -2,12 +2,6 @@ import pytest
 from report_fixtures import broken_run, empty_run, hostile_run, nano_run, sweep_run
 
 
-@pytest.fixture(autouse=True)
-def kept_nowhere(monkeypatch):
-    """Records are read anew: what a test has changed must not be kept, nor what was kept hide it."""
-    monkeypatch.setattr("reports.summaries.reading.own_store", lambda: None)
-
-
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory):
     """Recorded runs by name; made once, read only."""

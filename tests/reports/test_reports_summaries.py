@@ -35,7 +35,7 @@ PAIR = [os.path.join(DATA, name) for name in ("first", "second")]
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     """The folder that XDG_CACHE_HOME names, of this test alone."""
-    monkeypatch.setattr(reading, "own_store", own_store)
+    monkeypatch.delenv("EDGE_BENCH_SUMMARIES")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return os.path.join(str(tmp_path / "cache"), "edge-transform-bench", "summaries")
 
@@ -259,15 +259,18 @@ def test_a_text_of_nothing_is_refused(text):
 @pytest.mark.parametrize("folder", ["/proc/nobody/can/write/here", "relative"])
 def test_without_a_folder_to_write_nothing_is_kept_and_nothing_is_said(folder, tmp_path, capsys, monkeypatch):
     run = small_run(tmp_path / "run")
-    monkeypatch.setattr(reading, "own_store", own_store)
+    monkeypatch.delenv("EDGE_BENCH_SUMMARIES")
     monkeypatch.setenv("XDG_CACHE_HOME", folder)
     monkeypatch.chdir(tmp_path)
     status, (_, err) = said(capsys, run, run)
     assert (status, err) == (compare.FINE, "") and own_store() is None and os.listdir(str(tmp_path)) == ["run"]
 
 
-def test_without_a_home_nothing_is_kept(monkeypatch):
-    assert own_store({}) is None
+@pytest.mark.parametrize("environment", [{}, {"HOME": ""}, {"HOME": "{}", "EDGE_BENCH_SUMMARIES": "off"}],
+                         ids=["no home", "an empty one", "off"])
+def test_without_a_home_or_when_told_so_nothing_is_kept(environment, tmp_path):
+    assert own_store({name: text.format(tmp_path) for name, text in environment.items()}) is None
+    assert own_store({"HOME": str(tmp_path)}) is not None and os.listdir(str(tmp_path)) == [".cache"]
 
 
 def test_a_file_in_the_folders_place_is_left_alone(tmp_path, cache, capsys):
