@@ -123,5 +123,5 @@ def test_large_inputs_and_outputs_begin_a_cache_line_as_the_engines_own_tensors_
     fill(loaded, model, x)
     loaded.run()
     assert loaded.input.ctypes.data % 64 == 0 and error(read(loaded, model), reference) < 1e-5
-    if engine_name != "ncnn":                            # whose results are its own blobs, put together when asked for
+    if engine_name != "ncnn":                            # whose results are blobs, put together when asked for
         assert loaded.output().ctypes.data % 64 == 0
