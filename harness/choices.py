@@ -1,5 +1,6 @@
 """What the user asked of a run, and the settings that follow from it on this machine."""
 
+import math
 from typing import Dict, NamedTuple, Optional, Tuple
 
 from harness.plan import Suite
@@ -44,22 +45,68 @@ class Choices(NamedTuple):
     against: Optional[str] = None
 
 
+#: Of the limit of a worker that soaks, what torch's import and the layers' building may take beside the soak.
+SOAK_STARTS_IN_S = 60.0
+
+
 def check_together(choices: Choices) -> None:
     """Raise :class:`SessionError` where two choices rule each other out, on whatever machine."""
-    instead = "--fit" if choices.fit_bytes is not None else "--soak" if choices.soak_s is not None else None
+    instead = [name for name, given in (
+        ("--fit", choices.fit_bytes is not None), ("--soak", choices.soak_s is not None)) if given]
+    timing = [name for name, given in (
+        ("--for-compare", choices.for_compare), ("--against", choices.against is not None),
+        ("--launches", choices.launches is not None), ("--rounds", choices.rounds is not None),
+        ("--budget", choices.budget_s is not None)) if given]
     if choices.for_compare and choices.quick:
         raise SessionError("--for-compare goes without --quick: its launches are short already; leave cases out with "
-                          "--only")
+                           "--only")
     if choices.against is not None and choices.for_compare:
         raise SessionError("--against has both versions in one run: leave out --for-compare")
-    if instead is not None and (choices.for_compare or choices.against is not None):
-        raise SessionError("{} measures something else than time: leave out {}".format(
-            instead, "--for-compare" if choices.for_compare else "--against"))
-    if choices.soak_block_s is not None and choices.soak_s is None:
-        raise SessionError("--soak-block is the length of a turn of a soak: it goes with --soak DURATION")
-    if choices.soak_block_s is not None and choices.soak_s is not None and choices.soak_block_s * 2 > choices.soak_s:
+    if len(instead) > 1:
+        raise SessionError("{} are two different runs: leave one of them out".format(" and ".join(instead)))
+    if instead and timing:
+        raise SessionError("{} measures something else than time: leave out {}".format(instead[0], ", ".join(timing)))
+    if choices.power is not None and not _may_read_power(choices):
+        raise SessionError("--power names the meter of a run that measures energy, which one with {} does not: leave "
+                           "one of them out".format((instead + timing)[0]))
+    _check_soak(choices)
+
+
+def _may_read_power(choices: Choices) -> bool:
+    """Whether a run of ``choices`` reads a meter where there is one."""
+    return choices.soak_s is not None or Pass.ENERGY.value in passes_for(choices)
+
+
+def _check_soak(choices: Choices) -> None:
+    """Raise :class:`SessionError` where the length of a soak, of its turns and of its worker do not go together."""
+    if choices.soak_s is None:
+        if choices.soak_block_s is not None:
+            raise SessionError("--soak-block is the length of a turn of a soak: it goes with --soak DURATION")
+        return
+    if choices.soak_block_s is not None and choices.soak_block_s * 2 > choices.soak_s:
         raise SessionError("--soak-block: a soak of {} holds no two turns of {}: choose shorter turns or a longer "
-                          "soak".format(format_duration(choices.soak_s), format_duration(choices.soak_block_s)))
+                           "soak".format(format_duration(choices.soak_s), format_duration(choices.soak_block_s)))
+    least_s = choices.soak_s + SOAK_STARTS_IN_S
+    if choices.limit_s < least_s:
+        raise SessionError("--soak: a worker that soaks for {} would be ended as hung after {}: add --limit {:.0f}s, "
+                           "or more".format(format_duration(choices.soak_s), format_duration(choices.limit_s),
+                                            math.ceil(least_s)))
+
+
+def check_meter(settings: Settings, probed: Probed) -> None:
+    """Raise :class:`SessionError` if the meter that the user named for power does not answer here.
+
+    The run would end without what it was started for, after an hour perhaps.
+    """
+    if settings.power is None:
+        return
+    known = [one for one in probed.meters if one.quantity == "power" and one.name == settings.power]
+    if any(one.chosen for one in known):
+        return
+    why = ["{}{}".format(one.reason, "" if one.remedy is None else ": " + one.remedy) for one in known if one.reason]
+    raise SessionError("--power {}: that meter does not answer here ({}). Nothing was measured; name another meter, "
+                       "or leave --power out to have the best that answers".format(
+                           settings.power, why[0] if why else "it is unknown here"))
 
 
 def settle(choices: Choices, probed: Probed) -> Settings:
@@ -93,7 +140,8 @@ def settle(choices: Choices, probed: Probed) -> Settings:
 
 def with_defaults(choices: Choices, suite: Suite) -> Choices:
     """Return ``choices`` with what ``suite`` says of launches and budget where the user said nothing of them."""
-    if choices.quick or choices.for_compare or choices.against is not None:
+    settled = choices.quick or choices.for_compare or choices.against is not None
+    if settled or Pass.TIME.value not in passes_for(choices):
         return choices
     return choices._replace(launches=choices.launches or suite.launches, budget_s=choices.budget_s or suite.budget_s)
 

@@ -5,7 +5,7 @@ import os
 import time
 from typing import Dict, Iterator, NamedTuple, Optional, Sequence
 
-from harness.choices import Choices, SessionError, check_fit, settle, with_defaults
+from harness.choices import Choices, SessionError, check_fit, check_meter, settle, with_defaults
 from harness.clocks import locked_clocks
 from harness.controller import Controller, Runner, RunPlan
 from harness.machine import environment, measure_roof, power_meter, why_no_energy
@@ -23,7 +23,7 @@ from harness.signals import Ended, ending_signals_raise, undisturbed
 from harness.source import SourceFile, read_source, why_changed
 from harness.system.memory import read_meminfo
 from harness.system.strays import end_orphans
-from harness.versions import against, checked_out, label_of
+from harness.versions import against, checked_out, label_of, remove_left_behind
 from harness.words import Pass, RunStatus
 
 
@@ -70,6 +70,7 @@ def start(suite: Suite, choices: Choices, probed: Probed, out: str, file: Option
     Raises ``ValueError``, ``OSError`` or :class:`SessionError`.
     """
     settings = settle(with_defaults(choices, suite), probed)
+    check_meter(settings, probed)
     check_fit(settings.fit_bytes, settings.device, read_meminfo())
     target = Target(settings.device, settings.threads)
     comparisons = plan_comparisons(suite, target, settings.quick, settings.only)
@@ -165,6 +166,9 @@ def carry_on(work: Work, argv: Sequence[str], probed: Probed, progress: PlainPro
                 progress.note(damage_text(work.run.damage, work.writer.path))
             for name in end_orphans():
                 progress.note("A process of an earlier run that was killed was still at work: {}".format(name))
+            for left in remove_left_behind():
+                progress.note("A run that was killed had left its checkout of another version: {} is removed".format(
+                    left))
             roofs = measure_roof(roof, settings, work.run.comparisons)
             session = Session(tuple(argv), utc_now(), environment(settings, probed, lock, roofs),
                               changed_file(work.run.header.suite_file),

@@ -6,12 +6,11 @@ differ and nothing else does.
 
 import contextlib
 import os
-import shutil
 import subprocess
-import tempfile
 from typing import Iterator, List, Sequence
 
 from harness.plan import Comparison
+from harness.system.scratch import end_stale, scratch_folder
 
 PROJECT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -19,6 +18,9 @@ PROJECT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 STASH = "stash"
 
 LABEL_LENGTH = 10
+
+#: The folder in a scratch folder that git has checked a commit out in.
+TREE = "tree"
 
 
 class VersionError(ValueError):
@@ -52,8 +54,16 @@ def checked_out(commit: str, project: str = PROJECT) -> Iterator[str]:
     The commit is checked out in a worktree of its own, so the project's files stay as they are. Raises
     :class:`VersionError`.
     """
-    folder = tempfile.mkdtemp(prefix="edge-transform-bench-")
-    tree = os.path.join(folder, "tree")
+    with scratch_folder() as folder, _worktree(commit, os.path.join(folder, TREE), project) as tree:
+        view = os.path.join(folder, "view")
+        os.mkdir(view)
+        os.symlink(os.path.join(tree, "suites"), os.path.join(view, "suites"))
+        os.symlink(os.path.join(project, "harness"), os.path.join(view, "harness"))
+        yield view
+
+
+@contextlib.contextmanager
+def _worktree(commit: str, tree: str, project: str) -> Iterator[str]:
     try:
         done = _git(project, "worktree", "add", "--detach", tree, commit)
         if done.returncode:
@@ -61,15 +71,24 @@ def checked_out(commit: str, project: str = PROJECT) -> Iterator[str]:
                 label_of(commit), done.stderr.decode("utf-8", "replace").strip().replace("\n", " ")))
         if not os.path.isdir(os.path.join(tree, "suites")):
             raise VersionError("--against {}: that commit has no suites".format(label_of(commit)))
-        view = os.path.join(folder, "view")
-        os.mkdir(view)
-        os.symlink(os.path.join(tree, "suites"), os.path.join(view, "suites"))
-        os.symlink(os.path.join(project, "harness"), os.path.join(view, "harness"))
-        yield view
+        yield tree
     finally:
-        _git(project, "worktree", "remove", "--force", tree)
-        shutil.rmtree(folder, ignore_errors=True)
-        _git(project, "worktree", "prune")
+        _remove_worktree(tree, project)
+
+
+def _remove_worktree(tree: str, project: str) -> None:
+    # Twice --force: git keeps a worktree locked while it makes it, and one that was killed then leaves it so.
+    _git(project, "worktree", "remove", "--force", "--force", tree)
+    _git(project, "worktree", "prune")
+
+
+def remove_left_behind(project: str = PROJECT) -> List[str]:
+    """Remove the checkouts that killed runs have left, never that of a run at work; return their folders."""
+    def forget(folder: str) -> None:
+        with contextlib.suppress(VersionError):  # without git the files go all the same
+            _remove_worktree(os.path.join(folder, TREE), project)
+
+    return end_stale(forget)
 
 
 def _git(project: str, *arguments: str) -> "subprocess.CompletedProcess[bytes]":

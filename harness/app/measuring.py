@@ -98,7 +98,11 @@ def run(context: click.Context, suite: Optional[str], out: Optional[str], resume
                 probed = probe(work.run.header.settings.device, work.plan.power, status_of(work.run.suite))
                 return carry_on(session.ready(work, probed), probed)
 
-            power_modes, run_once = load_run(folder).header.settings.power_mode, go_on
+            settled = load_run(folder).header.settings
+            if fail_on is not None and settled.against is None:
+                raise SessionError("--resume {}: that run holds no two versions against each other, so --fail-on has "
+                                   "nothing to judge: leave it out.".format(resume))
+            power_modes, run_once = settled.power_mode, go_on
         elif retry_failed or anyway:
             raise SessionError("{} goes with --resume RUN: a new run has nothing to go on from.".format(
                 "--retry-failed" if retry_failed else "--anyway"))
@@ -106,6 +110,9 @@ def run(context: click.Context, suite: Optional[str], out: Optional[str], resume
             raise SessionError("--fail-on goes with --against REVISION, or with './run_bench.sh compare RUN RUN'.")
         elif power_modes is not None and choices["against"] is not None:
             raise SessionError("--against has both versions in one run: leave out --power-modes.")
+        elif power_modes is not None and choices["fit_bytes"] is not None:
+            raise SessionError("--fit measures memory, which is the same in every power mode: leave out "
+                               "--power-modes.")
         else:
             wanted = Choices(budget_s=budget, limit_s=limit, **choices)
             chosen = check(suite or DEFAULT_SUITE, wanted)

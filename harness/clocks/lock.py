@@ -16,6 +16,7 @@ from harness.clocks.changes import (
     plan_nvml,
     plan_sysfs,
 )
+from harness.clocks.machine_wide import MachineLock
 from harness.clocks.reading import cpu_section, gpu_section
 from harness.clocks.state import (
     default_state_path,
@@ -57,6 +58,7 @@ class Lock:
         self._tree = Tree(root)
         self._write = write
         self._make_gpu = make_gpu
+        self._machine = MachineLock(self.state_path, root)
         self._ours = False
 
     def lock(self) -> LockResult:
@@ -68,6 +70,8 @@ class Lock:
         except OSError as error:
             messages.append(self._no_state(error))
             locked = False
+        if not self._ours:
+            self._machine.release()
         return LockResult(locked, messages)
 
     def _no_state(self, error: OSError) -> str:
@@ -81,6 +85,8 @@ class Lock:
         if trouble:
             messages.append(trouble)
             return False
+        if not self._alone(messages):
+            return False
         locked = False
         for changes in self._plans(messages):
             taken = self._take(changes, messages)
@@ -92,6 +98,13 @@ class Lock:
         elif not messages:
             messages.append("nothing to lock: this machine shows no clock that can be set")
         return locked
+
+    def _alone(self, messages: List[str]) -> bool:
+        """Keep the runs of other users off; return whether none of them has changed the clocks."""
+        said: List[str] = []
+        alone = self._machine.take(said)
+        messages += said if alone else ["the clocks are left as they are: {}".format(said[0])]
+        return alone
 
     def _still_moving(self) -> List[str]:
         """Say which limits the kernel did not take; a thermal limit or a firmware may overrule them."""
@@ -106,6 +119,7 @@ class Lock:
             return []
         result = restore_from_state(self.state_path, self._tree.root, write=self._write, make_gpu=self._make_gpu)
         self._ours = not result.restored
+        self._machine.release()
         return [] if result.restored else result.messages + [
             "the clocks are still locked: run './run_bench.sh clocks restore' with the rights to do so"]
 

@@ -8,6 +8,7 @@ import os
 from typing import Callable, Iterator, List, Optional, Sequence
 
 from harness.clocks.changes import ChangeError, PowerModeChange, apply
+from harness.clocks.machine_wide import MachineLock
 from harness.clocks.nvpmodel import PowerMode, current_mode, find_nvpmodel, list_modes
 from harness.clocks.state import (
     RestoreResult,
@@ -81,6 +82,7 @@ class PowerModes:
     def __init__(self, root: str = "/", path: Optional[str] = None) -> None:
         self._tree = Tree(root)
         self._path = path or state_path()
+        self._machine = MachineLock(self._path, root)
         self._change: Optional[PowerModeChange] = None
 
     def hold(self) -> List[str]:
@@ -100,6 +102,8 @@ class PowerModes:
                     messages = ["an earlier run had left its power mode: {}".format("; ".join(result.messages))]
                     if not result.restored:
                         raise PowerModeError(messages[0] + ".")
+                if not self._machine.take(messages):
+                    raise PowerModeError("--power-modes: the modes are left as they are: {}.".format(messages[-1]))
                 program = find_nvpmodel(self._tree)
                 mode = None if program is None else current_mode(program)
                 if mode is None:
@@ -124,8 +128,10 @@ class PowerModes:
     def restore(self) -> List[str]:
         """Put the first mode back; return what went wrong (empty: all is as it was)."""
         if self._change is None:
+            self._machine.release()
             return []
         result = restore_from_state(self._path, self._tree.root)
+        self._machine.release()
         if result.restored:
             self._change = None
             return []

@@ -18,6 +18,7 @@ from harness.clocks.changes import (
     change_to_json,
     undo,
 )
+from harness.clocks.machine_wide import MachineLock
 from harness.system.nvml import Gpu, MakeGpu, NvmlError
 from harness.system.processes import boot_id, start_ticks
 from harness.system.programs import write_as_root
@@ -154,6 +155,7 @@ def restore_from_state(path: Optional[str] = None, root: str = "/", force: bool 
     """
     path = path or default_state_path()
     if not os.path.lexists(path):
+        MachineLock(path, root).forget()
         return RestoreResult(True, [_NOTHING])
     try:
         with exclusive(path):
@@ -183,14 +185,19 @@ def restore_held(path: str, root: str = "/", force: bool = False, write: Write =
                                      "first".format(what, state.pid)])
     restarted = state.boot_id is not None and state.boot_id != boot_id(Tree(root))
     if restarted and not lasting:
-        remove_state(path)
+        _forget(path, root)
         return RestoreResult(True, ["the machine was restarted since, which has put the clocks back"])
     messages = undo_all(lasting if restarted else state.changes, Tree(root), write, make_gpu)
     if messages:
         return RestoreResult(False, messages)
-    remove_state(path)
+    _forget(path, root)
     return RestoreResult(True, ["the power mode is {} again".format(lasting[0].name) if lasting else
                                 "the clocks are back as they were"])
+
+
+def _forget(path: str, root: str) -> None:
+    remove_state(path)
+    MachineLock(path, root).forget()
 
 
 def undo_all(changes: Sequence[Change], tree: Tree, write: Write = write_as_root,

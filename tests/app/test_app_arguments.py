@@ -8,6 +8,7 @@ from brought import call
 from harness import Target
 from harness.app.arguments import check_selection
 from harness.app.registry import load_suite
+from harness.meters.choice import make_meter
 
 # Every Python that starts writes a line: sitecustomize is imported by each of them.
 SPY = """
@@ -49,6 +50,13 @@ def spied(tmp_path):
     (("run", "paper", "--for-compare", "--quick"), "--for-compare goes without --quick"),
     (("run", "paper", "--for-compare", "--soak", "10m"), "--soak measures something else than time"),
     (("run", "paper", "--soak-block", "5s"), "it goes with --soak"),
+    (("run", "paper", "--soak", "10m", "--fit", "4GB"), "--fit and --soak are two different runs"),
+    (("run", "paper", "--soak", "10m", "--launches", "2", "--rounds", "20"), "leave out --launches, --rounds"),
+    (("run", "paper", "--fit", "4GB", "--budget", "2m"), "--fit measures something else than time"),
+    (("run", "paper", "--fit", "4GB", "--power", "rapl"), "measures energy, which one with --fit does not"),
+    (("run", "paper", "--for-compare", "--power", "rapl"), "measures energy, which one with --for-compare does not"),
+    (("run", "paper", "--fit", "4GB", "--power-modes", "5W"), "the same in every power mode"),
+    (("run", "paper", "--soak", "20m"), "add --limit 1260s"),
     (("run", "paper", "--soak", "10s", "--soak-block", "8s"), "holds no two turns of 8 s"),
 ])
 def test_bad_arguments_start_no_worker(spied, arguments, words):
@@ -76,3 +84,12 @@ def test_a_pattern_that_fits_on_one_device_only_is_refused_only_for_the_other():
     check_selection(suite, "cuda", 1, False, only)
     with pytest.raises(ValueError, match="no case matching"):
         check_selection(suite, "cpu", 1, False, only)
+
+
+def test_a_named_meter_that_is_not_there_ends_it_before_anything_is_measured(tmp_path):
+    if make_meter("ina3221").probe()["power"].available:
+        pytest.skip("this board has one")
+    code, text = call(tmp_path, "run", "paper", "--quick", "--device", "cpu", "--power", "ina3221", "--out",
+                      str(tmp_path / "out"))
+    assert code == 1 and "--power ina3221: that meter does not answer here" in text and "Traceback" not in text
+    assert len(text.strip().splitlines()) == 1 and not (tmp_path / "out").exists()

@@ -11,6 +11,7 @@ from fake_nvpmodel import asked, fake_sudo, install, mode_of
 
 from harness import load_run
 from harness.app.cli import cli
+from harness.clocks.machine_wide import VARIABLE
 from harness.process import worker_environment
 from tests.patience import LONG_S, wait_for
 
@@ -22,7 +23,8 @@ def start(board, folder, *arguments):
     path = os.pathsep.join([os.path.join(board, "usr", "sbin"), fake_sudo(folder), os.environ["PATH"]])
     return subprocess.Popen(
         [sys.executable, "-m", "harness"] + list(arguments), cwd=ROOT, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, env=worker_environment({"PATH": path, "XDG_STATE_HOME": str(folder / "state")}))
+        stderr=subprocess.STDOUT, env=worker_environment({"PATH": path, "XDG_STATE_HOME": str(folder / "state"),
+                                                          VARIABLE: str(folder)}))
 
 
 def test_without_nvpmodel_the_option_is_refused_in_one_sentence_before_anything_is_measured(tmp_path, monkeypatch):

@@ -7,12 +7,15 @@ import sys
 
 import pytest
 
-from harness import Case, Comparison, load_run
+from harness import Case, Comparison, Suite, load_run, session
+from harness.choices import Choices
 from harness.passes import apart as lock_step
 from harness.plan import case_from_dict, case_to_dict, comparison_to_dict
+from harness.probed import Probed
 from harness.process import worker_environment
+from harness.progress import PlainProgress
 from harness.rule import Rule, rule_to_dict
-from harness.versions import VersionError, against, checked_out, commit_of, label_of
+from harness.versions import VersionError, against, checked_out, commit_of, label_of, remove_left_behind
 from tests.patience import LONG_S
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -107,6 +110,80 @@ def test_the_worktree_goes_whatever_happens_inside(copy):
     with pytest.raises(KeyboardInterrupt), checked_out(commit_of("HEAD", str(copy)), str(copy)):
         raise KeyboardInterrupt
     assert len(git(copy, "worktree", "list").split("\n")) == 1
+
+
+CHECK_OUT = """
+import sys, time
+from harness.versions import checked_out, commit_of
+with checked_out(commit_of("HEAD", sys.argv[1]), sys.argv[1]) as view:
+    print(view, flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture
+def owner(copy, tmp_path, monkeypatch):
+    """Start processes that each hold a checkout; what they leave lies in a folder of the test's own."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    started = []
+
+    def start():
+        process = subprocess.Popen([sys.executable, "-c", CHECK_OUT, str(copy)], stdout=subprocess.PIPE,
+                                   env=worker_environment({"TMPDIR": str(tmp_path)}))
+        started.append(process)
+        return process, process.stdout.readline().decode().strip()
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+    remove_left_behind(str(copy))
+
+
+def test_the_checkout_of_a_killed_run_is_removed_by_the_next_and_never_that_of_one_at_work(copy, owner, tmp_path):
+    (killed, gone), (_, kept) = owner(), owner()
+    killed.kill()
+    killed.wait()
+    assert os.path.isdir(os.path.join(gone, "suites")), "what a killed run leaves"
+    with checked_out(commit_of("HEAD", str(copy)), str(copy)) as mine:
+        assert remove_left_behind(str(copy)) == [os.path.dirname(gone)]
+        assert os.path.isdir(os.path.join(kept, "suites")) and os.path.isdir(os.path.join(mine, "suites"))
+        assert len(git(copy, "worktree", "list").split("\n")) == 3
+        assert remove_left_behind(str(copy)) == []
+    assert os.listdir(str(tmp_path)) == [os.path.basename(os.path.dirname(kept))]
+
+
+def test_a_checkout_that_was_killed_while_git_made_it_is_removed_too(copy, owner):
+    killed, gone = owner()
+    name = os.path.basename(os.path.dirname(gone))
+    git(copy, "worktree", "lock", "--reason", "initializing", os.path.join(os.path.dirname(gone), "tree"))
+    killed.kill()
+    killed.wait()
+    assert [os.path.basename(one) for one in remove_left_behind(str(copy))] == [name]
+    assert len(git(copy, "worktree", "list").split("\n")) == 1
+
+
+def test_what_only_looks_like_a_checkout_is_left_alone(copy, owner, tmp_path):
+    (tmp_path / "edge-transform-bench-of-another-kind").mkdir()
+    (tmp_path / "edge-transform-bench-file").write_text("")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "owner.lock").write_text("")
+    os.symlink(str(tmp_path / "elsewhere"), str(tmp_path / "edge-transform-bench-link"))
+    before = sorted(os.listdir(str(tmp_path)))
+    assert remove_left_behind(str(copy)) == [] and sorted(os.listdir(str(tmp_path))) == before
+
+
+def test_every_new_session_looks_for_what_killed_ones_left(monkeypatch, tmp_path):
+    with pytest.raises(SystemExit):  # before anything is measured
+        monkeypatch.setattr(session, "remove_left_behind", lambda: ["/tmp/x"])
+        monkeypatch.setattr(session, "measure_roof", lambda *_: sys.exit())
+        probed = Probed({"version": "2.0", "threads": 1}, {"name": None, "name_reason": "none"}, ())
+        suite = Suite("mine", "", lambda target: [Comparison("1d", "One", CONV, (WHT,))])
+        said = []
+        session.carry_on(session.start(suite, Choices(), probed, str(tmp_path)), ["run"], probed,
+                         PlainProgress(said.append))
+    assert any("killed had left its checkout" in line and "/tmp/x" in line for line in said)
 
 
 def test_a_stash_is_a_version(copy):

@@ -81,6 +81,34 @@ def test_a_resume_without_the_runs_device_or_meter_stops_and_records_nothing(tmp
     assert (tmp_path / folder / "record.jsonl").read_bytes() == before
 
 
+DEAD = RAPL._replace(name="tegrastats", available=False, chosen=False, reason="it gave no reading within 10 s",
+                     remedy="start it by hand to see what it says")
+
+
+@pytest.mark.parametrize("meters, words", [
+    ([DEAD], "--power tegrastats: that meter does not answer here .it gave no reading within 10 s: start it by hand"),
+    ([RAPL, DEAD], "Nothing was measured; name another meter"),
+    ([RAPL], "it is unknown here"),
+    ([DEAD._replace(quantity="ram", chosen=True)], "it is unknown here"),
+])
+@pytest.mark.parametrize("choices", [{}, {"quick": True}, {"soak_s": 60.0}])
+def test_a_run_whose_named_meter_does_not_answer_does_not_start(tmp_path, meters, words, choices):
+    with pytest.raises(SessionError, match=words):
+        session.start(SUITE, Choices(power="tegrastats", **choices), probed(None, meters), str(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_whose_named_meter_answers_starts_and_one_without_a_name_needs_none(tmp_path):
+    for choices, meters in ((Choices(power="rapl"), [RAPL]), (Choices(), [DEAD])):
+        session.start(SUITE, choices, probed(None, meters), str(tmp_path)).writer.close()
+
+
+@pytest.mark.parametrize("choices", [{"fit_bytes": 10 ** 6}, {"soak_s": 60.0}])
+def test_what_a_suite_says_of_timing_does_not_hinder_a_run_that_times_nothing(tmp_path, choices):
+    suite = SUITE._replace(launches=2, budget_s=99.0)
+    session.start(suite, Choices(**choices), probed(), str(tmp_path)).writer.close()
+
+
 def test_a_complete_run_is_taken_up_only_for_its_failed_units(tmp_path, monkeypatch):
     monkeypatch.setattr(session, "measure_roof", lambda *_: {})
     work = session.start(SUITE, Choices(), probed(), str(tmp_path))

@@ -150,7 +150,9 @@ def as_nobody(command, folder, nohup=False, **environment):
         os.setresuid(NOBODY, NOBODY, NOBODY)
 
     path = folder + os.pathsep + "/usr/bin:/bin"
-    return subprocess.Popen(command, preexec_fn=become, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    # Without a buffer, in which a line that comes with the first one would be lost to communicate.
+    return subprocess.Popen(command, preexec_fn=become, cwd=folder, bufsize=0, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE,
                             env=dict(environment, PATH=path, FAKE_LOG=os.path.join(folder, "nano_r32.log"),
                                      FAKE_MODE="needs-root", FAKE_PID=os.path.join(folder, "pid")))
 
