@@ -94,9 +94,9 @@ FEW_POSITIONS = [
 ]
 
 
-@pytest.mark.parametrize("plane", [(1, 1), (2, 2), (2, 3), (1, 8), (4, 2)], ids=str)
+@pytest.mark.parametrize("plane", [(1, 1), (2, 2), (2, 3), (1, 8), (4, 2), (3, 7), (7, 7), (4, 6)], ids=str)
 @pytest.mark.parametrize("found", FEW_POSITIONS, ids=str)
-def test_planes_of_few_positions_are_the_definition_in_every_type_and_layout(found, plane):
+def test_planes_of_few_positions_or_few_past_a_vector_are_the_definition_in_every_type_and_layout(found, plane):
     torch.manual_seed(10)
     chain = chain_from_pairs(found)
     channels = chain[0][1] // 9
