@@ -126,6 +126,15 @@ def test_a_chain_longer_than_the_layer_is_padded_and_cropped(plane):
     check(DebutLinear(100, 10, generate_chain(10, 100, round_up=True)), torch.randn(3, 5, 100))
 
 
+@pytest.mark.parametrize("features", [32, 31, 25, 24, 9, 2])
+def test_few_rows_of_fewer_features_than_the_chain_takes_are_padded(features):
+    torch.manual_seed(12)
+    chain = chain_from_pairs([(4, 4), (8, 2), (2, 4)])
+    for dtype in sorted(TOLERANCES, key=str):
+        for rows in (1, 3, 8, 9):
+            check(DebutLinear(features, 60, chain), torch.randn(rows, features).to(dtype))
+
+
 def test_inputs_that_lie_apart_in_memory_are_read_where_they_are():
     torch.manual_seed(4)
     layer = DebutConv2d(16, 32, 3, padding=1)
