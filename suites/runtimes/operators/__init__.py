@@ -7,8 +7,8 @@ and the transform back in one read and one write, in float32:
 * ``EdgeWht2d``: over each channel's plane, padded with zeros to (S, S), S a power of two up to 256, and cropped
   afterwards. Inputs x, T (S, S) and, optional, weights (S, S) that the coefficients are multiplied with before.
 
-The same bits in every call and for every number of threads. Large outputs are written fastest where they begin a cache
-line (64 bytes), as the engines' own memory does; an array of numpy's bound as output does not.
+They give the same bits in every call. Large outputs are written fastest where they begin a cache line (64 bytes), as
+the engines' own memory does; a large array of numpy's, bound as the output, does not.
 """
 
 from typing import Dict, NamedTuple, Optional
