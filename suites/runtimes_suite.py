@@ -28,6 +28,8 @@ NARROW = (("ncnn", "float16"), ("openvino", "bfloat16"))
 PHONES = ("litert", "onnxruntime")
 
 CHANNELS = 1024
+#: The layers that have an operator; no comparison has both.
+TRANSFORMS = ("WHT 1D", "WHT 2D")
 
 
 def pointwise(case: Case) -> Tuple[Case, ...]:
@@ -102,13 +104,13 @@ def comparisons(target: Target) -> List[Comparison]:
 
 
 def goals(target: Target) -> List[Goal]:
-    """Return what the operator is for: in each engine faster than every form of the layer in stock operators."""
+    """Return what the operators are for: in each engine faster than every form of their layer in stock operators."""
     found: List[Goal] = []
     for one in comparisons(target):
         for name in CUSTOM:
             own = [(case, dict(case.options)) for case in one.cases]
             forms = [(one.case_id(case), chosen.get("form") == "custom") for case, chosen in own
-                     if case.layer == "WHT 1D" and chosen["engine"] == name]
+                     if case.layer in TRANSFORMS and chosen["engine"] == name]
             found += [Goal(case, (stock,), 1.0) for case, custom in forms if custom
                       for stock, other in forms if not other]
     return found
@@ -124,9 +126,13 @@ def quick(plan: List[Comparison]) -> List[Comparison]:
 
 
 def _transforms(case: Case) -> Tuple[Case, ...]:
-    """The 2-D layer in every engine: on small planes as one product with the whole plane, which is faster there."""
+    """The 2-D layer fused and in every engine's own operators.
+
+    On small planes these are one product with the whole plane, which is faster there.
+    """
     graph = "wht2d-kron" if case.shape[2] <= 8 else "wht2d"
     return (_torch(case, "WHT 2D", WHT_2D, "torch fused", form="fused"), ) + tuple(
+        _case(case, "WHT 2D", name, "wht2d-fused", "fused", form="custom") for name in CUSTOM) + tuple(
         _case(case, "WHT 2D", name, graph) for name in ENGINES)
 
 

@@ -119,6 +119,34 @@ def test_a_nan_or_infinity_in_x_shows_in_the_gradient(kernels, bad, nonlinearity
     assert not torch.isfinite(x.grad[1, :, 2]).any() and torch.isfinite(x.grad[0]).all()
 
 
+@pytest.mark.parametrize("shape,dims", [((2, 16, 5), (1,)), ((3, 64), (1,)), ((2, 3, 8, 8), (2, 3))], ids=str)
+def test_far_from_zero_the_slope_is_one(kernels, shape, dims):
+    # There tanh is flat, however far the threshold is.
+    x, options = noise(*shape) * 1e5, {"dims": dims, "norm": "backward"}
+    threshold, weights = tables(table_length(shape, **options), False)[0], noise(*shape)
+    got = gradients(fused_layer, x, threshold, None, weights, options)[0]
+    want = gradients(dense_layer, double(x), double(threshold), None, weights.double(), options)[0]
+    assert (got.double() - want).abs().max().item() <= 2e-5 * want.abs().max().item()
+
+
+def test_a_clamped_threshold_at_zero_has_no_gradient(kernels):
+    threshold = torch.zeros(16, requires_grad=True)
+    fused_layer(noise(2, 16, 5), threshold, threshold_mode="clamp").sum().backward()
+    assert torch.equal(threshold.grad, torch.zeros(16))
+
+
+@pytest.mark.parametrize("pixels", [1, 3, 17, 37])
+def test_what_lies_beside_the_input_does_not_count(kernels, pixels):
+    x, threshold = noise(2, 32, pixels), tables(32, False)[0]
+    wide = torch.full((2, 32, pixels + 40), float("nan"))
+    beside = wide[:, :, 20:20 + pixels]
+    beside.copy_(x)
+    weights = noise(2, 32, pixels)
+    for a, b in zip(gradients(fused_layer, beside, threshold, None, weights, {}),
+                    gradients(fused_layer, x, threshold, None, weights, {})):
+        assert torch.equal(a, b)
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_shape_and_option_has_the_dense_layers_gradients(kernels, data):

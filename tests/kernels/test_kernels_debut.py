@@ -86,6 +86,37 @@ def test_every_published_chain_is_its_definition_also_those_that_break_the_rule(
             check(layer, torch.randn(2, chain[0][1] // 9, 5, 5), "blocks")
 
 
+#: Chains whose first factors are done in every way that planes of few positions have: (r, s) of each factor.
+FEW_POSITIONS = [
+    [(8, 9), (2, 2), (2, 2), (2, 4)], [(16, 9), (2, 4), (2, 2), (2, 2)], [(16, 9), (2, 4), (2, 4)],
+    [(32, 9), (2, 2), (2, 2)], [(4, 9), (4, 2), (2, 4)], [(2, 9), (8, 4), (2, 2)], [(1, 9), (16, 3), (2, 2)],
+    [(17, 9), (16, 2), (3, 2)], [(12, 18), (4, 2), (2, 3)],
+]
+
+
+@pytest.mark.parametrize("plane", [(1, 1), (2, 2), (2, 3), (1, 8), (4, 2)], ids=str)
+@pytest.mark.parametrize("found", FEW_POSITIONS, ids=str)
+def test_planes_of_few_positions_are_the_definition_in_every_type_and_layout(found, plane):
+    torch.manual_seed(10)
+    chain = chain_from_pairs(found)
+    channels = chain[0][1] // 9
+    for dtype in sorted(TOLERANCES, key=str):
+        for images, stride, padding in ((1, 1, 1), (3, 1, 1), (9, 2, 1), (2, (1, 2), 2)):
+            layer = DebutConv2d(channels, chain[-1][0], 3, chain, stride, padding)
+            x = torch.randn((images, channels) + plane).to(dtype)
+            check(layer, x)
+            check(layer, x.contiguous(memory_format=torch.channels_last))
+
+
+@pytest.mark.parametrize("found", [[(3, 9), pair, last] for pair in ((2, 8), (1, 2), (2, 2), (2, 4), (4, 2), (4, 4))
+                                   for last in ((2, 2), (2, 4), (4, 2), (3, 5))], ids=str)
+def test_every_pair_of_factors_is_the_definition_on_large_planes(found):
+    torch.manual_seed(11)
+    chain = chain_from_pairs(found)
+    layer = DebutConv2d(chain[0][1] // 9, chain[-1][0], 3, chain, padding=1)
+    check(layer, torch.randn(2, chain[0][1] // 9, 19, 18))
+
+
 @pytest.mark.parametrize("plane", [(1, 1), (2, 2), (4, 4), (7, 7), (14, 14), (3, 40)])
 def test_a_chain_longer_than_the_layer_is_padded_and_cropped(plane):
     torch.manual_seed(3)
