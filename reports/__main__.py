@@ -13,6 +13,7 @@ from reports.findings.published import PublishedError
 from reports.formats.files import Options
 from reports.formats.registry import FORMATS
 from reports.formats.terminal import print_report
+from reports.summaries.reading import own_summaries
 from reports.writing import OutputError, write
 
 TERMINAL, ALL = "terminal", "all"
@@ -23,7 +24,9 @@ USAGE = 2
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Make the reports ``argv`` asks for; return the exit status: 0, or 2 with one sentence on standard error."""
     arguments = parser().parse_args(argv)
+    summaries = own_summaries()
     try:
+        digests = [summaries.digest(path) for path in arguments.runs]
         runs = [load_run(path) for path in arguments.runs]
         found = findings(runs[0], others=runs[1:])
         most = 0 if arguments.no_figures else sys.maxsize if arguments.all_figures else Options().figures
@@ -37,6 +40,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         print_report(found, shown_path(pages[0]) if pages else None)
     elif written:
         sys.stdout.write(shown_path(written[0]) + "\n")
+    for path, digest, run in zip(arguments.runs, digests, runs):
+        if run.ended:  # another may go on
+            summaries.keep(path, digest, run)
+    summaries.close()
     return 0
 
 

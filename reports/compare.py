@@ -9,39 +9,30 @@ told (one launch each, or not in both runs); 3 a run could not be read.
 """
 
 import argparse
-import gc
-import multiprocessing
-import os
 import sys
 from functools import partial
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, NoReturn, Optional, Sequence, Tuple, TypeVar
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, NoReturn, Optional, Sequence, Tuple
 
-from harness.record import RecordError, load_run
+from harness.record import RecordError
 from harness.settings import parse_share
 from harness.words import Word
-from reports.exit_codes import CANNOT_TELL, FINE, SLOWER, UNREADABLE, Answer, status
-from reports.findings.changes import Changes, changes, side_of
+from reports.compare_progress import counted
+from reports.compare_workers import each_run
+from reports.exit_codes import CANNOT_TELL, FINE, INTERRUPTED, SLOWER, UNREADABLE, Answer, status
+from reports.findings.changes import Changes, changes
 from reports.findings.cleaned import cleaned
-from reports.findings.compared import Compared, Summary, compared, summary_of
-from reports.findings.many import Base, Beside, Many, base_of, beside_of, many
+from reports.findings.compared import Compared, Gist, compared
+from reports.findings.many import Beside, Many, beside_of, many
 from reports.findings.published import PublishedError, read_published
 from reports.formats.changes_text import changes_text
 from reports.formats.compare_files import csv_text, html_text, json_text, markdown_text
 from reports.formats.compare_sheets import Told
 from reports.formats.terminal import terminal_of
+from reports.summaries.reading import Summaries, own_summaries
 from reports.told import damage_note
 
 #: More runs than this get a line each: nobody reads so many columns.
 MOST_BESIDE = 13
-
-#: A process that reads runs must have so many of them to be worth its start.
-LEAST_A_WORKER = 8
-
-R = TypeVar("R")
-
-#: A run is so many objects and leaves no cycles of them: in a process that only reads runs, that is often enough to
-#: look for some.
-OBJECTS = 100000
 
 #: The name that stands for the printed numbers of ``results/published``.
 PUBLISHED = "published"
@@ -111,11 +102,6 @@ def parser() -> argparse.ArgumentParser:
     return found
 
 
-def summary(path: str) -> Summary:
-    """Return what is compared of the run at ``path``. Raises ``RecordError``."""
-    return summary_of(load_run(path))
-
-
 class Line(NamedTuple):
     """What became of one of many runs; ``status`` is ``None`` on another board."""
 
@@ -123,39 +109,31 @@ class Line(NamedTuple):
     status: Optional[int]
 
 
-def line(base: Base, fail_on: Optional[float], path: str) -> Line:
-    """Return what became of the run at ``path`` since the first one. Raises ``RecordError``."""
-    run = load_run(path)
-    found = changes(base.side, side_of(run))
-    return Line(beside_of(run, found), _status(found, fail_on) if found.same_board else None)
+def line(summaries: Summaries, first: Gist, fail_on: Optional[float], path: str) -> Line:
+    """Return what became of the run at ``path`` since the ``first`` one. Raises ``RecordError``."""
+    gist = summaries.gist(path)
+    found = changes(first.side, gist.side)
+    return Line(beside_of(gist, found), _status(found, fail_on) if found.same_board else None)
 
 
-def each_run(work: Callable[[str], R], paths: Sequence[str]) -> Iterator[R]:
-    """Yield ``work`` of each of ``paths`` in order; many are read by every core, and none is kept here.
-
-    Raises the ``RecordError`` of the first that cannot be read.
-    """
-    workers = min(os.cpu_count() or 1, len(paths) // LEAST_A_WORKER)
-    if workers < 2:
-        for path in paths:
-            yield work(path)
-        return
-    with multiprocessing.Pool(workers, gc.set_threshold, (OBJECTS,)) as pool:
-        for found in pool.imap(work, paths, chunksize=LEAST_A_WORKER):
-            yield found
-
-
-def beside(names: Sequence[str], fail_on: Optional[float]) -> Tuple[Many, int]:
+def beside(summaries: Summaries, names: Sequence[str], fail_on: Optional[float]) -> Tuple[Many, int]:
     """Return what became of each run after the first, and the exit status. Raises ``RecordError``."""
-    base = base_of(load_run(names[0]))
+    first = summaries.gist(names[0])
     statuses: List[int] = []
 
     def others() -> Iterator[Beside]:
-        for found in each_run(partial(line, base, fail_on), names[1:]):
+        read = each_run(partial(line, summaries, first, fail_on), names[1:])
+        for found in counted(read, len(names) - 1):
             statuses.extend([found.status] if found.status is not None else [])
             yield found.beside
 
-    return many(base, others()), worst(statuses)
+    return many(first, others()), worst(statuses)
+
+
+def in_full(summaries: Summaries, names: Sequence[str], with_published: bool) -> Compared:
+    """Return all that is said of the runs and, where wanted, the published numbers. Raises ``RecordError``."""
+    read = list(counted(each_run(summaries.summary, names), len(names)))
+    return compared(read, read_published() if with_published else ())
 
 
 def write(found: Told, kind: Kind) -> None:
@@ -179,20 +157,30 @@ def write_utf8(text: str) -> None:
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Compare the runs that ``argv`` names; return the exit status documented above."""
     arguments = parser().parse_args(argv)
-    names = [name for name in arguments.runs if name != PUBLISHED]
-    kind, fail_on = Kind(arguments.format), arguments.fail_on
-    found: Told
+    summaries = own_summaries()
     try:
-        if not names or len(arguments.runs) < 2:
-            raise RecordError("compare needs two runs, or a run and '{}'".format(PUBLISHED))
-        if len(names) > MOST_BESIDE and kind not in IN_FULL:
-            found, own_status = beside(names, fail_on)
-        else:
-            found = compared(list(each_run(summary, names)), read_published() if PUBLISHED in arguments.runs else ())
-            own_status = exit_status(found, fail_on)
+        return answer(arguments, summaries)
     except (RecordError, PublishedError, OSError) as error:
         sys.stderr.write("{}\n".format(error))
         return UNREADABLE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    finally:
+        summaries.close()
+
+
+def answer(arguments: argparse.Namespace, summaries: Summaries) -> int:
+    """Write the comparison that ``arguments`` ask for; return the exit status. Raises what reading raises."""
+    names = [name for name in arguments.runs if name != PUBLISHED]
+    kind, fail_on = Kind(arguments.format), arguments.fail_on
+    if not names or len(arguments.runs) < 2:
+        raise RecordError("compare needs two runs, or a run and '{}'".format(PUBLISHED))
+    found: Told
+    if len(names) > MOST_BESIDE and kind not in IN_FULL:
+        found, own_status = beside(summaries, names, fail_on)
+    else:
+        found = in_full(summaries, names, PUBLISHED in arguments.runs)
+        own_status = exit_status(found, fail_on)
     write(cleaned(found), kind)
     if kind is Kind.CSV:  # the one format that has no place for it
         for one in found.damaged:

@@ -6,6 +6,9 @@ from harness.words import State
 
 FINE, SLOWER, CANNOT_TELL, UNREADABLE = 0, 1, 2, 3
 
+#: Of a comparison that Ctrl-C ended, as a shell counts: 1 would say that something became slower.
+INTERRUPTED = 130
+
 
 class Answer(NamedTuple):
     """One figure: its state, its speed (below 1 is slower), and the lower end of the speed's interval."""

@@ -1,4 +1,4 @@
-"""What every test starts from: the same examples in every run, signals that can end a child, idle waiting threads."""
+"""What every test starts from: the same examples, nothing kept, signals that end a child, idle waiting threads."""
 
 import os
 import signal
@@ -12,6 +12,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 # A red lane must mean a change, not a new draw, nor a machine that was busy while examples were drawn.
 settings.register_profile("seeded", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("seeded")
+
+# Records are read anew: what a test has changed must not be kept, nor what was kept hide it.
+os.environ["EDGE_BENCH_SUMMARIES"] = "off"
 
 # A suite started in the background inherits ignored signals, and so would the children that tests interrupt.
 for _number, _handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):

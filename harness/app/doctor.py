@@ -166,7 +166,7 @@ def print_findings(findings: Sequence[Finding]) -> None:
     utf8 = (sys.stdout.encoding or "ascii").lower().replace("-", "") == "utf8"
     told = os.environ.get("COLUMNS", "")
     console = Console(width=int(told) if told.isdecimal() and int(told) else None if sys.stdout.isatty() else 100,
-                      no_color=True if os.environ.get("NO_COLOR") else None)
+                      no_color=bool(os.environ.get("NO_COLOR")))
     if console.width < NARROW:
         console.print("\n".join(told_narrow(finding, console.width) for finding in findings), markup=False,
                       highlight=False)

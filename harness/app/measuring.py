@@ -14,14 +14,11 @@ from harness.app.arguments import (
     UnreadableError,
     check_selection,
 )
-from harness.app.reading import RESULTS, fail_on_options, find_run, report_process
+from harness.app.reading import RESULTS, STOPPED, fail_on_options, find_run, report_process
 from harness.caller import from_caller, shown_path
 from harness.text import printable
 
 DEFAULT_SUITE = "paper"
-
-#: Exit status after Ctrl-C.
-STOPPED = 130
 
 #: The suite of known loads.
 CALIBRATION = "calibration"

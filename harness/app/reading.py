@@ -21,6 +21,9 @@ PUBLISHED = "published"
 RUN_FORMS = ["pyperf", "github-action-benchmark", "csv", "parquet", "json"]
 MODEL_FORMS = ["onnx", "tflite", "ncnn"]
 
+#: As a shell counts a command that Ctrl-C ended.
+STOPPED = 130
+
 SHARE = ShareType()
 FOLDER = FolderType()
 
@@ -45,7 +48,11 @@ def report_process(folders: Sequence[str], options: Sequence[str] = (), module: 
     """Make reports in a process of their own: pandas and templates would stay in this one's memory."""
     from harness.process import worker_environment
 
-    return subprocess.call([sys.executable, "-m", module] + list(options) + list(folders), env=worker_environment({}))
+    command = [sys.executable, "-m", module] + list(options) + list(folders)
+    try:
+        return subprocess.call(command, env=worker_environment({}))
+    except KeyboardInterrupt:  # the process had it too; click would make it a 1, which is an answer of 'compare'
+        return STOPPED
 
 
 def _find_all(names: Sequence[str]) -> Tuple[str, ...]:
@@ -64,8 +71,13 @@ def _find_all(names: Sequence[str]) -> Tuple[str, ...]:
 @click.option("--figures", type=click.Choice(["some", "all", "none"]), default="some", show_default=True,
               help="Publication figures: 'some' stops at 24 comparisons.")
 @click.option("--paper", is_flag=True, help="The papers' tables and figures instead: every claim with a verdict.")
-def report(runs: Sequence[str], kind: str, out: Optional[str], figures: str, paper: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="As JSON on standard output, for programs.")
+def report(runs: Sequence[str], kind: str, out: Optional[str], figures: str, paper: bool, as_json: bool) -> None:
     """Make the report of RUNS again from their records alone; several runs stand side by side."""
+    if as_json:
+        if kind not in ("all", "json") or paper or out:
+            raise click.ClickException("--json prints one thing: leave out --format, --paper and --out")
+        kind, out = "json", "-"
     if paper:
         if kind != "all":
             raise click.ClickException("--paper makes all of its formats: leave out --format")
@@ -81,7 +93,8 @@ def report(runs: Sequence[str], kind: str, out: Optional[str], figures: str, pap
 @click.option("--fail-on", type=SHARE, metavar="SHARE", help="The slowdown that counts, such as 5%. Default: any.")
 @click.option("--format", "kind", type=click.Choice(["table", "markdown", "csv", "json", "html"]), default="table",
               show_default=True, help="What to print.")
-def compare(runs: Sequence[str], fail_on: Optional[float], kind: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="As JSON, for programs: --format json.")
+def compare(runs: Sequence[str], fail_on: Optional[float], kind: str, as_json: bool) -> None:
     """Compare runs case by case, each with the first; 'published' stands for the papers' printed numbers.
 
     The differences in environment come first, then each rival's advantage over the baseline of its own run, then the
@@ -90,6 +103,9 @@ def compare(runs: Sequence[str], fail_on: Optional[float], kind: str) -> None:
     Exit status: 0 nothing slower, 1 something slower, 2 nothing slower but something cannot be told, 3 a run
     could not be read.
     """
+    if as_json and kind not in ("table", "json"):
+        raise UnreadableError("--json or --format {}: not both".format(kind))
+    kind = "json" if as_json else kind
     try:
         folders = [name if name == PUBLISHED else find_run(name) for name in runs]
     except ValueError as error:

@@ -139,14 +139,19 @@ def _check_format(path: str, number: object) -> None:
                           "read it".format(path, number, FORMAT))
 
 
-def stream_record(path: str) -> Iterator[Entry]:
-    """Yield every line of the record in folder or file ``path``, the header first. Raises :class:`RecordError`."""
+def file_of(path: str) -> str:
+    """Return the record's file in folder or file ``path``. Raises :class:`RecordError`."""
     file = path if os.path.isfile(path) else os.path.join(path, FILE_NAME)
     if not os.path.isfile(file):
         raise RecordError("{} holds no {}: name the folder of a run, such as results/<run id>".format(
             path, FILE_NAME))
+    return file
+
+
+def stream_record(path: str) -> Iterator[Entry]:
+    """Yield every line of the record in folder or file ``path``, the header first. Raises :class:`RecordError`."""
     number = 0
-    for line in read_lines(file):
+    for line in read_lines(file_of(path)):
         number += 1
         if number > 1 and isinstance(line, Header):
             raise RecordError("{} holds two runs: its record has more than one 'run' line".format(path))

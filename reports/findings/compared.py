@@ -1,5 +1,6 @@
 """Several runs as the columns of one comparison: time, advantage, memory, energy, and the share of each roof."""
 
+from collections import OrderedDict
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from harness.record import Damage, Run
@@ -115,40 +116,64 @@ class Compared(NamedTuple):
     damaged: Tuple[DamagedRun, ...] = ()
 
 
-class Summary(NamedTuple):
-    """What is kept of a run: all that a comparison says of it, and none of its samples."""
+class Gist(NamedTuple):
+    """What is kept of one of many runs: enough to say what became of its advantages."""
 
-    column: RunColumn
-    facts: Facts
     side: Side
-    tables: Dict[str, CaseTable]
+    facts: Facts
     damage: Damage
 
 
+class Shown(NamedTuple):
+    """What stands in a run's own column: tables of one column each, by comparison."""
+
+    column: RunColumn
+    tables: Dict[str, CaseTable]
+
+
+class Summary(NamedTuple):
+    """What is kept of a run: all that a comparison says of it, and none of its samples."""
+
+    gist: Gist
+    shown: Shown
+
+
+def gist_of(run: Run) -> Gist:
+    """Return what is kept of ``run`` where it is one of many."""
+    return Gist(side_of(run), run_facts(run), run.damage)
+
+
 def summary_of(run: Run) -> Summary:
-    """Return what a comparison needs of ``run``: tables of one column each."""
+    """Return what a comparison needs of ``run``."""
+    return Summary(gist_of(run), shown_of(run))
+
+
+def shown_of(run: Run) -> Shown:
+    """Return what stands in the column of ``run``."""
     column = RunColumn(run.id, device(run), _roof(run))
     own = {row.case: row for table in engine_tables(run) for row in table.rows}
     tables = {table.key: CaseTable(table.key, table.title, (table.baseline,), tuple(
         CaseRow(row.case, row.name, (row.baseline,), (_cell(row, table, column.roof, own.get(row.case)),))
         for row in table.rows)) for table in tables_of(run) if table.main}
-    return Summary(column, run_facts(run), side_of(run), tables, run.damage)
+    return Shown(column, tables)
 
 
 def compared(runs: Sequence[Summary], published: Sequence[Published] = ()) -> Compared:
     """Return the comparison of ``runs``, each against the first; ``published`` adds a column per device there."""
-    columns = [run.column for run in runs]
-    found = [_table(key, [run.tables.get(key) for run in runs]) for key in _keys([run.tables for run in runs])]
+    columns = [run.shown.column for run in runs]
+    tables = [run.shown.tables for run in runs]
+    found = [_table(key, [own.get(key) for own in tables]) for key in _keys(tables)]
     known = {row.case: row for table in found for row in table.rows}
     for name in _devices(published, known):
         columns.append(RunColumn("published", Device(name, False, 0), Roof(), True))
         mine = [one for one in published if one.device == name and one.value is not None]
         found = [_with_printed(table, mine) for table in found]
-    differing = differences([run.facts for run in runs]) if len(runs) > 1 else ()
-    return Compared(tuple(columns), grouped(differing), tuple(changes(runs[0].side, other.side)
-                                                              for other in runs[1:]),
+    gists = [run.gist for run in runs]
+    differing = differences([one.facts for one in gists]) if len(runs) > 1 else ()
+    return Compared(tuple(columns), grouped(differing), tuple(changes(gists[0].side, other.side)
+                                                              for other in gists[1:]),
                     tuple(found), tuple(_winners(table) for table in found),
-                    tuple(DamagedRun(run.column.run, run.damage) for run in runs if run.damage.lines))
+                    tuple(DamagedRun(one.side.run, one.damage) for one in gists if one.damage.lines))
 
 
 def _roof(run: Run) -> Roof:
@@ -160,10 +185,7 @@ def _roof(run: Run) -> Roof:
 
 
 def _keys(tables: Sequence[Dict[str, CaseTable]]) -> List[str]:
-    keys: List[str] = []
-    for some in tables:
-        keys.extend(key for key in some if key not in keys)
-    return keys
+    return list(OrderedDict.fromkeys(key for some in tables for key in some))
 
 
 def _table(key: str, mine: Sequence[Optional[CaseTable]]) -> CaseTable:

@@ -1,6 +1,7 @@
 """The same rivals in several runs, side by side: rivals down, runs across."""
 
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from collections import OrderedDict
+from typing import NamedTuple, Optional, Sequence, Tuple
 
 from harness.record import Run
 from reports.findings.about import Device, device
@@ -56,9 +57,7 @@ class Devices(NamedTuple):
 def side_by_side(runs: Sequence[Run], tables: Sequence[Sequence[Table]]) -> Devices:
     """Return the comparison of ``runs``; ``tables`` holds the tables of each run, in the same order."""
     main = [{table.key: table for table in some if table.main} for some in tables]
-    keys: List[str] = []
-    for some in main:
-        keys.extend(key for key in some if key not in keys)
+    keys = OrderedDict.fromkeys(key for some in main for key in some)
     return Devices(tuple(Column(run.id, device(run)) for run in runs),
                    tuple(_table(key, [some.get(key) for some in main]) for key in keys),
                    differences([run_facts(run) for run in runs]))
@@ -66,15 +65,11 @@ def side_by_side(runs: Sequence[Run], tables: Sequence[Sequence[Table]]) -> Devi
 
 def _table(key: str, mine: Sequence[Optional[Table]]) -> DeviceTable:
     first = next(table for table in mine if table is not None)
-    names: List[str] = []
-    for table in mine:
-        if table is not None:
-            names.extend(row.name for row in table.rows if row.name not in names)
+    rows_of = [{} if table is None else {row.name: row for row in reversed(table.rows)} for table in mine]
+    names = list(OrderedDict.fromkeys(row.name for table in mine if table is not None for row in table.rows))
     baselines = tuple(None if table is None else table.baseline for table in mine)
     if len(set(baselines) - {None}) == 1:
         names = [name for name in names if name not in baselines]
-    rows = tuple(DeviceRow(name, tuple(
-        None if table is None else next((row for row in table.rows if row.name == name), None)
-        for table in mine)) for name in names)
+    rows = tuple(DeviceRow(name, tuple(own.get(name) for own in rows_of)) for name in names)
     return DeviceTable(key, first.title, baselines,
                        tuple(None if table is None else table.rows[0].median_s for table in mine), rows)

@@ -2,13 +2,13 @@
 
 from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
 
-from harness.record import Damage, Run
+from harness.record import Damage
 from harness.words import State
 from reports.findings.about import Device
 from reports.findings.causes import grouped
-from reports.findings.changes import Changes, Side, Tally, side_of, tally_of
-from reports.findings.compared import DamagedRun
-from reports.findings.environment import Difference, Facts, changes_by_itself, run_facts
+from reports.findings.changes import Changes, Tally, tally_of
+from reports.findings.compared import DamagedRun, Gist
+from reports.findings.environment import Difference, Facts, changes_by_itself
 
 
 class RunLine(NamedTuple):
@@ -23,14 +23,6 @@ class RunLine(NamedTuple):
     same_board: bool
     tally: Tuple[Tally, ...]
     slower: Tuple[Tuple[str, Optional[str]], ...]
-
-
-class Base(NamedTuple):
-    """What is kept of the first run."""
-
-    side: Side
-    facts: Facts
-    damage: Damage
 
 
 class Beside(NamedTuple):
@@ -50,25 +42,20 @@ class Many(NamedTuple):
     damaged: Tuple[DamagedRun, ...]
 
 
-def base_of(run: Run) -> Base:
-    """Return what is kept of the first run."""
-    return Base(side_of(run), run_facts(run), run.damage)
-
-
-def beside_of(run: Run, found: Changes) -> Beside:
-    """Return what is kept of ``run``, which is the second of ``found``."""
+def beside_of(gist: Gist, found: Changes) -> Beside:
+    """Return what is kept of the run of ``gist``, which is the second of ``found``."""
     several = len({case.cache for case in found.cases}) > 1
     slower = tuple((case.case, case.cache if several else None) for case in found.cases if found.same_board
                    and case.advantage is not None and case.advantage.state is State.SLOWER)
     line = RunLine(found.second.run, found.second.device, found.same_board, tally_of(found), slower)
-    return Beside(line, run_facts(run), run.damage)
+    return Beside(line, gist.facts, gist.damage)
 
 
-def many(base: Base, others: Iterable[Beside]) -> Many:
+def many(first: Gist, others: Iterable[Beside]) -> Many:
     """Return what is said of ``others``, each of which is let go once it was looked at."""
     lines: List[RunLine] = []
-    damaged = [DamagedRun(base.side.run, base.damage)] if base.damage.lines else []
-    differs: Dict[str, bool] = dict.fromkeys(base.facts, False)
+    damaged = [DamagedRun(first.side.run, first.damage)] if first.damage.lines else []
+    differs: Dict[str, bool] = dict.fromkeys(first.facts, False)
     for one in others:
         lines.append(one.line)
         if one.damage.lines:
@@ -76,8 +63,8 @@ def many(base: Base, others: Iterable[Beside]) -> Many:
         for name in one.facts:
             differs.setdefault(name, False)
         for name, known in differs.items():
-            differs[name] = known or one.facts.get(name) != base.facts.get(name)
+            differs[name] = known or one.facts.get(name) != first.facts.get(name)
     groups = grouped([Difference(name, ()) for name, known in differs.items()
                       if known and not changes_by_itself(name)])
-    return Many(base.side.run, tuple(lines), tuple(one.name for group in groups for one in group.differences),
+    return Many(first.side.run, tuple(lines), tuple(one.name for group in groups for one in group.differences),
                 tuple(damaged))

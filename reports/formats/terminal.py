@@ -16,13 +16,16 @@ from reports.formats.goals_text import goals_sheets
 from reports.formats.sentence import headline_text
 from reports.formats.sheets import sheets
 from reports.formats.terminal_table import console_for, fold, print_rows
-from reports.numbers import PLAIN_SIGNS, SIGNS, plain
+from reports.numbers import PLAIN_SIGNS, SIGNS, count, plain
 from reports.wording import QUANTITIES
 
 COLOURS = {RowState.FASTER: "blue", RowState.SLOWER: "red", RowState.WRONG: "magenta"}
 MEMORY_HEADS = {Kind.TORCH_ALLOCATED: "torch", Kind.TORCH_RESERVED: "reserved", Kind.RSS: "RSS", Kind.USS: "USS",
                 Kind.RAM: "RAM", Kind.NVMAP: "NvMap"}
 LEAST_WIDTH = 40
+
+#: Nobody reads more comparisons on a terminal than this.
+MOST_TABLES = 100
 
 Show = Callable[[str], str]
 
@@ -79,8 +82,14 @@ def terminal_text(found: Findings, page: Optional[str], width: int = 80, unicode
             text = one.text + (" Next step: {}".format(one.next_step) if one.next_step else "")
             text += ": {}".format(one.command) if one.command else "." if one.next_step else ""
             console.print(fold(show("- " + text), width))
+    left_out = len(found.tables) - MOST_TABLES
+    found = beginning_of(found)
     for table in found.tables:
         _print_speed(console, table, show, unicode_)
+    if left_out > 0:
+        console.print()
+        console.print(fold(show("{} not shown here: the page and tables/speed.csv hold every one.".format(
+            count(left_out, "more table"))), width))
     _print_sheets(console, found, show, unicode_)
     _print_devices(console, found, show, unicode_)
     _print_memory(console, found, show, unicode_)
@@ -90,6 +99,16 @@ def terminal_text(found: Findings, page: Optional[str], width: int = 80, unicode
         console.print()
         console.print(show("Report: {}".format(page)), soft_wrap=True)
     return "\n".join(line.rstrip() for line in out.getvalue().split("\n"))
+
+
+def beginning_of(found: Findings) -> Findings:
+    """Return ``found`` with no more tables of each kind than people read on a terminal."""
+    devices = found.devices
+    if devices is not None:
+        devices = devices._replace(tables=devices.shared[:MOST_TABLES] + tuple(
+            table for table in devices.tables if table.runs < 2))
+    return found._replace(tables=found.tables[:MOST_TABLES], memory_tables=found.memory_tables[:MOST_TABLES],
+                          energy_tables=found.energy_tables[:MOST_TABLES], devices=devices)
 
 
 def _print_speed(console: Any, one: Table, show: Show, unicode_: bool) -> None:

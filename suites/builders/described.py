@@ -91,8 +91,8 @@ def _wht1d(form: str) -> _Family:
         lambda shape, out: wht1d_macs(shape[0] * shape[2] * shape[3], shape[1], shape[1], form))
 
 
-def _wht2d_macs(shape: Shape, out: int) -> int:
-    return wht2d_macs(shape[0] * shape[1], shape[2], shape[3], "matrix", "matrix")
+def _wht2d_macs(form: str) -> Callable[[Shape, int], int]:
+    return lambda shape, out: wht2d_macs(shape[0] * shape[1], shape[2], shape[3], form, form)
 
 
 def _wht2d(macs: Callable[[Shape, int], int]) -> _Family:
@@ -111,7 +111,8 @@ FAMILIES: Dict[str, _Family] = {
     "wht1d-dense": _wht1d("matrix"),
     "wht1d-two-stage": _wht1d("two-stage"),
     "wht1d-fused": _wht1d("butterfly"),
-    "wht2d": _wht2d(_wht2d_macs),
+    "wht2d": _wht2d(_wht2d_macs("matrix")),
+    "wht2d-fused": _wht2d(_wht2d_macs("butterfly")),
     "wht2d-kron": _wht2d(lambda shape, out: 2 * shape[0] * shape[1] * (shape[2] * shape[3]) ** 2),
     "squeeze-excite": _Family(
         lambda shape, out: SqueezeExcite(shape[1]),

@@ -15,6 +15,7 @@ from suites.runtimes.graph import (
     Contract,
     Convolution,
     FusedWht1d,
+    FusedWht2d,
     Graph,
     HardSigmoid,
     Mean,
@@ -26,6 +27,9 @@ from suites.runtimes.graph import (
 )
 
 Weights = Dict[str, np.ndarray]
+
+#: The longest side of a padded plane that the fused operator takes.
+LARGEST_PLANE = 256
 
 
 def hadamard(size: int) -> np.ndarray:
@@ -117,6 +121,16 @@ def wht2d_kron(name: str, shape: Shape, weights: Weights) -> Graph:
                   (Contract("kept", OUTPUT, Axis.PLANE, whole),))
 
 
+def wht2d_fused(name: str, shape: Shape, weights: Weights) -> Graph:
+    """The 2-D layer as the project's own operator: any plane, padded to a square of up to 256 a side."""
+    size = len(weights["weight"])
+    if not 2 <= size <= LARGEST_PLANE:
+        raise ValueError("the fused operator takes planes of up to {0}x{0}, larger than 1x1, not {1}x{2}: use the "
+                         "form with a product for each side".format(LARGEST_PLANE, *shape[2:]))
+    weight = None if np.all(weights["weight"] == 1) else weights["weight"]  # as in the other forms
+    return Graph(name, shape, (FusedWht2d(INPUT, OUTPUT, weights["threshold"], weight),))
+
+
 def _wht2d(name: str, shape: Shape, weights: Weights, there: Tuple[Contract, ...],
            back: Tuple[Contract, ...]) -> Graph:
     # Weights of one, as untrained layers have, change nothing: no engine would be given such a product.
@@ -154,6 +168,7 @@ DESCRIPTIONS: Dict[str, Callable[[str, Shape, Weights], Graph]] = {
     "wht1d-fused": wht1d_fused,
     "wht2d": wht2d,
     "wht2d-kron": wht2d_kron,
+    "wht2d-fused": wht2d_fused,
     "squeeze-excite": squeeze_excite,
     "depthwise-separable": depthwise_separable,
 }

@@ -7,8 +7,11 @@ import numpy as np
 
 from suites.runtimes.graph import Graph
 
-#: Name and domain of the fused layer as a custom operator (attribute ``channels``; inputs x and threshold).
-CUSTOM_OPERATOR, CUSTOM_DOMAIN = "EdgeWht1d", "edge_transforms"
+#: Domain of the fused layers as custom operators (inputs x and their tables).
+CUSTOM_DOMAIN = "edge_transforms"
+
+#: Of the caches of every processor this runs on.
+LINE_BYTES = 64
 
 
 class Layout(enum.Enum):
@@ -119,6 +122,18 @@ class Engine:
         Raises ``RuntimeError`` in one sentence where it cannot.
         """
         raise NotImplementedError
+
+
+def zeros(shape: Tuple[int, ...], dtype: str = "float32") -> np.ndarray:
+    """Return an array that begins a cache line, as the engines' own tensors do.
+
+    Large arrays of numpy's begin 16 bytes into one: then no vector lies in a single line, and stores past the caches
+    cannot be had.
+    """
+    bytes_ = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    memory = np.zeros(bytes_ + LINE_BYTES, np.uint8)
+    begin = -memory.ctypes.data % LINE_BYTES
+    return memory[begin:begin + bytes_].view(dtype).reshape(shape)
 
 
 def fill(loaded: Loaded, model: Model, x: np.ndarray) -> None:

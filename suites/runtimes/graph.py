@@ -4,7 +4,7 @@ Constants are numpy arrays in float64; whoever lowers a graph rounds them to its
 """
 
 import enum
-from typing import Dict, NamedTuple, Tuple, Union
+from typing import Dict, NamedTuple, Optional, Tuple, Union
 
 import numpy as np
 
@@ -82,6 +82,38 @@ class FusedWht1d(NamedTuple):
     y: str
     threshold: np.ndarray
 
+    @property
+    def operator(self) -> str:
+        """The custom operator's name."""
+        return "EdgeWht1d"
+
+    @property
+    def tables(self) -> Tuple[np.ndarray, ...]:
+        """The operator's inputs beside ``x``."""
+        return (self.threshold,)
+
+
+class FusedWht2d(NamedTuple):
+    """The whole 2-D layer as one custom operator; ``threshold`` and ``weight`` (S, S), S a power of two.
+
+    ``weight`` is ``None`` where it is all ones.
+    """
+
+    x: str
+    y: str
+    threshold: np.ndarray
+    weight: Optional[np.ndarray] = None
+
+    @property
+    def operator(self) -> str:
+        """The custom operator's name."""
+        return "EdgeWht2d"
+
+    @property
+    def tables(self) -> Tuple[np.ndarray, ...]:
+        """The operator's inputs beside ``x``."""
+        return (self.threshold,) if self.weight is None else (self.threshold, self.weight)
+
 
 class Mean(NamedTuple):
     """The mean of every plane, (N, C, 1, 1)."""
@@ -113,7 +145,9 @@ class Add(NamedTuple):
     y: str
 
 
-Operation = Union[Convolution, Contract, Scale, Threshold, FusedWht1d, Mean, HardSigmoid, Multiply, Add]
+Operation = Union[Convolution, Contract, Scale, Threshold, FusedWht1d, FusedWht2d, Mean, HardSigmoid, Multiply, Add]
+#: Those that are operators of the project's own.
+FUSED = (FusedWht1d, FusedWht2d)
 Shape = Tuple[int, int, int, int]
 
 
@@ -141,6 +175,11 @@ class Graph(NamedTuple):
     def shape_out(self) -> Shape:
         """The shape of what comes out."""
         return self.shapes[OUTPUT]
+
+    @property
+    def custom_operators(self) -> Tuple[str, ...]:
+        """Names of the project's own operators in it."""
+        return tuple(sorted({one.operator for one in self.operations if isinstance(one, FUSED)}))
 
     def of_batch(self, batch: int) -> "Graph":
         """Return the same graph for another number of images."""

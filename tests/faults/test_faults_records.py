@@ -18,6 +18,7 @@ from reached import Reached
 from harness.notebook import load_run as load_for_notebook
 from harness.record import RecordError, damage_text, load_run
 from harness.record.reader import LONGEST_LINE
+from reports.__main__ import main
 from reports.findings import findings
 from reports.findings.cleaned import cleaned
 from reports.findings.compared import compared, summary_of
@@ -174,6 +175,24 @@ def test_the_options_of_a_case_may_hold_anything(tmp_path, value):
     assert len(run.to_frame()) and run._repr_html_()
     assert terminal_text(findings(run, published=(), others=[run]), None)
     assert changes_text(cleaned(compared([summary_of(run), summary_of(run)])), 80, True, False)
+
+
+@pytest.mark.parametrize("watts", [0.0, 5e-324, 1e-300, -3.0, 1e9], ids=str)
+def test_power_modes_with_whatever_a_broken_meter_read_are_drawn(tmp_path, watts):
+    folders = []
+    for mode in ("MAXN", "5W"):
+        lines = [json.loads(line) for line in corpus()[os.path.join(
+            "tests", "faults", "corpus", "made_up_nano.jsonl")].splitlines()]
+        for line in lines:
+            if line["kind"] == "session":
+                line["environment"]["clocks"]["power_mode"] = mode
+            elif line.get("pass") == "energy":
+                line["mean_w"] = watts
+        (tmp_path / mode).mkdir()
+        folders.append(place(tmp_path / mode, "".join(json.dumps(line) + "\n" for line in lines)))
+    assert main(folders + ["--format", "html", "--no-figures", "--out", str(tmp_path / "out")]) == 0
+    with io.open(str(tmp_path / "out" / "report.html"), encoding="utf-8") as file:
+        assert "speed against power" in file.read()
 
 
 def test_a_round_without_its_baseline_is_skipped(tmp_path):

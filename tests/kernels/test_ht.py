@@ -59,6 +59,16 @@ def test_it_is_the_layer_in_float64(dtype, images, inputs, outputs, height, widt
     assert (y.double() - wanted).abs().max() <= ERROR[dtype] * (1 + 2 * wanted.abs().max())
 
 
+@pytest.mark.parametrize("plane", [(64, 128), (50, 250), (128, 128)], ids=str)
+def test_planes_that_no_two_passes_hold_are_the_layer_in_float64(plane):
+    layer = layer_of(2, 2, plane, 2, residual=True)
+    x = torch.randn((1, 2) + plane)
+    with torch.no_grad():
+        y, wanted = layer(x), in_float64(layer, x)
+    assert layer.implementation_used == "fused"
+    assert (y.double() - wanted).abs().max() <= ERROR[torch.float32] * (1 + 2 * wanted.abs().max())
+
+
 @pytest.mark.parametrize("images", [1, 2, 5])
 @pytest.mark.parametrize("inputs,plane", [(16, (32, 32)), (20, (8, 8)), (9, (5, 3))], ids=str)
 def test_any_number_of_threads_gives_the_same_bits(images, inputs, plane):

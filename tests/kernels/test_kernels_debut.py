@@ -86,6 +86,37 @@ def test_every_published_chain_is_its_definition_also_those_that_break_the_rule(
             check(layer, torch.randn(2, chain[0][1] // 9, 5, 5), "blocks")
 
 
+#: Chains whose first factors are done in every way that planes of few positions have: (r, s) of each factor.
+FEW_POSITIONS = [
+    [(8, 9), (2, 2), (2, 2), (2, 4)], [(16, 9), (2, 4), (2, 2), (2, 2)], [(16, 9), (2, 4), (2, 4)],
+    [(32, 9), (2, 2), (2, 2)], [(4, 9), (4, 2), (2, 4)], [(2, 9), (8, 4), (2, 2)], [(1, 9), (16, 3), (2, 2)],
+    [(17, 9), (16, 2), (3, 2)], [(12, 18), (4, 2), (2, 3)],
+]
+
+
+@pytest.mark.parametrize("plane", [(1, 1), (2, 2), (2, 3), (1, 8), (4, 2), (3, 7), (7, 7), (4, 6)], ids=str)
+@pytest.mark.parametrize("found", FEW_POSITIONS, ids=str)
+def test_planes_of_few_positions_or_few_past_a_vector_are_the_definition_in_every_type_and_layout(found, plane):
+    torch.manual_seed(10)
+    chain = chain_from_pairs(found)
+    channels = chain[0][1] // 9
+    for dtype in sorted(TOLERANCES, key=str):
+        for images, stride, padding in ((1, 1, 1), (3, 1, 1), (9, 2, 1), (2, (1, 2), 2)):
+            layer = DebutConv2d(channels, chain[-1][0], 3, chain, stride, padding)
+            x = torch.randn((images, channels) + plane).to(dtype)
+            check(layer, x)
+            check(layer, x.contiguous(memory_format=torch.channels_last))
+
+
+@pytest.mark.parametrize("found", [[(3, 9), pair, last] for pair in ((2, 8), (1, 2), (2, 2), (2, 4), (4, 2), (4, 4))
+                                   for last in ((2, 2), (2, 4), (4, 2), (3, 5))], ids=str)
+def test_every_pair_of_factors_is_the_definition_on_large_planes(found):
+    torch.manual_seed(11)
+    chain = chain_from_pairs(found)
+    layer = DebutConv2d(chain[0][1] // 9, chain[-1][0], 3, chain, padding=1)
+    check(layer, torch.randn(2, chain[0][1] // 9, 19, 18))
+
+
 @pytest.mark.parametrize("plane", [(1, 1), (2, 2), (4, 4), (7, 7), (14, 14), (3, 40)])
 def test_a_chain_longer_than_the_layer_is_padded_and_cropped(plane):
     torch.manual_seed(3)
@@ -93,6 +124,15 @@ def test_a_chain_longer_than_the_layer_is_padded_and_cropped(plane):
     for order in ("channel", "tap"):
         check(DebutConv2d(12, 10, 3, chain, padding=1, order=order), torch.randn((3, 12) + plane))
     check(DebutLinear(100, 10, generate_chain(10, 100, round_up=True)), torch.randn(3, 5, 100))
+
+
+@pytest.mark.parametrize("features", [32, 31, 25, 24, 9, 2])
+def test_few_rows_of_fewer_features_than_the_chain_takes_are_padded(features):
+    torch.manual_seed(12)
+    chain = chain_from_pairs([(4, 4), (8, 2), (2, 4)])
+    for dtype in sorted(TOLERANCES, key=str):
+        for rows in (1, 3, 8, 9):
+            check(DebutLinear(features, 60, chain), torch.randn(rows, features).to(dtype))
 
 
 def test_inputs_that_lie_apart_in_memory_are_read_where_they_are():

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from kernels_dense import dense_layer, double, table_length, tables
 
 from suites.kernels import fused_layer, why_not_fused
+from suites.kernels.geometry import Spec
+from suites.kernels.plain import plain_layer
 
 OPTIONS = [
     {}, {"nonlinearity": "soft", "threshold_mode": "abs"}, {"threshold_mode": "abs"}, {"threshold_mode": "clamp"},
@@ -64,7 +66,7 @@ def test_every_plane_is_padded_transformed_and_cropped_inside(kernels, side, las
     check(x.contiguous(memory_format=torch.channels_last) if last else x, dims=(2, 3))
 
 
-@pytest.mark.parametrize("shape", [(3, 5, 1, 2), (3, 5, 2, 1), (1, 2, 13, 64), (2, 3, 64, 5)])
+@pytest.mark.parametrize("shape", [(3, 5, 1, 2), (3, 5, 2, 1), (1, 2, 13, 64), (2, 3, 64, 5), (2, 3, 40, 30)])
 def test_planes_need_not_be_square(kernels, shape):
     check(noise(*shape), dims=(2, 3))
 
@@ -161,7 +163,6 @@ def test_strided_and_misaligned_inputs_are_the_dense_layer(kernels):
 def test_large_outputs_go_past_the_cache_and_are_the_same(kernels):
     import suites.kernels.cpu_call as cpu_call
     from suites.kernels import planned
-    from suites.kernels.geometry import Spec
     from suites.kernels.tuning import Tuning
 
     x = noise(2, 64, 16, 16)
@@ -175,6 +176,16 @@ def test_large_outputs_go_past_the_cache_and_are_the_same(kernels):
         handle = cpu_call.loaded().handle
         assert handle.wht_forward(plan.pointer, x.data_ptr(), y.data_ptr(), table.data_ptr(), None, 2) == 0
         assert torch.equal(y, here if spec.dims == (1,) else fused_layer(x, table, dims=(2, 3)))
+
+
+@pytest.mark.parametrize("shape,dims", [((1, 2, 128, 128), (2, 3)), ((1, 16384, 3), (1,))], ids=str)
+@pytest.mark.parametrize("norm", ["forward", "backward"])
+def test_factors_too_small_for_powers_in_float32_are_no_trouble(kernels, shape, dims, norm):
+    x, spec = noise(*shape), Spec(dims=dims, norm=norm)
+    threshold = tables(16384, False)[0]
+    y = fused_layer(x, threshold, dims=dims, norm=norm)
+    want = plain_layer(double(x), double(threshold), None, spec)
+    assert (y.double() - want).abs().max() <= rounding(16384, norm) * want.abs().max()
 
 
 def test_the_whole_layer_is_within_2e6_of_float64_at_the_papers_width(kernels):

@@ -34,12 +34,13 @@ class FileOfLines(RecordBuilder):
         return self.folder
 
 
-def write_large(folder, comparisons, launches=4, rounds=12, rivals=CASES - 1):
+def write_large(folder, comparisons, launches=4, rounds=12, rivals=CASES - 1, seed=1):
     """Write a record of ``comparisons`` comparisons into ``folder``; return the folder."""
     many = [comparison("c{}".format(i), "{} channels, 8x8".format(i), "conv", ["wht f{}".format(j) for j in
                                                                                range(rivals)])
             for i in range(comparisons)]
-    build = FileOfLines(folder, many, environment=NANO, launches=launches, passes=("verify", "time", "memory"))
+    build = FileOfLines(folder, many, environment=NANO, launches=launches, passes=("verify", "time", "memory"),
+                        seed=seed)
     for one in many:
         build.verify(one.id)
         build.time(one.id, {case.slug: 1e-3 / (1 + 0.3 * i) for i, case in enumerate(one.cases)}, launches, rounds)

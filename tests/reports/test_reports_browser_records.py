@@ -11,9 +11,8 @@ import pytest
 from test_reports_browser import CHROMIUM, FLAGS, PROBE, allowed
 
 from harness.record import load_run
-from reports.compare import summary
 from reports.findings import findings
-from reports.findings.compared import compared
+from reports.findings.compared import compared, summary_of
 from reports.formats.compare_files import html_text
 from reports.formats.page import render_page
 from tests.patience import LONG_S
@@ -103,7 +102,7 @@ def test_nothing_of_runs_side_by_side_is_cut_or_covered_at_any_width(tmp_path):
 
 
 def test_a_comparison_scrolls_inside_its_tables_and_never_as_a_page(tmp_path):
-    found = compared([summary(path) for path in (kept("layers") + kept("debut"))[:3]])
+    found = compared([summary_of(load_run(path)) for path in (kept("layers") + kept("debut"))[:3]])
     for width, seen in looked_at(html_text(found), tmp_path, """
       seen.names = Array.prototype.filter.call(document.querySelectorAll(".wide tbody th"), function (t) {
         var region = t.closest(".wide"); region.scrollLeft = 9999;

@@ -10,10 +10,11 @@ from report_fixtures import NANO, RecordBuilder, comparison
 
 from harness import load_run
 from harness.statistics.between_runs import WIDEST
-from reports import compare
+from reports import compare, compare_workers
 from reports.findings import changes as between
 from reports.findings import compared as side_by_side
 from reports.formats.changes_text import changes_text
+from reports.summaries.reading import Summaries
 
 BASE = {"conv": 2e-3, "wht-fused": 1e-3, "wht-torch": 4e-3}
 REFERENCE = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "results",
@@ -323,7 +324,7 @@ def test_a_line_of_many_runs_says_what_the_pair_alone_says(tmp_path):
         file.write(b"{torn\n")
     runs = [load_run(one.folder) for one in runs]
     for fail_on in (None, 0.3):
-        found, status = compare.beside([one.folder for one in runs], fail_on)
+        found, status = compare.beside(Summaries(), [one.folder for one in runs], fail_on)
         pairs = [changes(runs[0], one) for one in runs[1:]]
         for line, pair in zip(found.lines, pairs):
             advantages = [case.advantage for case in pair.cases if case.advantage is not None]
@@ -342,7 +343,7 @@ def test_many_runs_are_the_same_to_the_byte_in_one_process_and_in_several(tmp_pa
     runs = [made(tmp_path / "run{}".format(number), launches=1, seed=number) for number in range(18)]
     answers = []
     for cores in (1, 2):
-        monkeypatch.setattr(compare.os, "cpu_count", lambda cores=cores: cores)
+        monkeypatch.setattr(compare_workers.os, "cpu_count", lambda cores=cores: cores)
         answers.append([run(capsys, *runs, options=["--format", kind]) for kind in ("table", "html", "csv")])
     assert answers[0] == answers[1] and answers[0][0][1].startswith("17 runs against run0.")
 

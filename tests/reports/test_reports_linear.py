@@ -12,14 +12,14 @@ from large_record import write_large
 
 from harness.notebook.frame import rows
 from harness.record import load_run
-from reports import compare
+from reports import compare_workers
 from reports.compare import beside, line
 from reports.findings import findings
-from reports.findings.compared import summary_of
-from reports.findings.many import base_of
+from reports.findings.compared import gist_of, summary_of
 from reports.formats.json_text import json_text
 from reports.formats.markdown import markdown
 from reports.formats.page import render_page
+from reports.summaries.reading import Summaries
 
 SMALL, LARGE = 150, 300      # both beyond the sizes at which a page leaves things out
 
@@ -102,8 +102,8 @@ def json_alone(folder):
 
 
 def line_alone(folder):
-    base = base_of(load_run(folder))
-    return lambda one: line(base, None, one)
+    first = gist_of(load_run(folder))
+    return lambda one: line(Summaries(), first, None, one)
 
 
 @pytest.mark.parametrize("work, most", [
@@ -134,12 +134,12 @@ def test_what_is_kept_of_a_compared_run_is_small(tmp_path):
 
 def test_thirty_runs_take_the_memory_of_two_and_a_line_each(tmp_path, monkeypatch):
     """What is kept of thirty runs in full would be three times as much as reading one takes."""
-    monkeypatch.setattr(compare.os, "cpu_count", lambda: 1)  # tracemalloc sees this process alone
+    monkeypatch.setattr(compare_workers.os, "cpu_count", lambda: 1)  # tracemalloc sees this process alone
     folder = write_large(str(tmp_path), 4, launches=4, rounds=12)
 
     def peak(count):
         tracemalloc.start()
-        found, _ = beside([folder] * (1 + count), None)
+        found, _ = beside(Summaries(), [folder] * (1 + count), None)
         most = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert len(found.lines) == count

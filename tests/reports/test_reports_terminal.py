@@ -9,7 +9,7 @@ import pytest
 
 from harness.record import load_run
 from reports.formats.energy_words import joules_text
-from reports.formats.terminal import LEAST_WIDTH, coloured, print_report, terminal_text, width_of
+from reports.formats.terminal import LEAST_WIDTH, MOST_TABLES, coloured, print_report, terminal_text, width_of
 from reports.formats.terminal_table import stacked
 from reports.formats.texts import interval_text, median_text, speed_text
 from reports.numbers import NARROW
@@ -53,13 +53,12 @@ def test_a_table_wider_than_the_terminal_is_set_row_by_row(found, width):
 
 @pytest.mark.parametrize("width", [40, 80, 120])
 def test_runs_compared_and_engines_fit_the_terminal_too(width):
-    from reports.compare import summary
     from reports.findings import findings
-    from reports.findings.compared import compared
+    from reports.findings.compared import compared, summary_of
     from reports.formats.changes_text import changes_text
 
     kept = [sorted(glob.glob(os.path.join(REFERENCE, "*-{}-*".format(suite)))) for suite in ("layers", "runtimes")]
-    assert too_long(changes_text(compared([summary(path) for path in kept[0]]), width), width) == []
+    assert too_long(changes_text(compared([summary_of(load_run(path)) for path in kept[0]]), width), width) == []
     assert too_long(terminal_text(findings(load_run(kept[1][-1]), published=()), None, width), width) == []
 
 
@@ -179,3 +178,13 @@ def test_what_was_not_checked_is_said_once(found):
         assert "not checked: not checked" not in text
     assert "not checked: no reference is known for this layer" in " ".join(
         terminal_text(found["broken"], None, 120).split())
+
+
+def test_of_very_many_comparisons_the_first_are_shown_and_the_others_counted(found):
+    nano = found["nano"]
+    many = nano._replace(tables=nano.tables * 300, memory_tables=nano.memory_tables * 300,
+                         energy_tables=nano.energy_tables * 300)
+    text = terminal_text(many, None, 100)
+    left = len(many.tables) - MOST_TABLES
+    assert "{} more tables not shown here".format(left) in text
+    assert text.count("\nPeak memory: ") == MOST_TABLES and "not shown here" not in terminal_text(nano, None, 100)

@@ -55,8 +55,8 @@ def test_the_runtimes_suite_holds_every_engine_layer_and_way_to_run_it():
     cases = [case for one in found.values() for case in one.cases]
     assert {dict(case.options)["engine"] for case in cases} == {"torch", "litert", "onnxruntime", "openvino", "ncnn"}
     graphs = {dict(case.options).get("graph") for case in cases}
-    assert graphs >= {"conv1x1", "conv3x3", "wht1d-dense", "wht1d-two-stage", "wht1d-fused", "squeeze-excite",
-                      "depthwise-separable"} and graphs & {"wht2d", "wht2d-kron"}
+    assert graphs >= {"conv1x1", "conv3x3", "wht1d-dense", "wht1d-two-stage", "wht1d-fused", "wht2d-fused",
+                      "squeeze-excite", "depthwise-separable"} and graphs & {"wht2d", "wht2d-kron"}
     assert {(case.shape[0], case.threads) for case in cases} == {(1, 1), (10, 4)}
     assert {"int8", "float16", "float32"} <= {case.arithmetic for case in cases}
     assert all(one.pairs for one in found.values())
@@ -81,7 +81,17 @@ def test_the_suite_judges_the_projects_operator_against_every_stock_form_in_its_
     wanted = {(name, other) for name in custom for other, case in planned.items()
               if case.layer == planned[name].layer and other != name and other.split("/")[0] == name.split("/")[0]
               and dict(case.options)["engine"] == dict(planned[name].options)["engine"]}
-    assert {(goal.case, rival) for goal in goals for rival in goal.rivals} == wanted and len(custom) == 6
+    assert {(goal.case, rival) for goal in goals for rival in goal.rivals} == wanted and len(custom) == 15
+    # each of an engine's forms: where one is not the fastest, another is
+    forms = {dict(planned[rival].options)["graph"] + " " + dict(planned[rival].options).get("form", "stock")
+             for case, rival in wanted if dict(planned[case].options)["engine"] == "onnxruntime"}
+    assert forms >= {"wht1d-two-stage stock", "wht1d-two-stage channels-last", "wht1d-dense stock",
+                     "wht2d-kron stock", "wht2d stock", "wht2d channels-last"}
+    # at every shape of either layer, in every engine that takes operators
+    shapes = {(case.layer, name.split("/")[0]) for name, case in planned.items() if case.layer.startswith("WHT")}
+    assert len(shapes) == 5 and {(planned[name].layer, name.split("/")[0],
+                                  dict(planned[name].options)["engine"]) for name in custom} == {
+        one + (engine,) for one in shapes for engine in ("litert", "onnxruntime", "ncnn")}
     assert all(goal.at_most == 1.0 for goal in goals)
 
 

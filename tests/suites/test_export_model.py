@@ -27,13 +27,13 @@ def needs(format_):
 
 
 @pytest.mark.parametrize("format_", sorted(ENGINES))
-@pytest.mark.parametrize("name", ["conv3x3", "wht1d-two-stage", "wht1d-fused", "wht2d"])
+@pytest.mark.parametrize("name", ["conv3x3", "wht1d-two-stage", "wht1d-fused", "wht2d", "wht2d-fused"])
 def test_a_layer_is_written_and_equals_float64(name, format_, tmp_path, capsys):
     needs(format_)
     out = str(tmp_path / "deep" / "model")
     assert main([name, "--to", format_, "--shape", "1x32x8x8", "--out", out]) == 0
     told = capsys.readouterr().out
-    assert "equals float64" in told and ("needs the operator" in told) is (name == "wht1d-fused")
+    assert "equals float64" in told and ("needs the operator" in told) is name.endswith("-fused")
     assert all(os.path.getsize(path) for path in paths_of(out, format_))
 
 
@@ -70,6 +70,7 @@ def test_without_the_engine_the_file_is_there_and_not_called_right(tmp_path, cap
     (["conv1x1", "--to", "onnx", "--shape", "1x8x4"], "write N, C, H and W"),
     (["conv1x1", "--to", "onnx", "--shape", "1x0x4x4"], "write N, C, H and W"),
     (["wht1d-fused", "--to", "onnx", "--shape", "1x12x4x4"], "power of two"),
+    (["wht2d-fused", "--to", "onnx", "--shape", "1x12x1x1"], "larger than 1x1"),
     (["own.py:wht", "--to", "tflite"], "ONNX only"),
     (["absent.py:wht", "--to", "onnx"], "absent.py"),
 ])

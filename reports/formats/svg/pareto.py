@@ -12,6 +12,9 @@ FOOT = 42
 LABEL_GAP = 15
 COLOURS = 5
 
+#: The ends that the power axis may have, in watts: a meter that is broken reads nothing, or anything.
+LEAST_W, MOST_W = 1e-6, 1e15
+
 
 class Point(NamedTuple):
     """``label`` names case and mode; points of one ``series`` (a case) share a colour, 0 is the baseline's."""
@@ -26,8 +29,8 @@ class Point(NamedTuple):
 def pareto_scales(points: Sequence[Point]) -> Tuple[Linear, Log]:
     """Return the x scale (watts to percent, from zero) and the y scale (pixels, upside down) that hold the points."""
     speeds = [point.images_per_s for point in points]
-    return Linear(0.0, 1.15 * max(point.power_w for point in points)), Log(min(speeds) / 1.4, max(speeds) * 1.4,
-                                                                          HEIGHT - FOOT, TOP)
+    most_w = min(max(max(point.power_w for point in points), LEAST_W), MOST_W)
+    return Linear(0.0, 1.15 * most_w), Log(min(speeds) / 1.4, max(speeds) * 1.4, HEIGHT - FOOT, TOP)
 
 
 def stairs(points: Sequence[Point]) -> List[Tuple[float, float]]:

@@ -9,7 +9,7 @@ import numpy as np
 from suites.runtimes.engine import Engine, Found, Loaded, Model
 from suites.runtimes.engines.importing import Package, import_module, together
 from suites.runtimes.engines.threads import threads_found
-from suites.runtimes.graph import Convolution, FusedWht1d, Graph
+from suites.runtimes.graph import Convolution, Graph
 
 LITERT = Package("ai-edge-litert", "ai_edge_litert.interpreter", (3, 10))
 TFLITE = Package("tflite-runtime", "tflite_runtime.interpreter", (3, 8), "run this suite in an environment of Python "
@@ -30,7 +30,7 @@ class LiteRT(Engine):
 
     def forms(self, graph: Graph) -> Tuple[str, ...]:
         """Return the forms for ``graph``; eight bits are for convolutions."""
-        if any(isinstance(one, FusedWht1d) for one in graph.operations):
+        if graph.custom_operators:
             return (CUSTOM,)
         if all(isinstance(one, Convolution) for one in graph.operations):
             return (STOCK, BUILTIN, INT8)

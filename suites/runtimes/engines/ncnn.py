@@ -6,10 +6,10 @@ from typing import Any, List, Optional, Tuple
 
 import numpy as np
 
-from suites.runtimes.engine import Engine, Found, Loaded, Model
+from suites.runtimes.engine import Engine, Found, Loaded, Model, zeros
 from suites.runtimes.engines.importing import Package, import_module
 from suites.runtimes.engines.threads import threads_found
-from suites.runtimes.graph import INPUT, OUTPUT, Convolution, FusedWht1d, Graph
+from suites.runtimes.graph import INPUT, OUTPUT, Convolution, Graph
 
 PACKAGE = Package("ncnn", "ncnn", least=(1, 0, 20250503))
 
@@ -31,7 +31,7 @@ class Ncnn(Engine):
 
     def forms(self, graph: Graph) -> Tuple[str, ...]:
         """Return the forms for ``graph``."""
-        if any(isinstance(one, FusedWht1d) for one in graph.operations):
+        if graph.custom_operators:
             return (CUSTOM,)
         winograd = any(isinstance(one, Convolution) and one.weight.shape[2] == 3 and one.groups == 1
                        for one in graph.operations)
@@ -71,9 +71,9 @@ class Ncnn(Engine):
         if model.operators:
             from suites.runtimes.operators.ncnn import register
 
-            register(net)
+            register(net, model.operators)
         _read(net, model)
-        x = np.zeros(model.shape_in, np.float32)
+        x = zeros(model.shape_in)
         results: List[Any] = [None] * len(x)
         inputs = [ncnn.Mat(image) for image in x]
 

@@ -2,12 +2,10 @@
 
 from typing import Any, Dict, Optional, Tuple
 
-import numpy as np
-
-from suites.runtimes.engine import Engine, Found, Layout, Loaded, Model
+from suites.runtimes.engine import Engine, Found, Layout, Loaded, Model, zeros
 from suites.runtimes.engines.importing import Package, import_module, together
 from suites.runtimes.engines.threads import threads_found
-from suites.runtimes.graph import INPUT, OUTPUT, Convolution, FusedWht1d, Graph
+from suites.runtimes.graph import INPUT, OUTPUT, Convolution, Graph
 
 PACKAGE, SCHEMA = Package("onnxruntime", "onnxruntime", least=(1, 10)), (Package("onnx", "onnx"),)
 
@@ -27,7 +25,7 @@ class OnnxRuntime(Engine):
         """Return the forms for ``graph``; eight bits are for convolutions, NHWC for what has none."""
         from suites.runtimes.lower.onnx import fits_nhwc
 
-        if any(isinstance(one, FusedWht1d) for one in graph.operations):
+        if graph.custom_operators:
             return (CUSTOM,)
         if all(isinstance(one, Convolution) for one in graph.operations):
             return (STOCK, INT8)
@@ -56,13 +54,16 @@ class OnnxRuntime(Engine):
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         if model.operators:
             from suites.runtimes.engines.custom import library_path
+            from suites.runtimes.operators.onnxruntime import own_threads
 
-            options.register_custom_ops_library(library_path(self.name))
+            path = library_path(self.name)
+            own_threads(path, threads)
+            options.register_custom_ops_library(path)
         try:
             session = ort.InferenceSession(model.data, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its own classes, which derive from nothing narrower
             raise RuntimeError("onnxruntime cannot run this model: {}".format(error)) from error
-        x, y = np.zeros(model.shape_in, model.dtype), np.zeros(model.shape_out, model.dtype)
+        x, y = zeros(model.shape_in, model.dtype), zeros(model.shape_out, model.dtype)
         binding = session.io_binding()
         binding.bind_input(INPUT, "cpu", 0, x.dtype, x.shape, x.ctypes.data)
         binding.bind_output(OUTPUT, "cpu", 0, y.dtype, y.shape, y.ctypes.data)

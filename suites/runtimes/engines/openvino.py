@@ -4,12 +4,10 @@ import platform
 import sys
 from typing import Any, Dict, Optional, Tuple
 
-import numpy as np
-
-from suites.runtimes.engine import Engine, Found, Layout, Loaded, Model
+from suites.runtimes.engine import Engine, Found, Layout, Loaded, Model, zeros
 from suites.runtimes.engines.importing import Package, import_module, together
 from suites.runtimes.engines.threads import threads_found
-from suites.runtimes.graph import FusedWht1d, Graph
+from suites.runtimes.graph import Graph
 
 PACKAGE, SCHEMA = Package("openvino", "openvino", (3, 8), least=(2024,)), (Package("onnx", "onnx"),)
 
@@ -34,7 +32,7 @@ class OpenVino(Engine):
         """Return the forms for ``graph``; it takes no operator of the project's own."""
         from suites.runtimes.lower.onnx import fits_nhwc
 
-        if any(isinstance(one, FusedWht1d) for one in graph.operations):
+        if graph.custom_operators:
             return ()
         return (STOCK,) + ((CHANNELS_LAST,) if fits_nhwc(graph) else ()) + tuple(PRECISIONS)
 
@@ -72,7 +70,7 @@ class OpenVino(Engine):
         except RuntimeError as error:
             raise RuntimeError("openvino cannot run this model: {}".format(str(error).strip())) from error
         request = compiled.create_infer_request()
-        x, y = np.zeros(model.shape_in, np.float32), np.zeros(model.shape_out, np.float32)
+        x, y = zeros(model.shape_in), zeros(model.shape_out)
         # Without shared memory a tensor is a copy of its array, and the array would never be written.
         request.set_input_tensor(openvino.Tensor(x, shared_memory=True))
         request.set_output_tensor(openvino.Tensor(y, shared_memory=True))

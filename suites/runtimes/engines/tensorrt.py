@@ -10,7 +10,7 @@ import numpy as np
 
 from suites.runtimes.engine import Engine, Found, Loaded, Model
 from suites.runtimes.engines.importing import Package, import_module, together
-from suites.runtimes.graph import INPUT, OUTPUT, FusedWht1d, Graph
+from suites.runtimes.graph import INPUT, OUTPUT, Graph
 
 SCHEMA = (Package("onnx", "onnx"),)
 
@@ -42,7 +42,7 @@ class TensorRt(Engine):
 
     def forms(self, graph: Graph) -> Tuple[str, ...]:
         """Return the forms for ``graph``; it takes no operator of the project's own."""
-        return () if any(isinstance(one, FusedWht1d) for one in graph.operations) else (STOCK, FLOAT16)
+        return () if graph.custom_operators else (STOCK, FLOAT16)
 
     def why_not(self, graph: Graph, form: str) -> Optional[str]:
         """Return why ``form`` cannot run here: also half precision that the GPU is not fast in."""

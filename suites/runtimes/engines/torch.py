@@ -11,7 +11,7 @@ import numpy as np
 
 from suites.runtimes.engine import Engine, Found, Layout, Loaded, Model
 from suites.runtimes.engines.importing import import_module
-from suites.runtimes.graph import FusedWht1d, Graph
+from suites.runtimes.graph import Graph
 
 STOCK, CHANNELS_LAST, PREPACKED, COMPILED, AHEAD = "stock", "channels-last", "prepacked", "compiled", "ahead-of-time"
 
@@ -33,7 +33,7 @@ class Torch(Engine):
 
     def forms(self, graph: Graph) -> Tuple[str, ...]:
         """Return the forms; the fused layer has suites of its own."""
-        if any(isinstance(one, FusedWht1d) for one in graph.operations):
+        if graph.custom_operators:
             return ()
         return (STOCK, CHANNELS_LAST, PREPACKED, COMPILED, AHEAD)
 

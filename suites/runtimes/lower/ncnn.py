@@ -4,15 +4,15 @@ from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
 
-from suites.runtimes.engine import CUSTOM_OPERATOR, Layout, Model
+from suites.runtimes.engine import Layout, Model
 from suites.runtimes.graph import (
+    FUSED,
     INPUT,
     Activation,
     Add,
     Axis,
     Contract,
     Convolution,
-    FusedWht1d,
     Graph,
     HardSigmoid,
     Mean,
@@ -95,9 +95,8 @@ def lower(graph: Graph, form: str) -> Model:
     for one in graph.operations:
         _add(layers, one, shapes[one.x][1:], shapes[one.y][1:])
     text, weights = layers.files()
-    custom = any(isinstance(one, FusedWht1d) for one in graph.operations)
     return Model("ncnn", form, text, Layout.NCHW, graph.shape, graph.shape_out, graph, weights,
-                 operators=(CUSTOM_OPERATOR,) if custom else ())
+                 operators=graph.custom_operators)
 
 
 def _add(layers: Layers, one: Operation, shape: Shape, after: Shape) -> None:
@@ -110,8 +109,8 @@ def _add(layers: Layers, one: Operation, shape: Shape, after: Shape) -> None:
         size = layers.add("BinaryOp", [size, layers.constant(_whole(one.threshold))], p0=SUB)
         size = layers.add("ReLU", [size])
         layers.add("BinaryOp", [layers.add("TanH", [one.x]), size], one.y, p0=MUL)
-    elif isinstance(one, FusedWht1d):
-        layers.add(CUSTOM_OPERATOR, [one.x, layers.constant(one.threshold)], one.y, p0=shape[0])
+    elif isinstance(one, FUSED):
+        layers.add(one.operator, [one.x] + [layers.constant(table) for table in one.tables], one.y)
     elif isinstance(one, Mean):
         layers.add("Reshape", [layers.add("Pooling", [one.x], p0=1, p4=1)], one.y, p0=1, p1=1, p2=shape[0])
     elif isinstance(one, HardSigmoid):

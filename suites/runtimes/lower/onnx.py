@@ -4,8 +4,9 @@ from typing import Any, Dict, List, Sequence, Tuple, Union
 
 import numpy as np
 
-from suites.runtimes.engine import CUSTOM_DOMAIN, CUSTOM_OPERATOR, Layout, Model
+from suites.runtimes.engine import CUSTOM_DOMAIN, Layout, Model
 from suites.runtimes.graph import (
+    FUSED,
     INPUT,
     OUTPUT,
     Activation,
@@ -13,7 +14,6 @@ from suites.runtimes.graph import (
     Axis,
     Contract,
     Convolution,
-    FusedWht1d,
     Graph,
     HardSigmoid,
     Mean,
@@ -92,9 +92,7 @@ def lower(graph: Graph, form: str, layout: Layout = Layout.NCHW) -> Model:
     shape_in, shape_out = laid_out(graph.shape), laid_out(graph.shape_out)
     data = nodes.model(helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, shape_in),
                        helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, shape_out))
-    custom = any(isinstance(one, FusedWht1d) for one in graph.operations)
-    return Model("onnx", form, data, layout, shape_in, shape_out, graph,
-                 operators=(CUSTOM_OPERATOR,) if custom else ())
+    return Model("onnx", form, data, layout, shape_in, shape_out, graph, operators=graph.custom_operators)
 
 
 def fits_nhwc(graph: Graph) -> bool:
@@ -109,9 +107,8 @@ def _add(nodes: Nodes, one: Operation, shape: Tuple[int, ...], after: Tuple[int,
         _contract(nodes, one, shape, after)
     elif isinstance(one, Mean):
         nodes.add("GlobalAveragePool", [one.x], one.y)
-    elif isinstance(one, FusedWht1d):
-        nodes.add(CUSTOM_OPERATOR, [one.x, nodes.floats(one.threshold)], one.y, domain=CUSTOM_DOMAIN,
-                  channels=shape[1])
+    elif isinstance(one, FUSED):
+        nodes.add(one.operator, [one.x] + [nodes.floats(table) for table in one.tables], one.y, domain=CUSTOM_DOMAIN)
     else:
         _elementwise(nodes, one, lambda values: values)
 

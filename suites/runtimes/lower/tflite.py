@@ -4,8 +4,9 @@ from typing import Any, Dict, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
-from suites.runtimes.engine import CUSTOM_OPERATOR, Layout, Model, Steps
+from suites.runtimes.engine import Layout, Model, Steps
 from suites.runtimes.graph import (
+    FUSED,
     INPUT,
     OUTPUT,
     Activation,
@@ -13,7 +14,6 @@ from suites.runtimes.graph import (
     Axis,
     Contract,
     Convolution,
-    FusedWht1d,
     Graph,
     HardSigmoid,
     Mean,
@@ -90,9 +90,8 @@ def lower(graph: Graph, form: str) -> Model:
         _add(making, one)
     y = making.values[OUTPUT]
     tensor = y.tensor if y.shape == making.shapes[OUTPUT] else making.reshape(y.tensor, making.shapes[OUTPUT])
-    custom = any(isinstance(one, FusedWht1d) for one in graph.operations)
     return Model("tflite", form, making.file.data(making.values[INPUT].tensor, tensor), Layout.NHWC,
-                 making.shapes[INPUT], making.shapes[OUTPUT], graph, operators=(CUSTOM_OPERATOR,) if custom else ())
+                 making.shapes[INPUT], making.shapes[OUTPUT], graph, operators=graph.custom_operators)
 
 
 def _add(making: Lowering, one: Operation) -> None:
@@ -111,11 +110,12 @@ def _add_plain(making: Lowering, one: Operation) -> int:
                            making.file.floats(one.bias))
     if isinstance(one, Contract):
         return _contract(making, one, x)
-    if isinstance(one, FusedWht1d):
+    if isinstance(one, FUSED):
         import tflite
 
-        return making.file.operator(tflite.BuiltinOperator.CUSTOM, [x, making.file.floats(one.threshold)],
-                                    making.tensor_of(one.y), custom=CUSTOM_OPERATOR)
+        tables = [making.file.floats(table) for table in one.tables]
+        return making.file.operator(tflite.BuiltinOperator.CUSTOM, [x] + tables, making.tensor_of(one.y),
+                                    custom=one.operator)
     if isinstance(one, Mean):
         axes = making.file.constant(np.array([1, 2], np.int32))
         return making.add("MEAN", [x, axes], shape, None, ("ReducerOptions", _keep_dimensions))

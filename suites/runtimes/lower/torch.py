@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from suites.runtimes.graph import (
+    FUSED,
     INPUT,
     OUTPUT,
     Activation,
@@ -15,7 +16,6 @@ from suites.runtimes.graph import (
     Axis,
     Contract,
     Convolution,
-    FusedWht1d,
     Graph,
     HardSigmoid,
     Mean,
@@ -47,7 +47,7 @@ class GraphModule(nn.Module):
         super().__init__()
         self._steps: List[_Step] = []
         for index, one in enumerate(graph.operations):
-            if isinstance(one, FusedWht1d):
+            if isinstance(one, FUSED):
                 raise ValueError("torch runs the fused layer by its own operator, not as a graph: use the form "
                                  "'fused' of the layer")
             names = []

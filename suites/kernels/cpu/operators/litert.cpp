@@ -1,7 +1,8 @@
-// The 1-D layer for LiteRT and TFLite: an external delegate that takes the custom operators named EdgeWht1d.
+// The layers for LiteRT and TFLite: an external delegate that takes the custom operators EdgeWht1d and EdgeWht2d.
 //
-// Inputs x (N, H, W, C) and threshold (C). The structures are the public C ones, whose order has not changed from
-// tflite-runtime 2.7 to LiteRT 2.3; what stands behind the last field used is left out.
+// Inputs x (N, H, W, C) and threshold (C); EdgeWht2d's is (S, S), and so is its weight, where it has one. The structures
+// are the public C ones, whose order has not changed from tflite-runtime 2.7 to LiteRT 2.3; what stands behind the last
+// field used is left out.
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -81,17 +82,27 @@ struct Delegate {
     void *opaque_builder;
 };
 
-const char *const NAME = "EdgeWht1d";
-const int MOST_NODES = 64;
+const char *const NAMES[] = {"EdgeWht1d", "EdgeWht2d"};
+const int MOST_NODES = 64, NONE = -1;
 
 // What a delegated part of the graph holds: its nodes one after the other, each with the tensors it reads and writes.
 struct Part {
     int count, threads;
     struct Step {
-        int x, threshold, y;
+        bool planes;  // EdgeWht2d
+        int x, threshold, scale, y;
         Layer *layer;
     } steps[MOST_NODES];
 };
+
+// Which of NAMES a node is, or NONE.
+int kind_of(const Node *node, const Registration *registration) {
+    if (registration->builtin_code != CUSTOM_CODE || !registration->custom_name || node->outputs->size != 1) return NONE;
+    for (int kind = 0; kind < 2; kind++)
+        if (strcmp(registration->custom_name, NAMES[kind]) == 0)
+            return node->inputs->size == 2 || (kind && node->inputs->size == 3) ? kind : NONE;
+    return NONE;
+}
 
 void *init(Context *context, const char *buffer, size_t) {
     const DelegateParams *params = (const DelegateParams *)buffer;
@@ -102,7 +113,9 @@ void *init(Context *context, const char *buffer, size_t) {
         Node *node;
         Registration *registration;
         if (context->get_node(context, params->nodes->data[k], &node, &registration)) continue;
-        Part::Step step = {node->inputs->data[0], node->inputs->data[1], node->outputs->data[0], 0};
+        const int *inputs = node->inputs->data;
+        Part::Step step = {kind_of(node, registration) == 1, inputs[0], inputs[1],
+                           node->inputs->size > 2 ? inputs[2] : NONE, node->outputs->data[0], 0};
         part->steps[part->count++] = step;
     }
     return part;
@@ -122,21 +135,45 @@ IntArray *copy_of(const IntArray *array) {
     return copy;
 }
 
+// What a step works on, as far as its tensors tell; a problem in words, or null.
+const char *shape_of(const Context *context, const Part::Step &step, int64_t threads, LayerShape *shape) {
+    const Tensor &x = context->tensors[step.x], &threshold = context->tensors[step.threshold];
+    const int rank = x.dims->size, *sizes = x.dims->data;
+    if (x.type != FLOAT32_TYPE || threshold.type != FLOAT32_TYPE) return "EdgeWht1d and EdgeWht2d take float32";
+    if (step.planes ? rank != 4 : rank < 2) return "EdgeWht1d and EdgeWht2d take (N, H, W, C)";
+    int64_t before = 1;
+    for (int k = 0; k + 3 < rank; k++) before *= sizes[k];
+    *shape = LayerShape();
+    shape->images = before;
+    shape->height = rank > 2 ? sizes[rank - 3] : 1;
+    shape->width = sizes[rank - 2];
+    shape->channels = sizes[rank - 1];
+    shape->channels_last = 1;
+    shape->threads = threads;
+    if (step.planes) {
+        const bool square = threshold.dims->size == 2 && threshold.dims->data[0] == threshold.dims->data[1];
+        shape->size = square ? threshold.dims->data[0] : -1;  // -1: no power of two
+        const Tensor &scale = context->tensors[step.scale == NONE ? step.threshold : step.scale];
+        if (scale.type != FLOAT32_TYPE || scale.bytes != threshold.bytes)
+            return "EdgeWht2d takes as many weights as thresholds, float32";
+    } else if (threshold.bytes != shape->channels * sizeof(float)) {
+        return "EdgeWht1d takes one threshold for each channel";
+    }
+    return layer_problem(*shape);
+}
+
 int prepare(Context *context, Node *node) {
     Part *part = (Part *)node->user_data;
     if (!part) return FAILED;
     if (!part->threads) part->threads = context->recommended_num_threads;
     for (int k = 0; k < part->count; k++) {
         const Part::Step &step = part->steps[k];
-        const Tensor &x = context->tensors[step.x], &threshold = context->tensors[step.threshold];
-        const int rank = x.dims->size;
-        const int channels = rank ? x.dims->data[rank - 1] : 0;
-        if (x.type != FLOAT32_TYPE || threshold.type != FLOAT32_TYPE || rank < 2 || channels < 2 ||
-            (channels & (channels - 1)) || threshold.bytes != channels * sizeof(float)) {
-            context->report_error(context, "EdgeWht1d takes float32 (N, H, W, C) with C a power of two and C thresholds");
+        LayerShape shape;
+        if (const char *problem = shape_of(context, step, 1, &shape)) {
+            context->report_error(context, "%s", problem);
             return FAILED;
         }
-        IntArray *sizes = copy_of(x.dims);
+        IntArray *sizes = copy_of(context->tensors[step.x].dims);
         if (!sizes || context->resize_tensor(context, &context->tensors[step.y], sizes)) return FAILED;
     }
     return OK;
@@ -144,26 +181,24 @@ int prepare(Context *context, Node *node) {
 
 int invoke(Context *context, Node *node) {
     Part *part = (Part *)node->user_data;
-    const int threads = part->threads > 0 ? part->threads : 1;
+    const Tensor *tensors = context->tensors;
     for (int k = 0; k < part->count; k++) {
         Part::Step &step = part->steps[k];
-        const Tensor &x = context->tensors[step.x];
-        const int64_t channels = x.dims->data[x.dims->size - 1], pixels = (int64_t)(x.bytes / sizeof(float)) / channels;
-        if (pixels == 0) continue;
-        if (!layer_is(step.layer, 1, channels, pixels, 1, 1, threads)) {
-            layer_free(step.layer);
-            step.layer = layer_make(1, channels, pixels, 1, 1, threads);
-        }
-        if (!step.layer || layer_run(step.layer, (const float *)x.data, (float *)context->tensors[step.y].data,
-                                     (const float *)context->tensors[step.threshold].data)) {
-            context->report_error(context, "no memory for EdgeWht1d");
+        LayerShape shape;
+        if (shape_of(context, step, part->threads > 0 ? part->threads : 1, &shape)) return FAILED;
+        if (tensors[step.x].bytes == 0) continue;
+        step.layer = layer_for(step.layer, shape);
+        const float *scale = step.scale == NONE ? 0 : (const float *)tensors[step.scale].data;
+        if (!step.layer || layer_run(step.layer, (const float *)tensors[step.x].data, (float *)tensors[step.y].data,
+                                     (const float *)tensors[step.threshold].data, scale)) {
+            context->report_error(context, "no memory for %s", NAMES[step.planes]);
             return FAILED;
         }
     }
     return OK;
 }
 
-const char *described(const Context *, const Node *) { return NAME; }
+const char *described(const Context *, const Node *) { return "EdgeWht"; }
 
 int take_nodes(Context *context, Delegate *delegate) {
     IntArray *plan;
@@ -174,11 +209,9 @@ int take_nodes(Context *context, Delegate *delegate) {
         Node *node;
         Registration *registration;
         if (context->get_node(context, plan->data[k], &node, &registration)) continue;
-        if (registration->builtin_code == CUSTOM_CODE && registration->custom_name &&
-            strcmp(registration->custom_name, NAME) == 0 && node->inputs->size == 2 && node->outputs->size == 1)
-            mine->data[mine->size++] = plan->data[k];
+        if (kind_of(node, registration) != NONE) mine->data[mine->size++] = plan->data[k];
     }
-    Registration kernel = {init, release, prepare, invoke, described, DELEGATE_CODE, NAME, 1, 0, 0, 0};
+    Registration kernel = {init, release, prepare, invoke, described, DELEGATE_CODE, "EdgeWht", 1, 0, 0, 0};
     const int status = mine->size ? context->replace(context, kernel, mine, delegate) : OK;
     free(mine);
     return status;

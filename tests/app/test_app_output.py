@@ -1,0 +1,73 @@
+"""What programs and plain terminals get of the commands that only tell: --json, and NO_COLOR on a real terminal."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+REFERENCE = os.path.join(ROOT, "results", "reference")
+RUN = os.path.join(REFERENCE, sorted(os.listdir(REFERENCE))[0])
+COMMANDS = {"list": ["list"], "doctor": ["doctor"], "compare": ["compare", RUN, RUN],
+            "report": ["report", RUN, "--format", "terminal"]}
+COLOUR = b"\x1b[3"  # a colour, or italics: 30 to 38 and 3
+
+
+def environment(**more):
+    found = {name: value for name, value in os.environ.items()
+             if name not in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "TERM")}
+    return dict(found, **more)
+
+
+def on_a_terminal(words, **more):
+    """Return what a command writes where standard output is a terminal."""
+    ours, its = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "harness"] + words, cwd=ROOT, stdout=its, stderr=subprocess.DEVNULL,
+        env=environment(TERM="xterm-256color", COLUMNS="100", **more))
+    os.close(its)
+    said = b""
+    try:
+        while True:
+            part = os.read(ours, 65536)
+            if not part:
+                break
+            said += part
+    except OSError:  # the other end is closed
+        pass
+    os.close(ours)
+    assert process.wait() == 0
+    return said
+
+
+@pytest.mark.parametrize("words", list(COMMANDS.values()), ids=list(COMMANDS))
+def test_no_color_means_no_colour_on_a_terminal(words):
+    said = on_a_terminal(words, NO_COLOR="1")
+    assert len(said) > 200 and COLOUR not in said
+
+
+@pytest.mark.parametrize("name", ["doctor", "report"])
+def test_without_it_what_has_colours_shows_them(name):
+    assert COLOUR in on_a_terminal(COMMANDS[name]) and COLOUR in on_a_terminal(COMMANDS[name], NO_COLOR="")
+
+
+@pytest.mark.parametrize("words", [["list"], ["list", "paper"], ["doctor"], ["compare", RUN, RUN], ["report", RUN]],
+                         ids=" ".join)
+def test_json_is_all_that_is_written(words):
+    ended = subprocess.run([sys.executable, "-m", "harness"] + words + ["--json"], cwd=ROOT, stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE, env=environment(FORCE_COLOR="1"))
+    assert ended.returncode == 0 and json.loads(ended.stdout.decode("utf-8")), ended.stderr
+
+
+@pytest.mark.parametrize("words, status, told", [
+    (["report", RUN, "--json", "--format", "html"], 1, "leave out --format"),
+    (["report", RUN, "--json", "--out", "folder"], 1, "and --out"),
+    (["report", RUN, "--json", "--paper"], 1, "--paper"),
+    (["compare", RUN, RUN, "--json", "--format", "csv"], 3, "--json or --format csv: not both")])
+def test_json_goes_with_no_other_form(words, status, told):
+    ended = subprocess.run([sys.executable, "-m", "harness"] + words, cwd=ROOT, stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE)
+    assert ended.returncode == status and told in ended.stderr.decode("utf-8")
