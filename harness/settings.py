@@ -5,7 +5,7 @@ from typing import Any, Dict, NamedTuple, Optional, Tuple
 
 UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
 
-UNITS_BYTES = {"": 1, "B": 1, "KB": 10 ** 3, "MB": 10 ** 6, "GB": 10 ** 9, "KIB": 2 ** 10, "MIB": 2 ** 20,
+UNITS_BYTES = {"B": 1, "KB": 10 ** 3, "MB": 10 ** 6, "GB": 10 ** 9, "KIB": 2 ** 10, "MIB": 2 ** 20,
                "GIB": 2 ** 30}
 
 #: Passes of a run that nothing else was asked of; ``energy`` records a reason where no power meter answers.
@@ -63,7 +63,7 @@ def parse_duration(text: str) -> float:
 
 def parse_size(text: str) -> int:
     """Return bytes from ``500MB``, ``4GB`` (powers of 1000) or ``3.5GiB`` (of 1024); raises ``ValueError``."""
-    match = re.match(r"^(\d+(?:\.\d+)?)\s*([KMG]I?B|B?)$", text.strip().upper())
+    match = re.match(r"^(\d+(?:\.\d+)?)\s*([KMG]I?B|B)$", text.strip().upper())
     if match is None:
         raise ValueError("'{}' is no amount of memory: write 500MB, 4GB or 3.5GiB".format(text))
     size = int(float(match.group(1)) * UNITS_BYTES[match.group(2)])

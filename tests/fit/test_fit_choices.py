@@ -7,12 +7,12 @@ from harness.settings import PASSES, parse_size
 
 
 @pytest.mark.parametrize("text, size", [("4GB", 4 * 10 ** 9), ("500 mb", 5 * 10 ** 8), ("3.5GiB", 3758096384),
-                                        ("1000", 1000), ("2KiB", 2048)])
+                                        ("1000 B", 1000), ("2KiB", 2048)])
 def test_sizes_are_read_as_people_write_them(text, size):
     assert parse_size(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "4 apples", "-1GB", "0", "GB", "4G B"])
+@pytest.mark.parametrize("text", ["", "4", "4 apples", "-1GB", "0 B", "GB", "4G B"])
 def test_a_size_that_is_none_is_refused_with_an_example(text):
     with pytest.raises(ValueError, match="4GB|more than nothing"):
         parse_size(text)
