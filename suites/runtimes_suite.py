@@ -21,6 +21,8 @@ ENGINES = ("litert", "onnxruntime", "openvino", "ncnn")
 #: Engines that run the project's own operator, and those that compute in eight bits.
 CUSTOM = ("litert", "onnxruntime", "ncnn")
 INT8 = ("litert", "onnxruntime")
+#: Of those with an operator the one that takes data of either order.
+LAST = "onnxruntime"
 #: Engines with another float type than float32, where the processor has it.
 NARROW = (("ncnn", "float16"), ("openvino", "bfloat16"))
 
@@ -28,24 +30,30 @@ NARROW = (("ncnn", "float16"), ("openvino", "bfloat16"))
 PHONES = ("litert", "onnxruntime")
 
 CHANNELS = 1024
+#: Up to this side a plane's transform may be one product with the whole plane.
+SMALL_PLANE = 8
 #: The layers that have an operator; no comparison has both.
 TRANSFORMS = ("WHT 1D", "WHT 2D")
 
 
 def pointwise(case: Case) -> Tuple[Case, ...]:
-    """The 1x1 convolution in every engine, and the 1-D layer fused, in two stages and, one image at a time, dense."""
+    """The 1x1 convolution in every engine, and the 1-D layer fused, in two stages and, one image at a time, dense.
+
+    ONNX Runtime, whose own convolutions know no other order than NCHW, is faster at two stages with channels last.
+    """
     dense = PHONES if case.shape[0] == 1 else ()
     return (_torch(case, "Conv 1x1", BEST, "torch best"), ) + _convolutions(case, "Conv 1x1", "conv1x1") + (
         _torch(case, "WHT 1D", WHT_1D, "torch fused", form="fused"), ) + tuple(
         _case(case, "WHT 1D", name, "wht1d-fused", "fused", form="custom") for name in CUSTOM) + tuple(
-        _case(case, "WHT 1D", name, "wht1d-two-stage", "two-stage") for name in ENGINES) + tuple(
+        _case(case, "WHT 1D", name, "wht1d-two-stage", "two-stage") for name in ENGINES) + (
+        _case(case, "WHT 1D", LAST, "wht1d-two-stage", "two-stage channels-last", form="channels-last"), ) + tuple(
         _case(case, "WHT 1D", name, "wht1d-dense", "dense") for name in dense)
 
 
 def spatial(case: Case) -> Tuple[Case, ...]:
     """The 3x3 convolution in every engine, the 2-D layer and, one image at a time, the depthwise separable one."""
     found = (_torch(case, "Conv 3x3", BEST, "torch best", kernel=3), ) + _convolutions(case, "Conv 3x3", "conv3x3")
-    found += _transforms(case)
+    found += _transforms(case) + _by_sides(case)
     if case.shape[0] == 1:
         found += (_torch(case, "Depthwise 3x3 + 1x1", SEPARABLE, "torch"), ) + tuple(
             _case(case, "Depthwise 3x3 + 1x1", name, "depthwise-separable") for name in ENGINES)
@@ -76,6 +84,8 @@ FAMILIES = {"1x1": (pointwise, "1x1 convolution"), "3x3": (spatial, "3x3 convolu
 #: Comparisons by family, plane, batch, and whether on all threads or on one.
 PLAN = (("1x1", 32, 1, False), ("1x1", 32, 10, True), ("3x3", 8, 1, False), ("3x3", 8, 10, True),
         ("gate", 8, 1, False), ("network", 224, 1, False))
+#: Words of the forms that a quick run leaves out.
+SECOND = ("dense", "by sides", "channels-last")
 QUICK = (("1x1", 32, 1, False), ("3x3", 8, 1, False))
 #: Whose memory is measured; the 2-D layer's is in the suite that plays the papers' script.
 MEMORY = (("1x1", 32, 1), ("network", 224, 1))
@@ -120,20 +130,29 @@ def quick(plan: List[Comparison]) -> List[Comparison]:
     """Return the comparisons of ``plan`` for ``--quick``: each paper's layer once, in its fast forms."""
     wanted = {compare(Target("cpu", 1), *one).id for one in QUICK}
     return [one._replace(rivals=tuple(case for case in one.rivals if case.arithmetic in ("float32", "int8")
-                                      and not case.implementation.endswith("dense") and case.builder != SEPARABLE
+                                      and not any(word in case.implementation for word in SECOND)
+                                      and case.builder != SEPARABLE
                                       and dict(case.options).get("graph") != "depthwise-separable"))
             for one in plan if one.id in wanted]
 
 
 def _transforms(case: Case) -> Tuple[Case, ...]:
-    """The 2-D layer fused and in every engine's own operators.
-
-    On small planes these are one product with the whole plane, which is faster there.
-    """
-    graph = "wht2d-kron" if case.shape[2] <= 8 else "wht2d"
+    """The 2-D layer fused and in every engine's own operators, small planes by one product with the whole plane."""
+    graph = "wht2d-kron" if case.shape[2] <= SMALL_PLANE else "wht2d"
     return (_torch(case, "WHT 2D", WHT_2D, "torch fused", form="fused"), ) + tuple(
         _case(case, "WHT 2D", name, "wht2d-fused", "fused", form="custom") for name in CUSTOM) + tuple(
         _case(case, "WHT 2D", name, graph) for name in ENGINES)
+
+
+def _by_sides(case: Case) -> Tuple[Case, ...]:
+    """The 2-D layer on small planes as a product for each side, in the engines with an operator.
+
+    Of the two forms some engines are faster at the one, some at the other: an operator is to beat both.
+    """
+    if case.shape[2] > SMALL_PLANE:
+        return ()
+    return tuple(_case(case, "WHT 2D", name, "wht2d", "by sides") for name in CUSTOM) + (
+        _case(case, "WHT 2D", LAST, "wht2d", "by sides channels-last", form="channels-last"), )
 
 
 def _convolutions(case: Case, layer: str, graph: str) -> Tuple[Case, ...]:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import Any, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from harness.reasons import sentence
 from harness.text import printable
@@ -44,18 +44,20 @@ SHARES = ("process", "process_low", "process_high", "process_verdict", "runtime_
           "layer_high", "layer_verdict")
 
 
-def csv_text(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+def csv_text(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Return CSV text with LF line ends; ``None`` is an empty cell.
 
     Floats have 12 digits: more than any clock gives, fewer than two versions of numpy may disagree on.
     """
-    out = io.StringIO()
+    held = io.BytesIO()  # a million samples as text would take four bytes a character
+    out = io.TextIOWrapper(held, encoding="utf-8", newline="")
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(heads)
     for row in rows:
         writer.writerow(["" if value is None else "{:.12g}".format(value) if isinstance(value, float)
                          else guarded(value) for value in row])
-    return out.getvalue()
+    out.flush()
+    return held.getvalue().decode("utf-8")
 
 
 def guarded(value: Any) -> Any:
@@ -149,18 +151,20 @@ def _shares(one: Shares) -> List[Any]:
 
 def samples_csv(found: Findings) -> str:
     """Return every sample: whole stretch and seconds per call, with launch, round and half of the round."""
-    rows: List[List[Any]] = []
+    return csv_text(SAMPLES, _sample_rows(found))
+
+
+def _sample_rows(found: Findings) -> Iterator[Sequence[Any]]:
     for line in found.launches:
         for series in line.series:
             for number, played in enumerate(series.rounds, 1):
                 order = tuple(played.order)
                 for place, entrant in enumerate(order + order[::-1]):
                     calls, sample = series.calls_per_sample[entrant], played.sample_s[place]
-                    rows.append([series.entrants[entrant], entrant == 1, series.cache, line.launch, number,
-                                 1 if place < len(order) else 2, calls, sample, sample / calls,
-                                 played.settle_s[place] if played.settle_s else None,
-                                 played.enqueue_s[place] if played.enqueue_s else None])
-    return csv_text(SAMPLES, rows)
+                    yield (series.entrants[entrant], entrant == 1, series.cache, line.launch, number,
+                           1 if place < len(order) else 2, calls, sample, sample / calls,
+                           played.settle_s[place] if played.settle_s else None,
+                           played.enqueue_s[place] if played.enqueue_s else None)
 
 
 def fit_csv(found: Findings) -> str:

@@ -61,9 +61,8 @@ def _pack(tensors: Sequence[Optional[Tensor]], spec: Spec) -> Tensor:
     numbers = _geometry(1, tuple(weight.shape), spec, torch.float32)
     packed = torch.empty(handle.ht_packed_floats(numbers), dtype=torch.float32)
     positions = spec.sizes[0] * spec.sizes[1]
-    both, inverse = {"ortho": (1 / positions, positions ** -0.5), "backward": (1 / positions, 1 / positions),
-                     "forward": (1 / positions, 1.0)}[spec.norm]
-    handle.ht_pack(numbers, *pointers(weight, scale, threshold), both, inverse, packed.data_ptr())
+    inverse = {"ortho": positions ** -0.5, "backward": 1 / positions}[spec.norm]
+    handle.ht_pack(numbers, *pointers(weight, scale, threshold), 1 / positions, inverse, packed.data_ptr())
     return packed
 
 

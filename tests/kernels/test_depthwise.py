@@ -94,8 +94,21 @@ def test_any_number_of_threads_gives_the_same_bits(member, shape, dtype):
     assert all(torch.equal(found[0], other) for other in found[1:])
 
 
-def test_outputs_past_the_caches_are_the_same(monkeypatch):
-    x, weight = some((2, 6, 16, 64), 5), some((6, 1, 3, 3), 6)
+@pytest.mark.parametrize("shape", [(1, 3, 5, 5), (1, 2, 9, 33), (1, 2, 6, 16)], ids=str)
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
+def test_a_number_that_is_none_is_seen_wherever_it_stands(shape, bad):
+    weight = some((shape[1], 1, 3, 3), 1)
+    for row in range(shape[2]):
+        for column in range(shape[3]):
+            x = some(shape, 2)
+            x[0, -1, row, column] = bad
+            y, wanted = depthwise.run(x, weight, None, 1, "min"), in_float64(x, weight, None, 1, "min")
+            assert torch.allclose(y.double(), wanted, atol=1e-5, equal_nan=True)
+
+
+@pytest.mark.parametrize("width", [64, 40, 17])
+def test_outputs_past_the_caches_are_the_same(monkeypatch, width):
+    x, weight = some((2, 6, 16, width), 5), some((6, 1, 3, 3), 6)
     wanted = depthwise.run(x, weight, None, 1, "min")
     depthwise._geometry.cache_clear()
     monkeypatch.setattr(depthwise, "past_cache_bytes", lambda: 0)

@@ -137,6 +137,16 @@ def test_kernel_and_stock_operations_give_the_integers_of_the_definition(
         assert np.array_equal(y[image].numpy(), in_integers(layer, x[image].numpy(), signed))
 
 
+@pytest.mark.parametrize("size", sorted(PASSES))
+@pytest.mark.parametrize("byte", [0, 255])
+@pytest.mark.parametrize("nonlinearity", ["smooth", "soft"])
+def test_the_outermost_byte_in_all_channels_goes_beyond_no_word(size, byte, nonlinearity):
+    # All of it in one coefficient, the largest that there is: at 2048 channels the one value of -2^15.
+    layer = layer_of(size, nonlinearity=nonlinearity)
+    x = torch.full((1, size, 5), byte, dtype=torch.uint8)
+    assert np.array_equal(layer(x)[0].numpy(), in_integers(layer, x[0].numpy(), False))
+
+
 @pytest.mark.parametrize("nonlinearity", ["smooth", "soft"])
 @pytest.mark.parametrize("channels", [64, 256, 1024, 2048])
 def test_on_normal_data_the_error_is_little_more_than_that_of_rounding_the_output(channels, nonlinearity):

@@ -91,14 +91,26 @@ def test_a_threshold_at_zero_in_abs_mode_has_no_gradient(kernels):
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
-def test_gradients_in_two_byte_types_are_near_float32s(kernels, dtype):
-    x, (threshold, scale) = noise(2, 96, 6, 6), tables(128, True)
-    weights = noise(2, 96, 6, 6).to(dtype)
-    got = gradients(fused_layer, x.to(dtype), threshold, scale, weights, {})
-    want = gradients(fused_layer, x.to(dtype).float(), threshold, scale, weights.float(), {})
+@pytest.mark.parametrize("shape,where", [((2, 96, 6, 6), {}), ((2, 20, 12, 14), {"dims": (2, 3)}), ((9, 16), {}),
+                                         ((5, 1024), {}), ((5, 700), {})], ids=str)
+@pytest.mark.parametrize("nonlinearity", ["smooth", "soft"])
+@pytest.mark.parametrize("last", [False, True], ids=["contiguous", "channels_last"])
+def test_gradients_in_two_byte_types_are_near_float32s(kernels, dtype, shape, where, nonlinearity, last):
+    x, (threshold, scale) = noise(*shape).to(dtype), tables(table_length(shape, **where), True)
+    x = x.contiguous(memory_format=torch.channels_last) if last and x.dim() == 4 else x
+    weights, options = noise(*shape).to(dtype), dict(where, nonlinearity=nonlinearity)
+    got = gradients(fused_layer, x, threshold, scale, weights, options)
+    want = gradients(fused_layer, x.float(), threshold, scale, weights.float(), options)
     assert got[0].dtype == dtype and got[1].dtype == torch.float32
     for a, b in zip(got, want):
         assert (a.float() - b).abs().max().item() <= 0.01 * b.abs().max().item()
+
+
+@pytest.mark.parametrize("length", [2 ** k for k in range(1, 12)])
+@pytest.mark.parametrize("nonlinearity", ["smooth", "soft"])
+def test_rows_of_every_length_have_the_dense_layers_gradients(kernels, length, nonlinearity):
+    for keep_first in (False, True):
+        check(noise(7, length), True, nonlinearity=nonlinearity, keep_first=keep_first)
 
 
 def test_expanded_and_transposed_gradients_are_taken(kernels):
@@ -145,6 +157,18 @@ def test_what_lies_beside_the_input_does_not_count(kernels, pixels):
     for a, b in zip(gradients(fused_layer, beside, threshold, None, weights, {}),
                     gradients(fused_layer, x, threshold, None, weights, {})):
         assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("left", [1e3, float("nan")])
+def test_what_an_earlier_call_left_in_memory_does_not_count(kernels, left):
+    # Rows shorter than a vector share one; its last lanes belong to no row.
+    x, weights, (threshold, scale) = noise(3, 4), noise(3, 4), tables(4, True)
+    spoilt = torch.full((64, 3), left)
+    gradients(fused_layer, spoilt, threshold, scale, spoilt, {})
+    got = gradients(fused_layer, x, threshold, scale, weights, {})
+    want = gradients(dense_layer, double(x), double(threshold), double(scale), weights.double(), {})
+    for a, b in zip(got, want):
+        assert (a.double() - b).abs().max().item() <= 2e-5 * max(1.0, b.abs().max().item())
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))

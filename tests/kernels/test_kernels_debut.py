@@ -94,9 +94,9 @@ FEW_POSITIONS = [
 ]
 
 
-@pytest.mark.parametrize("plane", [(1, 1), (2, 2), (2, 3), (1, 8), (4, 2)], ids=str)
+@pytest.mark.parametrize("plane", [(1, 1), (2, 2), (2, 3), (1, 8), (4, 2), (3, 7), (7, 7), (4, 6)], ids=str)
 @pytest.mark.parametrize("found", FEW_POSITIONS, ids=str)
-def test_planes_of_few_positions_are_the_definition_in_every_type_and_layout(found, plane):
+def test_planes_of_few_positions_or_few_past_a_vector_are_the_definition_in_every_type_and_layout(found, plane):
     torch.manual_seed(10)
     chain = chain_from_pairs(found)
     channels = chain[0][1] // 9
@@ -124,6 +124,15 @@ def test_a_chain_longer_than_the_layer_is_padded_and_cropped(plane):
     for order in ("channel", "tap"):
         check(DebutConv2d(12, 10, 3, chain, padding=1, order=order), torch.randn((3, 12) + plane))
     check(DebutLinear(100, 10, generate_chain(10, 100, round_up=True)), torch.randn(3, 5, 100))
+
+
+@pytest.mark.parametrize("features", [32, 31, 25, 24, 9, 2])
+def test_few_rows_of_fewer_features_than_the_chain_takes_are_padded(features):
+    torch.manual_seed(12)
+    chain = chain_from_pairs([(4, 4), (8, 2), (2, 4)])
+    for dtype in sorted(TOLERANCES, key=str):
+        for rows in (1, 3, 8, 9):
+            check(DebutLinear(features, 60, chain), torch.randn(rows, features).to(dtype))
 
 
 def test_inputs_that_lie_apart_in_memory_are_read_where_they_are():

@@ -66,7 +66,7 @@ def test_every_plane_is_padded_transformed_and_cropped_inside(kernels, side, las
     check(x.contiguous(memory_format=torch.channels_last) if last else x, dims=(2, 3))
 
 
-@pytest.mark.parametrize("shape", [(3, 5, 1, 2), (3, 5, 2, 1), (1, 2, 13, 64), (2, 3, 64, 5)])
+@pytest.mark.parametrize("shape", [(3, 5, 1, 2), (3, 5, 2, 1), (1, 2, 13, 64), (2, 3, 64, 5), (2, 3, 40, 30)])
 def test_planes_need_not_be_square(kernels, shape):
     check(noise(*shape), dims=(2, 3))
 

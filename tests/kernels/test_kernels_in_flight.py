@@ -68,6 +68,24 @@ def test_whatever_was_tuned_gives_the_same_bits(kernels, monkeypatch, shape):
     assert all(torch.equal(one, results[0]) for one in results)
 
 
+@pytest.mark.parametrize("shape,options", [
+    ((2, 64, 30, 32), {}), ((1, 512, 20, 20), {}), ((40, 1024), {}), ((40, 64), {}),
+    ((2, 5, 32, 64), {"dims": (2, 3)}), ((2, 5, 30, 30), {"dims": (2, 3)})], ids=str)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
+def test_whatever_was_tuned_gives_the_same_bits_of_every_gradient(kernels, monkeypatch, shape, options, dtype):
+    found, results = cpu_call.kernels(dtype), []
+    for tuning in (NEAR, Tuning(0, 0), Tuning(0, 0, 0, 128)):
+        plans = planned.Plans(found.loaded.handle, lambda geometry, threads, tuning=tuning: tuning)
+        monkeypatch.setattr(found, "plans", plans)
+        x = noise(*shape).to(dtype).requires_grad_()
+        tensors = [t.requires_grad_() for t in tables(table_length(shape, **options), True)]
+        y = fused_layer(x, *tensors, **options)
+        y.backward(noise(*reversed(shape)).reshape(y.shape).to(dtype))
+        results.append([y.detach(), x.grad] + [t.grad for t in tensors])
+    for other in results[1:]:
+        assert all(torch.equal(one, a) for one, a in zip(results[0], other))
+
+
 def test_the_result_may_go_where_the_input_is(no_cache):
     x, (threshold, _) = noise(2, 256, 19, 13), tables(256, False)
     for residual in (False, True):

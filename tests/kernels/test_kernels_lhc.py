@@ -58,6 +58,15 @@ def test_no_lane_reads_beyond_the_input_or_writes_beyond_the_output(plane):
     check(frozen, memory[256:256 + size].reshape((1, 40) + plane))
 
 
+@pytest.mark.parametrize("dtype", sorted(TOLERANCES, key=str), ids=str)
+@pytest.mark.parametrize("stride", [1, 2])
+def test_every_number_of_pixels_is_done(dtype, stride):
+    torch.manual_seed(6)
+    frozen = frozen_of(LhcConv2d(9, 19, 3, stride, 1, group_in=4, group_out=10), 0.5, dtype)
+    for width in range(1, 100):
+        check(frozen, torch.randn(2, 9, 1, width).to(dtype))
+
+
 def test_inputs_that_lie_apart_in_memory_are_read_where_they_are():
     torch.manual_seed(2)
     frozen = frozen_of(LhcConv2d(16, 32, 3, padding=1, group_in=8), 0.4)

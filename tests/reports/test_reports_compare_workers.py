@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import pytest
 from patience import wait_for
@@ -32,8 +33,8 @@ def unreadable(path):
     return path
 
 
-def killed(path):
-    if path == PATHS[20]:
+def killed(at, path):
+    if path == PATHS[at]:
         os.kill(os.getpid(), signal.SIGKILL)
     return path
 
@@ -60,9 +61,10 @@ def test_the_first_run_that_cannot_be_read_is_the_error(cores):
         next(found)
 
 
-def test_a_process_that_was_killed_is_an_error_that_says_so_and_no_wait():
+@pytest.mark.parametrize("at", [20, 21], ids=["the first", "the last"])
+def test_a_process_that_was_killed_is_an_error_that_says_so_and_no_wait(at):
     with pytest.raises(RecordError, match="killed, or the memory did not suffice"):
-        list(each_run(killed, PATHS, 2))
+        list(each_run(partial(killed, at), PATHS, 2))
 
 
 ANSWERED = """

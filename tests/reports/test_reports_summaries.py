@@ -248,6 +248,26 @@ def test_a_text_of_anything_in_any_place_is_refused_or_can_be_compared(texts, da
         assert "\x1b" not in text
 
 
+SIDE, LEVELS, BASES = (0,), (0, 4), (0, 5, "a")
+ROWS = (1, "a", 3)
+
+
+@pytest.mark.parametrize("half, path, other", [
+    (GIST, SIDE + (3, 0), -5.0), (GIST, LEVELS + (1, 0), "no-comparison/wht"), (GIST, LEVELS + (1, 2, 2), []),
+    (GIST, LEVELS + (1, 2, 2, 0), 1e6), (GIST, LEVELS + (1, 2, 1, "a/conv", 0), -1e6), (GIST, BASES + (2,), []),
+    (SHOWN, (1, "a", 0), "b"), (SHOWN, (1, "a", 2), []), (SHOWN, ROWS, []), (SHOWN, ROWS + (1, 2), [True]),
+    (SHOWN, ROWS + (0, 2), [False]), (SHOWN, ROWS + (1, 2), [False, False]), (SHOWN, ROWS + (1, 3), []),
+    (SHOWN, ROWS + (1, 3, 0, 1), 0.0), (SHOWN, ROWS + (1, 3, 0, 4), -1e-3), (SHOWN, ROWS + (1, 3, 0, 0), "fastest")])
+def test_what_no_run_can_say_is_refused(half, path, other, tmp_path):
+    run = load_run(small_run(tmp_path / "run"))
+    text, read = ((gist_text(gist_of(run)), read_gist) if half == GIST else (shown_text(shown_of(run)), read_shown))
+    assert read(text) is not None
+    inside = json.loads(text)
+    for key in path:
+        inside = inside[key]  # the place is there
+    assert read(json.dumps(with_other(json.loads(text), path, other))) is None
+
+
 @pytest.mark.parametrize("text", ["", "[]", "null", "{", "[" * 100000, '"' + "a" * 100, "NaN", "[1e999]"])
 def test_a_text_of_nothing_is_refused(text):
     assert read_gist(text) is None and read_shown(text) is None

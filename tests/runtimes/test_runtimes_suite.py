@@ -82,6 +82,11 @@ def test_the_suite_judges_the_projects_operator_against_every_stock_form_in_its_
               if case.layer == planned[name].layer and other != name and other.split("/")[0] == name.split("/")[0]
               and dict(case.options)["engine"] == dict(planned[name].options)["engine"]}
     assert {(goal.case, rival) for goal in goals for rival in goal.rivals} == wanted and len(custom) == 15
+    # each of an engine's forms: where one is not the fastest, another is
+    forms = {dict(planned[rival].options)["graph"] + " " + dict(planned[rival].options).get("form", "stock")
+             for case, rival in wanted if dict(planned[case].options)["engine"] == "onnxruntime"}
+    assert forms >= {"wht1d-two-stage stock", "wht1d-two-stage channels-last", "wht1d-dense stock",
+                     "wht2d-kron stock", "wht2d stock", "wht2d channels-last"}
     # at every shape of either layer, in every engine that takes operators
     shapes = {(case.layer, name.split("/")[0]) for name, case in planned.items() if case.layer.startswith("WHT")}
     assert len(shapes) == 5 and {(planned[name].layer, name.split("/")[0],

@@ -6,6 +6,9 @@ and the transform back in one read and one write, in float32:
 * ``EdgeWht1d``: over C channels, a power of two. Inputs x and T (C,).
 * ``EdgeWht2d``: over each channel's plane, padded with zeros to (S, S), S a power of two up to 256, and cropped
   afterwards. Inputs x, T (S, S) and, optional, weights (S, S) that the coefficients are multiplied with before.
+
+They give the same bits in every call. Large outputs are written fastest where they begin a cache line (64 bytes), as
+the engines' own memory does; a large array of numpy's, bound as the output, does not.
 """
 
 from typing import Dict, NamedTuple, Optional
