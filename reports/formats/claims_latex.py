@@ -1,7 +1,9 @@
 """A claim's table for LaTeX (booktabs), for one column of a paper and for both, in ASCII.
 
 One column has a line for each source under the name of its row, so that it holds any number of devices; two columns
-have the sources side by side. A table that fits keeps its natural widths, another one shares out the line.
+have the sources side by side. A table that fits keeps its natural widths, another one shares out the line. The
+caption is short; runs, versions, notes and the reasons of blank cells stand above the table as comments,
+to be used at will.
 """
 
 import re
@@ -14,6 +16,7 @@ from reports.formats.claims_text import (
     caption,
     notes,
     quantity_text,
+    short_caption,
     source_cells,
     source_names,
     verdicts_text,
@@ -133,14 +136,15 @@ def _table(kind: str, table: ClaimTable, ending: str, columns: Sequence[Column],
     wide = sum(max(0.0, 1.2 * len(group.words) - span) for group, span in zip(groups, _spans(groups, columns)))
     widths = ["{:.4f}".format(share) for share in shares(columns, room - wide)]
     small = sum(column.least for column in columns) > room
-    lines = ["% {}{}".format(latex(table.claim.id), ending), r"\begin{%s}" % kind,
+    said = ["% " + latex(text) for text in [table.claim.id + ending, caption(table)] + notes(table)]
+    lines = said + [r"\begin{%s}" % kind,
              r"\centering" + (r"\scriptsize" if small else r"\footnotesize"),
              r"\setlength{\tabcolsep}{%.1fmm}" % (GAP_MM / 2),
              r"\begin{tabular}{@{}%s@{}}" % "".join(_column(column, widths[index:index + 1], len(columns))
                                                    for index, column in enumerate(columns)), r"\toprule"]
     lines += _group_lines(groups, widths, len(columns)) + [_line(heads), r"\midrule"] + list(body)
     lines += [r"\bottomrule", r"\end{tabular}",
-              r"\caption{\footnotesize %s}" % latex(" ".join([caption(table)] + notes(table))),
+              r"\caption{\footnotesize %s}" % latex(short_caption(table)),
               r"\label{tab:%s%s}" % (label, ending), r"\end{%s}" % kind]
     return "\n".join(lines) + "\n"
 

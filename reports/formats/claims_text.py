@@ -14,6 +14,7 @@ from reports.numbers import NARROW, count, listing, seconds, significant, times
 from reports.wording import QUANTITIES, reason_text
 
 DASH = "\u2013"
+BARS = "Error bars: "
 PRINTED_NOTE = ("Published numbers are as printed, from the source's runtime and board; none of them was measured "
                 "here.")
 HOLDS = {Holds.HOLDS: "Holds", Holds.IN_PART: "Holds in part", Holds.DOES_NOT: "Does not hold here",
@@ -216,14 +217,23 @@ def caption(table: ClaimTable) -> str:
         claim.source)] + ["{}.".format(one) for one in runs] + [interval_text(table), PRINTED_NOTE])
 
 
+def short_caption(table: ClaimTable) -> str:
+    """Return a caption for a printed table: claim, verdict, devices and intervals; :func:`caption` has the rest."""
+    claim, bars = table.claim, "Brackets: " + interval_text(table)[len(BARS):]
+    words = ["arXiv {}: {}.".format(claim.paper, claim.sentence), HOLDS[table.judged.holds] + "."]
+    words += ["Measured here: {}; published: as printed, on the source's own board.".format(
+        "; ".join(column_names(table)))] * bool(table.columns)
+    return " ".join(words + [bars] * any(cell.low is not None for column in table.columns for cell in column.cells))
+
+
 def interval_text(table: ClaimTable) -> str:
     """Return what the error bars of a claim's numbers are."""
     claim = table.claim
     if claim.quantity in SPEEDS:
         levels = sorted({"{:.0f}".format(100 * (1 - column.run.level)) for column in table.columns})
-        return ("Error bars: exact signed-rank interval of the first launch at {} %, stretched to hold every "
+        return (BARS + "exact signed-rank interval of the first launch at {} %, stretched to hold every "
                 "launch's estimate.".format(listing(levels) or "the run's level"))
     if claim.quantity is Quantity.MEMORY_SAVING:
-        return "Error bars: from the least to the most of the processes ({} of each case at least).".format(
+        return BARS + "from the least to the most of the processes ({} of each case at least).".format(
             min([column.processes for column in table.columns] or [0]))
     return "Counted, not sampled: no error bars."

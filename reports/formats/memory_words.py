@@ -4,7 +4,7 @@ from typing import List, Optional, Sequence
 
 from harness.words import Heap
 from reports.findings.amounts import Gap
-from reports.findings.memory import Figure, Kind, MemoryTable
+from reports.findings.memory import CaseMemory, Figure, Kind, MemoryTable
 from reports.numbers import size
 from reports.wording import reason_text
 
@@ -95,3 +95,11 @@ def figure_reason(figure: Figure) -> Optional[str]:
     if not figure.reasons:
         return None
     return "; ".join(reason_text(reason) for reason in figure.reasons)
+
+
+def common_figure_reason(row: CaseMemory, kinds: Sequence[Kind]) -> Optional[str]:
+    """Return why a case has no figure of any of ``kinds``, where it is one reason for all of several."""
+    figures = [row.of(kind) for kind in kinds]
+    reasons = {figure_reason(figure) for figure in figures}
+    alike = len(figures) > 1 and len(reasons) == 1 and all(figure.value is None for figure in figures)
+    return reasons.pop() if alike else None

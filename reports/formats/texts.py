@@ -1,6 +1,6 @@
 """Findings as short texts: what page, Markdown, terminal and figures print in the same words."""
 
-from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from harness.reasons import Reason, sentence
 from reports.findings import Findings
@@ -179,6 +179,16 @@ def remarks(row: Row) -> List[Remark]:
         if row.speed is not None and row.low is None:
             found.append(Remark("no interval", "fewer than {} rounds give none".format(row.verdict.least_rounds)))
     return found
+
+
+def long_remarks(table: Table) -> List[Tuple[Remark, List[str]]]:
+    """Return the remarks that need more words than their row has room for, each with the names of its rivals."""
+    found: Dict[Remark, List[str]] = {}
+    for row in table.rows:
+        for remark in remarks(row):
+            if remark.long:
+                found.setdefault(remark, []).append(row.name)
+    return list(found.items())
 
 
 def next_step_text(row: Row, run: About) -> Optional[str]:

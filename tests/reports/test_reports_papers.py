@@ -29,7 +29,7 @@ from reports.formats.claims_drawing import Axis, axis_of, drawn
 from reports.formats.claims_files import captions, csv, markdown
 from reports.formats.claims_latex import Column, latex, shares, tex, tex_single
 from reports.formats.claims_svg import claim_svg
-from reports.formats.claims_text import caption, column_names, sheet, verdict_text
+from reports.formats.claims_text import caption, column_names, notes, sheet, verdict_text
 from reports.paper import files, main, tally
 
 HEAD = "id,paper,sentence,quantity,value,unit,precision,suite,cannot,source,note\n"
@@ -338,7 +338,7 @@ def test_a_latex_table_of_one_column_has_a_line_for_each_source(tmp_path):
     assert [name for name in names if name and "addlinespace" not in name] == [
         r"\multicolumn{4}{@{}p{\linewidth}@{}}{\bfseries dense} \\", "published", "measured",
         r"\multicolumn{4}{@{}p{\linewidth}@{}}{\bfseries fast one} \\", "published", "measured"]
-    assert "\\begin{table}" in text and "-single}" in text and "on Jetson Nano, CPU, 2 threads" in text
+    assert "\\begin{table}" in text and "-single}" in text and "here: Jetson Nano, CPU, 2 threads;" in text
     assert re.search(r"\{\[\}[\d.]+,\\nobreakspace\{\}[\d.]+\{\]\}", text)         # an interval stays in one line
 
 
@@ -348,6 +348,17 @@ def test_columns_that_do_not_fit_share_the_line_and_keep_their_longest_words_who
     found = shares(wide, 40)
     assert sum(found) == pytest.approx(1) and all(
         share * 40 >= column.least - 1e-9 for share, column in zip(found, wide))
+
+
+def test_a_latex_caption_is_short_with_any_number_of_devices_and_the_rest_stands_above_it_as_comments(tmp_path):
+    runs = [evidence(recorded(tmp_path / ident, ident=ident)) for ident in ("r", "s", "t")]
+    table, = claim_tables(read_claims((), write(tmp_path)), runs)
+    for text in (tex(table), tex_single(table)):
+        words, = re.findall(r"^\\caption\{(.*)\}$", text, re.MULTILINE)
+        assert len(words) < 400 and "Holds" in words and "interval" in words
+        said = "\n".join(line for line in text.split("\n") if line.startswith("% "))
+        assert all(latex(note) in said for note in [caption(table)] + notes(table))
+        assert text.split("\n")[1 + said.count("\n")].startswith("\\begin{table")
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex on the path: no table was set")

@@ -1,0 +1,94 @@
+"""Recorded runs on paper: Chromium prints them, pdftotext says what stands where."""
+
+import io
+import os
+import re
+import shutil
+import subprocess
+from typing import List, NamedTuple, Tuple
+
+import pytest
+from test_reports_browser import CHROMIUM, FLAGS
+from test_reports_browser_records import kept, newest
+
+from reports.compare import summary
+from reports.findings import findings
+from reports.findings.compared import compared
+from reports.formats.compare_files import html_text
+from reports.formats.page import render_page
+from tests.patience import LONG_S
+
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(
+    CHROMIUM is None or shutil.which("pdftotext") is None, reason="no Chromium or no pdftotext: nothing was printed")]
+
+
+class Page(NamedTuple):
+    """A sheet: its width in points, each word with its right end, its lines of text."""
+
+    width: float
+    words: List[Tuple[float, str]]
+    lines: List[str]
+
+
+def printed(page, folder, paper):
+    """Return the pages of ``page`` printed on ``paper``."""
+    with io.open(os.path.join(str(folder), "page.html"), "w", encoding="ascii") as file:
+        file.write(page.replace("<style>", "<style>@page{size:%s}" % paper, 1))
+    pdf = os.path.join(str(folder), "page.pdf")
+    subprocess.run([CHROMIUM] + FLAGS + ["--user-data-dir=" + os.path.join(str(folder), "profile"),
+                                         "--no-pdf-header-footer", "--print-to-pdf=" + pdf,
+                                         "file://" + os.path.join(str(folder), "page.html")],
+                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=LONG_S, check=True)
+    boxes, texts = (subprocess.run(["pdftotext", option, pdf, "-"], stdout=subprocess.PIPE, check=True).stdout.decode(
+        "utf-8") for option in ("-bbox", "-layout"))
+    return [Page(float(re.search(r'width="([\d.]+)"', box).group(1)),
+                 [(float(right), word) for right, word in re.findall(r'xMax="([\d.]+)"[^>]*>([^<]*)<', box)],
+                 [" ".join(line.split()) for line in text.split("\n") if line.strip()])
+            for box, text in zip(re.findall(r"<page .*?</page>", boxes, re.DOTALL), texts.split("\f"))]
+
+
+@pytest.fixture(scope="module")
+def runtimes(tmp_path_factory):
+    """The longest tables there are, of a reader who works in the dark, on A4."""
+    page = render_page(findings(newest("runtimes"))).replace('<html lang="en">', '<html lang="en" data-theme="dark">')
+    folder = tmp_path_factory.mktemp("print")
+    return folder, page, printed(page, folder, "A4")
+
+
+def test_no_word_of_a_printed_run_is_cut_off_by_the_papers_edge(runtimes):
+    for page in runtimes[2]:
+        assert page.width == pytest.approx(595, abs=2)
+        assert [word for right, word in page.words if right > page.width] == []
+
+
+def test_a_table_that_goes_on_overleaf_has_all_its_headings_again(runtimes):
+    began = [page for page in runtimes[2] if any("Verdict" in line for line in page.lines)]
+    again = [page for page in began if "Verdict" in " ".join(page.lines[:3])]
+    assert again, "no table went on overleaf: this test saw nothing"
+    for page in again:
+        assert {"Rival", "Speed", "Median", "Memory"} <= set(" ".join(page.lines[:3]).split()), page.lines[:3]
+
+
+def test_no_heading_is_the_last_thing_on_a_sheet(runtimes):
+    _, html, sheets = runtimes
+    plain = [" ".join(re.sub(r"<[^>]*>", " ", one).replace("&#215;", "x").split())
+             for one in re.findall(r"<(?:h2|h3|summary)[^>]*>(.*?)</(?:h2|h3|summary)>", html, re.DOTALL)]
+    assert len(plain) > 20
+    last = [page.lines[-1].lstrip(u"\u25be\u25bc ") for page in sheets[:-1]]
+    assert [line for line in last if any(
+        heading == line or len(line) > 15 and heading.endswith(line) for heading in plain)] == []
+
+
+def test_a_page_read_in_the_dark_is_printed_on_white(runtimes):
+    drawn = subprocess.run(["pdftoppm", "-r", "8", "-gray", "-f", "2", "-l", "2",
+                            os.path.join(str(runtimes[0]), "page.pdf")], stdout=subprocess.PIPE, check=True).stdout
+    pixels = drawn[-(len(drawn) - 30):]
+    assert sorted(pixels)[len(pixels) // 2] > 240
+
+
+def test_a_printed_comparison_breaks_no_name_and_loses_no_column(tmp_path):
+    found = compared([summary(path) for path in (kept("layers") + kept("debut"))[:3]])
+    sheets = printed(html_text(found), tmp_path, "letter")
+    words = {word for page in sheets for _, word in page.words}
+    assert {"memory.total_bytes", "python.packages.nvidia-ml-py", "git.commit"} <= words
+    assert [word for page in sheets for right, word in page.words if right > page.width] == []
