@@ -73,6 +73,8 @@ for folder in usr etc; do
         "/$folder" || skip "no overlay file systems here"
 done
 if [ -d "$work/sudo" ]; then cp -a "$work/sudo/usr/." /usr/ && cp -a "$work/sudo/etc/." /etc/ && ldconfig; fi
+# Where the users of a machine keep off each other's clocks.
+[ ! -d /run/lock ] || mount -t tmpfs -o mode=1777 lock /run/lock || skip "nothing can be mounted over /run/lock"
 for program in tegrastats nvpmodel jetson_clocks; do install -m 755 "$here/board/$program" /usr/bin/; done
 mkdir -p "$work/tree/opt" && mount --bind "$work/tree/opt" /opt && mkdir /opt/rehearsal && cp "$here/curve.py" /opt/rehearsal
 echo "# R32 (release), REVISION: 7.1, GCID: 29818004, BOARD: t210ref, EABI: aarch64, DATE: Sat Feb 19 17:05:08 UTC 2022" \
