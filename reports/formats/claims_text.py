@@ -200,10 +200,13 @@ def notes(table: ClaimTable) -> List[str]:
     """Return what a reader must know beside a table: the claim's own note, the heap, what is blank."""
     claim = table.claim
     found = [claim.note[:1].upper() + claim.note[1:] + "."] if claim.note else []
+    return found + memory_note(table) + ["Blank: {}.".format(text) for text in sheet(table).notes]
+
+
+def memory_note(table: ClaimTable) -> List[str]:
+    """Return what is meant by memory, nothing where none was measured."""
     heaps = sorted({HEAPS[cell.heap] for column in table.columns for cell in column.cells if cell.heap is not None})
-    if heaps:
-        found.append("Memory is that of the whole process at its peak ({}).".format(listing(heaps)))
-    return found + ["Blank: {}.".format(text) for text in sheet(table).notes]
+    return ["Memory is that of the whole process at its peak ({}).".format(listing(heaps))] if heaps else []
 
 
 def caption(table: ClaimTable) -> str:
@@ -223,6 +226,7 @@ def short_caption(table: ClaimTable) -> str:
     words = ["arXiv {}: {}.".format(claim.paper, claim.sentence), HOLDS[table.judged.holds] + "."]
     words += ["Measured here: {}; published: as printed, on the source's own board.".format(
         "; ".join(column_names(table)))] * bool(table.columns)
+    words += memory_note(table)  # without it the number means something else
     return " ".join(words + [bars] * any(cell.low is not None for column in table.columns for cell in column.cells))
 
 

@@ -19,6 +19,7 @@ from report_fixtures import RecordBuilder, comparison
 from harness.app.registry import all_suites
 from harness.plan import Target
 from harness.record import CheckResult, load_run
+from harness.words import Heap
 from reports.findings.claim_tables import claim_tables
 from reports.findings.claims import CLAIMED, CLAIMS, COUNTS, SAVINGS, SPEEDS, Cannot, read_claims
 from reports.findings.cleaned import cleaned
@@ -359,6 +360,15 @@ def test_a_latex_caption_is_short_with_any_number_of_devices_and_the_rest_stands
         said = "\n".join(line for line in text.split("\n") if line.startswith("% "))
         assert all(latex(note) in said for note in [caption(table)] + notes(table))
         assert text.split("\n")[1 + said.count("\n")].startswith("\\begin{table")
+
+
+def test_a_latex_caption_of_memory_says_whose_memory_it_is_on_which_heap(tmp_path):
+    table = table_of(tmp_path)
+    column, = table.columns
+    measured = column._replace(cells=tuple(cell._replace(heap=Heap.DEFAULT) for cell in column.cells))
+    for text in (tex(table._replace(columns=(measured,))), tex_single(table._replace(columns=(measured,)))):
+        assert "the whole process at its peak (default heap)" in text.split("\\caption{")[1]
+    assert "the whole process" not in tex(table)
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex on the path: no table was set")
