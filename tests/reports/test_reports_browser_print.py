@@ -11,11 +11,11 @@ import pytest
 from test_reports_browser import CHROMIUM, FLAGS
 from test_reports_browser_records import kept, newest
 
-from reports.compare import summary
 from reports.findings import findings
 from reports.findings.compared import compared
 from reports.formats.compare_files import html_text
 from reports.formats.page import render_page
+from reports.summaries.reading import Summaries
 from tests.patience import LONG_S
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(
@@ -65,18 +65,25 @@ def test_a_table_that_goes_on_overleaf_has_all_its_headings_again(runtimes):
     began = [page for page in runtimes[2] if any("Verdict" in line for line in page.lines)]
     again = [page for page in began if "Verdict" in " ".join(page.lines[:3])]
     assert again, "no table went on overleaf: this test saw nothing"
+    heads = [{"Rival", "Speed", "Median", "Memory"}, {"Rival", "Speed", "Next", "step"}]  # of cases, of close calls
     for page in again:
-        assert {"Rival", "Speed", "Median", "Memory"} <= set(" ".join(page.lines[:3]).split()), page.lines[:3]
+        assert any(head <= set(" ".join(page.lines[:3]).split()) for head in heads), page.lines[:3]
 
 
 def test_no_heading_is_the_last_thing_on_a_sheet(runtimes):
     _, html, sheets = runtimes
-    plain = [" ".join(re.sub(r"<[^>]*>", " ", one).replace("&#215;", "x").split())
-             for one in re.findall(r"<(?:h2|h3|summary)[^>]*>(.*?)</(?:h2|h3|summary)>", html, re.DOTALL)]
+    plain, cells = (within(html, names) for names in ("h2|h3|summary", "td|th"))
     assert len(plain) > 20
     last = [page.lines[-1].lstrip(u"\u25be\u25bc ") for page in sheets[:-1]]
-    assert [line for line in last if any(
+    # Lines of a wrapped heading are told from those of a cell that names a comparison by there being no such cell.
+    assert [line for line in last if not any(cell.endswith(line) for cell in cells) and any(
         heading == line or len(line) > 15 and heading.endswith(line) for heading in plain)] == []
+
+
+def within(html, names):
+    """Return the text of each element that has one of ``names``."""
+    return [" ".join(re.sub(r"<[^>]*>", " ", one).replace("&#215;", "x").split())
+            for one in re.findall(r"<(?:{0})\b[^>]*>(.*?)</(?:{0})>".format(names), html, re.DOTALL)]
 
 
 def test_a_page_read_in_the_dark_is_printed_on_white(runtimes):
@@ -87,7 +94,7 @@ def test_a_page_read_in_the_dark_is_printed_on_white(runtimes):
 
 
 def test_a_printed_comparison_breaks_no_name_and_loses_no_column(tmp_path):
-    found = compared([summary(path) for path in (kept("layers") + kept("debut"))[:3]])
+    found = compared([Summaries().summary(path) for path in (kept("layers") + kept("debut"))[:3]])
     sheets = printed(html_text(found), tmp_path, "letter")
     words = {word for page in sheets for _, word in page.words}
     assert {"memory.total_bytes", "python.packages.nvidia-ml-py", "git.commit"} <= words
