@@ -49,16 +49,18 @@ def markdown(found: Findings) -> str:
     if found.summary.tally:
         lines += [", ".join("{} {} {}".format(cell(t.sign(one.state)), one.number, one.state)
                             for one in found.summary.tally), ""]
+    goals = goals_sheets(found.goals)
+    for sheet in goals:
+        lines += [cell(sheet.title) + ".", ""]
     if found.warnings:
         lines += ["## Validity warnings", ""]
         lines += ["- " + warning(one) for one in t.warning_texts(found)] + [""]
-    lines += _sheets(goals_sheets(found.goals))
     lines += ["## Speed, memory, energy", ""] if found.tables else []
     for gap in found.gaps:
         lines += [cell(t.gap_text(gap)) + ".", ""]
     for one in found.tables:
         lines += _comparison(found, one)
-    lines += _close_calls(found) + _sheets(sheets(found)) + _devices(found) + _published(found)
+    lines += _close_calls(found) + _sheets(goals) + _sheets(sheets(found)) + _devices(found) + _published(found)
     lines += _memory(found) + _energy(found) + _sheets(roof_sheets(found.rooflines))
     return "\n".join(lines + _rest(found)).rstrip("\n") + "\n"
 

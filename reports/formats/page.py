@@ -89,7 +89,7 @@ def _memory_reason(found: Findings) -> str:
 
 def _contents(found: Findings) -> List[Tuple[str, str]]:
     """Return anchor and title of every section but that of the comparisons that the page has."""
-    every = [("goals", "Goals", found.goals), ("close", "Close calls", found.close_calls),
+    every = [("close", "Close calls", found.close_calls), ("goals", "Goals", found.goals),
              ("sheets", " ".join(one.section for one in sheets(found)[:1]), sheets(found)),
              ("power-modes", "Speed against power", any(one.drawn for one in found.power_modes)),
              ("devices", "The same rivals in every run", found.devices),

@@ -124,7 +124,14 @@ def test_every_format_says_the_same(told):
     assert any(note.startswith("1 goal more: this run left it out") for note in sheet.notes)
     for text in (markdown(told), render_page(told), terminal_text(told, None, 120)):
         assert "Goals" in text and "missed" in text and "1 met, 1 missed, 1 not measured" in text
-    assert 'href="#goals"' in render_page(told)
+
+
+def test_a_report_answers_its_question_first_and_names_the_goals_that_follow(told):
+    page = render_page(told)
+    assert '<a href="#goals">Goals: 1 met, 1 missed, 1 not measured</a>' in page.split('id="speed"')[0]
+    assert page.index('id="speed"') < page.index('id="goals"')
+    text = markdown(told)
+    assert text.index("Goals: 1 met") < text.index("## Speed") < text.index("## Goals: 1 met")
 
 
 def test_programs_get_codes_and_full_numbers(told):
