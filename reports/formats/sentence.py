@@ -30,6 +30,8 @@ def headline_parts(found: Findings) -> List[Part]:
         asked = answer(found)
         if asked is not None:
             return [Part("On this {}: {}".format(device, asked))]
+        if any(row.median_s is not None for table in found.tables for row in table.rows):
+            return [Part("Too little was timed on this {}: no verdict yet.".format(device))]
         return [Part("Nothing was timed on this {}: no verdict.".format(device))]
     if said.outcome is Outcome.LAYER_NOT_TIMED:
         return [Part("On this {} the layer in question was not timed: no verdict on it.".format(device))]

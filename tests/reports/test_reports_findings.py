@@ -98,6 +98,15 @@ def test_places_of_one_verdict_are_named_together(tmp_path):
     assert "than dense at Net C and cannot be told apart at Net A and Net B (float32, 1 thread)." in text
 
 
+def test_a_headline_without_times_of_its_own_does_not_say_that_nothing_was_timed_at_all(found, tmp_path):
+    one = comparison("a", "Net A", "dense", ("wht",))
+    build = RecordBuilder(tmp_path, [one])
+    build.time(one.id, {"dense": 2e-3, "wht": 1e-3}, launches=2)
+    timed = findings(build.load(), published=()).tables
+    assert headline_text(found["empty"]._replace(tables=timed)) == (
+        "Too little was timed on this Jetson Nano: no verdict yet.")
+
+
 def test_a_run_without_a_time_says_that_nothing_was_timed(found):
     assert headline_text(found["empty"]) == "Nothing was timed on this Jetson Nano: no verdict."
     assert found["empty"].summary.tally == ((RowState.NOT_MEASURED, 5),)
