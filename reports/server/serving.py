@@ -1,8 +1,10 @@
 """The thin shell around :mod:`reports.server.answers`: sockets of this machine's own address, GET and HEAD alone."""
 
+import socket
 import socketserver
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any, Callable, Optional
 
@@ -11,6 +13,8 @@ from reports.server.answers import Answer, answer, told
 from reports.server.library import Library
 
 LOOPBACK = "127.0.0.1"
+#: After an answer: how long, and how much, is still read of what the other side goes on sending.
+LINGER_S, LINGER_BYTES = 10.0, 1 << 20
 
 
 class Server(socketserver.ThreadingMixIn, HTTPServer):  # Python 3.6 has no ThreadingHTTPServer
@@ -33,10 +37,30 @@ class Server(socketserver.ThreadingMixIn, HTTPServer):  # Python 3.6 has no Thre
         """Return what to open in a browser."""
         return "http://{}:{}/".format(LOOPBACK, self.port)
 
+    def shutdown_request(self, request: Any) -> None:
+        """Close, but not over bytes that nobody read: the other side would lose its answer to a reset."""
+        try:
+            request.shutdown(socket.SHUT_WR)
+            _read_away(request, time.monotonic() + LINGER_S)
+        except (OSError, ValueError):  # it is gone already, which is what was waited for
+            pass
+        self.close_request(request)
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of a browser that went away; anything else is a fault of this program."""
         if not isinstance(sys.exc_info()[1], (ConnectionError, OSError)):
             super(Server, self).handle_error(request, client_address)
+
+
+def _read_away(link: Any, deadline: float) -> None:
+    """Read from the socket ``link`` until its other end says no more, time is up or it is too much."""
+    count = 0
+    while count < LINGER_BYTES:
+        link.settimeout(max(deadline - time.monotonic(), 0.001))
+        got = len(link.recv(65536))
+        if not got:
+            return
+        count += got
 
 
 class Handler(BaseHTTPRequestHandler):

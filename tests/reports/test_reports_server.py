@@ -166,6 +166,18 @@ def test_what_is_no_request_hurts_nobody(served, data):
     assert served.ask("/")[0] == 200
 
 
+@pytest.mark.parametrize("data", [b"GET " + b"/a" * 70000, b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 30000])
+def test_whoever_sends_more_than_is_read_gets_the_answer_and_no_reset(served, data):
+    with socket.create_connection(("127.0.0.1", served.port), timeout=HANG_S) as link:
+        link.sendall(data)
+        reply = link.recv(65536)
+        while link.recv(65536):
+            pass                          # the server has said all it has to say...
+        link.sendall(b"and more")         # ...and takes what is still on its way
+        link.shutdown(socket.SHUT_WR)     # which fails on a connection that was reset
+    assert re.match(br"HTTP/1\.0 4(14|31) ", reply)
+
+
 def test_a_client_that_says_nothing_holds_nobody_up(served):
     for _ in range(20):  # it is hung up on after a while: an answer that took longer than that tells nothing
         with socket.create_connection(("127.0.0.1", served.port)) as silent:
