@@ -1,6 +1,6 @@
 """Layers that use a multiplication-free operator where others multiply: dense and depthwise."""
 
-from typing import Any, Optional
+from typing import Any, Optional, Tuple
 
 import torch
 from torch import nn
@@ -64,6 +64,10 @@ class MultiplicationFreeLinear(ReadyCalls, TransformLayer):
         y = dense_sum(x, self.weight, self.member)
         return y * self.scale if self.bias is None else torch.add(self.bias, y, alpha=self.scale)
 
+    def depends_on(self, x: torch.Tensor) -> Tuple[Any, ...]:
+        """Return all that :meth:`choose` goes by beside the kind of ``x`` and whether gradients are recorded."""
+        return self.weight_kind()
+
     def choose(self, x: torch.Tensor) -> Choice:
         """Return the form that runs on ``x`` and why, without running it."""
         return fused_or_stock(self.implementation, lambda: dense_problem(x, self.weight, self.implementation))
@@ -125,6 +129,10 @@ class MultiplicationFreeDepthwise2d(ReadyCalls, TransformLayer):
         if self.bias is None:
             return y * self.scale
         return torch.add(self.bias.reshape(-1, 1, 1), y, alpha=self.scale)
+
+    def depends_on(self, x: torch.Tensor) -> Tuple[Any, ...]:
+        """Return all that :meth:`choose` goes by beside the kind of ``x`` and whether gradients are recorded."""
+        return self.weight_kind()
 
     def choose(self, x: torch.Tensor) -> Choice:
         """Return the form that runs on ``x`` and why, without running it."""
