@@ -59,7 +59,7 @@ def _by_t(first: Sequence[float], second: Sequence[float], level: float) -> Inte
 
 
 def _mean_and_variance(values: Sequence[float]) -> Tuple[float, float]:
-    """Return mean and variance of a sample, 0 for one value; a few are summed sooner than numpy has looked at them."""
+    """Return mean and variance of a sample, 0 for one value; a few are summed before numpy has looked at them."""
     centre = mean(values)
     if len(values) == 1:
         return centre, 0.0
