@@ -56,8 +56,8 @@ def _pack(tensors: Sequence[Optional[Tensor]], spec: Spec) -> Tensor:
         raise ValueError("a threshold is not a finite number: a layer in int8 needs finite ones")
     order = core_order(stages_of(size_of(spec)))
     starts, rises = tanh_pieces(spec)
-    return torch.cat((integer_thresholds(threshold, spec)[order], torch.tensor(starts + rises, dtype=torch.int32))
-                     ).to(torch.int16)
+    tanh = torch.tensor(starts + rises, dtype=torch.int32, device="cpu")
+    return torch.cat((integer_thresholds(threshold, spec)[order], tanh)).to(torch.int16)
 
 
 PACKED = Packed(_pack)

@@ -1,6 +1,6 @@
 """Layers that use a multiplication-free operator where others multiply: dense and depthwise."""
 
-from typing import Any, Optional
+from typing import Any, Optional, Tuple
 
 import torch
 from torch import nn
@@ -63,6 +63,10 @@ class MultiplicationFreeLinear(ReadyCalls, TransformLayer):
             return DENSE(x, self.weight, self.bias, self.member, self.scale)
         y = dense_sum(x, self.weight, self.member)
         return y * self.scale if self.bias is None else torch.add(self.bias, y, alpha=self.scale)
+
+    def depends_on(self, x: torch.Tensor) -> Tuple[Any, ...]:
+        """Return all that :meth:`choose` goes by beside the kind of ``x`` and whether gradients are recorded."""
+        return self.weight_kind()
 
     def choose(self, x: torch.Tensor) -> Choice:
         """Return the form that runs on ``x`` and why, without running it."""
@@ -128,6 +132,10 @@ class MultiplicationFreeDepthwise2d(ReadyCalls, TransformLayer):
         if self.bias is None:
             return y * self.scale
         return torch.add(self.bias.reshape(-1, 1, 1), y, alpha=self.scale)
+
+    def depends_on(self, x: torch.Tensor) -> Tuple[Any, ...]:
+        """Return all that :meth:`choose` goes by beside the kind of ``x`` and whether gradients are recorded."""
+        return self.weight_kind()
 
     def choose(self, x: torch.Tensor) -> Choice:
         """Return the form that runs on ``x`` and why, without running it."""

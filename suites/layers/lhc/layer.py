@@ -1,13 +1,14 @@
 """The learnable heterogeneous convolution while it is trained: a full kernel times a learned mask."""
 
 import math
-from typing import Any, Optional
+from typing import Any, Dict, Optional
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from suites.layers.choices import check_choice, check_floating
+from suites.layers.constants import Constants
 from suites.layers.lhc.frozen import FrozenLhcConv2d
 from suites.layers.lhc.masks import free_mask, rigid_choice, rigid_shapes, spread
 from suites.torch_modes import stock_only
@@ -15,7 +16,7 @@ from suites.torch_modes import stock_only
 SHAPES = ("free", "rigid")
 
 
-class LhcConv2d(nn.Module):
+class LhcConv2d(Constants, nn.Module):
     """A convolution whose kernels keep only learned taps (arXiv 2301.05440): conv(x, weight * mask) + bias.
 
     ``group_out`` neighbouring kernels and ``group_in`` neighbouring input channels share one shape: any set of taps
@@ -55,6 +56,10 @@ class LhcConv2d(nn.Module):
         # During mask warm-up: which output channels already use their mask.
         self.register_buffer("masked", torch.ones(out_channels, dtype=torch.bool))
         self.positions = None  # type: Optional[int]
+
+    def constants(self) -> Dict[str, torch.Tensor]:
+        """Return the values of the buffers that are no part of the state."""
+        return {"shapes": rigid_shapes().reshape(15, 9)} if self.shape == "rigid" else {}
 
     @classmethod
     def from_dense(cls, layer: nn.Conv2d, **options: Any) -> "LhcConv2d":
