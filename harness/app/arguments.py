@@ -80,6 +80,15 @@ class StatusCommand(click.Command):
             raise UnreadableError(error.format_message()) from None
 
 
+class AgainstCommand(StatusCommand):
+    """A command that answers with statuses 1 and 2 where ``--against`` is given."""
+
+    def parse_args(self, ctx: click.Context, args: List[str]) -> List[str]:
+        """Take the arguments, or fail with status 3 where a comparison was asked for."""
+        asked = any(one == "--against" or one.startswith("--against=") for one in args)
+        return super(AgainstCommand if asked else StatusCommand, self).parse_args(ctx, args)
+
+
 class UnreadableError(click.ClickException):
     """What ends a comparison that cannot be made: with a status of its own, for 1 and 2 are answers."""
 
