@@ -8,11 +8,18 @@ import math
 from collections import OrderedDict
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from harness.plan import Case, Comparison
+from harness.plan import Comparison
 from harness.quantiles import mean
-from harness.record import LaunchLine, Run
+from harness.record import Run
 from harness.rule import Rule
-from harness.statistics.between_runs import Change, case_levels, compare_levels, unchanged
+from harness.statistics.between_runs import (
+    CaseLevels,
+    Change,
+    Wanted,
+    all_case_levels,
+    compare_levels,
+    unchanged,
+)
 from harness.statistics.denominators import denominators, engine_of
 from harness.words import State
 from reports.findings.about import Device, device
@@ -235,28 +242,26 @@ def same_board(first: Side, second: Side) -> bool:
 
 def run_levels(run: Run, bases: Dict[str, Bases]) -> RunLevels:
     """Return the levels of every case and cache state that ``run`` timed, over every form in ``bases``."""
+    wanted = [(one, cache) for one in run.comparisons for cache in CACHES]
+    levels = iter(all_case_levels([
+        Wanted(run.timed(one.id), cache, form.case if one.pairs else None) for one, cache in wanted
+        for form in bases[one.id].forms]))
     found: RunLevels = {}
-    for comparison in run.comparisons:
-        lines = run.timed(comparison.id)
-        for cache in CACHES:
-            found.update(_comparison_levels(comparison, lines, cache, bases[comparison.id]))
+    for one, cache in wanted:
+        over = {form.case: next(levels) for form in bases[one.id].forms}
+        found.update(_comparison_levels(one, cache, over))
     return found
 
 
-def work_of(case: Case) -> str:
-    """Return the input of ``case`` and the way it is run, which its id does not tell: suites of one's own change."""
-    return "{} {}, {}, {}".format("x".join(map(str, case.shape)), case.dtype, case.mode, case.protocol)
-
-
-def _comparison_levels(comparison: Comparison, lines: Sequence[LaunchLine], cache: str, bases: Bases) -> RunLevels:
+def _comparison_levels(comparison: Comparison, cache: str, over: Dict[str, Dict[str, CaseLevels]]) -> RunLevels:
+    """Return the levels of the cases of ``comparison``; ``over`` holds them over each form, the fastest first."""
     found: RunLevels = {}
-    over = {form.case: case_levels(lines, cache, form.case if comparison.pairs else None) for form in bases.forms}
-    levels = over[bases.forms[0].case]
+    levels = next(iter(over.values()))
     for case in comparison.cases:
         ident = comparison.case_id(case)
         if ident in levels:
             advantages = {base: tuple(own[ident].advantages) for base, own in over.items()}
-            found[ident, cache] = Levels(case.name, advantages, tuple(levels[ident].times), work_of(case))
+            found[ident, cache] = Levels(case.name, advantages, tuple(levels[ident].times), case.work)
     return found
 
 

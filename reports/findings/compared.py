@@ -6,7 +6,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 from harness.record import Damage, Run
 from reports.findings.about import Device, device
 from reports.findings.causes import Group, grouped
-from reports.findings.changes import Changes, Side, changes, side_of, work_of
+from reports.findings.changes import Changes, Side, changes, side_of
 from reports.findings.environment import Facts, differences, number_of, run_facts
 from reports.findings.fair import AgainstOwn, engine_tables
 from reports.findings.memory import Kind
@@ -155,7 +155,7 @@ def shown_of(run: Run) -> Shown:
     """Return what stands in the column of ``run``."""
     column = RunColumn(run.id, device(run), _roof(run))
     own = {row.case: row for table in engine_tables(run) for row in table.rows}
-    works = {place.id: work_of(place.case) for place in run.places()}
+    works = {place.id: place.case.work for place in run.places()}
     main = [table for table in tables_of(run) if table.main]
     shares = {point.case: point.share for point in roof_points(run, main)}
     tables = {table.key: CaseTable(table.key, table.title, (table.baseline,), tuple(

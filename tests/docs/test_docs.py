@@ -135,9 +135,8 @@ def test_a_lane_of_ci_that_is_not_there_is_refused():
 
 def test_ci_knows_each_of_its_lanes_by_name():
     script = text_of(".ci", "run")
-    called = set(re.findall(r"^(?:lane|\{ beside) (\S+) ", script, re.MULTILINE)) | set(
-        re.findall(r"; beside (\S+) ", script))
-    assert called == set(re.search(r'^lanes="(.*)"$', script, re.MULTILINE).group(1).split())
+    named = re.findall(r'^(?:together|alone)="(.*)"$', script, re.MULTILINE)
+    assert sorted(re.findall(r"^lane_(\S+)\(\)", script, re.MULTILINE)) == sorted(" ".join(named).split())
 
 
 def test_contributing_names_the_arguments_of_cases_and_suites_in_their_order():
