@@ -72,7 +72,7 @@ class StatusCommand(click.Command):
     """A command whose exit statuses 1 and 2 are answers: what is wrong with its arguments ends with 3."""
 
     def parse_args(self, ctx: click.Context, args: List[str]) -> List[str]:
-        """Take the arguments, or fail with status 3."""
+        """Take the arguments, or fail with status 3. Raises :class:`UnreadableError` for arguments that are none."""
         try:
             return super(StatusCommand, self).parse_args(ctx, args)
         except click.UsageError as error:

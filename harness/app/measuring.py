@@ -140,7 +140,10 @@ def run(context: click.Context, suite: Optional[str], out: Optional[str], resume
 
 
 def finish(made: Any, no_report: bool, fail_on: Optional[float]) -> None:
-    """Make the report of the runs that were made, side by side if there are several, and exit with their status."""
+    """Make the report of the runs that were made, side by side if there are several, and exit with their status.
+
+    Raises ``click.ClickException`` where nothing could be timed.
+    """
     from harness.words import RunStatus
 
     folders = [run.folder for run in made.runs]

@@ -63,7 +63,10 @@ def compare_sheets(found: Told) -> List[Sheet]:
     sheets += [environment_sheet(found)] if len(measured) > 1 else []
     for one in found.changes:
         if one.same_board:
-            sheets += [advantage_sheet(one)] + ([own_sheet(one)] if _has_engines(one) else []) + [time_sheet(one)]
+            both = [advantage_sheet(one)] + ([own_sheet(one)] if _has_engines(one) else []) + [time_sheet(one)]
+            # tables of several pairs are told apart by their titles
+            sheets += both if len(found.changes) == 1 else [each._replace(title="{}: {} against {}".format(
+                each.title, one.second.run, one.first.run)) for each in both]
     if side_by_side(found):
         sheets += [roof_sheet(found)] + [device_sheet(found, table) for table in found.tables]
         sheets += [winners_sheet(found)]

@@ -2,6 +2,7 @@
 
 import builtins
 import csv as csv_module
+import glob
 import io
 import math
 import os
@@ -443,12 +444,25 @@ def test_a_latex_caption_of_memory_says_whose_memory_it_is_on_which_heap(tmp_pat
     assert "the whole process" not in tex(table)
 
 
+def three_devices(suite):
+    """Return what the claims need of the newest reference run of ``suite``, as if three devices had made it."""
+    folders = glob.glob(os.path.join(CLAIMS, "..", "..", "reference", "*-{}-*".format(suite)))
+    found = evidence(load_run(sorted(folders)[-1]))
+    about = found.run.about
+    return [found._replace(run=found.run._replace(about=about._replace(
+        run="{}{}".format(about.run, number), device=about.device._replace(name=name))))
+        for number, name in enumerate(("NVIDIA Jetson Nano Developer Kit", "NVIDIA GeForce RTX 4090", "AMD EPYC"))]
+
+
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex on the path: no table was set")
 def test_every_table_is_set_in_two_columns_without_running_over_a_margin(tmp_path):
-    runs = [evidence(recorded(tmp_path / ident, ident=ident)) for ident in ("20260314-101500-paper-nano-ab12", "r")]
+    runs = [evidence(recorded(tmp_path / ident, ident=ident))
+            for ident in ("20260314-101500-paper-nano-ab12", "r", "20260315-101500-paper-nano-cd34")]
     rows = BOTH.replace("fast one", '"{}"'.format(HOSTILE.replace('"', '""')))
     tables = claim_tables(read_claims((), write(tmp_path, rows=rows)), runs)
     tables += claim_tables(read_claims(read_published()), [])
+    tables = list(tables) + [one._replace(claim=one.claim._replace(id="three-" + one.claim.id))
+                             for one in claim_tables(read_claims(read_published()), three_devices("networks"))]
     inputs = []
     for name, content in files(cleaned(tables), None, figures=False):
         if name.endswith(".tex"):
