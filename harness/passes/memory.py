@@ -15,6 +15,7 @@ import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from harness.allocator import describe_heap
+from harness.gate import wait_for_turn
 from harness.passes.watcher import Watcher, stage
 from harness.plan import Case
 from harness.record.amount_lines import MemoryTrace, Stage
@@ -57,6 +58,7 @@ def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
     # What is there by now stays to the end. Looking through it takes as long as many a layer's whole measurement.
     getattr(gc, "freeze", lambda: None)()  # came with Python 3.7
     stages["warm"] = stage()
+    wait_for_turn(job)
     inputs = Inputs(job["seed"])
     inputs.get(case)
     _settle(torch, case.device)
