@@ -46,7 +46,7 @@ def arguments(name, cases):
 
 def cases_of(name, which):
     """As many random cases as reach every planted fault."""
-    return arguments(name, 400 if name == "wht" and which == MEMORY else 100)
+    return arguments(name, 400 if which == MEMORY and name in ("depthwise", "wht") else 100)
 
 
 
