@@ -92,7 +92,10 @@ def start(suite: Suite, choices: Choices, probed: Probed, out: str, file: Option
 
 
 def first_line(writer: RecordWriter, header: Header) -> None:
-    """Write the plan; where that fails the folder goes too, for an empty run would only be in the way."""
+    """Write the plan; where that fails the folder goes too, for an empty run would only be in the way.
+
+    Raises ``RecordError`` where that fails.
+    """
     try:
         writer.append(header)
     except RecordError:
@@ -158,6 +161,8 @@ def carry_on(work: Work, argv: Sequence[str], probed: Probed, progress: PlainPro
     ``roof`` names the function that measures the device's limits, ``package.module:function``. Ctrl-C, SIGTERM and
     SIGHUP end it in order. Where the settings ask for it the clocks are locked meanwhile and put back on any way out.
     ``stand_by`` has workers load side by side in the passes that allow it.
+
+    Raises ``RecordError`` where the record can no longer be written.
     """
     settings = work.run.header.settings
     reason: Optional[Reason] = because(Code.STOPPED)

@@ -18,7 +18,7 @@ from harness.settings import parse_share
 from harness.words import Word
 from reports.compare_progress import counted
 from reports.compare_workers import each_run
-from reports.exit_codes import CANNOT_TELL, FINE, INTERRUPTED, SLOWER, UNREADABLE, Answer, status
+from reports.exit_codes import CANNOT_TELL, FINE, INTERRUPTED, SLOWER, UNREADABLE, Answer, guarded, status
 from reports.findings.changes import Changes, changes
 from reports.findings.cleaned import cleaned
 from reports.findings.compared import Compared, Gist, compared
@@ -70,7 +70,7 @@ def _status(found: Changes, fail_on: Optional[float]) -> int:
     if found.same_run:
         return FINE if changes else CANNOT_TELL
     told = status([Answer(change.state, change.speed, change.low) for change in changes], fail_on)
-    return CANNOT_TELL if told == FINE and found.alone else told
+    return CANNOT_TELL if told == FINE and (found.alone or found.unlike) else told
 
 
 def share(text: str) -> float:
@@ -178,6 +178,9 @@ def answer(arguments: argparse.Namespace, summaries: Summaries) -> int:
     found: Told
     if len(names) > MOST_BESIDE and kind not in IN_FULL:
         found, own_status = beside(summaries, names, fail_on)
+        if PUBLISHED in arguments.runs:
+            sys.stderr.write("The printed numbers stand beside {} runs at most and are left out here: --format csv "
+                             "and json hold them.\n".format(MOST_BESIDE))
     else:
         found = in_full(summaries, names, PUBLISHED in arguments.runs)
         own_status = exit_status(found, fail_on)
@@ -189,4 +192,4 @@ def answer(arguments: argparse.Namespace, summaries: Summaries) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded(main))

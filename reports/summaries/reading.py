@@ -6,6 +6,7 @@ from typing import Callable, NamedTuple, Optional
 
 from harness.record import RecordError, Run, load_run
 from harness.record.reader import file_of
+from harness.record.rounds import load_rounds
 from reports.findings.compared import Gist, Summary, gist_of, shown_of
 from reports.summaries.kept import gist_text, read_gist, read_shown, shown_text
 from reports.summaries.store import Store, own_store
@@ -29,7 +30,7 @@ class Summaries(NamedTuple):
         digest = self.digest(path)
         found = read_gist(self._get(digest, GIST))
         if found is None:
-            found = gist_of(load_run(path))
+            found = gist_of(load_rounds(path))
             kept = found
             self._put(path, digest, GIST, lambda: gist_text(kept))
         return found

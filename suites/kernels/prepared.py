@@ -26,7 +26,8 @@ def bound_call(forward: Callable[..., int], plan: Any, packed: Tensor, like: Ten
     """Return the call of ``forward(plan, x, y, packed, threads)`` for an x like ``like`` into a new ``shape``.
 
     ``plan`` is an array of numbers or a plan's handle; the call keeps it and ``packed``. Where inputs are not
-    ``contiguous``, copies of them are what the kernel reads.
+    ``contiguous``, copies of them are what the kernel reads; where they are as they come, the caller keeps away views
+    that torch negates when it reads them, as the imaginary part of a conjugate, which lie apart in memory.
     """
     address, weights, threads = plan_address(plan), packed.data_ptr(), torch.get_num_threads
     alike = tuple(like.shape) == tuple(shape) and (not contiguous or like.is_contiguous())

@@ -14,6 +14,8 @@ from harness.words import Heap, State
 from suites import calibration
 from tests.patience import LONG_S
 
+pytestmark = pytest.mark.sampled
+
 MB = 1e6
 COLUMNS = ("rss_delta_peak_bytes", "uss_delta_peak_bytes", "ram_delta_peak_bytes")
 
