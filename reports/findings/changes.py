@@ -5,6 +5,7 @@ run is the fastest of them, which may be another in each run: both are then over
 """
 
 import math
+from collections import OrderedDict
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from harness.plan import Comparison
@@ -33,11 +34,15 @@ LEAST_FOR_USUAL = 5
 
 
 class Levels(NamedTuple):
-    """One case in one cache state: log time (s), and log advantage over each form by its id, one value a launch."""
+    """One case in one cache state: log time (s), and log advantage over each form by its id, one value a launch.
+
+    ``work`` is the input and the way it is run: only the same work can be compared.
+    """
 
     name: str
     advantages: Dict[str, Tuple[float, ...]]
     times: Tuple[float, ...]
+    work: str = ""
 
 
 #: The levels of a run by case id and cache state, in the order of the plan.
@@ -98,13 +103,21 @@ class MovedBase(NamedTuple):
     against: str
 
 
+class UnlikeCase(NamedTuple):
+    """A case of one name that stands for other work in each run: another input, type or way to run it."""
+
+    case: str
+    first: str
+    second: str
+
+
 class Changes(NamedTuple):
     """The second run against the first.
 
     ``same_board`` tells whether one may be called old and the other new. ``alone`` are the cases that one of them
-    timed. ``usual`` is the relative difference that rivals of one launch each show from run to run by themselves, as
-    far as these two runs tell; ``None`` where too few rivals have one launch. ``moved`` are the denominators that
-    differ between the runs.
+    timed, ``unlike`` those that stand for other work in each. ``usual`` is the relative difference that rivals of
+    one launch each show from run to run by themselves, as far as these two runs tell; ``None`` where too few rivals
+    have one launch. ``moved`` are the denominators that differ between the runs.
     """
 
     first: Column
@@ -115,6 +128,7 @@ class Changes(NamedTuple):
     alone: Tuple[str, ...]
     usual: Optional[float]
     moved: Tuple[MovedBase, ...] = ()
+    unlike: Tuple[UnlikeCase, ...] = ()
 
 
 class Tally(NamedTuple):
@@ -158,11 +172,14 @@ def changes(first: Side, second: Side) -> Changes:
     both = {comparison_of(case) for case, _ in old if comparison_of(case) in second.bases}
     held = {name: Held(first.bases[name], second.bases[name], old, new) for name in both}
     cases = tuple(_changed(key, old[key], new[key], held[comparison_of(key[0])], first.rule, same_run)
-                  for key in old if key in new)
+                  for key in old if key in new and old[key].work == new[key].work)
+    unlike = OrderedDict((key[0], UnlikeCase(key[0], old[key].work, new[key].work)) for key in old
+                         if key in new and old[key].work != new[key].work)
     alone = tuple(sorted({case for case, _ in set(old) ^ set(new)}))
     return Changes(Column(first.run, first.device), Column(second.run, second.device), same_board(first, second),
                    same_run, cases, alone, None if same_run else usual_difference(cases),
-                   tuple(one for name in first.bases if name in both for one in _moved(held[name])))
+                   tuple(one for name in first.bases if name in both for one in _moved(held[name])),
+                   tuple(unlike.values()))
 
 
 class Held(NamedTuple):
@@ -244,7 +261,7 @@ def _comparison_levels(comparison: Comparison, cache: str, over: Dict[str, Dict[
         ident = comparison.case_id(case)
         if ident in levels:
             advantages = {base: tuple(own[ident].advantages) for base, own in over.items()}
-            found[ident, cache] = Levels(case.name, advantages, tuple(levels[ident].times))
+            found[ident, cache] = Levels(case.name, advantages, tuple(levels[ident].times), case.work)
     return found
 
 

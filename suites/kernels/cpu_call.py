@@ -74,6 +74,8 @@ def fast(x: Tensor, threshold: Tensor, scale: Optional[Tensor], spec: Spec,
     """Run the forward if a kernel takes it as it is, else return ``None`` and leave it to the long way.
 
     The caller makes sure that torch neither records nor transforms the call, and that ``x`` is no subclass.
+
+    Raises ``MemoryError`` where there is none for the kernel's scratch.
     """
     device = x.device
     if x.dtype not in DTYPES or device.type != "cpu" or x.layout is not torch.strided:
@@ -116,7 +118,10 @@ def _with_strides(x: Tensor, strides: Optional[Tuple[int, ...]]) -> Tensor:
 
 
 def forward(x: Tensor, threshold: Tensor, scale: Optional[Tensor], spec: Spec) -> Tensor:
-    """Return the layer's output for tensors that :func:`reason` has nothing against."""
+    """Return the layer's output for tensors that :func:`reason` has nothing against.
+
+    Raises ``MemoryError`` where there is none for the kernel's scratch.
+    """
     found, x = kernels(x.dtype), x.detach()
     library, plan = found.loaded.handle, found.plans.get(x, spec)
     x = _with_strides(x, plan.x_strides)
@@ -132,7 +137,10 @@ def forward(x: Tensor, threshold: Tensor, scale: Optional[Tensor], spec: Spec) -
 
 def backward(gradient: Tensor, x: Tensor, threshold: Tensor, scale: Optional[Tensor],
              spec: Spec) -> Tuple[Tensor, Tensor, Tensor]:
-    """Return the gradients of x, threshold and scale (empty without one), shaped and typed like them."""
+    """Return the gradients of x, threshold and scale (empty without one), shaped and typed like them.
+
+    Raises ``MemoryError`` where there is none for the kernel's scratch.
+    """
     found = kernels(x.dtype)
     x = _with_strides(x.detach(), tuple(dense_like(x.shape, x.stride())))
     library, plan = found.loaded.handle, found.plans.get(x, spec)

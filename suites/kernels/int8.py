@@ -67,6 +67,8 @@ def run(x: Tensor, threshold: Tensor, spec: Spec) -> Tensor:
     """Return the layer's output for an ``x`` (N, C, ...) that :func:`reason` has nothing against, typed as ``x``.
 
     Contiguous; ``threshold`` is in real units and natural order. The same bits for every number of threads.
+
+    Raises ``MemoryError`` where there is none for the kernel's scratch.
     """
     x = x.contiguous()
     shape = (x.shape[0], spec.out_channels) + tuple(x.shape[2:])

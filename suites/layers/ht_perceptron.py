@@ -34,6 +34,9 @@ class HTPerceptron(ReadyCalls, TransformLayer):
     :class:`~suites.layers.wht2d.WalshHadamard2d`: ``fused`` is the whole layer in one kernel, the others are forms of
     the transforms around stock 1x1 convolutions. Backward runs in stock operations, and would have to repeat what the
     kernel does not keep: ``auto`` takes stock operations wherever a gradient is asked for.
+
+    Raises ``ValueError`` for fewer than one path, an unknown ``norm`` or ``implementation``, and a residual between
+    different numbers of channels.
     """
 
     def __init__(self, in_channels: int, out_channels: int, plane: Union[int, Tuple[int, int]], paths: int = 3,

@@ -88,6 +88,9 @@ class MultiplicationFreeDepthwise2d(ReadyCalls, TransformLayer):
     torch operations where there is none), ``stock`` or ``fused``. In stock operations ``sum`` is two depthwise
     convolutions with signs; ``min`` and ``match-min`` go over the taps one by one with two temporaries of the
     output's size. All keep only input and weight for the backward pass, which stock operations run in every form.
+
+    Raises ``ValueError`` for an even ``kernel_size``, a ``stride`` below 1, and an unknown ``member`` or
+    ``implementation``.
     """
 
     def __init__(self, channels: int, kernel_size: int = 3, stride: int = 1, bias: bool = False,

@@ -110,6 +110,32 @@ def test_every_option_in_the_readmes_list_of_commands_is_one():
     assert wrong == []
 
 
+def commands_in_the_text(*path):
+    """Return (command, what it is given) of each command that a document's sentences show; "" where none is named."""
+    text = re.sub(r"```.*?```", "", text_of(*path), flags=re.DOTALL)
+    for span in re.findall(r"`([^`]+)`", text):
+        words = span.replace("./run_bench.sh", "").split()
+        if words and (words[0] in cli.commands or words[0].startswith("--")):
+            yield words[0] if words[0] in cli.commands else "", words
+
+
+@pytest.mark.parametrize("path", [("README.md",), ("results", "README.md"), ("CHANGELOG.md",)])
+def test_every_option_and_choice_in_the_sentences_is_one_of_its_command(path):
+    found, wrong = 0, []
+    for name, words in commands_in_the_text(*path):
+        params = [one for command in ([cli.commands[name]] if name else cli.commands.values())
+                  for one in command.params]
+        for at, option in enumerate(words):
+            if not option.startswith("--"):
+                continue
+            found += 1
+            taken = [one for one in params if option in one.opts + one.secondary_opts]
+            given = words[at + 1].split("|") if at + 1 < len(words) and "|" in words[at + 1] else []
+            known = [one for one in taken if not given or set(given) <= set(getattr(one.type, "choices", given))]
+            wrong += [(name, option, given)] if not known else []
+    assert found > 4 and wrong == []
+
+
 def test_the_readme_names_every_suite():
     listed = re.search(r"\nSuites: (.*?)\n\n", text_of("README.md"), re.DOTALL).group(1)
     assert set(suites.SUITES) <= set(re.findall(r"`([a-z-]+)`", listed))

@@ -150,6 +150,8 @@ def make_plan(x: Tensor, others: List[work.Tensor], scaled: bool, spec: Spec, ba
 
     ``form`` replaces the one chosen here; its strides are compiled in however many kernels there are, so that forms
     are compared alike.
+
+    Raises ``UnfitError`` where no kernel takes the call, also on copies.
     """
     shape, dtype = tuple(x.shape), DTYPES[x.dtype]
     options = options_of(shape, spec)

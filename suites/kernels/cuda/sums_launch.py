@@ -72,7 +72,10 @@ def _depthwise_output(x: Tensor, stride: int) -> Tensor:
 
 def depthwise_plan(x: Tensor, layer: sums_form.Depthwise, bias: bool, scale: float,
                    rows: Optional[int] = None) -> DepthwisePlan:
-    """Return the plan of a call with its kernel built and loaded; ``rows`` replaces the number chosen here."""
+    """Return the plan of a call with its kernel built and loaded; ``rows`` replaces the number chosen here.
+
+    Raises ``RuntimeError`` for a tensor that is too large for the kernel's indices.
+    """
     problem = too_large(x)
     if problem is not None:
         raise RuntimeError("the fused kernel cannot run: {}; use implementation='auto'".format(problem))

@@ -182,6 +182,8 @@ class DebutConv2d(_Debut):
     paper's figure) or ``tap`` (the channels of one tap side by side, the released code). In channel order a first
     factor with s = k k, t = 1 is a depthwise convolution with r outputs per channel and on all but tiny planes runs
     as one, without im2col. Chain, ``implementation`` and ``strict`` as in :class:`DebutLinear`.
+
+    Raises ``ValueError`` for an unknown ``order`` and for a chain that does not fit the kernel.
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: Pair, chain: Optional[Chain] = None,
@@ -204,7 +206,10 @@ class DebutConv2d(_Debut):
     @classmethod
     def from_dense(cls, layer: nn.Conv2d, chain: Optional[Chain] = None, sweeps: int = 5,
                    **options: Any) -> "DebutConv2d":
-        """Return a layer fitted to ``layer`` by ``sweeps`` of least squares (0: fresh weights); the bias is kept."""
+        """Return a layer fitted to ``layer`` by ``sweeps`` of least squares (0: fresh weights); the bias is kept.
+
+        Raises ``ValueError`` for a grouped or dilated one, or one whose padding is a word.
+        """
         if layer.groups != 1 or _pair(layer.dilation) != (1, 1) or isinstance(layer.padding, str):
             raise ValueError("only an ungrouped, undilated convolution with numeric padding can become a "
                              "DebutConv2d, not {}".format(layer))

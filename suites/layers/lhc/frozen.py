@@ -62,6 +62,8 @@ class FrozenLhcConv2d(ReadyCalls, nn.Module):
     output group g become one matrix (its outputs, kept inputs); all are held in one flat parameter without gradient.
     ``implementation`` is ``fused``, ``shifted``, ``gathered`` or ``auto``: fused where there is a kernel, else by
     plane size (strided layers gather); after a call ``implementation_used`` and ``implementation_reason`` tell.
+
+    Raises ``ValueError`` for an unknown ``implementation``, and for ``shifted`` with a stride.
     """
 
     def __init__(self, weight: torch.Tensor, bias: Optional[torch.Tensor], kept: torch.Tensor, group_in: int,

@@ -23,6 +23,8 @@ class LhcConv2d(Constants, nn.Module):
     (``free``) or one of 15 (``rigid``, 3x3 only). ``effects``, the tensor behind the masks, is (output groups, input
     groups, kh, kw) or (output groups, input groups, 15); it is needed in training only and
     ``suites.networks.count_parameters`` leaves it out. (N, in, H, W) to (N, out, H', W') as ``nn.Conv2d``.
+
+    Raises ``ValueError`` for an unknown ``shape``, and for a rigid one that is not 3x3.
     """
 
     training_only = ("effects",)
