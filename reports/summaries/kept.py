@@ -10,9 +10,9 @@ from harness.record import Damage
 from harness.rule import Rule
 from harness.statistics.between_runs import MOST
 from reports.findings.about import Device
-from reports.findings.changes import Bases, Levels, Side, comparison_of
 from reports.findings.compared import CaseTable, Cell, Gist, Shown
 from reports.findings.environment import Facts
+from reports.findings.sides import Bases, Levels, Side, comparison_of
 from reports.summaries.typed import UnfitError, read, text_of
 
 
