@@ -64,6 +64,11 @@ class Case(NamedTuple):
             return "tf32"
         return str(options.get("arithmetic", self.dtype))
 
+    @property
+    def work(self) -> str:
+        """Its input and the way it is run, which its name does not tell: suites of one's own change them."""
+        return "{} {}, {}, {}".format("x".join(map(str, self.shape)), self.dtype, self.mode, self.protocol)
+
     def __str__(self) -> str:
         threads = ", {} thread{}".format(self.threads, "s" * (self.threads != 1)) if self.device == "cpu" else ""
         return "{} | {} {} {} | {}{} | {}, {}".format(

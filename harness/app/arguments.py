@@ -72,12 +72,21 @@ class StatusCommand(click.Command):
     """A command whose exit statuses 1 and 2 are answers: what is wrong with its arguments ends with 3."""
 
     def parse_args(self, ctx: click.Context, args: List[str]) -> List[str]:
-        """Take the arguments, or fail with status 3."""
+        """Take the arguments, or fail with status 3. Raises :class:`UnreadableError` for arguments that are none."""
         try:
             return super(StatusCommand, self).parse_args(ctx, args)
         except click.UsageError as error:
             click.echo(ctx.get_usage(), err=True)
             raise UnreadableError(error.format_message()) from None
+
+
+class AgainstCommand(StatusCommand):
+    """A command that answers with statuses 1 and 2 where ``--against`` is given."""
+
+    def parse_args(self, ctx: click.Context, args: List[str]) -> List[str]:
+        """Take the arguments, or fail with status 3 where a comparison was asked for."""
+        asked = any(one == "--against" or one.startswith("--against=") for one in args)
+        return super(AgainstCommand if asked else StatusCommand, self).parse_args(ctx, args)
 
 
 class UnreadableError(click.ClickException):

@@ -5,6 +5,7 @@ run is the fastest of them, which may be another in each run: both are then over
 """
 
 import math
+from collections import OrderedDict
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from harness.quantiles import mean
@@ -56,6 +57,14 @@ class MovedBase(NamedTuple):
     against: str
 
 
+class UnlikeCase(NamedTuple):
+    """A case of one name that stands for other work in each run: another input, type or way to run it."""
+
+    case: str
+    first: str
+    second: str
+
+
 class AdvantageChange(NamedTuple):
     """What became of the advantage of one case in one cache state over ``against``; ``None`` for that itself."""
 
@@ -68,20 +77,22 @@ class AdvantageChange(NamedTuple):
 class Advantages(NamedTuple):
     """What became of every advantage: the part of :class:`Changes` that a line among many runs says."""
 
+    first: Column
     second: Column
     same_board: bool
     same_run: bool
     cases: Tuple[AdvantageChange, ...]
     alone: Tuple[str, ...]
+    unlike: Tuple[UnlikeCase, ...]
 
 
 class Changes(NamedTuple):
     """The second run against the first.
 
     ``same_board`` tells whether one may be called old and the other new. ``alone`` are the cases that one of them
-    timed. ``usual`` is the relative difference that rivals of one launch each show from run to run by themselves, as
-    far as these two runs tell; ``None`` where too few rivals have one launch. ``moved`` are the denominators that
-    differ between the runs.
+    timed, ``unlike`` those that stand for other work in each. ``usual`` is the relative difference that rivals of
+    one launch each show from run to run by themselves, as far as these two runs tell; ``None`` where too few rivals
+    have one launch. ``moved`` are the denominators that differ between the runs.
     """
 
     first: Column
@@ -92,6 +103,7 @@ class Changes(NamedTuple):
     alone: Tuple[str, ...]
     usual: Optional[float]
     moved: Tuple[MovedBase, ...] = ()
+    unlike: Tuple[UnlikeCase, ...] = ()
 
 
 class Tally(NamedTuple):
@@ -112,14 +124,19 @@ def advantages(first: Side, second: Side) -> Advantages:
     same_run = first.run == second.run and old == new
     held = _held(first, second)
     cases = []
+    unlike: Dict[str, UnlikeCase] = OrderedDict()
     for case, cache in old:
-        if (case, cache) in new:
+        key = case, cache
+        if key in new and old[key].work != new[key].work:
+            unlike[case] = UnlikeCase(case, old[key].work, new[key].work)
+        elif key in new:
             against = held[comparison_of(case)].against(cache)
             assert against is not None  # a comparison has its planned baseline at least
             cases.append(AdvantageChange(case, cache, against, _advantage(
-                case, old[case, cache], new[case, cache], against, first.rule, same_run)))
-    return Advantages(Column(second.run, second.device), same_board(first, second), same_run, tuple(cases),
-                      tuple(sorted({case for case, _ in set(old) ^ set(new)})))
+                case, old[key], new[key], against, first.rule, same_run)))
+    return Advantages(Column(first.run, first.device), Column(second.run, second.device), same_board(first, second),
+                      same_run, tuple(cases), tuple(sorted({case for case, _ in set(old) ^ set(new)})),
+                      tuple(unlike.values()))
 
 
 def changes(first: Side, second: Side) -> Changes:
@@ -127,9 +144,9 @@ def changes(first: Side, second: Side) -> Changes:
     found, held = advantages(first, second), _held(first, second)
     cases = tuple(_changed(one, first.levels[one.case, one.cache], second.levels[one.case, one.cache],
                            held[comparison_of(one.case)], first.rule, found.same_run) for one in found.cases)
-    return Changes(Column(first.run, first.device), found.second, found.same_board, found.same_run, cases,
-                   found.alone, None if found.same_run else usual_difference(cases),
-                   tuple(one for name in first.bases if name in held for one in _moved(held[name])))
+    return Changes(found.first, found.second, found.same_board, found.same_run, cases, found.alone,
+                   None if found.same_run else usual_difference(cases),
+                   tuple(one for name in first.bases if name in held for one in _moved(held[name])), found.unlike)
 
 
 def _held(first: Side, second: Side) -> Dict[str, "Held"]:

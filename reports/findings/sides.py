@@ -12,11 +12,15 @@ from reports.findings.timing import CACHES
 
 
 class Levels(NamedTuple):
-    """One case in one cache state: log time (s), and log advantage over each form by its id, one value a launch."""
+    """One case in one cache state: log time (s), and log advantage over each form by its id, one value a launch.
+
+    ``work`` is the input and the way it is run: only the same work can be compared.
+    """
 
     name: str
     advantages: Dict[str, Tuple[float, ...]]
     times: Tuple[float, ...]
+    work: str = ""
 
 
 #: The levels of a run by case id and cache state, in the order of the plan.
@@ -100,5 +104,5 @@ def _comparison_levels(comparison: Comparison, cache: str, over: Dict[str, Dict[
         ident = comparison.case_id(case)
         if ident in levels:
             advantages = {base: tuple(own[ident].advantages) for base, own in over.items()}
-            found[ident, cache] = Levels(case.name, advantages, tuple(levels[ident].times))
+            found[ident, cache] = Levels(case.name, advantages, tuple(levels[ident].times), case.work)
     return found

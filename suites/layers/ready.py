@@ -5,6 +5,7 @@ from typing import Any, Dict, Optional, Tuple
 import torch
 
 from suites.kernels.prepared import Call, Prepared, Weights
+from suites.layers.implementations import Choice
 from suites.torch_modes import stock_only
 
 
@@ -18,7 +19,7 @@ class ReadyCalls:
     _parameters: Dict[str, Any]
     implementation_used: Optional[str]
     implementation_reason: Optional[str]
-    _seen: Optional[Tuple[Any, ...]]
+    _seen: Optional[Tuple[Tuple[Any, ...], Choice]]
 
     def _held(self) -> Weights:
         """Return the layer's own tensors as they are now, past the module's look-up of half a microsecond each."""

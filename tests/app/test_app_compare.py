@@ -29,6 +29,13 @@ def test_what_is_wrong_with_the_arguments_is_status_3_and_never_slower_or_cannot
     assert told in text
 
 
+@pytest.mark.parametrize("arguments, status", [
+    (["--against", "HEAD", "--launches", "0"], 3), (["--against=HEAD", "--fail-on", "much"], 3), (["--against"], 3),
+    (["--launches", "0"], 2)])
+def test_a_wrong_option_beside_against_is_no_answer_either(arguments, status):
+    assert CliRunner().invoke(cli, ["run", "layers"] + arguments).exit_code == status
+
+
 def test_a_run_under_reference_is_found_by_its_name_and_is_itself(monkeypatch):
     monkeypatch.chdir(ROOT)
     assert call(REFERENCE, REFERENCE)[0] == 0

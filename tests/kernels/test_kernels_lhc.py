@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from suites.kernels import lhc
 from suites.layers.lhc import LhcConv2d, draw_masks
 
+pytestmark = pytest.mark.sampled
+
 TOLERANCES = {torch.float32: 1e-5, torch.bfloat16: 1.2e-2, torch.float16: 2e-3}
 
 

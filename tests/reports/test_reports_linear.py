@@ -52,12 +52,14 @@ def test_twice_the_record_is_twice_the_reading(folders):
     assert 1.5 < large / small < 2.1
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("work", [rows, lambda run: findings(run, published=())], ids=["frame", "findings"])
 def test_twice_the_record_is_twice_the_work(folders, work):
     small, large = (lines_run(lambda one=run: work(one)) for run in map(load_run, folders))
     assert 1.5 < large / small < 2.1
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("make", [render_page, markdown, json_text])
 def test_twice_the_findings_is_twice_the_work(folders, make):
     found = [findings(load_run(folder), published=()) for folder in folders]
