@@ -46,8 +46,8 @@ class KeptGist(NamedTuple):
 def gist_text(gist: Gist) -> Optional[str]:
     """Return ``gist`` as one line of text, ``None`` where it would not be read as it is.
 
-    That is tried without the levels, most of the text: they are numbers that were reckoned here and texts of the plan,
-    which the schema has checked.
+    That is tried without the levels, most of the text: they are numbers that were reckoned here and texts of the
+    plan, which the schema has checked.
     """
     side = gist.side
     levels = tuple(KeptLevels(case, cache, one) for (case, cache), one in side.levels.items())
