@@ -80,10 +80,12 @@ def run(context: click.Context, suite: Optional[str], out: Optional[str], resume
     from harness.progress import make_progress
     from harness.record import RecordError, load_run
     from harness.signals import Ended
+    from harness.standby import side_by_side
 
     def carry_on(work: Any, probed: Any) -> Any:
         click.echo(printable("Run {} in {}".format(work.run.id, shown_path(work.run.folder))), err=True)
-        return work.run, session.carry_on(work, sys.argv[1:], probed, make_progress(), ROOF)
+        return work.run, session.carry_on(work, sys.argv[1:], probed, make_progress(), ROOF,
+                                          stand_by=side_by_side)
 
     answers = choices["against"] is not None or fail_on is not None  # with the status: 1 says slower, 2 cannot tell
     try:
@@ -196,13 +198,14 @@ def calibrate(quick: bool, device: Optional[str], threads: Optional[int], out: O
     from harness.choices import Choices, SessionError
     from harness.progress import make_progress
     from harness.record import RecordError
+    from harness.standby import side_by_side
     from harness.words import RunStatus
 
     try:
         wanted = Choices(device=device, threads=threads, quick=quick)
         work, probed = begin(check(CALIBRATION, wanted), wanted, out or RESULTS)
         click.echo(printable("Run {} in {}".format(work.run.id, shown_path(work.run.folder))), err=True)
-        end = session.carry_on(work, sys.argv[1:], probed, make_progress(), None)
+        end = session.carry_on(work, sys.argv[1:], probed, make_progress(), stand_by=side_by_side)
     except (SessionError, RecordError, ValueError, OSError) as error:
         raise click.ClickException(str(error)) from None
     if end.status is not RunStatus.COMPLETE:

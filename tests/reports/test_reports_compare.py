@@ -248,6 +248,15 @@ def test_runs_without_a_common_time_cannot_be_told(runs):
     assert "No case was timed in both runs" in words(changes_text(found))
 
 
+def test_a_run_that_stopped_before_its_board_was_recorded_is_not_fine(tmp_path, capsys):
+    """A job that was killed at its start must not pass."""
+    one, stopped = made(tmp_path / "old"), RecordBuilder(tmp_path / "new", [comparison("a", "A", "conv", ("wht",))],
+                                                         environment=None)
+    stopped.writer.close()
+    assert run(capsys, one, stopped.folder)[0] == compare.CANNOT_TELL
+    assert run(capsys, one, *[stopped.folder] * 14)[0] == compare.CANNOT_TELL
+
+
 def test_a_folder_without_a_run_is_status_3(tmp_path, capsys):
     status, out = run(capsys, str(tmp_path), str(tmp_path))
     assert status == compare.UNREADABLE
