@@ -13,6 +13,7 @@ from harness.statistics.between_runs import WIDEST
 from reports import compare, compare_workers
 from reports.findings import changes as between
 from reports.findings import compared as side_by_side
+from reports.findings.sides import side_of
 from reports.formats.changes_text import changes_text
 from reports.summaries.reading import Summaries
 
@@ -38,7 +39,7 @@ def run(capsys, *runs, options=()):
 
 
 def changes(first, second):
-    return between.changes(between.side_of(first), between.side_of(second))
+    return between.changes(side_of(first), side_of(second))
 
 
 def compared(runs):
@@ -246,6 +247,15 @@ def test_runs_without_a_common_time_cannot_be_told(runs):
     assert (found.changes[0].cases, found.changes[0].alone) == ((), ())
     assert compare.exit_status(found) == compare.CANNOT_TELL
     assert "No case was timed in both runs" in words(changes_text(found))
+
+
+def test_a_run_that_stopped_before_its_board_was_recorded_is_not_fine(tmp_path, capsys):
+    """A job that was killed at its start must not pass."""
+    one, stopped = made(tmp_path / "old"), RecordBuilder(tmp_path / "new", [comparison("a", "A", "conv", ("wht",))],
+                                                         environment=None)
+    stopped.writer.close()
+    assert run(capsys, one, stopped.folder)[0] == compare.CANNOT_TELL
+    assert run(capsys, one, *[stopped.folder] * 14)[0] == compare.CANNOT_TELL
 
 
 def test_a_folder_without_a_run_is_status_3(tmp_path, capsys):
