@@ -24,7 +24,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     arguments = parser().parse_args(argv)
     summaries = own_summaries()
     try:
-        digests = [summaries.digest(path) for path in arguments.runs]
+        seen = [summaries.seen(path) for path in arguments.runs]
         runs = [load_run(path) for path in arguments.runs]
         found = findings(runs[0], others=runs[1:])
         most = 0 if arguments.no_figures else sys.maxsize if arguments.all_figures else Options().figures
@@ -38,9 +38,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         print_report(found, shown_path(pages[0]) if pages else None)
     elif written:
         sys.stdout.write(shown_path(written[0]) + "\n")
-    for path, digest, run in zip(arguments.runs, digests, runs):
+    for path, was, run in zip(arguments.runs, seen, runs):
         if run.ended:  # another may go on
-            summaries.keep(path, digest, run)
+            summaries.keep(path, was, run)
     summaries.close()
     return 0
 

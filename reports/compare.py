@@ -11,7 +11,7 @@ told (one launch each, or not in both runs); 3 a run could not be read.
 import argparse
 import sys
 from functools import partial
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, NoReturn, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, NoReturn, Optional, Sequence, Tuple, Union
 
 from harness.record import RecordError
 from harness.settings import parse_share
@@ -19,7 +19,7 @@ from harness.words import Word
 from reports.compare_progress import counted
 from reports.compare_workers import each_run
 from reports.exit_codes import CANNOT_TELL, FINE, INTERRUPTED, SLOWER, UNREADABLE, Answer, guarded, status
-from reports.findings.changes import Changes, changes
+from reports.findings.changes import Advantages, Changes, advantages
 from reports.findings.cleaned import cleaned
 from reports.findings.compared import Compared, Gist, compared
 from reports.findings.many import Beside, Many, beside_of, many
@@ -65,7 +65,7 @@ def worst(statuses: Sequence[int]) -> int:
     return next((status for status in (SLOWER, CANNOT_TELL) if status in statuses), FINE)
 
 
-def _status(found: Changes, fail_on: Optional[float]) -> Optional[int]:
+def _status(found: Union[Changes, Advantages], fail_on: Optional[float]) -> Optional[int]:
     """Return the exit status of one run against the first, ``None`` on another board."""
     if not found.same_board:  # of one that stopped before its board was recorded nothing can be told
         return CANNOT_TELL if None in (found.first.device.name, found.second.device.name) else None
@@ -115,7 +115,7 @@ class Line(NamedTuple):
 def line(summaries: Summaries, first: Gist, fail_on: Optional[float], path: str) -> Line:
     """Return what became of the run at ``path`` since the ``first`` one. Raises ``RecordError``."""
     gist = summaries.gist(path)
-    found = changes(first.side, gist.side)
+    found = advantages(first.side, gist.side)
     return Line(beside_of(gist, found), _status(found, fail_on))
 
 

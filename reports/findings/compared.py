@@ -6,13 +6,14 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 from harness.record import Damage, Run
 from reports.findings.about import Device, device
 from reports.findings.causes import Group, grouped
-from reports.findings.changes import Changes, Side, changes, side_of
+from reports.findings.changes import Changes, changes
 from reports.findings.environment import Facts, differences, number_of, run_facts
 from reports.findings.fair import AgainstOwn, engine_tables
 from reports.findings.memory import Kind
 from reports.findings.published import BYTES, TIMES, Published, Quantity
 from reports.findings.rooflines import roof_points
 from reports.findings.rows import Row, RowState, Table
+from reports.findings.sides import Side, side_of
 from reports.findings.tables import tables_of
 
 

@@ -13,6 +13,7 @@ from harness.statistics.between_runs import WIDEST
 from reports import compare, compare_workers
 from reports.findings import changes as between
 from reports.findings import compared as side_by_side
+from reports.findings.sides import side_of
 from reports.formats.changes_text import changes_text
 from reports.summaries.reading import Summaries
 
@@ -38,7 +39,7 @@ def run(capsys, *runs, options=()):
 
 
 def changes(first, second):
-    return between.changes(between.side_of(first), between.side_of(second))
+    return between.changes(side_of(first), side_of(second))
 
 
 def compared(runs):
