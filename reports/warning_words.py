@@ -134,7 +134,8 @@ def _quick(one: ValidityWarning, run: About) -> Told:
     else:
         told = "{} launches of the suite's smaller list{}".format(
             launches, ", and one process for each memory figure" if one.numbers["memory_repeats"] == 1 else "")
-    return Told("A quick run: {}.".format(told), "confirm it", "./run_bench.sh run {}".format(run.source or run.suite))
+    return Told("A quick run: {}.".format(told), "confirm it",
+                "./run_bench.sh run {}".format(run.source or run.suite))
 
 
 def _few_launches(one: ValidityWarning, run: About) -> Told:

@@ -1,13 +1,13 @@
 """What became of a figure between two runs, in words."""
 
 import math
-from typing import List, Optional, Sequence
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from harness.statistics.between_runs import Change
 from harness.statistics.codes import WhyCode
 from harness.words import State
 from reports.findings.changes import ChangedCase, Changes, MovedBase, Tally
-from reports.numbers import CLOSE, NARROW, TIMES, count, interval, percent, speed
+from reports.numbers import CLOSE, NARROW, TIMES, count, interval, listing, percent, speed
 from reports.step_words import change_step_text
 
 #: An interval that reaches so many times up or down tells nothing, and its ends would fill lines with digits.
@@ -81,9 +81,19 @@ def notes(found: Changes) -> List[str]:
             step = own[0].advantage.next_step if own[0].advantage is not None else None
             told.append("{}: {}{}.".format(_names(own), text, "" if step is None else "; next step: " +
                                            change_step_text(step)))
+    told += [unlike_text(found)] * bool(found.unlike)
     if found.alone:
         told.append("In one of the runs only: {}.".format(", ".join(found.alone)))
     return told
+
+
+def unlike_text(found: Changes) -> str:
+    """Return which cases were not compared, for their work is not the same in both runs."""
+    works: Dict[Tuple[str, str], List[str]] = {}
+    for one in found.unlike:
+        works.setdefault((one.first, one.second), []).append(one.case)
+    return "Not the same work in both runs, so not compared: {}.".format("; ".join(
+        "{} (old: {}; new: {})".format(listing(cases), first, second) for (first, second), cases in works.items()))
 
 
 def moved_text(moved: MovedBase) -> str:

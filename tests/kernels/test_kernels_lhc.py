@@ -50,6 +50,14 @@ def test_kept_blocks_of_any_layer_and_plane_give_the_convolution(
     check(frozen_of(layer, density, dtype), x)
 
 
+@pytest.mark.parametrize("stride", [(1, 2), (2, 1), (1, 3), (3, 1), (2, 3), (3, 2)], ids=str)
+@pytest.mark.parametrize("kernel", [(3, 3), (5, 2), (2, 5)], ids=str)
+def test_every_pair_of_strides_gives_the_convolution(stride, kernel):
+    torch.manual_seed(7)
+    frozen = frozen_of(LhcConv2d(9, 19, kernel, stride, (1, 2), group_in=4, group_out=10), 0.7)
+    check(frozen, torch.randn(2, 9, 11, 14))
+
+
 @pytest.mark.parametrize("plane", [(1, 1), (2, 2), (4, 4), (7, 7), (8, 8), (9, 7), (14, 14), (5, 70)])
 def test_no_lane_reads_beyond_the_input_or_writes_beyond_the_output(plane):
     torch.manual_seed(1)
