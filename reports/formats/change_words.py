@@ -7,8 +7,11 @@ from harness.statistics.between_runs import Change
 from harness.statistics.codes import WhyCode
 from harness.words import State
 from reports.findings.changes import ChangedCase, Changes, MovedBase, Tally
-from reports.numbers import CLOSE, NARROW, count, interval, listing, percent, speed
+from reports.numbers import CLOSE, NARROW, TIMES, count, interval, listing, percent, speed
 from reports.step_words import change_step_text
+
+#: An interval that reaches so many times up or down tells nothing, and its ends would fill lines with digits.
+FAR = 1000.0
 
 
 def within_text(within: float) -> str:
@@ -29,7 +32,7 @@ def change_text(change: Change, usual: Optional[float] = None) -> str:
         return "{}{}".format(change.state, "" if change.within is None else " within " + within_text(change.within))
     if change.why is WhyCode.ONE_LAUNCH:
         return "worth a look" if stands_out(change, usual) else "nothing shown"
-    if change.why is WhyCode.WIDE_INTERVAL and change.within is not None:
+    if change.why is WhyCode.WIDE_INTERVAL and change.within is not None and change.within < FAR:
         return "cannot tell within " + within_text(change.within)
     return str(change.state)
 
@@ -41,9 +44,11 @@ def stands_out(change: Change, usual: Optional[float]) -> bool:
 
 
 def change_interval(change: Change) -> str:
-    """Return the interval of the change, empty where there is none."""
+    """Return the interval of the change, empty where there is none; one that is too wide to tell anything says so."""
     if change.speed is None or change.low is None or change.high is None:
         return ""
+    if change.low < 1.0 / FAR or change.high > FAR:
+        return "wider than {:.0f}{}".format(FAR, TIMES)
     return interval(change.speed, change.low, change.high)
 
 

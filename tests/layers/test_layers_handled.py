@@ -8,7 +8,12 @@ from every_layer import NAMES, SHAPE, breadth, make, noise
 from torch import nn
 from torch.nn.utils import prune
 
-from suites.layers import BlockWalshHadamard1d, HTPerceptron
+from suites.layers import (
+    BlockWalshHadamard1d,
+    HTPerceptron,
+    MultiplicationFreeDepthwise2d,
+    MultiplicationFreeLinear,
+)
 from suites.layers.base import TransformLayer
 from suites.layers.debut import DebutConv2d, DebutLinear
 from suites.layers.implementations import Choice
@@ -134,6 +139,21 @@ def test_whether_a_gradient_is_asked_for_is_asked_in_every_call():
     layer.threshold.requires_grad_(True)
     layer(noise())
     assert layer.implementation_used != "fused"
+
+
+@pytest.mark.parametrize("make_layer", [
+    lambda: MultiplicationFreeDepthwise2d(16), lambda: MultiplicationFreeLinear(8, 5, bias=False),
+    lambda: LhcConv2d(16, 8, 3, padding=1, bias=False, group_in=4, group_out=4).freeze()])
+def test_a_pruned_weight_is_the_one_the_layer_uses_though_it_was_called_before(make_layer):
+    torch.manual_seed(0)
+    layer = make_layer()
+    with torch.no_grad():
+        before = layer(noise())
+        layer(noise())
+        prune.l1_unstructured(layer, "weight", 0.5)
+        after = layer(noise())
+        prune.remove(layer, "weight")
+        assert torch.equal(layer(noise()), after) and not torch.equal(after, before)
 
 
 @pytest.mark.parametrize("warm", [False, True])

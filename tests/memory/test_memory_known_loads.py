@@ -118,9 +118,16 @@ def test_one_that_waits_with_its_own_load_to_come_changes_no_figure_of_the_one_b
     """All have loaded and warmed up when the first is let in; each is told what it holds itself, and no more."""
     loads = [("output", 40), ("weights", 100), ("workspace", 10)]
     starts = [holding(kind, size_mb, Heap.PINNED) for kind, size_mb in loads]
-    with side_by_side(starts, LONG_S) as workers:
-        assert None not in workers
-        found = [measured(start, worker) for start, worker in zip(starts, workers)]
-    for (_, size_mb), payload in zip(loads, found):
-        for column in COLUMNS[:2]:
-            assert payload[column] is None and column == COLUMNS[1] or abs(payload[column] - size_mb * MB) <= MB
+    private = [[] for _ in loads]
+    for _ in range(3):
+        with side_by_side(starts, LONG_S) as workers:
+            assert None not in workers
+            found = [measured(start, worker) for start, worker in zip(starts, workers)]
+        assert [payload["rss_delta_peak_bytes"] / MB for payload in found] == [
+            pytest.approx(size_mb, abs=1.0) for _, size_mb in loads]
+        for values, payload, (_, size_mb) in zip(private, found, loads):
+            values.append(payload["uss_delta_peak_bytes"] is None
+                          or abs(payload["uss_delta_peak_bytes"] - size_mb * MB) <= MB)
+        if all(map(any, private)):
+            break  # else another program that began or ended shares files with these, which no three times would hit
+    assert all(map(any, private))

@@ -9,11 +9,14 @@ import pytest
 from report_fixtures import NANO, RecordBuilder, comparison
 
 from harness import load_run
-from harness.statistics.between_runs import WIDEST
+from harness.statistics.between_runs import WIDEST, Change
+from harness.statistics.codes import WhyCode
+from harness.words import State
 from reports import compare, compare_workers
 from reports.findings import changes as between
 from reports.findings import compared as side_by_side
 from reports.findings.sides import side_of
+from reports.formats.change_words import change_interval, change_text
 from reports.formats.changes_text import changes_text
 from reports.summaries.reading import Summaries
 
@@ -389,3 +392,10 @@ def test_of_many_runs_one_that_cannot_be_read_is_named(tmp_path, capsys):
     os.remove(os.path.join(runs[11].folder, "record.jsonl"))
     status, out = run(capsys, *runs)
     assert status == compare.UNREADABLE and "run11" in out and "holds no record.jsonl" in words(out)
+
+
+def test_an_interval_too_wide_to_tell_anything_is_said_in_words_and_not_in_hundreds_of_digits():
+    wide = Change(State.CANNOT_TELL, 1.5, 1e-300, 1e300, 1e300, (2, 2), WhyCode.WIDE_INTERVAL, None)
+    assert change_interval(wide) == "wider than 1000\u00d7" and change_text(wide) == "cannot tell"
+    near = wide._replace(low=0.5, high=3.0, within=2.0)
+    assert change_interval(near) == "[0.500, 3.00]" and change_text(near) == "cannot tell within 200\u202f%"
