@@ -23,7 +23,7 @@ class QuantisedWalshHadamard1d(TransformLayer):
     ``before`` and ``after`` are the scales of input and output, ``threshold`` the float layer's, one value for each
     of 16 to 2048 coefficients in natural order and real units. Arithmetic is in 16 bits
     (:mod:`suites.kernels.int8_plan`). On normal data with 32 steps to the standard deviation the output is off by
-    0.31 steps (root mean square) up to 256 coefficients, 0.38 with 1024 and 0.55 with 2048; rounding it costs 0.29.
+    0.31 steps (root mean square) up to 256 coefficients, 0.39 with 1024 and 0.57 with 2048; rounding it costs 0.29.
 
     Input (N, in_channels, ...): torch's ``quint8`` or ``qint8`` with scale ``before``, or plain ``uint8`` or
     ``int8``, of which this layer knows the scale. Output (N, out_channels, ...), contiguous, of the same type. The
