@@ -3,11 +3,7 @@
 #include "lanes.h"
 
 // One stage between the lanes l and l ^ H of a vector.
-template <int H> static INLINE vf lane_stage(vf v) {
-    vf sign = {};
-    for (int l = 0; l < VL; l++) sign[l] = l & H ? -1.0f : 1.0f;
-    return Swap<H>::of(v) + v * sign;
-}
+template <int H> static INLINE vf lane_stage(vf v) { return Swap<H>::of(v) + v * signs<H>(); }
 
 // The stages within a vector, of a plane of at least VL positions, and of a smaller one.
 static INLINE vf all_lane_stages(vf v) {
