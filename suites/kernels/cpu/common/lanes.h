@@ -1,9 +1,18 @@
-// Parts of vectors: loads and stores of the first lanes, lanes chosen by a mask, and transposed tiles. Instructions by name
-// only where AVX-512 has a mask for it (its header of intrinsics alone takes half a second to read); all else goes through
-// memory.
+// Parts of vectors: loads and stores of the first lanes, lanes chosen by a mask, and transposed tiles.
+// Intrinsics only where AVX-512 has a mask for it; everything else goes through memory.
 #pragma once
 #include <string.h>
 #include "vec.h"
+
+// GCC's own names for them where it has them: the header takes a third of a second to read.
+#if defined(__AVX512F__) && !defined(__clang__) && defined(__GNUC__)
+#if !defined(__has_builtin)  // before GCC 10
+#define MASKED_BY_NAME 1
+#elif __has_builtin(__builtin_ia32_loadups512_mask) && __has_builtin(__builtin_ia32_storeups512_mask) && \
+    __has_builtin(__builtin_ia32_vpermt2varps512_mask) && __has_builtin(__builtin_ia32_compresssf512_maskz)
+#define MASKED_BY_NAME 1
+#endif
+#endif
 
 #if defined(__AVX512F__)
 #define MASKED_LANES 1
@@ -11,26 +20,22 @@ typedef uint16_t Lanes;  // a bit for each lane
 static INLINE Lanes first_lanes(int64_t count) {
     return count >= VL ? (Lanes)0xffff : count > 0 ? (Lanes)((1u << count) - 1) : 0;
 }
-// Zero in the lanes that are not wanted; memory is touched in wanted lanes only.
-static INLINE vf load_lanes(const float *p, Lanes lanes) {
-    vf v;
-    __asm__("vmovups %1, %0%{%2%}%{z%}" : "=v"(v) : "m"(*(const vf_any *)p), "Yk"(lanes));
-    return v;
-}
-static INLINE void store_lanes(float *p, vf v, Lanes lanes) {
-    __asm__("vmovups %1, %0%{%2%}" : "+m"(*(vf_any *)p) : "v"(v), "Yk"(lanes));
-}
-// Lane l of the result is lane from[l] of v, or zero where from[l] is VL.
+// load_lanes gives zero in the lanes that are not wanted; memory is touched in wanted lanes only. Lane l of move_lanes is
+// lane from[l] of v, or zero where from[l] is VL. squeeze_lanes moves the wanted lanes to the front, zeros after them.
+#if defined(MASKED_BY_NAME)
+static INLINE vf load_lanes(const float *p, Lanes lanes) { return __builtin_ia32_loadups512_mask(p, (vf){}, lanes); }
+static INLINE void store_lanes(float *p, vf v, Lanes lanes) { __builtin_ia32_storeups512_mask(p, v, lanes); }
+static INLINE vf move_lanes(vf v, vi from) { return __builtin_ia32_vpermt2varps512_mask(from, v, (vf){}, (Lanes)0xffff); }
+static INLINE vf squeeze_lanes(vf v, Lanes lanes) { return __builtin_ia32_compresssf512_maskz(v, (vf){}, lanes); }
+#else
+#include <immintrin.h>
+static INLINE vf load_lanes(const float *p, Lanes lanes) { return (vf)_mm512_maskz_loadu_ps(lanes, p); }
+static INLINE void store_lanes(float *p, vf v, Lanes lanes) { _mm512_mask_storeu_ps(p, lanes, (__m512)v); }
 static INLINE vf move_lanes(vf v, vi from) {
-    __asm__("vpermi2ps %2, %1, %0" : "+v"(from) : "v"(v), "v"((vf){}));
-    return (vf)from;
+    return (vf)_mm512_permutex2var_ps((__m512)v, (__m512i)from, _mm512_setzero_ps());
 }
-// The wanted lanes moved to the front, zeros after them.
-static INLINE vf squeeze_lanes(vf v, Lanes lanes) {
-    vf squeezed;
-    __asm__("vcompressps %1, %0%{%2%}%{z%}" : "=v"(squeezed) : "v"(v), "Yk"(lanes));
-    return squeezed;
-}
+static INLINE vf squeeze_lanes(vf v, Lanes lanes) { return (vf)_mm512_maskz_compress_ps(lanes, (__m512)v); }
+#endif
 #else
 #define MASKED_LANES 0
 typedef uint32_t Lanes;

@@ -3,7 +3,12 @@
 #include "lanes.h"
 
 // One stage between the lanes l and l ^ H of a vector.
-template <int H> static INLINE vf lane_stage(vf v) { return Swap<H>::of(v) + v * signs<H>(); }
+template <int H> struct LaneSign {
+    static constexpr int of(int l) { return l & H ? -1 : 1; }
+};
+template <int H> static INLINE vf lane_stage(vf v) {
+    return Swap<H>::of(v) + v * lanes_by<LaneSign<H>, vf>();
+}
 
 // The stages within a vector, of a plane of at least VL positions, and of a smaller one.
 static INLINE vf all_lane_stages(vf v) {
