@@ -57,7 +57,8 @@ def _operator(engine: str) -> Family:
 
 
 #: Here and above the unit that takes longest stands first: none waits for it at the end.
-FORWARD = ("forward_rows_inner.cpp", "forward_strided.cpp", "forward_strided_inner.cpp", "forward_rows.cpp", "forward.cpp")
+FORWARD = ("forward_strided.cpp", "forward_rows_inner.cpp", "forward_strided_inner.cpp", "forward_rows.cpp",
+           "forward.cpp")
 FUSED = FORWARD[:-1] + ("backward_rows_inner.cpp", "backward_strided_inner.cpp", "backward_rows.cpp",
                         "backward_strided.cpp", "backward.cpp", "forward.cpp")
 #: The units that read and write tensors.
