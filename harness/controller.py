@@ -4,9 +4,10 @@ The controller imports neither torch nor pandas nor numpy: on a 4 GB board it mu
 the layers. All it decides is which unit comes next; what the samples mean is for reports.
 """
 
+import contextlib
 import time
 from functools import partial
-from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence, Set
+from typing import Any, Callable, Dict, Generator, NamedTuple, Optional, Sequence, Set
 
 from harness.allocator import heap_environment
 from harness.culprits import Played, play_past_culprits
@@ -14,12 +15,13 @@ from harness.fitness import measurable, why_not_timed, why_unfit
 from harness.jobs import job_of
 from harness.largest_batch import largest_batch
 from harness.plan import Comparison
-from harness.process import Outcome, run_worker
+from harness.process import Outcome, Worker, run_worker
 from harness.progress import PlainProgress
 from harness.reasons import Code, Reason, sentence, whole_sentence
 from harness.record import RecordWriter, Run, Unit, UnitLine
 from harness.record.codec import to_json
 from harness.rule import PAIR_ROUNDS, Rule
+from harness.standby import StandBy, Start, in_turns
 from harness.system.load import load_1min
 from harness.unit_lines import line_of, share
 from harness.words import Heap, Pass, Role, Status
@@ -45,13 +47,15 @@ class Controller:
     """Works off what ``run`` lacks; each new line goes to ``writer`` and into ``run``."""
 
     def __init__(self, run: Run, plan: RunPlan, writer: RecordWriter, progress: PlainProgress,
-                 runner: Runner = run_worker, clock: Callable[[], float] = time.monotonic) -> None:
+                 runner: Runner = run_worker, clock: Callable[[], float] = time.monotonic,
+                 stand_by: Optional[StandBy] = None) -> None:
         self.record = run
         self.plan = plan
         self.settings = run.header.settings
         self.writer = writer
         self.progress = progress
         self._runner = runner
+        self._stand_by = stand_by
         self._clock = clock
         self._retried: Set[Unit] = set()
         self._said: Set[str] = set()
@@ -149,14 +153,26 @@ class Controller:
 
     def _memory(self, comparison: Comparison) -> None:
         fit = set(measurable(self.record, comparison))
-        for unit in all_units(comparison, (Pass.MEMORY.value,), repeats=self.settings.memory_repeats):
-            if unit.case in fit:
-                self._unit(unit, self._job(Pass.MEMORY, comparison, [unit.case],
-                                           heap=(unit.heap or Heap.PINNED).value))
-            elif unit.launch in (None, 1) and unit.heap is None:
-                self._skip(unit, why_unfit(self.record, comparison, unit.case or ""))
-            else:
-                self.progress.skip(work_of([unit]))
+        units = all_units(comparison, (Pass.MEMORY.value,), repeats=self.settings.memory_repeats)
+        left = [unit for unit in units if unit.case in fit and not self._is_done(unit)]
+        with contextlib.closing(self._in_turns(left, comparison)) as outcomes:
+            for unit in units:
+                if unit in left:
+                    self._begin(unit)
+                    self._finish(unit, next(outcomes))
+                elif unit.case not in fit and unit.launch in (None, 1) and unit.heap is None:
+                    self._skip(unit, why_unfit(self.record, comparison, unit.case or ""))
+                elif unit.case not in fit:
+                    self.progress.skip(work_of([unit]))
+
+    def _in_turns(self, units: Sequence[Unit], comparison: Comparison) -> Generator[Outcome, None, None]:
+        """Measure the memory of each of ``units``; workers on a CPU that run this project's own code load at once."""
+        jobs = [self._job(Pass.MEMORY, comparison, [unit.case], heap=(unit.heap or Heap.PINNED).value)
+                for unit in units]
+        alone = self.settings.device != "cpu" or any(job["folders"] for job in jobs)
+        return in_turns([Start(job, heap_environment(job["heap"])) for job in jobs],
+                        lambda place, worker: self._work(units[place], jobs[place], worker),
+                        None if alone else self._stand_by, self.settings.limit_s)
 
     def _energy(self, comparison: Comparison) -> None:
         """Measure all cases by turns in one worker, or each in its own where they are kept apart."""
@@ -240,13 +256,13 @@ class Controller:
         self._begin(unit)
         self._finish(unit, self._work(unit, job), planned)
 
-    def _work(self, unit: Unit, job: Dict[str, Any]) -> Outcome:
+    def _work(self, unit: Unit, job: Dict[str, Any], worker: Optional[Worker] = None) -> Outcome:
         heap = Heap.WARM if unit.name is not Pass.MEMORY else unit.heap or Heap.PINNED
         folders = {job["folders"].get(case) for case in job["cases"]}  # a worker with several has workers of its own
         folder = folders.pop() if len(folders) == 1 else None
         outcome = self._runner(
             job, self.settings.limit_s, extra_environment=heap_environment(heap),
-            **({} if folder is None else {"folder": folder}),
+            **({} if folder is None else {"folder": folder}), **({} if worker is None else {"worker": worker}),
             progress=lambda m: self.progress.within(m.done, m.total, m.what, m.left_s))
         if outcome.left:
             self.progress.note("{}: it left a process behind, which was ended: {}".format(

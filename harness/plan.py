@@ -64,6 +64,11 @@ class Case(NamedTuple):
             return "tf32"
         return str(options.get("arithmetic", self.dtype))
 
+    @property
+    def work(self) -> str:
+        """Its input and the way it is run, which its name does not tell: suites of one's own change them."""
+        return "{} {}, {}, {}".format("x".join(map(str, self.shape)), self.dtype, self.mode, self.protocol)
+
     def __str__(self) -> str:
         threads = ", {} thread{}".format(self.threads, "s" * (self.threads != 1)) if self.device == "cpu" else ""
         return "{} | {} {} {} | {}{} | {}, {}".format(
@@ -200,9 +205,13 @@ def case_to_dict(case: Case) -> Dict[str, Any]:
     return data
 
 
+#: The names of a case's fields.
+CASE_FIELDS = frozenset(Case._fields)
+
+
 def case_from_dict(data: Dict[str, Any]) -> Case:
     """Read back what :func:`case_to_dict` wrote; fields added by later versions are ignored."""
-    fields = {key: value for key, value in data.items() if key in Case._fields}
+    fields = {key: data[key] for key in CASE_FIELDS.intersection(data)}
     fields["shape"] = tuple(data["shape"])
     fields["options"] = tuple(sorted(data.get("options", {}).items()))
     return Case(**fields)

@@ -17,6 +17,7 @@ import tempfile
 import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple, Union
 
+from harness.gate import Gate
 from harness.messages import Error, ForeignError, Messages, Progress, Result
 from harness.reasons import Code, Reason, because
 from harness.signals import deferred
@@ -73,19 +74,22 @@ def worker_environment(extra: Dict[str, str], folder: Optional[str] = None) -> D
 
 def run_worker(job: Dict[str, Any], limit_s: float, progress: Report = lambda message: None,
                extra_environment: Optional[Dict[str, str]] = None, module: str = "harness.worker",
-               most_bytes: Optional[int] = None, folder: Optional[str] = None) -> Outcome:
+               most_bytes: Optional[int] = None, folder: Optional[str] = None,
+               worker: Optional["Worker"] = None) -> Outcome:
     """Run ``job`` in a fresh process and return how it ended, little more than ``limit_s`` seconds later at most.
 
     A result that was sent counts, whatever the worker does afterwards. One whose resident memory is above
     ``most_bytes`` is ended for it, which the outcome's reason says. ``folder`` holds the code that it runs, this
-    project's own by default.
+    project's own by default. ``worker`` is one that was started with this job and waits at its gate for its turn.
     """
     started, asleep = time.monotonic(), asleep_s()
     with contextlib.ExitStack() as stack:
         try:
-            worker = Worker(job, module, extra_environment or {}, stack, folder)
+            worker = worker or Worker(job, module, extra_environment or {}, stack, folder)
         except OSError as error:
             return Outcome(None, because(Code.NOT_STARTED, str(error)), time.monotonic() - started)
+        if worker.gate is not None:
+            worker.gate.open()
         guard = None if most_bytes is None else MemoryGuard(worker.process.pid, most_bytes)
         left: Tuple[str, ...] = ()
         try:
@@ -96,9 +100,7 @@ def run_worker(job: Dict[str, Any], limit_s: float, progress: Report = lambda me
                 if not isinstance(said, Reason):
                     worker.has_ended_within(EXIT_S)
         finally:
-            with deferred():  # a second Ctrl-C must not leave half of it behind
-                ended = end_group(worker.process)
-                left = end_strays(worker.mark, worker.process.pid)
+            ended, left = worker.end()
         if isinstance(said, Result):
             return Outcome(said.payload, None, time.monotonic() - started, worker.witness.read(), left,
                            asleep_s() - asleep)
@@ -118,18 +120,24 @@ def run_worker(job: Dict[str, Any], limit_s: float, progress: Report = lambda me
 
 
 class Worker:
-    """A started worker with its files, which ``stack`` closes. Raises ``OSError`` where it cannot be started."""
+    """A started worker with its files, which ``stack`` closes. Raises ``OSError`` where it cannot be started.
+
+    One with a ``gate`` waits there, if its pass has one.
+    """
 
     def __init__(self, job: Dict[str, Any], module: str, extra: Dict[str, str], stack: contextlib.ExitStack,
-                 folder: Optional[str] = None) -> None:
+                 folder: Optional[str] = None, gate: Optional[Gate] = None) -> None:
         self.log = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
         self.witness = stack.enter_context(contextlib.closing(Witness()))
-        self.mark = new_mark()
+        self.mark, self.gate = new_mark(), gate
         self.ran_on = False
         # A file and no pipe: a worker that never reads would hold up who writes to it. Without a buffer: what a full
         # disk did not take would be written once more, and fail once more, where the file is closed.
         given = stack.enter_context(tempfile.TemporaryFile(buffering=0))  # noqa: SIM115
-        left = json.dumps(dict(job, witness=self.witness.fileno())).encode("ascii")
+        inherited = {"witness": self.witness.fileno()}
+        if gate is not None:
+            inherited["gate"] = gate.fileno()
+        left = json.dumps(dict(job, **inherited)).encode("ascii")
         while left:
             left = left[given.write(left):]
         given.seek(0)
@@ -138,10 +146,17 @@ class Worker:
         try:
             self.process: Any = subprocess.Popen(
                 [sys.executable, "-m", module, str(writer), str(os.getpid())], stdin=given, stdout=self.log,
-                stderr=self.log, pass_fds=[writer, self.witness.fileno()], start_new_session=True,
+                stderr=self.log, pass_fds=[writer] + list(inherited.values()), start_new_session=True,
                 cwd=folder, env=worker_environment(dict(extra, **{VARIABLE: self.mark}), folder))
         finally:
             os.close(writer)
+            if gate is not None:
+                gate.given()
+
+    def end(self) -> Tuple[bool, Tuple[str, ...]]:
+        """End it with all that it started; tell whether it is gone, and in words what had left its group."""
+        with deferred():  # a second Ctrl-C must not leave half of it behind
+            return end_group(self.process), end_strays(self.mark, self.process.pid)
 
     def follow(self, deadline: float, progress: Report) -> Union[Result, Error, Reason, None]:
         """Return its last word, a reason where it said something foreign or nothing for too long, else ``None``."""
@@ -176,7 +191,7 @@ class Worker:
             if time.monotonic() > deadline:
                 return False
             time.sleep(pause)
-            pause = min(0.05, 2 * pause)
+            pause = min(0.01, 2 * pause)
         return True
 
     def _has_ended(self) -> bool:

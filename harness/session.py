@@ -21,6 +21,7 @@ from harness.rule import COMPARE_ROUNDS
 from harness.settings import Settings
 from harness.signals import Ended, ending_signals_raise, undisturbed
 from harness.source import SourceFile, read_source, why_changed
+from harness.standby import StandBy
 from harness.system.memory import read_meminfo
 from harness.system.strays import end_orphans
 from harness.versions import against, checked_out, label_of, remove_left_behind
@@ -91,7 +92,10 @@ def start(suite: Suite, choices: Choices, probed: Probed, out: str, file: Option
 
 
 def first_line(writer: RecordWriter, header: Header) -> None:
-    """Write the plan; where that fails the folder goes too, for an empty run would only be in the way."""
+    """Write the plan; where that fails the folder goes too, for an empty run would only be in the way.
+
+    Raises ``RecordError`` where that fails.
+    """
     try:
         writer.append(header)
     except RecordError:
@@ -151,11 +155,14 @@ def ready(work: Work, probed: Probed) -> Work:
 
 
 def carry_on(work: Work, argv: Sequence[str], probed: Probed, progress: PlainProgress,
-             roof: Optional[str] = None, runner: Runner = run_worker) -> End:
+             roof: Optional[str] = None, runner: Runner = run_worker, stand_by: Optional[StandBy] = None) -> End:
     """Do what the record lacks; return the session's end, which is also its last line.
 
     ``roof`` names the function that measures the device's limits, ``package.module:function``. Ctrl-C, SIGTERM and
     SIGHUP end it in order. Where the settings ask for it the clocks are locked meanwhile and put back on any way out.
+    ``stand_by`` has workers load side by side in the passes that allow it.
+
+    Raises ``RecordError`` where the record can no longer be written.
     """
     settings = work.run.header.settings
     reason: Optional[Reason] = because(Code.STOPPED)
@@ -176,7 +183,7 @@ def carry_on(work: Work, argv: Sequence[str], probed: Probed, progress: PlainPro
             work.writer.append(session)
             work.run.add(session)
             plan = work.plan._replace(versions=versions)
-            Controller(work.run, plan, work.writer, progress, runner).run()
+            Controller(work.run, plan, work.writer, progress, runner, stand_by=stand_by).run()
             reason = None
     except KeyboardInterrupt:
         pass  # said by the end line and by the caller; everything finished is in the record

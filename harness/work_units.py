@@ -15,7 +15,7 @@ from harness.words import Heap, Pass, State, Status
 LEAST_SHARE_S = 2.0
 
 #: Rough seconds of one unit of each pass: only the time left shown to the user rests on them.
-TYPICAL_S = {Pass.VERIFY: 6.0, Pass.TIME: 15.0, Pass.MEMORY: 2.5, Pass.ENERGY: 30.0, Pass.FIT: 20.0,
+TYPICAL_S = {Pass.VERIFY: 6.0, Pass.TIME: 15.0, Pass.MEMORY: 1.0, Pass.ENERGY: 30.0, Pass.FIT: 20.0,
              Pass.SOAK: 600.0}
 
 

@@ -1,5 +1,8 @@
 """The worker process: one job from standard input, one result on the pipe that is its first argument."""
 
+import atexit
+import contextlib
+import gc
 import importlib
 import json
 import os
@@ -7,7 +10,7 @@ import runpy
 import signal
 import sys
 import traceback
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, Iterator, List
 
 from harness.system.children import die_with_parent
 from harness.text import printable
@@ -30,6 +33,18 @@ PASSES = {
 LONGEST = 300
 
 
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Look for no garbage while the block loads modules: nearly all that they make stays, and looking takes time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 def resolve(name: str) -> Callable[..., Any]:
     """Import and return the function named ``package.module:function`` or ``folder/file.py:function``.
 
@@ -39,7 +54,9 @@ def resolve(name: str) -> Callable[..., Any]:
     try:
         if module.endswith(".py"):
             return runpy.run_path(module)[function]
-        return getattr(importlib.import_module(module), function)
+        with uncollected():
+            loaded = importlib.import_module(module)
+        return getattr(loaded, function)
     except (AttributeError, KeyError):
         raise ValueError("module {} has no function '{}'".format(module, function)) from None
 
@@ -75,5 +92,18 @@ def describe(error: BaseException) -> str:
     return printable("{}: {}".format(type(error).__name__, lines[0]).rstrip(": ")[:LONGEST])
 
 
+def leave(status: int) -> None:
+    """End this process after what was registered for its end; nothing else of Python and torch is taken apart.
+
+    That would take longer than many a measurement and give back only what the kernel takes back anyway.
+    """
+    try:
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv))
+    leave(main(sys.argv))

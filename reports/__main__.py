@@ -1,8 +1,6 @@
 """Makes the report of recorded runs: ``python -m reports RUN... [--format ...] [--out DIR] [--no-figures]``."""
 
 import argparse
-import hashlib
-import os
 import sys
 from typing import List, Optional, Sequence
 
@@ -14,7 +12,7 @@ from reports.formats.files import Options
 from reports.formats.registry import FORMATS
 from reports.formats.terminal import print_report
 from reports.summaries.reading import own_summaries
-from reports.writing import OutputError, write
+from reports.writing import OutputError, folder_of_several, write
 
 TERMINAL, ALL = "terminal", "all"
 NAMES = (TERMINAL,) + tuple(one.name for one in FORMATS) + (ALL,)
@@ -26,7 +24,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     arguments = parser().parse_args(argv)
     summaries = own_summaries()
     try:
-        digests = [summaries.digest(path) for path in arguments.runs]
+        seen = [summaries.seen(path) for path in arguments.runs]
         runs = [load_run(path) for path in arguments.runs]
         found = findings(runs[0], others=runs[1:])
         most = 0 if arguments.no_figures else sys.maxsize if arguments.all_figures else Options().figures
@@ -40,9 +38,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         print_report(found, shown_path(pages[0]) if pages else None)
     elif written:
         sys.stdout.write(shown_path(written[0]) + "\n")
-    for path, digest, run in zip(arguments.runs, digests, runs):
+    for path, was, run in zip(arguments.runs, seen, runs):
         if run.ended:  # another may go on
-            summaries.keep(path, digest, run)
+            summaries.keep(path, was, run)
     summaries.close()
     return 0
 
@@ -63,17 +61,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def default_folder(runs: Sequence[Run]) -> str:
-    """Return where the files go unless the user says: the folder of the run, for several runs one of their own.
-
-    That one lies beside the first run, or above ``reference``, where only recorded runs belong.
-    """
+    """Return where the files go unless the user says: the folder of the run, for several runs one of their own."""
     if len(runs) == 1:
         return runs[0].folder
-    parent = os.path.dirname(os.path.abspath(runs[0].folder))
-    if os.path.basename(parent) == "reference":
-        parent = os.path.dirname(parent)
-    ids = hashlib.sha256("\n".join(run.id for run in runs).encode("utf-8")).hexdigest()[:8]
-    return os.path.join(parent, "side-by-side-{}-{}".format(len(runs), ids))
+    return folder_of_several("side-by-side", runs[0].folder, [run.id for run in runs])
 
 
 def make(found: Findings, wanted: str, options: Options, out: str) -> List[str]:

@@ -14,7 +14,7 @@ from typing import List, Optional, Sequence, Tuple
 from harness.record import RecordError, load_run
 from harness.words import State
 from reports.compare import Parser, share
-from reports.exit_codes import CANNOT_TELL, FINE, UNREADABLE, Answer, status
+from reports.exit_codes import CANNOT_TELL, FINE, UNREADABLE, Answer, guarded, status
 from reports.findings.rows import Row, RowState, Table
 from reports.findings.tables import tables_of
 from reports.formats.terminal import terminal_of
@@ -82,4 +82,4 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded(main))

@@ -11,15 +11,15 @@ told (one launch each, or not in both runs); 3 a run could not be read.
 import argparse
 import sys
 from functools import partial
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, NoReturn, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, NoReturn, Optional, Sequence, Tuple, Union
 
 from harness.record import RecordError
 from harness.settings import parse_share
 from harness.words import Word
 from reports.compare_progress import counted
 from reports.compare_workers import each_run
-from reports.exit_codes import CANNOT_TELL, FINE, INTERRUPTED, SLOWER, UNREADABLE, Answer, status
-from reports.findings.changes import Changes, changes
+from reports.exit_codes import CANNOT_TELL, FINE, INTERRUPTED, SLOWER, UNREADABLE, Answer, guarded, status
+from reports.findings.changes import Advantages, Changes, advantages
 from reports.findings.cleaned import cleaned
 from reports.findings.compared import Compared, Gist, compared
 from reports.findings.many import Beside, Many, beside_of, many
@@ -57,7 +57,7 @@ WRITERS: Dict[Kind, Callable[[Any], str]] = {
 
 def exit_status(found: Compared, fail_on: Optional[float] = None) -> int:
     """Return the exit status for ``found``; ``fail_on`` is the relative slowdown that counts, none for any."""
-    return worst([_status(one, fail_on) for one in found.changes if one.same_board])
+    return worst([status for status in (_status(one, fail_on) for one in found.changes) if status is not None])
 
 
 def worst(statuses: Sequence[int]) -> int:
@@ -65,12 +65,15 @@ def worst(statuses: Sequence[int]) -> int:
     return next((status for status in (SLOWER, CANNOT_TELL) if status in statuses), FINE)
 
 
-def _status(found: Changes, fail_on: Optional[float]) -> int:
+def _status(found: Union[Changes, Advantages], fail_on: Optional[float]) -> Optional[int]:
+    """Return the exit status of one run against the first, ``None`` on another board."""
+    if not found.same_board:  # of one that stopped before its board was recorded nothing can be told
+        return CANNOT_TELL if None in (found.first.device.name, found.second.device.name) else None
     changes = [case.advantage for case in found.cases if case.advantage is not None]
     if found.same_run:
         return FINE if changes else CANNOT_TELL
     told = status([Answer(change.state, change.speed, change.low) for change in changes], fail_on)
-    return CANNOT_TELL if told == FINE and found.alone else told
+    return CANNOT_TELL if told == FINE and (found.alone or found.unlike) else told
 
 
 def share(text: str) -> float:
@@ -112,8 +115,8 @@ class Line(NamedTuple):
 def line(summaries: Summaries, first: Gist, fail_on: Optional[float], path: str) -> Line:
     """Return what became of the run at ``path`` since the ``first`` one. Raises ``RecordError``."""
     gist = summaries.gist(path)
-    found = changes(first.side, gist.side)
-    return Line(beside_of(gist, found), _status(found, fail_on) if found.same_board else None)
+    found = advantages(first.side, gist.side)
+    return Line(beside_of(gist, found), _status(found, fail_on))
 
 
 def beside(summaries: Summaries, names: Sequence[str], fail_on: Optional[float]) -> Tuple[Many, int]:
@@ -178,6 +181,9 @@ def answer(arguments: argparse.Namespace, summaries: Summaries) -> int:
     found: Told
     if len(names) > MOST_BESIDE and kind not in IN_FULL:
         found, own_status = beside(summaries, names, fail_on)
+        if PUBLISHED in arguments.runs:
+            sys.stderr.write("The printed numbers stand beside {} runs at most and are left out here: --format csv "
+                             "and json hold them.\n".format(MOST_BESIDE))
     else:
         found = in_full(summaries, names, PUBLISHED in arguments.runs)
         own_status = exit_status(found, fail_on)
@@ -189,4 +195,4 @@ def answer(arguments: argparse.Namespace, summaries: Summaries) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded(main))

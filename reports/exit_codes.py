@@ -1,6 +1,7 @@
 """What a comparison's exit status says, for scripts: decided here for ``compare`` and for ``run --against``."""
 
-from typing import NamedTuple, Optional, Sequence
+import traceback
+from typing import Callable, NamedTuple, Optional, Sequence
 
 from harness.words import State
 
@@ -44,3 +45,12 @@ def _open(one: Answer, fail_on: Optional[float]) -> bool:
     if one.low is None:
         return one.state is State.CANNOT_TELL
     return more_time(one.low) >= fail_on
+
+
+def guarded(main: Callable[[], int]) -> int:
+    """Return what ``main`` returns; a fault of this program is told and ends with a status that is no answer."""
+    try:
+        return main()
+    except Exception:
+        traceback.print_exc()
+        return UNREADABLE

@@ -9,7 +9,7 @@ import sys
 from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
 from harness.caller import shown_path
-from harness.record import RecordError, load_run
+from harness.record import RecordError, folder_of, load_run
 from reports.findings.claim_tables import ClaimTable, claim_tables
 from reports.findings.claims import read_claims
 from reports.findings.cleaned import cleaned
@@ -26,7 +26,7 @@ from reports.formats.files import Content
 from reports.formats.publication import ABSENT
 from reports.numbers import count
 from reports.told import told
-from reports.writing import OutputError, write
+from reports.writing import OutputError, folder_of_several, write
 
 USAGE = 2
 FOLDER = "papers"
@@ -39,8 +39,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     try:
         runs = [evidence(told(load_run(path))) for path in arguments.runs]
         tables = cleaned(claim_tables(read_claims(read_published()), runs))
-        out = arguments.out or os.path.join(os.path.dirname(os.path.abspath(arguments.runs[0])), FOLDER) \
-            if len(runs) > 1 else arguments.out or os.path.join(arguments.runs[0], FOLDER)
+        out = arguments.out or default_folder(folder_of(arguments.runs[0]), [one.run.about.run for one in runs])
         for name, content in files(tables, plotting, not arguments.no_figures):
             write(out, name, content)
     except (RecordError, PublishedError, OutputError, OSError) as error:
@@ -52,13 +51,18 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     return 0
 
 
+def default_folder(first: str, runs: Sequence[str]) -> str:
+    """Return where the files go unless the user says: below the ``first`` run's folder, for several a new one."""
+    return os.path.join(first, FOLDER) if len(runs) == 1 else folder_of_several(FOLDER, first, runs)
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     found = argparse.ArgumentParser(prog="python -m reports.paper", description=(
         "Make the papers' tables and figures: every claim beside what the runs measured, with a verdict."))
     found.add_argument("runs", nargs="+", metavar="RUN", help="folder of a run")
-    found.add_argument("--out", metavar="DIR", help="where to write (default: 'papers' in the run's folder, beside "
-                                                    "the first of several)")
+    found.add_argument("--out", metavar="DIR", help="where to write (default: 'papers' in the run's folder, for "
+                                                    "several runs a folder beside the first)")
     found.add_argument("--no-figures", action="store_true", help="write the tables alone")
     return found
 

@@ -128,7 +128,13 @@ def _noisy(one: ValidityWarning, run: About) -> Told:
 
 
 def _quick(one: ValidityWarning, run: About) -> Told:
-    return Told("A quick run: one launch, so a difference tied to one process would not be seen.", "confirm it",
+    launches = one.numbers["launches"]
+    if launches == 1:
+        told = "one launch, so a difference tied to one process would not be seen"
+    else:
+        told = "{} launches of the suite's smaller list{}".format(
+            launches, ", and one process for each memory figure" if one.numbers["memory_repeats"] == 1 else "")
+    return Told("A quick run: {}.".format(told), "confirm it",
                 "./run_bench.sh run {}".format(run.source or run.suite))
 
 

@@ -1,16 +1,29 @@
 """Writes what was made: a file below a folder, or standard output."""
 
 import contextlib
+import hashlib
 import io
 import os
 import sys
-from typing import Optional, Union
+from typing import Optional, Sequence, Union
 
 STDOUT = "-"
 
 
 class OutputError(Exception):
     """A file that could not be written; the message is one sentence with the remedy."""
+
+
+def folder_of_several(name: str, first: str, runs: Sequence[str]) -> str:
+    """Return the folder for what is made of several ``runs`` (ids): ``name``, how many they are, and which.
+
+    It lies beside the folder of the ``first``, or above ``reference``, where only recorded runs belong.
+    """
+    parent = os.path.dirname(os.path.abspath(first))
+    if os.path.basename(parent) == "reference":
+        parent = os.path.dirname(parent)
+    which = hashlib.sha256("\n".join(runs).encode("utf-8")).hexdigest()[:8]
+    return os.path.join(parent, "{}-{}-{}".format(name, len(runs), which))
 
 
 def write(folder: str, name: str, content: Union[str, bytes]) -> Optional[str]:

@@ -61,7 +61,10 @@ def _dual_numbers() -> bool:
 
 
 def outside_modes(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Return ``function(*arguments)``, run free of every mode around this call: they all are a thread's own."""
+    """Return ``function(*arguments)``, run free of every mode around this call: they all are a thread's own.
+
+    Raises what ``function`` raises.
+    """
     results: List[Any] = []
     errors: List[BaseException] = []
 

@@ -3,7 +3,10 @@
 import os
 import signal
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.sampling import ONE_IN, sampled
 
 # Threads of OpenMP that have nothing to do look for work without pause. Beside another program that keeps both cores
 # from the work itself: two runs of the same tests at once took 169 s, and 11 s so. Read when torch is loaded.
@@ -20,3 +23,10 @@ os.environ["EDGE_BENCH_SUMMARIES"] = "off"
 for _number, _handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(_number) == signal.SIG_IGN:
         signal.signal(_number, _handler)
+
+
+@pytest.hookimpl(trylast=True)  # of what -m and -k leave
+def pytest_collection_modifyitems(config, items):
+    items[:], left = sampled(items, ONE_IN)
+    if left:
+        config.hook.pytest_deselected(items=left)

@@ -14,6 +14,9 @@ from harness.settings import parse_duration, parse_share, parse_size
 #: Exit status of a comparison whose runs or arguments could not be read.
 UNREADABLE = 3
 
+#: As a shell counts a command that Ctrl-C ended.
+STOPPED = 130
+
 
 class DurationType(click.ParamType):
     """A duration such as ``90s``, ``10m`` or ``1h30m``, as seconds."""
@@ -72,12 +75,21 @@ class StatusCommand(click.Command):
     """A command whose exit statuses 1 and 2 are answers: what is wrong with its arguments ends with 3."""
 
     def parse_args(self, ctx: click.Context, args: List[str]) -> List[str]:
-        """Take the arguments, or fail with status 3."""
+        """Take the arguments, or fail with status 3. Raises :class:`UnreadableError` for arguments that are none."""
         try:
             return super(StatusCommand, self).parse_args(ctx, args)
         except click.UsageError as error:
             click.echo(ctx.get_usage(), err=True)
             raise UnreadableError(error.format_message()) from None
+
+
+class AgainstCommand(StatusCommand):
+    """A command that answers with statuses 1 and 2 where ``--against`` is given."""
+
+    def parse_args(self, ctx: click.Context, args: List[str]) -> List[str]:
+        """Take the arguments, or fail with status 3 where a comparison was asked for."""
+        asked = any(one == "--against" or one.startswith("--against=") for one in args)
+        return super(AgainstCommand if asked else StatusCommand, self).parse_args(ctx, args)
 
 
 class UnreadableError(click.ClickException):
@@ -87,7 +99,14 @@ class UnreadableError(click.ClickException):
 
 
 class NearestGroup(click.Group):
-    """A click group that answers an unknown command with the nearest known one."""
+    """A click group that answers an unknown command with the nearest known one, and Ctrl-C as a shell counts it."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Do what was asked for; click would make Ctrl-C a 1, which is an answer of 'compare'."""
+        try:
+            return super(NearestGroup, self).invoke(ctx)
+        except KeyboardInterrupt:
+            ctx.exit(STOPPED)
 
     def resolve_command(self, ctx: click.Context, args: List[str]) -> Any:
         """Find the command, or fail with the nearest name."""

@@ -22,6 +22,8 @@ def cli() -> None:
 
     Without a command the suite 'paper' is run. Beside the commands below, 'setup' makes the environment (setup
     --help), 'test' runs the tests, and 'python' starts the environment's own Python.
+
+    Completion in bash (zsh_source, fish_source): eval "$(_RUN_BENCH_SH_COMPLETE=bash_source ./run_bench.sh)"
     """
 
 

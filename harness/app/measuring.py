@@ -7,6 +7,7 @@ from typing import Any, List, Optional, Tuple
 import click
 
 from harness.app.arguments import (
+    AgainstCommand,
     DurationType,
     FolderType,
     ShareType,
@@ -32,7 +33,7 @@ SIZE = SizeType()
 FOLDER = FolderType()
 
 
-@click.command(short_help="Measure a suite, or a .py file of your own; write its report.")
+@click.command(cls=AgainstCommand, short_help="Measure a suite, or a .py file of your own; write its report.")
 @click.argument("suite", required=False)
 @click.option("--quick", is_flag=True, help="One launch, short budget, a suite's smaller list; the report says so.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), help="Default: cuda if torch sees one, else cpu.")
@@ -79,11 +80,14 @@ def run(context: click.Context, suite: Optional[str], out: Optional[str], resume
     from harness.progress import make_progress
     from harness.record import RecordError, load_run
     from harness.signals import Ended
+    from harness.standby import side_by_side
 
     def carry_on(work: Any, probed: Any) -> Any:
         click.echo(printable("Run {} in {}".format(work.run.id, shown_path(work.run.folder))), err=True)
-        return work.run, session.carry_on(work, sys.argv[1:], probed, make_progress(), ROOF)
+        return work.run, session.carry_on(work, sys.argv[1:], probed, make_progress(), ROOF,
+                                          stand_by=side_by_side)
 
+    answers = choices["against"] is not None or fail_on is not None  # with the status: 1 says slower, 2 cannot tell
     try:
         # Everything that can be told wrong without torch is told before a worker spends seconds on loading it.
         if resume is not None:
@@ -99,6 +103,7 @@ def run(context: click.Context, suite: Optional[str], out: Optional[str], resume
                 return carry_on(session.ready(work, probed), probed)
 
             settled = load_run(folder).header.settings
+            answers = answers or settled.against is not None
             if fail_on is not None and settled.against is None:
                 raise SessionError("--resume {}: that run holds no two versions against each other, so --fail-on has "
                                    "nothing to judge: leave it out.".format(resume))
@@ -127,15 +132,20 @@ def run(context: click.Context, suite: Optional[str], out: Optional[str], resume
             made = run_modes(power_modes, run_once, lambda text: click.echo(text, err=True))
     except Ended as ended:  # between two runs: within one it is recorded
         sys.exit(128 + ended.number)
+    except KeyboardInterrupt:  # before a run begins: click would make it a 1
+        sys.exit(STOPPED)
     except (SessionError, PowerModeError, RecordError, ValueError, OSError) as error:
-        if choices["against"] is not None:  # status 1 would say that something became slower
+        if answers:
             raise UnreadableError(str(error)) from None
         raise click.ClickException(str(error)) from None
     finish(made, no_report, fail_on)
 
 
 def finish(made: Any, no_report: bool, fail_on: Optional[float]) -> None:
-    """Make the report of the runs that were made, side by side if there are several, and exit with their status."""
+    """Make the report of the runs that were made, side by side if there are several, and exit with their status.
+
+    Raises ``click.ClickException`` where nothing could be timed.
+    """
     from harness.words import RunStatus
 
     folders = [run.folder for run in made.runs]
@@ -188,13 +198,14 @@ def calibrate(quick: bool, device: Optional[str], threads: Optional[int], out: O
     from harness.choices import Choices, SessionError
     from harness.progress import make_progress
     from harness.record import RecordError
+    from harness.standby import side_by_side
     from harness.words import RunStatus
 
     try:
         wanted = Choices(device=device, threads=threads, quick=quick)
         work, probed = begin(check(CALIBRATION, wanted), wanted, out or RESULTS)
         click.echo(printable("Run {} in {}".format(work.run.id, shown_path(work.run.folder))), err=True)
-        end = session.carry_on(work, sys.argv[1:], probed, make_progress(), None)
+        end = session.carry_on(work, sys.argv[1:], probed, make_progress(), stand_by=side_by_side)
     except (SessionError, RecordError, ValueError, OSError) as error:
         raise click.ClickException(str(error)) from None
     if end.status is not RunStatus.COMPLETE:

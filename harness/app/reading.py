@@ -7,7 +7,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 import click
 
-from harness.app.arguments import FolderType, ShareType, StatusCommand, UnreadableError
+from harness.app.arguments import STOPPED, FolderType, ShareType, StatusCommand, UnreadableError
 from harness.caller import from_caller
 from harness.nearest import unknown
 from harness.notebook.run import REFERENCE, RESULTS, runs_in, search_run
@@ -20,9 +20,6 @@ PUBLISHED = "published"
 #: What ``export`` makes of runs, and of layers.
 RUN_FORMS = ["pyperf", "github-action-benchmark", "csv", "parquet", "json"]
 MODEL_FORMS = ["onnx", "tflite", "ncnn"]
-
-#: As a shell counts a command that Ctrl-C ended.
-STOPPED = 130
 
 SHARE = ShareType()
 FOLDER = FolderType()

@@ -72,6 +72,8 @@ def find_base(name: str, chosen: bool, jetson: bool) -> Base:
     """Return the Python to make the environment with.
 
     On a Jetson that is one with NVIDIA's torch, wherever ``python3`` points, unless the user has ``chosen``.
+
+    Raises :class:`SetUpError` if ``name`` is no Python that runs.
     """
     first = ask(name, jetson)
     if first is None:

@@ -51,7 +51,10 @@ class Ina3221Meter(PolledMeter):
         self._files: Dict[str, int] = {}
 
     def open(self) -> None:
-        """Find the channels by label and hold their files open."""
+        """Find the channels by label and hold their files open.
+
+        Raises :class:`MeterError` where there is none or it may not be read.
+        """
         channels = find_channels(self._tree)
         if not channels:
             raise MeterError("there is no INA3221 power monitor in /sys", "a Jetson other than the Nano "

@@ -46,7 +46,10 @@ class JtopMeter(Meter):
         return judge(self.quantities, Reading(0.0, **answer), self.name)
 
     def stream(self, period_s: float) -> Iterator[Reading]:
-        """Yield a reading for each new answer of the server; to be run in a process of its own."""
+        """Yield a reading for each new answer of the server; to be run in a process of its own.
+
+        Raises :class:`MeterError` where its server does not answer or stops doing so.
+        """
         client = connect(period_s)
         try:
             while client.ok():

@@ -25,7 +25,10 @@ class NvmlMeter(PolledMeter):
         self._first_mj: Optional[int] = None
 
     def open(self) -> None:
-        """Load the library and find the GPU that CUDA uses."""
+        """Load the library and find the GPU that CUDA uses.
+
+        Raises :class:`MeterError` where there is no such GPU or driver.
+        """
         if self._gpu is None:
             raise MeterError("NVML speaks to the real machine's driver, not to a tree below another root",
                              "use '/'")
@@ -38,7 +41,10 @@ class NvmlMeter(PolledMeter):
         self._first_mj = None
 
     def read(self) -> Reading:
-        """Ask for energy or else power, temperature and clock; what is not supported is left out."""
+        """Ask for energy or else power, temperature and clock; what is not supported is left out.
+
+        Raises :class:`MeterError` where NVML gives neither energy nor power, or fails.
+        """
         try:
             return self._read(self._gpu)
         except NvmlError as error:

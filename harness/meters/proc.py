@@ -21,7 +21,10 @@ class ProcMeter(PolledMeter):
         self._ambient = Ambient(self.root)
 
     def read(self) -> Reading:
-        """Read RAM, and now and then clocks and temperatures."""
+        """Read RAM, and now and then clocks and temperatures.
+
+        Raises :class:`MeterError` where /proc/meminfo cannot be read.
+        """
         try:
             used = ram_used_bytes(read_meminfo(self.root))
         except (OSError, KeyError) as error:

@@ -38,7 +38,10 @@ class RaplMeter(PolledMeter):
         self._sum_uj: Dict[str, int] = {}
 
     def open(self) -> None:
-        """Find the counters and hold their files open."""
+        """Find the counters and hold their files open.
+
+        Raises :class:`MeterError` where there are none or they may not be read.
+        """
         zones = find_zones(self._tree)
         if not zones:
             raise MeterError("the kernel shows no RAPL counters in /sys/class/powercap",
@@ -59,7 +62,10 @@ class RaplMeter(PolledMeter):
         self._sum_uj = dict.fromkeys(self._files, 0)
 
     def read(self) -> Reading:
-        """Read every counter once; the joules count from the first reading."""
+        """Read every counter once; the joules count from the first reading.
+
+        Raises :class:`MeterError` for a counter that gives no value.
+        """
         time_s = time.monotonic()
         for zone in self._zones:
             try:

@@ -58,7 +58,10 @@ class TegrastatsMeter(Meter):
             for quantity in self.quantities}
 
     def stream(self, period_s: float) -> Iterator[Reading]:
-        """Yield one reading per line; lines that come faster than asked for are passed over."""
+        """Yield one reading per line; lines that come faster than asked for are passed over.
+
+        Raises :class:`MeterError` where the program is not there, says nothing or ends.
+        """
         child = self._start_child(period_s)
         last_s = float("-inf")
         try:

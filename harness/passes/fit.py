@@ -20,7 +20,10 @@ ALLOCATION_FAILED = ("out of memory", "can't allocate memory", "not enough memor
 
 
 def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
-    """Call the one case of the job with ``job["batch"]`` images; return a :class:`FitProbe` as data."""
+    """Call the one case of the job with ``job["batch"]`` images; return a :class:`FitProbe` as data.
+
+    Raises what the case raises, unless that is a lack of memory, which is an answer.
+    """
     import torch
 
     from harness.subjects import Inputs, build, cases_of, prepare, synchronizer

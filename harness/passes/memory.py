@@ -15,12 +15,14 @@ import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from harness.allocator import describe_heap
+from harness.gate import wait_for_turn
 from harness.passes.watcher import Watcher, stage
 from harness.plan import Case
 from harness.record.amount_lines import MemoryTrace, Stage
 from harness.record.codec import to_json
 from harness.system import memory as procfs
 from harness.words import Heap
+from harness.worker import uncollected
 
 LEAST_CALLS = 3
 LEAST_S = 0.2
@@ -38,9 +40,10 @@ TINY_SIDES = (8, 32)
 def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
     """Measure the one case the job names; return the payload of a ``memory`` line."""
     stages = {"start": stage()}
-    import torch
+    with uncollected():
+        import torch
 
-    from harness.subjects import Inputs, build, cases_of, prepare, synchronizer
+        from harness.subjects import Inputs, build, cases_of, prepare, synchronizer
 
     stages["torch"] = stage()
     case = cases_of(job)[1][0]
@@ -52,7 +55,10 @@ def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
     stages["context"] = stage()
     warmed = _warm(case, lambda tiny: build(tiny, Inputs(job["seed"])).call(), synchronize)
     _settle(torch, case.device)
+    # What is there by now stays to the end. Looking through it takes as long as many a layer's whole measurement.
+    getattr(gc, "freeze", lambda: None)()  # came with Python 3.7
     stages["warm"] = stage()
+    wait_for_turn(job)
     inputs = Inputs(job["seed"])
     inputs.get(case)
     _settle(torch, case.device)

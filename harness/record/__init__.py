@@ -20,7 +20,7 @@ from harness.record.amount_lines import (
            Traces,
 )
 from harness.record.damage import Damage, Damaged, damage_text
-from harness.record.index import Place, Run, load_run
+from harness.record.index import Place, Run, folder_of, load_run
 from harness.record.lines import (
            CheckLine,
            CheckResult,
@@ -43,4 +43,4 @@ __all__ = ["CheckLine", "CheckResult", "Damage", "Damaged", "End", "EnergyLine",
            "FILE_NAME", "FORMAT", "FitLine", "FitProbe", "Header", "LaunchLine", "MemoryLine", "MemoryTrace",
            "MeterStatus", "Phase", "Place", "RecordError", "RecordWriter", "Round", "Run", "SamplingCost", "Series",
            "SeriesDecision", "Session", "SoakBlock", "SoakLine", "SoakTrace", "Stage", "TimerFacts", "Traces", "Unit",
-           "UnitLine", "WarmUpFacts", "damage_text", "has_failed", "load_run", "unit_line", "unit_of"]
+           "UnitLine", "WarmUpFacts", "damage_text", "folder_of", "has_failed", "load_run", "unit_line", "unit_of"]

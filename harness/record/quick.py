@@ -126,8 +126,9 @@ class Acceptors:
                 return False
             if len(values) < 2:
                 return all(map(accept, values))
-            alike: Dict[Any, List[Any]] = {}
-            for value in values:
+            shapes = set(map(tuple, values))
+            alike: Dict[Any, List[Any]] = dict.fromkeys(shapes, values) if len(shapes) == 1 else {}
+            for value in values if not alike else ():
                 alike.setdefault(tuple(value), []).append(value)
             return all(required.issubset(shape) and all(
                 nodes[name].every(list(map(itemgetter(name), own))) for name in shape if name in nodes)

@@ -9,6 +9,7 @@ import itertools
 import os
 from typing import IO, Any, Dict, Iterator, List, Optional, Tuple, Union
 
+from harness.record.codec import Decoder
 from harness.record.damage import Damaged, place_of
 from harness.record.format1 import Upgrade
 from harness.record.lines import Header, Line
@@ -24,6 +25,9 @@ FILE_NAME = "record.jsonl"
 #: A line is one unit; the largest that were ever made have some megabytes.
 LONGEST_LINE = 64 << 20
 
+#: So much of the file is read at once.
+BUFFER_BYTES = 1 << 18
+
 #: Lines are read together, those of a kind at once, as far as so many bytes of them go.
 TOGETHER_BYTES = 1 << 20
 
@@ -38,13 +42,14 @@ class RecordError(Exception):
         super(RecordError, self).__init__(printable(message))
 
 
-def read_lines(path: str) -> Iterator[Entry]:
+def read_lines(path: str, decoder: Optional[Decoder] = None) -> Iterator[Entry]:
     """Yield the lines of the record at ``path``, typed; a torn last line is left out.
 
-    Records of earlier formats are brought to the present one on the way. Raises :class:`RecordError`.
+    ``decoder`` reads them otherwise than :func:`harness.record.wire.line_decoder`. Records of earlier formats are
+    brought to the present one on the way. Raises :class:`RecordError`.
     """
-    with io.open(path, "rb") as file:
-        lines = _Lines(path)
+    with io.open(path, "rb", buffering=BUFFER_BYTES) as file:
+        lines = _Lines(path, decoder or line_decoder())
         for number in itertools.count(1):
             raw = file.readline(LONGEST_LINE)
             whole = raw.endswith(b"\n")
@@ -66,9 +71,9 @@ def read_lines(path: str) -> Iterator[Entry]:
 class _Lines:
     """Reads the lines of one record in order."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, decoder: Decoder) -> None:
         self._path = path
-        self._decoder, self._sense = line_decoder(), Sense()
+        self._decoder, self._sense = decoder, Sense()
         self._upgrade: Optional[Upgrade] = None
         self._waiting: List[Tuple[int, bytes]] = []
         self.waiting_bytes = 0
@@ -148,10 +153,13 @@ def file_of(path: str) -> str:
     return file
 
 
-def stream_record(path: str) -> Iterator[Entry]:
-    """Yield every line of the record in folder or file ``path``, the header first. Raises :class:`RecordError`."""
+def stream_record(path: str, decoder: Optional[Decoder] = None) -> Iterator[Entry]:
+    """Yield every line of the record in folder or file ``path``, the header first; see :func:`read_lines`.
+
+    Raises :class:`RecordError`.
+    """
     number = 0
-    for line in read_lines(file_of(path)):
+    for line in read_lines(file_of(path), decoder):
         number += 1
         if number > 1 and isinstance(line, Header):
             raise RecordError("{} holds two runs: its record has more than one 'run' line".format(path))

@@ -4,6 +4,8 @@ A record from elsewhere may have passed through an editor, a bad disk or a bad m
 rest on what is checked here. A fault is a :class:`SchemaError` with the field.
 """
 
+from itertools import chain
+from operator import lt
 from typing import Any, Dict, FrozenSet, Optional, Sequence, Sized, Tuple
 
 from harness.plan import Comparison
@@ -22,6 +24,7 @@ class Sense:
     def __init__(self) -> None:
         self._plan: Dict[str, Comparison] = {}
         self._cases: Dict[str, FrozenSet[str]] = {}
+        self._baselines: Dict[str, str] = {}
 
     def check(self, line: Line) -> None:
         """Raise :class:`SchemaError` where ``line`` makes no sense."""
@@ -61,6 +64,7 @@ class Sense:
                 _shallow(field + ".options", dict(case.options))
             self._plan[comparison.id] = comparison
             self._cases[comparison.id] = frozenset(ids)
+            self._baselines[comparison.id] = ids[0]
 
     def _known(self, line: Any) -> None:
         _must(line.comparison in self._plan, "comparison", "names no comparison of the plan")
@@ -72,25 +76,24 @@ class Sense:
         _must(case in self._cases[comparison], field, "names no case of its comparison")
 
     def _launch(self, line: LaunchLine) -> None:
-        comparison = self._plan[line.comparison]
         for case in line.left_out:
             self._case(line.comparison, case, "left_out")
         caches = [series.cache for series in line.series]
         _must(len(set(caches)) == len(caches), "series", "must each have a cache state of their own")
         for number, series in enumerate(line.series):
-            self._series(comparison, series, "series[{}]".format(number))
+            self._series(line.comparison, series, "series[{}]".format(number))
 
-    def _series(self, comparison: Comparison, series: Series, field: str) -> None:
-        baseline = comparison.case_id(comparison.baseline)
+    def _series(self, comparison: str, series: Series, field: str) -> None:
+        baseline = self._baselines[comparison]
         rivals = series.entrants[COPY + 1:]
         _must(series.entrants[BASELINE] == series.entrants[COPY] == baseline, field + ".entrants",
               "must begin with the baseline and its copy")
         _must(len(set(rivals)) == len(rivals) and baseline not in rivals
-              and self._cases[comparison.id].issuperset(rivals), field + ".entrants",
+              and self._cases[comparison].issuperset(rivals), field + ".entrants",
               "must name each rival of the comparison once at most")
         count = len(series.entrants)
         _must(len(series.calls_per_sample) == count, field + ".calls_per_sample", "must have one number per entrant")
-        _must(all(low < high for low, high in zip((0,) + series.looks, series.looks)), field + ".looks",
+        _must(all(map(lt, (0,) + series.looks, series.looks)), field + ".looks",
               "must be rising numbers from 1")
         if _whole_rounds(series.rounds, count):
             return
@@ -122,10 +125,10 @@ def _whole_rounds(rounds: Sequence[Round], count: int) -> bool:
     if not rounds:
         return True
     orders, samples, settled, enqueued, _, hidden = zip(*rounds)
-    sizes = {len(values) for column in (samples, settled, enqueued, hidden) for values in column
-             if values is not None}
-    return (sizes == {2 * count} and set(map(len, orders)) == {count}
-            and set(map(frozenset, orders)) == {frozenset(range(count))})
+    beside = [values for column in (settled, enqueued, hidden) if column.count(None) < len(column)
+              for values in column if values is not None]
+    return (set(map(len, orders)) == {count} and set(map(frozenset, orders)) == {frozenset(range(count))}
+            and set(map(len, chain(samples, beside))) == {2 * count})
 
 
 def _wrong_of(played: Round, count: int) -> Optional[Tuple[str, str]]:

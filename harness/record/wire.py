@@ -1,11 +1,12 @@
 """One line of ``record.jsonl`` as text, and back as a typed line: the only place that knows both."""
 
 import json
+import re
 from functools import lru_cache
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Type, cast
 
 from harness.plan import Comparison, comparison_from_dict, comparison_to_dict
-from harness.record.codec import Decoder, to_json
+from harness.record.codec import Convert, Decoder, to_json
 from harness.record.lines import PASS_OF, UNIT_TYPES, End, Header, Line, Session, UnitLine
 from harness.record.schema import SchemaError, checker, fit_all
 from harness.words import Pass
@@ -15,14 +16,14 @@ Data = Dict[str, Any]
 #: No quantity of a run is larger, and what is reckoned from such numbers stays finite.
 LARGEST = 1e30
 
-#: Every digit as a zero, so that long numbers and exponents are found by searching for a text.
-_ZEROS = bytes.maketrans(b"123456789E", b"000000000e")
+#: Every digit as a zero and whatever is no part of a number as an ``x``, a minus too: one before an exponent makes it
+#: no large one.
+_NUMERALS = bytes(bytearray(ord("0") if chr(one).isdigit() else ord("e") if chr(one) in "eE" else
+                          one if chr(one) in "+." else ord("x") for one in range(128))) + b"x" * 128
 
-#: The digits behind the point of most samples, which make no number large.
-_FRACTION = b"." + b"0" * 15
-
-#: What may be a number beyond that, or half of a surrogate pair.
-_LONG, _EXPONENTS, _HALVES = b"0" * 19, (b"e00", b"e+00"), (b"\\ud", b"\\uD")
+#: What begins a number beyond that, and what may be half of a surrogate pair.
+_LONG, _HALVES = b"0" * 19, (b"\\ud", b"\\uD")
+_EXPONENT = re.compile(br"e(?<=0e)\+?00")  # led by the letter, which is found fast
 
 
 class Shape(NamedTuple):
@@ -96,11 +97,10 @@ def _object(data: Any) -> Data:
 def _is_unusual(raw: bytes) -> bool:
     """Whether ``raw`` may hold a number beyond any quantity or half of a surrogate pair: mostly it does not.
 
-    An exponent that makes a number small has a minus.
+    Digits behind the point make no number large.
     """
-    zeros = raw.translate(_ZEROS)
-    return (_LONG in zeros and _LONG in zeros.replace(_FRACTION, b".")
-            or zeros.count(b"0e") != zeros.count(b"0e-") and any(one in zeros for one in _EXPONENTS)
+    shapes = raw.translate(_NUMERALS)
+    return (b"x" + _LONG in shapes or shapes.startswith(_LONG) or _EXPONENT.search(shapes) is not None
             or b"\\" in raw and any(one in raw for one in _HALVES))
 
 
@@ -133,10 +133,14 @@ def shape_of(data: Data) -> Optional[Shape]:
     return None if shape is None or (data["kind"] == "pass") != (shape.kind in PASS_OF) else shape
 
 
+#: The types with a reading of their own.
+READERS: Dict[Any, Convert] = {Comparison: comparison_from_dict}
+
+
 @lru_cache(maxsize=1)
 def line_decoder() -> Decoder:
-    """Return the decoder that knows the types with a reading of their own."""
-    return Decoder({Comparison: comparison_from_dict})
+    """Return the decoder that reads lines as they are."""
+    return Decoder(READERS)
 
 
 def unit_line(name: Pass, envelope: Data, payload: Data) -> UnitLine:

@@ -14,16 +14,13 @@ launches differ by 1 %); one launch each tells nothing. None of 300 pairs of unc
 """
 
 import math
-from itertools import islice
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from harness.quantiles import median
-from harness.record.time_lines import BASELINE, COPY, LaunchLine, samples_by_entrant
+from harness.record.time_lines import BASELINE, LaunchLine, Series
 from harness.rule import Rule
 from harness.statistics.codes import NextStep, StepCode, WhyCode, step
-from harness.statistics.ratios import round_ratios
+from harness.statistics.levels import series_levels
 from harness.statistics.shift import shift_interval
-from harness.statistics.signed_rank import pseudo_medians
 from harness.words import State
 
 #: Error probability of one interval between runs. A pair of runs holds dozens of cases, so it is a twentieth of the
@@ -70,32 +67,45 @@ class CaseLevels(NamedTuple):
     times: List[float]
 
 
-def case_levels(lines: Sequence[LaunchLine], cache: str, baseline: Optional[str] = None) -> Dict[str, CaseLevels]:
-    """Return the levels of every case that ``lines`` hold in the state ``cache``, in one walk over the samples.
+class Wanted(NamedTuple):
+    """Launches whose cases' levels in the state ``cache`` are wanted.
 
     ``baseline`` names another case than the series' own that the advantages are over.
     """
-    found: Dict[str, CaseLevels] = {}
-    ratios: Dict[str, List[List[float]]] = {}
-    for line in lines:
-        for series in line.series:
-            if series.cache != cache:
-                continue
-            against = BASELINE if baseline is None else next(
-                (number for number, case in enumerate(series.entrants) if case == baseline), None)
-            d = {} if against is None else round_ratios(series, against)
-            samples = samples_by_entrant(series)
-            for entrant, case in enumerate(series.entrants):
-                if entrant == COPY or not samples[entrant]:
-                    continue
-                levels = found.setdefault(case, CaseLevels([], []))
-                levels.times.append(math.log(median(samples[entrant])))
-                if d.get(entrant):
-                    ratios.setdefault(case, []).append(d[entrant])
-    estimates = iter(pseudo_medians([one for launches in ratios.values() for one in launches]))
-    for case, launches in ratios.items():
-        found[case].advantages.extend(islice(estimates, len(launches)))
+
+    lines: Sequence[LaunchLine]
+    cache: str
+    baseline: Optional[str] = None
+
+
+def case_levels(lines: Sequence[LaunchLine], cache: str, baseline: Optional[str] = None) -> Dict[str, CaseLevels]:
+    """Return the levels of every case that ``lines`` hold; see :class:`Wanted`."""
+    return all_case_levels([Wanted(lines, cache, baseline)])[0]
+
+
+def all_case_levels(wanted: Sequence[Wanted]) -> List[Dict[str, CaseLevels]]:
+    """Return the levels of every case, for each of ``wanted``: those of a whole run cost little more than of one."""
+    held = [[(series, _against(series, one.baseline)) for line in one.lines for series in line.series
+             if series.cache == one.cache] for one in wanted]
+    levels = iter(series_levels([one for own in held for one in own]))
+    found: List[Dict[str, CaseLevels]] = []
+    for own in held:
+        cases: Dict[str, CaseLevels] = {}
+        for (series, _), (times, estimates) in zip(own, levels):
+            for case, time, estimate in zip(series.entrants, times, estimates):
+                if time is not None:
+                    known = cases.setdefault(case, CaseLevels([], []))
+                    known.times.append(time)
+                    known.advantages.extend([] if estimate is None else [estimate])
+        found.append(cases)
     return found
+
+
+def _against(series: Series, baseline: Optional[str]) -> Optional[int]:
+    """Return which entrant the others are held against, ``None`` where ``baseline`` took no part."""
+    if baseline is None:
+        return BASELINE
+    return series.entrants.index(baseline) if baseline in series.entrants else None
 
 
 def factor(log_ratio: float) -> float:

@@ -7,7 +7,7 @@ the shift, so one launch far off the others costs little; Student's t would lose
 
 import math
 from functools import lru_cache
-from typing import Sequence
+from typing import Sequence, Tuple
 
 import numpy as np
 
@@ -41,15 +41,16 @@ def _by_ranks(first: Sequence[float], second: Sequence[float], rank: int) -> Int
 
 def _by_t(first: Sequence[float], second: Sequence[float], level: float) -> Interval:
     """Welch's interval."""
-    centre = mean(second) - mean(first)
+    (own, own_variance), (other, other_variance) = _mean_and_variance(first), _mean_and_variance(second)
+    centre = other - own
     if len(first) == len(second) == 1:
         return Interval(centre, None, None)
     if min(len(first), len(second)) == 1:
-        several = first if len(first) > 1 else second
+        several, variance = (first, own_variance) if len(first) > 1 else (second, other_variance)
         degrees = float(len(several) - 1)
-        spread = math.sqrt(_variance(several)) * math.sqrt(1.0 + 1.0 / len(several))
+        spread = math.sqrt(variance) * math.sqrt(1.0 + 1.0 / len(several))
     else:
-        a, b = _variance(first) / len(first), _variance(second) / len(second)
+        a, b = own_variance / len(first), other_variance / len(second)
         spread = math.sqrt(a + b)
         degrees = len(first) + len(second) - 2.0 if spread == 0.0 else (a + b) ** 2 / (
             a * a / (len(first) - 1) + b * b / (len(second) - 1))
@@ -57,10 +58,12 @@ def _by_t(first: Sequence[float], second: Sequence[float], level: float) -> Inte
     return Interval(centre, centre - half_width, centre + half_width)
 
 
-def _variance(values: Sequence[float]) -> float:
-    """Return the variance of a sample; a few values are summed sooner than numpy has looked at them."""
+def _mean_and_variance(values: Sequence[float]) -> Tuple[float, float]:
+    """Return mean and variance of a sample, 0 for one value; a few are summed before numpy has looked at them."""
     centre = mean(values)
-    return math.fsum([(value - centre) ** 2 for value in values]) / (len(values) - 1)
+    if len(values) == 1:
+        return centre, 0.0
+    return centre, math.fsum([(value - centre) ** 2 for value in values]) / (len(values) - 1)
 
 
 @lru_cache(maxsize=256)

@@ -95,19 +95,23 @@ def pseudo_median(values: Sequence[float]) -> float:
 
 def pseudo_medians(values: Sequence[Sequence[float]]) -> List[float]:
     """Return :func:`pseudo_median` of each of ``values`` (shapes (n,), which may differ)."""
+    if isinstance(values, np.ndarray):
+        return _alike_pseudo_medians(values)
     found = [0.0] * len(values)
     for length in set(map(len, values)):
         places = [place for place, one in enumerate(values) if len(one) == length]
-        centres = [centre for rows in _blocks([values[place] for place in places])
-                   for centre in _middles(pairwise_means(rows), ())]
-        for place, centre in zip(places, centres):
+        for place, centre in zip(places, _alike_pseudo_medians([values[place] for place in places])):
             found[place] = centre
     return found
 
 
+def _alike_pseudo_medians(values: Sequence[Sequence[float]]) -> List[float]:
+    return [centre for rows in _blocks(values) for centre in _middles(pairwise_means(rows), ())]
+
+
 def _blocks(values: Sequence[Sequence[float]]) -> Iterator[Sequence[Sequence[float]]]:
     """Yield ``values`` in blocks of :data:`MOST_MEANS` pairwise means, at least one row each."""
-    n = len(values[0]) if values else 0
+    n = len(values[0]) if len(values) else 0
     rows = max(1, 2 * MOST_MEANS // max(1, n * (n + 1)))
     for start in range(0, len(values), rows):
         yield values[start:start + rows]

@@ -15,7 +15,7 @@ from harness.statistics.codes import Flag, FlagCode, NextStep, Why, WhyCode
 from harness.statistics.decide import Decision, confirming_launches, first_launches, joint_state
 from harness.statistics.flags import Held, find_flags
 from harness.statistics.next_step import Evidence, next_step
-from harness.statistics.signed_rank import Interval
+from harness.statistics.signed_rank import Interval, pseudo_median
 from harness.statistics.timed import Timed, timed
 from harness.words import Role, State, Status
 
@@ -165,7 +165,11 @@ def _launches(played: Sequence[Timed], rivals: Sequence[str], rule: Rule) -> Dic
                                    rule)
         decisions.update(confirming_launches(
             {rival: ratios[rival] for rival, first in firsts.items() if first.state is not State.UNDECIDED},
-            series.looks, firsts, rule))  # of an undecided one there is nothing to confirm
+            series.looks, firsts, rule))
+        # of an undecided one there is nothing to confirm; what it played all the same counts in its estimate
+        decisions.update((rival, Decision(State.UNDECIDED, len(ratios[rival]), Interval(
+            pseudo_median(ratios[rival]), None, None))) for rival, first in firsts.items()
+            if first.state is State.UNDECIDED and ratios[rival])
         for rival, decision in decisions.items():
             found[rival].append(Launch(one.line.launch, series.role, decision, one.aa_estimate, len(ratios[rival]),
                                        series.stopped))

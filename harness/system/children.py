@@ -37,6 +37,8 @@ class TerminalChild:
     to end with its parent. But closing our end hangs its terminal up, and the kernel sends SIGHUP to sudo and the
     program whatever our rights; that happens too when this process is killed. ``output`` is a pipe with what the
     program prints.
+
+    Raises ``OSError`` if it cannot be started.
     """
 
     def __init__(self, command: List[str]) -> None:

@@ -6,6 +6,7 @@ from typing import List, NamedTuple
 from harness import Run
 from harness.record.codec import to_json
 from harness.statistics.verdict import Verdict, case_times
+from reports.numbers import count
 
 
 class Entry(NamedTuple):
@@ -30,7 +31,10 @@ def make(run: Run) -> str:
                 times = case_times(lines, cache, ident)
                 if times is None:
                     continue
-                extra = ["run {}".format(run.id), "{} samples in {} launches".format(times.samples, len(lines))]
+                held = [line for line in lines if any(  # a rival may be left out of some
+                    series.cache == cache and ident in series.entrants for series in line.series)]
+                extra = ["run {}".format(run.id), "{} in {}".format(
+                    count(times.samples, "sample"), count(len(held), "launch", "launches"))]
                 # in a comparison of engines there are two, which are one where the own engine is the fastest
                 both = [found.get((ident, cache)) for found in (told, own)]
                 extra.extend(dict.fromkeys(_told(one) for one in both if one is not None))

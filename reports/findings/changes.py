@@ -5,17 +5,15 @@ run is the fastest of them, which may be another in each run: both are then over
 """
 
 import math
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from collections import OrderedDict
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
-from harness.plan import Comparison
 from harness.quantiles import mean
-from harness.record import LaunchLine, Run
 from harness.rule import Rule
-from harness.statistics.between_runs import Change, case_levels, compare_levels, unchanged
-from harness.statistics.denominators import denominators, engine_of
+from harness.statistics.between_runs import Change, compare_levels, unchanged
 from harness.words import State
-from reports.findings.about import Device, device
 from reports.findings.devices import Column
+from reports.findings.sides import Bases, Form, Levels, RunLevels, Side, comparison_of, same_board
 from reports.findings.timing import CACHES
 
 #: The states in the order they are counted.
@@ -23,38 +21,6 @@ COUNTED = (State.SLOWER, State.FASTER, State.SAME, State.UNCHANGED, State.CANNOT
 
 #: So many rivals tell what one launch differs by from the next.
 LEAST_FOR_USUAL = 5
-
-
-class Levels(NamedTuple):
-    """One case in one cache state: log time (s), and log advantage over each form by its id, one value a launch."""
-
-    name: str
-    advantages: Dict[str, Tuple[float, ...]]
-    times: Tuple[float, ...]
-
-
-#: The levels of a run by case id and cache state, in the order of the plan.
-RunLevels = Dict[Tuple[str, str], Levels]
-
-
-class Form(NamedTuple):
-    """A form of the baseline's layer that others are held against, and its engine where the suite names one."""
-
-    case: str
-    name: str
-    engine: Optional[str]
-
-
-class Bases(NamedTuple):
-    """What the cases of one comparison are held against in one run: the fastest of ``forms``, or of one engine's.
-
-    ``engines`` names the engine of every case by its id; it is empty where there is one denominator for all.
-    """
-
-    title: str
-    layer: str
-    forms: Tuple[Form, ...]
-    engines: Dict[str, Optional[str]]
 
 
 class ChangedCase(NamedTuple):
@@ -91,13 +57,42 @@ class MovedBase(NamedTuple):
     against: str
 
 
+class UnlikeCase(NamedTuple):
+    """A case of one name that stands for other work in each run: another input, type or way to run it."""
+
+    case: str
+    first: str
+    second: str
+
+
+class AdvantageChange(NamedTuple):
+    """What became of the advantage of one case in one cache state over ``against``; ``None`` for that itself."""
+
+    case: str
+    cache: str
+    against: Form
+    advantage: Optional[Change]
+
+
+class Advantages(NamedTuple):
+    """What became of every advantage: the part of :class:`Changes` that a line among many runs says."""
+
+    first: Column
+    second: Column
+    same_board: bool
+    same_run: bool
+    cases: Tuple[AdvantageChange, ...]
+    alone: Tuple[str, ...]
+    unlike: Tuple[UnlikeCase, ...]
+
+
 class Changes(NamedTuple):
     """The second run against the first.
 
     ``same_board`` tells whether one may be called old and the other new. ``alone`` are the cases that one of them
-    timed. ``usual`` is the relative difference that rivals of one launch each show from run to run by themselves, as
-    far as these two runs tell; ``None`` where too few rivals have one launch. ``moved`` are the denominators that
-    differ between the runs.
+    timed, ``unlike`` those that stand for other work in each. ``usual`` is the relative difference that rivals of
+    one launch each show from run to run by themselves, as far as these two runs tell; ``None`` where too few rivals
+    have one launch. ``moved`` are the denominators that differ between the runs.
     """
 
     first: Column
@@ -108,6 +103,7 @@ class Changes(NamedTuple):
     alone: Tuple[str, ...]
     usual: Optional[float]
     moved: Tuple[MovedBase, ...] = ()
+    unlike: Tuple[UnlikeCase, ...] = ()
 
 
 class Tally(NamedTuple):
@@ -119,43 +115,45 @@ class Tally(NamedTuple):
     widest: Optional[float]
 
 
-class Side(NamedTuple):
-    """What a comparison needs of one run; ``board`` is what tells boards apart beside the device's name."""
+def advantages(first: Side, second: Side) -> Advantages:
+    """Return what became of the advantage of every case and cache state that both runs timed.
 
-    run: str
-    device: Device
-    board: Tuple[Optional[str], ...]
-    rule: Rule
-    levels: RunLevels
-    bases: Dict[str, Bases]  # by comparison
-
-
-def side_of(run: Run) -> Side:
-    """Return what a comparison needs of ``run``."""
-    board = tuple(run.environment.board.get(name) for name in ("model", "soc"))
-    bases = {one.id: _bases(run, one) for one in run.comparisons}
-    return Side(run.id, device(run), board, run.header.rule, run_levels(run, bases), bases)
-
-
-def _bases(run: Run, comparison: Comparison) -> Bases:
-    found = denominators(comparison, run.timed(comparison.id))
-    engines = {comparison.case_id(case): engine_of(case) for case in comparison.cases} if found.by_engine else {}
-    return Bases(comparison.title, comparison.baseline.layer, tuple(
-        Form(comparison.case_id(case), case.name, engine_of(case)) for case in found.forms), engines)
+    The words follow the first run's rule.
+    """
+    old, new = first.levels, second.levels
+    same_run = first.run == second.run and old == new
+    held = _held(first, second)
+    cases = []
+    unlike: Dict[str, UnlikeCase] = OrderedDict()
+    for case, cache in old:
+        key = case, cache
+        if key in new and old[key].work != new[key].work:
+            unlike[case] = UnlikeCase(case, old[key].work, new[key].work)
+        elif key in new:
+            against = held[comparison_of(case)].against(cache)
+            assert against is not None  # a comparison has its planned baseline at least
+            cases.append(AdvantageChange(case, cache, against, _advantage(
+                case, old[key], new[key], against, first.rule, same_run)))
+    return Advantages(Column(first.run, first.device), Column(second.run, second.device), same_board(first, second),
+                      same_run, tuple(cases), tuple(sorted({case for case, _ in set(old) ^ set(new)})),
+                      tuple(unlike.values()))
 
 
 def changes(first: Side, second: Side) -> Changes:
     """Return a row for every case and cache state that both runs timed. The words follow the first run's rule."""
-    old, new = first.levels, second.levels
-    same_run = first.run == second.run and old == new
-    both = {comparison_of(case) for case, _ in old if comparison_of(case) in second.bases}
-    held = {name: Held(first.bases[name], second.bases[name], old, new) for name in both}
-    cases = tuple(_changed(key, old[key], new[key], held[comparison_of(key[0])], first.rule, same_run)
-                  for key in old if key in new)
-    alone = tuple(sorted({case for case, _ in set(old) ^ set(new)}))
-    return Changes(Column(first.run, first.device), Column(second.run, second.device), same_board(first, second),
-                   same_run, cases, alone, None if same_run else usual_difference(cases),
-                   tuple(one for name in first.bases if name in both for one in _moved(held[name])))
+    found, held = advantages(first, second), _held(first, second)
+    cases = tuple(_changed(one, first.levels[one.case, one.cache], second.levels[one.case, one.cache],
+                           held[comparison_of(one.case)], first.rule, found.same_run) for one in found.cases)
+    return Changes(found.first, found.second, found.same_board, found.same_run, cases, found.alone,
+                   None if found.same_run else usual_difference(cases),
+                   tuple(one for name in first.bases if name in held for one in _moved(held[name])), found.unlike)
+
+
+def _held(first: Side, second: Side) -> Dict[str, "Held"]:
+    """Return the denominators of every comparison that both runs may have timed."""
+    both = {comparison_of(case) for case, _ in first.levels}
+    return {name: Held(first.bases[name], second.bases[name], first.levels, second.levels)
+            for name in both if name in second.bases}
 
 
 class Held(NamedTuple):
@@ -190,7 +188,7 @@ def _moved(held: Held) -> List[MovedBase]:
     return found
 
 
-def tally_of(found: Changes) -> Tuple[Tally, ...]:
+def tally_of(found: Union[Changes, Advantages]) -> Tuple[Tally, ...]:
     """Return how many advantages became what, in the order of :data:`COUNTED`; states of none are left out."""
     by_state: Dict[State, List[Change]] = {}
     for case in found.cases:
@@ -205,65 +203,33 @@ def tally_of(found: Changes) -> Tuple[Tally, ...]:
     return tuple(tallies)
 
 
-def comparison_of(case: str) -> str:
-    """Return the id of the comparison of the case id ``case``."""
-    return case.rsplit("/", 1)[0]
-
-
-def same_board(first: Side, second: Side) -> bool:
-    """Return whether both runs were made on the same kind of device."""
-    return (first.device.name, first.device.cuda, first.board) == (
-        second.device.name, second.device.cuda, second.board)
-
-
-def run_levels(run: Run, bases: Dict[str, Bases]) -> RunLevels:
-    """Return the levels of every case and cache state that ``run`` timed, over every form in ``bases``."""
-    found: RunLevels = {}
-    for comparison in run.comparisons:
-        lines = run.timed(comparison.id)
-        for cache in CACHES:
-            found.update(_comparison_levels(comparison, lines, cache, bases[comparison.id]))
-    return found
-
-
-def _comparison_levels(comparison: Comparison, lines: Sequence[LaunchLine], cache: str, bases: Bases) -> RunLevels:
-    found: RunLevels = {}
-    over = {form.case: case_levels(lines, cache, form.case if comparison.pairs else None) for form in bases.forms}
-    levels = over[bases.forms[0].case]
-    for case in comparison.cases:
-        ident = comparison.case_id(case)
-        if ident in levels:
-            advantages = {base: tuple(own[ident].advantages) for base, own in over.items()}
-            found[ident, cache] = Levels(case.name, advantages, tuple(levels[ident].times))
-    return found
-
-
-def _changed(key: Tuple[str, str], old: Levels, new: Levels, held: Held, rule: Rule, same_run: bool) -> ChangedCase:
-    case, cache = key
-    time = compare_levels(old.times, new.times, rule)
-    against = held.against(cache)
-    assert against is not None  # a comparison has its planned baseline at least
-    advantages, advantage = _advantage(case, old, new, against, rule, same_run)
-    found = ChangedCase(case, old.name, held.first.title, cache, case == against.case, against.name, advantages,
-                        advantage, (math.exp(mean(old.times)), math.exp(mean(new.times))),
-                        unchanged(time) if same_run else time)
-    engine = held.first.engines.get(case)
-    own = None if engine is None else held.against(cache, engine)
-    if own is None or own.case == case:
+def _changed(one: AdvantageChange, old: Levels, new: Levels, held: Held, rule: Rule, same_run: bool) -> ChangedCase:
+    time, against = compare_levels(old.times, new.times, rule), one.against
+    found = ChangedCase(one.case, old.name, held.first.title, one.cache, one.case == against.case, against.name,
+                        _speeds(one.case, old, new, against), one.advantage,
+                        (math.exp(mean(old.times)), math.exp(mean(new.times))), unchanged(time) if same_run else time)
+    engine = held.first.engines.get(one.case)
+    own = None if engine is None else held.against(one.cache, engine)
+    if own is None or own.case == one.case:
         return found
-    advantages, advantage = _advantage(case, old, new, own, rule, same_run)
-    return found._replace(own_against=own.name, own_advantages=advantages, own_advantage=advantage)
+    return found._replace(own_against=own.name, own_advantages=_speeds(one.case, old, new, own),
+                          own_advantage=_advantage(one.case, old, new, own, rule, same_run))
 
 
-def _advantage(case: str, old: Levels, new: Levels, against: Form, rule: Rule,
-               same_run: bool) -> Tuple[Optional[Tuple[float, float]], Optional[Change]]:
-    """Return the speeds of ``case`` over ``against`` in both runs and what became of them, nothing for itself."""
+def _advantage(case: str, old: Levels, new: Levels, against: Form, rule: Rule, same_run: bool) -> Optional[Change]:
+    """Return what became of the speed of ``case`` over ``against``, nothing for itself."""
     if case == against.case:
-        return None, None
+        return None
+    change = compare_levels(old.advantages.get(against.case, ()), new.advantages.get(against.case, ()), rule)
+    return unchanged(change) if same_run else change
+
+
+def _speeds(case: str, old: Levels, new: Levels, against: Form) -> Optional[Tuple[float, float]]:
+    """Return the speeds of ``case`` over ``against`` in both runs, nothing for itself."""
     first, second = old.advantages.get(against.case, ()), new.advantages.get(against.case, ())
-    change = compare_levels(first, second, rule)
-    both = (math.exp(-mean(first)), math.exp(-mean(second))) if first and second else None
-    return both, unchanged(change) if same_run else change
+    if case == against.case or not first or not second:
+        return None
+    return math.exp(-mean(first)), math.exp(-mean(second))
 
 
 def usual_difference(cases: Sequence[ChangedCase]) -> Optional[float]:

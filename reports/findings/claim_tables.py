@@ -6,7 +6,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 from harness.reasons import Reason
 from harness.words import Heap, State
 from reports.findings.about import About
-from reports.findings.claims import COUNTS, SPEEDS, Cannot, Claim, ClaimRow
+from reports.findings.claims import COUNTS, SPEEDS, STANDING, Cannot, Claim, ClaimRow
 from reports.findings.judging import TOLERANCE, Direction, Holds, Judged, judge, together
 from reports.findings.memory import CaseMemory, Kind
 from reports.findings.published import Quantity
@@ -76,6 +76,14 @@ def claim_tables(claims: Sequence[Claim], runs: Sequence[Evidence]) -> Tuple[Cla
     return tuple(_table(claim, runs) for claim in claims)
 
 
+def row_verdicts(table: ClaimTable) -> Tuple[Judged, ...]:
+    """Return the verdict over all runs on each row that the claim is about."""
+    told = [[column.cells[index].judged for column in table.columns]
+            for index, row in enumerate(table.claim.rows) if row.judged]
+    nowhere = Judged(Holds.CANNOT_TEST, cannot=table.judged.cannot or Cannot.NOT_IN_RUNS)
+    return tuple(together([one for one in own if one is not None] or [nowhere]) for own in told)
+
+
 def case_of(row: ClaimRow) -> str:
     """Return the identifier of the case that measures ``row``."""
     return "{}/{}".format(row.comparison, row.case)
@@ -83,13 +91,20 @@ def case_of(row: ClaimRow) -> str:
 
 def _table(claim: Claim, runs: Sequence[Evidence]) -> ClaimTable:
     columns = tuple(_column(claim, one) for one in runs if any(case_of(row) in one.rows for row in claim.rows))
-    if claim.cannot is not None:
+    if claim.cannot in STANDING:
         return ClaimTable(claim, columns, Judged(Holds.CANNOT_TEST, cannot=claim.cannot))
     return ClaimTable(claim, columns, together([cell.judged for column in columns for cell in column.cells
                                                 if cell.judged is not None]))
 
 
-def _column(claim: Claim, run: Evidence) -> ClaimColumn:
+def _here(claim: Claim, run: Evidence) -> Claim:
+    """Return ``claim`` as it stands on the device of ``run``."""
+    lifted = claim.cannot is Cannot.ON_A_CPU and run.run.about.device.cuda
+    return claim._replace(cannot=None) if lifted else claim
+
+
+def _column(everywhere: Claim, run: Evidence) -> ClaimColumn:
+    claim = _here(everywhere, run)
     cells = tuple(_cell(claim, row, run) for row in claim.rows)
     tables = [run.rows[case_of(row)][1] for row in claim.rows if case_of(row) in run.rows]
     verdicts: List[Judged] = [cell.judged for cell in cells if cell.judged is not None]
@@ -100,6 +115,8 @@ def _column(claim: Claim, run: Evidence) -> ClaimColumn:
 
 
 def _cell(claim: Claim, row: ClaimRow, run: Evidence) -> ClaimCell:
+    if not row.case:
+        return _cannot(row, claim, Cannot.NO_RIVAL)
     place = run.rows.get(case_of(row))
     if place is None:
         return _cannot(row, claim, Cannot.NOT_IN_RUNS)

@@ -16,7 +16,7 @@ from reports.findings.published import FOLDER, UNITS, Published, PublishedError,
 CLAIMS = os.path.join(FOLDER, "claims")
 COLUMNS = ("id", "paper", "sentence", "quantity", "value", "unit", "precision", "suite", "cannot",
            "source", "note")
-ROW_COLUMNS = ("claim", "name", "comparison", "case", "judged", "also_counted")
+ROW_COLUMNS = ("claim", "name", "comparison", "case", "judged", "also_counted", "value")
 YES_NO = ("yes", "no")
 
 #: The quantities that a claim may be about, by how its advantage is measured.
@@ -30,8 +30,9 @@ class Cannot(Word):
     """Why a claim, or one row of it, cannot be tested."""
 
     OTHER_LAYERS = "other-layers"       # the paper replaced other layers, or does not say which
-    NO_RIVAL = "no-rival"               # no suite holds what the paper compares with
+    NO_RIVAL = "no-rival"               # no suite holds what the paper measured or compares with
     NOT_PUBLISHED = "not-published"     # the source gives no number and no direction
+    ON_A_CPU = "on-a-cpu"               # it is about devices of high parallelism, and the run's is none
     NOT_IN_RUNS = "not-in-runs"         # no run given holds its cases
     NOT_MEASURED = "not-measured"       # a run holds the case and no number of it
     NO_INTERVAL = "no-interval"         # one process, or too few rounds: nothing says how sure the number is
@@ -40,14 +41,17 @@ class Cannot(Word):
 
 #: Those that are known before anything is measured.
 STANDING = (Cannot.OTHER_LAYERS, Cannot.NO_RIVAL, Cannot.NOT_PUBLISHED)
+#: Those that a claim may have: the last one holds for runs on a CPU alone.
+OF_CLAIMS = STANDING + (Cannot.ON_A_CPU,)
 
 
 class ClaimRow(NamedTuple):
     """One row of a claim's table: ``name`` is the paper's, ``judged`` tells that the claim is about it.
 
-    ``value`` is the published one of the claim's quantity in its base unit, ``time_s`` the published time; ``lacks``
-    is what the source says of a number that it does not give. ``also_counted`` are the numbers that the source counts
-    beside the trainable ones, of this row and of its baseline alike; negative where it leaves some out (biases).
+    ``case`` is empty where no suite here holds it. ``value`` is the published one of the claim's quantity in its base
+    unit, ``time_s`` the published time; ``lacks`` is what the source says of a number that it does not give.
+    ``also_counted`` are the numbers that the source counts beside the trainable ones, of this row and of its baseline
+    alike; negative where it leaves some out (biases).
     """
 
     name: str
@@ -96,7 +100,7 @@ def read_claims(published: Sequence[Published], folder: str = CLAIMS) -> Tuple[C
             raise PublishedError("{}: '{}' in judged: write yes or no".format(where, fields["judged"]))
         rows.setdefault(fields["claim"], []).append(ClaimRow(
             fields["name"], fields["comparison"], fields["case"], fields["judged"] == "yes",
-            int(_number(where, fields["also_counted"], 1.0) or 0)))
+            int(_number(where, fields["also_counted"], 1.0) or 0), _number(where, fields["value"], 1.0)))
         places.setdefault(fields["claim"], where)
     numbers, lacks = _numbers(published), _lacks(published)
     claims: List[Claim] = []
@@ -151,14 +155,14 @@ def _claim(where: str, fields: Dict[str, str], rows: Sequence[ClaimRow], numbers
     size = UNITS[quantity][fields["unit"]]
     value = _number(where, fields["value"], size)
     known = tuple(row._replace(
-        value=_published(numbers, row, quantity, value),
+        value=row.value * size if row.value is not None else _published(numbers, row, quantity, value),
         time_s=numbers.get((row.comparison, row.case, Quantity.TIME)),
         lacks=next((lacks[key] for kind in (quantity, Quantity.TIME) for key in [(row.comparison, row.case, kind)]
                     if key in lacks), "")) for row in rows)
     return Claim(
         fields["id"], fields["paper"], fields["sentence"], quantity, value, fields["unit"],
         _number(where, fields["precision"], size) or 0.0, fields["suite"],
-        _word(where, "cannot", fields["cannot"], STANDING) if fields["cannot"] else None,
+        _word(where, "cannot", fields["cannot"], OF_CLAIMS) if fields["cannot"] else None,
         fields["source"], fields["note"], known)
 
 

@@ -6,12 +6,14 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 from harness.record import Damage, Run
 from reports.findings.about import Device, device
 from reports.findings.causes import Group, grouped
-from reports.findings.changes import Changes, Side, changes, side_of
+from reports.findings.changes import Changes, changes
 from reports.findings.environment import Facts, differences, number_of, run_facts
 from reports.findings.fair import AgainstOwn, engine_tables
 from reports.findings.memory import Kind
 from reports.findings.published import BYTES, TIMES, Published, Quantity
+from reports.findings.rooflines import roof_points
 from reports.findings.rows import Row, RowState, Table
+from reports.findings.sides import Side, side_of
 from reports.findings.tables import tables_of
 
 
@@ -36,8 +38,9 @@ class Cell(NamedTuple):
 
     ``speed`` is the advantage over ``against``, the baseline of the same column, with its interval ``low`` to
     ``high``; ``own_speed`` is that over the form in the case's own engine, ``own_against``, where there is one.
-    ``memory_bytes`` is of the kind ``memory_kind``. ``roof_share`` is the least time that the device's roof allows
-    over the time it took; ``None`` where the roof or the case's operations and bytes are not known.
+    ``memory_bytes`` is of the kind ``memory_kind``. ``roof_share`` is that of the run's own report: of the roof of
+    its type and threads, or of what a copy as large allows; ``None`` where the roof or the case's operations and
+    bytes are not known. ``work`` is the input and the way the case is run.
     """
 
     state: Optional[RowState] = None
@@ -54,6 +57,7 @@ class Cell(NamedTuple):
     own_speed: Optional[float] = None
     own_low: Optional[float] = None
     own_high: Optional[float] = None
+    work: Optional[str] = None
 
 
 class CaseRow(NamedTuple):
@@ -152,9 +156,13 @@ def shown_of(run: Run) -> Shown:
     """Return what stands in the column of ``run``."""
     column = RunColumn(run.id, device(run), _roof(run))
     own = {row.case: row for table in engine_tables(run) for row in table.rows}
+    works = {place.id: place.case.work for place in run.places()}
+    main = [table for table in tables_of(run) if table.main]
+    shares = {point.case: point.share for point in roof_points(run, main)}
     tables = {table.key: CaseTable(table.key, table.title, (table.baseline,), tuple(
-        CaseRow(row.case, row.name, (row.baseline,), (_cell(row, table, column.roof, own.get(row.case)),))
-        for row in table.rows)) for table in tables_of(run) if table.main}
+        CaseRow(row.case, row.name, (row.baseline,), (_cell(row, table, own.get(row.case))._replace(
+            roof_share=shares.get(row.case), work=works[row.case]),))
+        for row in table.rows)) for table in main}
     return Shown(column, tables)
 
 
@@ -199,26 +207,21 @@ def _table(key: str, mine: Sequence[Optional[CaseTable]]) -> CaseTable:
     nowhere = CaseRow("", "", (False,), (Cell(),))
     rows = [row._replace(baseline=tuple(own.get(row.case, nowhere).baseline[0] for own in known),
                          cells=tuple(own.get(row.case, nowhere).cells[0] for own in known)) for row in order.values()]
-    return first._replace(baselines=tuple(None if table is None else table.baselines[0] for table in mine),
-                          rows=tuple(sorted(rows, key=lambda row: (not row.baseline[0], not any(row.baseline)))))
+    titles = OrderedDict.fromkeys(table.title for table in mine if table is not None)
+    baselines = tuple(None if table is None else table.baselines[0] for table in mine)
+    return first._replace(title=" | ".join(titles), baselines=baselines, rows=tuple(
+        sorted(rows, key=lambda row: (not row.baseline[0], not any(row.baseline)))))
 
 
-def _cell(row: Row, table: Table, roof: Roof, engines: Optional[AgainstOwn]) -> Cell:
+def _cell(row: Row, table: Table, engines: Optional[AgainstOwn]) -> Cell:
     energy = None if row.energy.value is None else row.energy.value / row.images
     found = Cell(row.state, 1.0 if row.baseline and row.times is not None else row.speed, row.low, row.high,
-                 row.median_s, row.memory.value, table.memory_kind, energy, roof_share(row, roof),
-                 None if row.baseline else table.baseline)
+                 row.median_s, row.memory.value, table.memory_kind, energy,
+                 against=None if row.baseline else table.baseline)
     own = None if engines is None else engines.own
     if engines is None or own is None:
         return found
     return found._replace(own_against=engines.own_baseline, own_speed=own.speed, own_low=own.low, own_high=own.high)
-
-
-def roof_share(row: Row, roof: Roof) -> Optional[float]:
-    """Return the least time that ``roof`` allows ``row`` over its median, ``None`` where something is not known."""
-    if not roof.flops_per_s or not roof.bytes_per_s or not row.operations or not row.bytes or not row.median_s:
-        return None
-    return max(row.operations / roof.flops_per_s, row.bytes / roof.bytes_per_s) / row.median_s
 
 
 def _devices(published: Sequence[Published], known: Dict[str, CaseRow]) -> List[str]:
@@ -232,7 +235,7 @@ def _devices(published: Sequence[Published], known: Dict[str, CaseRow]) -> List[
 
 
 #: Printed quantities that a cell can show.
-SHOWN = (Quantity.TIME, Quantity.SPEED, Quantity.MEMORY)
+SHOWN = (Quantity.TIME, Quantity.SPEED, Quantity.CLAIMED_SPEED, Quantity.MEMORY)
 
 
 def _with_printed(table: CaseTable, printed: Sequence[Published]) -> CaseTable:
@@ -241,7 +244,8 @@ def _with_printed(table: CaseTable, printed: Sequence[Published]) -> CaseTable:
     rows = []
     for row in table.rows:
         time_s = _printed_s(values.get((row.case, Quantity.TIME)))
-        told, memory = values.get((row.case, Quantity.SPEED)), values.get((row.case, Quantity.MEMORY))
+        told = values.get((row.case, Quantity.SPEED), values.get((row.case, Quantity.CLAIMED_SPEED)))
+        memory = values.get((row.case, Quantity.MEMORY))
         speed = base / time_s if base and time_s else None if told is None else told.value
         size = None if memory is None or memory.value is None else memory.value * BYTES[memory.unit]
         has_any = any(value is not None for value in (time_s, speed, size))

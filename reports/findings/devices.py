@@ -64,12 +64,12 @@ def side_by_side(runs: Sequence[Run], tables: Sequence[Sequence[Table]]) -> Devi
 
 
 def _table(key: str, mine: Sequence[Optional[Table]]) -> DeviceTable:
-    first = next(table for table in mine if table is not None)
     rows_of = [{} if table is None else {row.name: row for row in reversed(table.rows)} for table in mine]
     names = list(OrderedDict.fromkeys(row.name for table in mine if table is not None for row in table.rows))
     baselines = tuple(None if table is None else table.baseline for table in mine)
     if len(set(baselines) - {None}) == 1:
         names = [name for name in names if name not in baselines]
     rows = tuple(DeviceRow(name, tuple(own.get(name) for own in rows_of)) for name in names)
-    return DeviceTable(key, first.title, baselines,
+    titles = OrderedDict.fromkeys(table.title for table in mine if table is not None)
+    return DeviceTable(key, " | ".join(titles), baselines,
                        tuple(None if table is None else table.rows[0].median_s for table in mine), rows)

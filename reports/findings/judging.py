@@ -24,6 +24,11 @@ from reports.findings.claims import Cannot
 TOLERANCE = math.log(1.1)
 
 
+#: Why one row could not be tested in one run, the least lacking first.
+LACKING = (Cannot.CANNOT_TELL, Cannot.NO_INTERVAL, Cannot.NOT_MEASURED, Cannot.ON_A_CPU, Cannot.NOT_IN_RUNS,
+           Cannot.NO_RIVAL)
+
+
 class Direction(Word):
     """Which way a measured advantage goes, by the rule of the run."""
 
@@ -98,15 +103,21 @@ def judge(direction: Direction, published: Optional[float], low: float, high: fl
     return Judged(Holds.HOLDS, direction, size)
 
 
+def _lacking(one: Judged) -> int:
+    """Return how much lacked for a verdict; what stands before any measurement holds for all rows alike."""
+    return LACKING.index(one.cannot) if one.cannot is not None and one.cannot in LACKING else 0
+
+
 def together(verdicts: Sequence[Judged]) -> Judged:
     """Return the verdict on a claim from those on its rows, in all runs.
 
     What could not be tested says nothing beside what could. All that were tested must hold for the claim to hold;
-    it holds in part where one holds or holds in part.
+    it holds in part where one holds or holds in part. Where nothing could be, the verdict that came furthest stands
+    for all: a run without the case takes nothing from one that measured it.
     """
     tested = [one for one in verdicts if one.holds is not Holds.CANNOT_TEST]
     if not tested:
-        return verdicts[0] if verdicts else Judged(Holds.CANNOT_TEST, cannot=Cannot.NOT_IN_RUNS)
+        return min(verdicts, key=_lacking) if verdicts else Judged(Holds.CANNOT_TEST, cannot=Cannot.NOT_IN_RUNS)
     found = {one.holds for one in tested}
     if len(found) == 1:
         return tested[0]

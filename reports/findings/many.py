@@ -6,7 +6,7 @@ from harness.record import Damage
 from harness.words import State
 from reports.findings.about import Device
 from reports.findings.causes import grouped
-from reports.findings.changes import Changes, Tally, tally_of
+from reports.findings.changes import Advantages, Tally, tally_of
 from reports.findings.compared import DamagedRun, Gist
 from reports.findings.environment import Difference, Facts, changes_by_itself
 
@@ -42,7 +42,7 @@ class Many(NamedTuple):
     damaged: Tuple[DamagedRun, ...]
 
 
-def beside_of(gist: Gist, found: Changes) -> Beside:
+def beside_of(gist: Gist, found: Advantages) -> Beside:
     """Return what is kept of the run of ``gist``, which is the second of ``found``."""
     several = len({case.cache for case in found.cases}) > 1
     slower = tuple((case.case, case.cache if several else None) for case in found.cases if found.same_board

@@ -205,7 +205,7 @@ def _noisy(tables: Sequence[Table], factor: float) -> Optional[ValidityWarning]:
 def _few_launches(run: Run, tables: Sequence[Table]) -> Optional[ValidityWarning]:
     settings = run.header.settings
     if settings.quick:
-        return _warn(WarningCode.QUICK)
+        return _warn(WarningCode.QUICK, launches=settings.launches, memory_repeats=settings.memory_repeats)
     if settings.launches < LAUNCHES and any(table.launches for table in tables):
         return _warn(WarningCode.FEW_LAUNCHES, launches=settings.launches)
     return None

@@ -1,14 +1,17 @@
 """What became of a figure between two runs, in words."""
 
 import math
-from typing import List, Optional, Sequence
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from harness.statistics.between_runs import Change
 from harness.statistics.codes import WhyCode
 from harness.words import State
 from reports.findings.changes import ChangedCase, Changes, MovedBase, Tally
-from reports.numbers import CLOSE, NARROW, count, interval, percent, speed
+from reports.numbers import CLOSE, NARROW, TIMES, count, interval, listing, percent, speed
 from reports.step_words import change_step_text
+
+#: An interval that reaches so many times up or down tells nothing, and its ends would fill lines with digits.
+FAR = 1000.0
 
 
 def within_text(within: float) -> str:
@@ -29,7 +32,7 @@ def change_text(change: Change, usual: Optional[float] = None) -> str:
         return "{}{}".format(change.state, "" if change.within is None else " within " + within_text(change.within))
     if change.why is WhyCode.ONE_LAUNCH:
         return "worth a look" if stands_out(change, usual) else "nothing shown"
-    if change.why is WhyCode.WIDE_INTERVAL and change.within is not None:
+    if change.why is WhyCode.WIDE_INTERVAL and change.within is not None and change.within < FAR:
         return "cannot tell within " + within_text(change.within)
     return str(change.state)
 
@@ -41,9 +44,11 @@ def stands_out(change: Change, usual: Optional[float]) -> bool:
 
 
 def change_interval(change: Change) -> str:
-    """Return the interval of the change, empty where there is none."""
+    """Return the interval of the change, empty where there is none; one that is too wide to tell anything says so."""
     if change.speed is None or change.low is None or change.high is None:
         return ""
+    if change.low < 1.0 / FAR or change.high > FAR:
+        return "wider than {:.0f}{}".format(FAR, TIMES)
     return interval(change.speed, change.low, change.high)
 
 
@@ -76,9 +81,19 @@ def notes(found: Changes) -> List[str]:
             step = own[0].advantage.next_step if own[0].advantage is not None else None
             told.append("{}: {}{}.".format(_names(own), text, "" if step is None else "; next step: " +
                                            change_step_text(step)))
+    told += [unlike_text(found)] * bool(found.unlike)
     if found.alone:
         told.append("In one of the runs only: {}.".format(", ".join(found.alone)))
     return told
+
+
+def unlike_text(found: Changes) -> str:
+    """Return which cases were not compared, for their work is not the same in both runs."""
+    works: Dict[Tuple[str, str], List[str]] = {}
+    for one in found.unlike:
+        works.setdefault((one.first, one.second), []).append(one.case)
+    return "Not the same work in both runs, so not compared: {}.".format("; ".join(
+        "{} (old: {}; new: {})".format(listing(cases), first, second) for (first, second), cases in works.items()))
 
 
 def moved_text(moved: MovedBase) -> str:

@@ -5,7 +5,7 @@ from typing import List, NamedTuple, Optional, Sequence, Tuple
 from harness.words import Word
 from reports.findings.claim_tables import ClaimTable
 from reports.findings.claims import COUNTS, SPEEDS, Claim
-from reports.formats.claims_text import DASH, amount, measured, quantity_text, where
+from reports.formats.claims_text import DASH, as_published, measured, quantity_text, where
 from reports.formats.publication_drawing import FAR_APART
 from reports.formats.svg.scales import linear_ticks, log_ticks
 from reports.numbers import NARROW, TIMES, si, significant
@@ -139,7 +139,7 @@ def _groups(table: ClaimTable) -> List[Group]:
         cells = [column.cells[index] for column in table.columns]
         if any(cell.baseline for cell in cells) and claim.quantity not in COUNTS:
             continue
-        lines = [Line(0, "published", row.value, None, None, amount(claim, row.value) or DASH)]
+        lines = [Line(0, "published", row.value, None, None, as_published(claim, row.value) or DASH)]
         lines += [Line(number, name, cell.value, cell.low, cell.high, measured(claim, cell))
                   for number, (name, cell) in enumerate(zip(names, cells), 1)]
         found.append(Group(row.name, tuple(lines)))

@@ -11,6 +11,7 @@ from reports.formats.claims_text import (
     cell_reason,
     column_names,
     notes,
+    rows_tested_text,
     sheet,
     verdict_text,
 )
@@ -27,8 +28,9 @@ UNMARKED = " A number without a mark is zero, or has no baseline in its own colu
 def markdown(tables: Sequence[ClaimTable]) -> str:
     """Return all claims as Markdown: the list of verdicts, then a table for each."""
     lines = ["# The papers' claims", "", PRINTED_NOTE, ""]
-    lines += markdown_table(("claim", "paper", "verdict"), [
-        (one.claim.id, "arXiv " + one.claim.paper, HOLDS[one.judged.holds]) for one in tables])
+    lines += markdown_table(("claim", "paper", "verdict", "rows tested"), [
+        (one.claim.id, "arXiv " + one.claim.paper, HOLDS[one.judged.holds], rows_tested_text(one))
+        for one in tables], (3,))
     for one in tables:
         words = sheet(one)
         lines += ["", "## " + escaped(one.claim.id), "",

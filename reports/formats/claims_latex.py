@@ -111,11 +111,16 @@ def _columns(rows: Sequence[Sequence[str]], right: Sequence[int]) -> List[Column
     """Return what each column holds, a breakable word ending at spaces and hyphens."""
     found = []
     for index, texts in enumerate(zip(*rows)):
-        # letters are wider, brackets and points narrower than the digits that the room is reckoned in
-        wide = 0.95 if index in right else 1.2
-        found.append(Column(index in right, wide * max(len(word) for one in texts for word in re.split(r"[ -]", one)),
-                            wide * max(len(text) for text in texts)))
+        number = index in right
+        found.append(Column(number, max(_digits(word, number) for one in texts for word in re.split(r"[ -]", one)),
+                            max(_digits(text, number) for text in texts)))
     return found
+
+
+def _digits(text: str, number: bool) -> float:
+    """Return about how many digits take as much room as ``text``."""
+    # letters are wider, brackets and points narrower than the digits that the room is reckoned in
+    return 0.95 * len(text) if number else sum(1.5 if one.isupper() or one == "+" else 1.2 for one in text)
 
 
 def shares(columns: Sequence[Column], room: float) -> List[float]:

@@ -2,12 +2,12 @@
 
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from reports.findings.claim_tables import ClaimCell, ClaimColumn, ClaimTable
+from reports.findings.claim_tables import ClaimCell, ClaimColumn, ClaimTable, row_verdicts
 from reports.findings.claims import COUNTS, SPEEDS, Cannot, Claim, ClaimRow
 from reports.findings.judging import Holds, Judged, Size
 from reports.findings.published import PERCENT, Quantity
 from reports.formats.memory_words import HEAPS
-from reports.formats.published_text import value_with_unit
+from reports.formats.published_text import as_printed, value_with_unit
 from reports.formats.texts import date, device_text
 from reports.formats.version_words import versions_text
 from reports.numbers import NARROW, count, listing, seconds, significant, times
@@ -24,13 +24,17 @@ SIZES = {Size.AS_PUBLISHED: "as published", Size.MORE: "more than published",
          Size.NOT_GIVEN: "no size is published"}
 CANNOT = {
     Cannot.OTHER_LAYERS: "the layers replaced here need not be those the source replaced",
-    Cannot.NO_RIVAL: "no suite here holds what the source compares with",
+    Cannot.NO_RIVAL: "no suite here holds what the source measured",
     Cannot.NOT_PUBLISHED: "the source, as far as it was available, gives no number",
+    Cannot.ON_A_CPU: "it is about devices of high parallelism, and a CPU is none; './run_bench.sh run {suite} "
+                     "--device cuda' tests it",
     Cannot.NOT_IN_RUNS: "no run given here holds its cases; './run_bench.sh run {suite}' measures them",
     Cannot.NOT_MEASURED: "the run holds no number of it",
     Cannot.NO_INTERVAL: "one process, or too few rounds, so that nothing says how sure the number is; measure again "
                         "with the default settings",
     Cannot.CANNOT_TELL: "the interval leaves open whether there is the advantage; more launches would tell"}
+#: Of one row in one run: another may hold it.
+NOT_IN_RUN = "this run does not hold it; './run_bench.sh run {suite}' measures it"
 
 
 class Sheet(NamedTuple):
@@ -56,6 +60,11 @@ def amount(claim: Claim, value: Optional[float]) -> Optional[str]:
     if claim.quantity in SPEEDS:
         return times(value)
     return value_with_unit(value, claim.unit)
+
+
+def as_published(claim: Claim, value: Optional[float]) -> Optional[str]:
+    """Return a published ``value`` (base unit) in words, ``None`` for none."""
+    return as_printed(None if value is None else 100 * value if claim.unit in PERCENT else value, claim.unit)
 
 
 def measured(claim: Claim, cell: ClaimCell) -> str:
@@ -140,7 +149,7 @@ def verdict_word(judged: Judged) -> str:
 
 def printed(claim: Claim, row: ClaimRow, cells: Sequence[ClaimCell]) -> str:
     """Return the published number of a row, ``baseline`` where it is what the others are compared with."""
-    text = amount(claim, row.value)
+    text = as_published(claim, row.value)
     if text is not None:
         return text
     return "baseline" if claim.quantity not in COUNTS and any(cell.baseline for cell in cells) else DASH
@@ -167,6 +176,8 @@ def cell_reason(claim: Claim, cell: ClaimCell) -> str:
     """Return why a cell has no number."""
     if cell.reason is not None:
         return reason_text(cell.reason)
+    if cell.cannot is Cannot.NOT_IN_RUNS:
+        return NOT_IN_RUN.format(suite=claim.suite)
     return CANNOT[cell.cannot or Cannot.NOT_MEASURED].format(suite=claim.suite)
 
 
@@ -174,15 +185,30 @@ def verdict_text(table: ClaimTable) -> str:
     """Return the one sentence of verdict."""
     claim, judged = table.claim, table.judged
     if judged.holds is Holds.CANNOT_TEST:
-        why = CANNOT[judged.cannot or Cannot.NOT_IN_RUNS].format(suite=claim.suite)
-        return "{}: {}.".format(HOLDS[judged.holds], why)
+        return "{}: {}.".format(HOLDS[judged.holds], _why_not(table))
     parts = [part for name, column in zip(column_names(table), table.columns)
              for part in [_part(claim, name, column)] if part]
     return "{}: {}.".format(HOLDS[judged.holds], "; ".join(parts))
 
 
+def _why_not(table: ClaimTable) -> str:
+    """Return why a claim cannot be tested: each reason once, and of how many rows where there are several."""
+    why = [one.cannot or Cannot.NOT_IN_RUNS for one in row_verdicts(table)]
+    return "; ".join("{}{}".format(CANNOT[one].format(suite=table.claim.suite), "" if len(set(why)) == 1 else
+                                   " ({} of {})".format(why.count(one), count(len(why), "row")))
+                     for one in reversed(tuple(Cannot)) if one in why)
+
+
+def rows_tested_text(table: ClaimTable) -> str:
+    """Return of how many of the rows that a claim is about any run could tell, ``5 of 8``."""
+    rows = row_verdicts(table)
+    return "{} of {}".format(sum(one.holds is not Holds.CANNOT_TEST for one in rows), len(rows))
+
+
 def _part(claim: Claim, name: str, column: ClaimColumn) -> str:
     """Return what one run says of a claim: its numbers for one row, a tally for several."""
+    # one launch says nothing of the next, as the run's own report has it
+    name += " (one launch, not confirmed)" * (claim.quantity in SPEEDS and column.launches == 1)
     judged = [(row, cell, cell.judged) for row, cell in zip(claim.rows, column.cells) if cell.judged is not None]
     if len(judged) > 1:
         numbers = [(word, sum(one.holds is word for _, _, one in judged)) for word in Holds]
@@ -191,7 +217,7 @@ def _part(claim: Claim, name: str, column: ClaimColumn) -> str:
     if not judged or judged[0][2].size is None:
         return ""
     row, cell, one = judged[0]
-    said = "" if row.value is None else " where {} is published".format(amount(claim, row.value))
+    said = "" if row.value is None else " where {} is published".format(as_published(claim, row.value))
     return "on {} the {} of {} is {}{}: {}".format(name, quantity_text(claim), row.name,
                                                   measured(claim, cell), said, SIZES[one.size or Size.NOT_GIVEN])
 

@@ -5,7 +5,7 @@ from typing import List, Optional, Sequence, Tuple, Union
 from harness.statistics.between_runs import Change
 from harness.words import State
 from reports.findings.changes import ChangedCase, Changes, tally_of
-from reports.findings.compared import CaseTable, Cell, Compared, DamagedRun, RunColumn, Won
+from reports.findings.compared import CaseRow, CaseTable, Cell, Compared, DamagedRun, RunColumn, Won
 from reports.findings.many import Many, RunLine
 from reports.findings.rows import RowState
 from reports.formats.change_words import change_interval, change_text, notes, tally_text
@@ -63,7 +63,10 @@ def compare_sheets(found: Told) -> List[Sheet]:
     sheets += [environment_sheet(found)] if len(measured) > 1 else []
     for one in found.changes:
         if one.same_board:
-            sheets += [advantage_sheet(one)] + ([own_sheet(one)] if _has_engines(one) else []) + [time_sheet(one)]
+            both = [advantage_sheet(one)] + ([own_sheet(one)] if _has_engines(one) else []) + [time_sheet(one)]
+            # tables of several pairs are told apart by their titles
+            sheets += both if len(found.changes) == 1 else [each._replace(title="{}: {} against {}".format(
+                each.title, one.second.run, one.first.run)) for each in both]
     if side_by_side(found):
         sheets += [roof_sheet(found)] + [device_sheet(found, table) for table in found.tables]
         sheets += [winners_sheet(found)]
@@ -162,8 +165,9 @@ def roof_sheet(found: Compared) -> Sheet:
              si(column.roof.bytes_per_s, "B/s") or "not measured")
             for name, column in zip(column_names(found), found.columns)]
     return Sheet("roofs", "Devices", "The devices and their roofs", ("device", "run", "multiply-add", "copy"), rows,
-                 (2, 3), ("The roof is what a multiply-add loop and a copy reached in the same run; the share of it "
-                          "is the least time the roof allows over the time taken.",) + (
+                 (2, 3), ("The roof is what a multiply-add loop and a copy past the caches reached in the same run; "
+                          "a layer's share is of the roof of its own type and threads, or of a copy as large as what "
+                          "it moves.",) + (
                     (PUBLISHED_CAUTION,) if any(column.printed for column in found.columns) else ()))
 
 
@@ -171,21 +175,29 @@ def device_sheet(found: Compared, table: CaseTable) -> Sheet:
     """Return one comparison with a column for each device; the lines of a cell are parted by newlines."""
     names = column_names(found)
     several = differ(table.baselines)
-    rows = [(row.name,) + tuple("\n".join(cell_lines(cell, baseline, column.printed, several))
+    rows = [(row.name,) + tuple("\n".join(cell_lines(cell, baseline, column.printed, several, unlike(row)))
                                 for cell, baseline, column in zip(row.cells, row.baseline, found.columns))
             for row in table.rows]
     return Sheet("devices-" + table.key, "Devices", "{} ({})".format(table.title, baselines_text(table.baselines)),
                  ("case",) + tuple(names), rows, (), ())
 
 
-def cell_lines(cell: Cell, baseline: bool, printed: bool = False, several: bool = False) -> List[str]:
+def unlike(row: CaseRow) -> bool:
+    """Return whether the columns did not do the same work."""
+    return len({cell.work for cell in row.cells if cell.work}) > 1
+
+
+def cell_lines(cell: Cell, baseline: bool, printed: bool = False, several: bool = False,
+               work: bool = False) -> List[str]:
     """Return time, advantage with its interval, memory, energy and share of the roof, as far as they are known.
 
-    ``several`` says that columns have other baselines, so each advantage names its own.
+    ``several`` says that columns have other baselines, so each advantage names its own; ``work`` that columns did
+    other work, so each says which.
     """
     if cell.state is None:
         return ["\u2013 not published" if printed else "\u2013 no such case"]
-    lines = [seconds(cell.median_s) or ("" if cell.speed or cell.memory_bytes else str(cell.state))]
+    lines = ["of {}".format(cell.work)] * bool(work and cell.work)
+    lines += [seconds(cell.median_s) or ("" if cell.speed or cell.memory_bytes else str(cell.state))]
     if cell.speed is not None and not baseline:
         ends = "" if cell.low is None or cell.high is None else " " + interval(cell.speed, cell.low, cell.high)
         word = "" if cell.state is RowState.NOT_MEASURED else SIGNS[cell.state.value] + " "
@@ -221,7 +233,7 @@ def winner_text(won: Optional[Won]) -> str:
     if won is None:
         return "\u2013 not measured"
     if won.name is None:
-        return "? nobody: no rival is told from the baseline"
+        return "? nobody: no rival is faster, and not all are slower"
     if won.speed == 1.0:
         return "{} (baseline)".format(won.name)
     return "{}{}{}".format(won.name, "" if won.speed is None else " " + times(won.speed),

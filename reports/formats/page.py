@@ -26,6 +26,7 @@ from reports.wording import QUANTITIES, value_text
 
 NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten")
 MEMORY_ROWS = 250   # a page with more rows leaves the kinds of memory to tables/memory.csv
+MANY_TABLES = 100   # a page with more tables has its browser lay out those alone that are looked at
 #: Characters of a cell of words: a short one stays in one line; with its heading, what half a phone holds.
 SHORT, LONG = 17, 23
 #: Quantities that are counted and not measured: folded away.
@@ -36,16 +37,17 @@ def render_page(found: Findings, refresh_s: Optional[int] = None, home: Optional
                 live: Optional[str] = None) -> str:
     """Return the page as ASCII text.
 
-    ``refresh_s`` makes browsers load it again and ``live`` says how far it has come, for a run still going on;
+    ``live`` says how far a run still going on has come, and with ``refresh_s`` browsers load the page again so often;
     ``home`` is the address of the list of runs, where there is one.
     """
-    script, tables = read_template("page.js"), found.tables
+    script, live_script, tables = read_template("page.js"), read_template("live.js"), found.tables
     kinds = [table.memory_kind for table in tables if table.memory_kind is not None]
     text = environment().get_template("page.html.j2").render(
         f=found, t=texts, m=memory_words, e=energy_words, sheets=sheets(found),
         goals=goals_sheets(found.goals), roof_table=roof_sheets(found.rooflines),
         charts=_Safe(Charts(found)), markdown=markdown(found), script=Markup(script),
         refresh_s=refresh_s, home=home, live=live, script_hash=script_hash(script), style=Markup(style()),
+        many=len(tables) > MANY_TABLES, live_script=Markup(live_script), live_hash=script_hash(live_script),
         page_json=page_json(found),
         nn=NARROW, question=question(found), number_word=number_word, short_reason=short_reason,
         below_section=below_section, cell_class=cell_class, unbroken=unbroken, difference_rows=difference_rows,

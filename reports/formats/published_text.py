@@ -6,6 +6,7 @@ from reports.findings.published import BYTES, PERCENT, TIMES, UNITS, Published, 
 from reports.findings.published_memory import Share, Shares
 from reports.formats.memory_words import HEAPS, MEMORY
 from reports.numbers import MINUS, NARROW, percent, seconds, significant, size, times
+from reports.numbers import TIMES as TIMES_SIGN
 from reports.wording import LACKS, reason_text
 
 PUBLISHED_CAUTION = (
@@ -30,9 +31,18 @@ def value_with_unit(value: Optional[float], unit: str) -> Optional[str]:
     return significant(value)
 
 
+def as_printed(value: Optional[float], unit: str) -> Optional[str]:
+    """Return a published number with its unit and no digit that its source does not have: ``75 %``, ``24x``."""
+    if value is not None and unit in PERCENT:
+        return "{:.4g}{}%".format(value, NARROW)
+    if value is not None and unit == "x":
+        return "{:.3g}{}".format(value, TIMES_SIGN)
+    return value_with_unit(value, unit)
+
+
 def printed_text(one: Published) -> Optional[str]:
     """Return the published number, ``None`` where the source gives none."""
-    text = value_with_unit(one.value, one.unit)
+    text = as_printed(one.value, one.unit)
     return text + " per test set" if text is not None and one.quantity is Quantity.TEST_SET_TIME else text
 
 

@@ -152,7 +152,7 @@ def _print_devices(console: Any, found: Findings, show: Show, unicode_: bool) ->
     signs = SIGNS if unicode_ else PLAIN_SIGNS
     for one in found.devices.shared:
         rows = [[show(row.name)] + [
-            "{} not measured".format(signs[RowState.NOT_MEASURED]) if c is None else
+            "{} no such case".format(signs[RowState.NOT_MEASURED]) if c is None else
             "{} {}".format(signs[c.state], show(t.speed_text(c) or c.state.value)) for c in row.cells]
             for row in one.rows]
         print_rows(console, show("In every run: {} ({})".format(one.title, t.baselines_text(one.baselines))), heads,

@@ -217,7 +217,8 @@ def detail(row: Row, table: Table) -> str:
     if row.times is None:
         return ""
     verdict = row.verdict
-    parts = [count(row.times.samples, "sample"), count(table.launches, "launch", "launches")]
+    launches = table.launches if verdict is None else len(verdict.launch_speeds)  # it may be left out of some
+    parts = [count(row.times.samples, "sample"), count(launches, "launch", "launches")]
     if verdict is not None:
         parts.insert(1, count(verdict.rounds, "round"))
     lines = [", ".join(parts)]

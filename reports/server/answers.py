@@ -4,6 +4,8 @@ import os
 from typing import Dict, List, NamedTuple, Optional, Tuple
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
+from markupsafe import Markup
+
 from harness.record import RecordError
 from harness.text import printable
 from reports.formats.page import environment, script_hash
@@ -49,14 +51,14 @@ def answer(library: Library, target: str, host: Optional[str]) -> Answer:
     if not target.startswith("/") or parts.netloc:
         return told(404, "There is nothing here: the list of runs is at /.")
     if path == "/":
-        return _html(listed(library, _number(parts.query)))
+        return _html(listed(library, _number(parts.query)), _scripts("live.js"))
     shelf = library.shelves().get(path[len(RUNS):].rstrip("/")) if path.startswith(RUNS) else None
     return told(404, "There is nothing here: the list of runs is at /.") if shelf is None else _run(library, shelf)
 
 
 def _run(library: Library, shelf: Shelf) -> Answer:
     try:
-        return _html(library.page(shelf, "/"), "script-src '{}'; ".format(script_hash(read_template("page.js"))))
+        return _html(library.page(shelf, "/"), _scripts("page.js", "live.js"))
     except (RecordError, IOError, OSError) as error:
         return told(422, "{}.".format(str(error).rstrip(".")))
 
@@ -69,10 +71,16 @@ def listed(library: Library, first: int) -> str:
     steps: List[Tuple[str, int]] = [("Newer runs", max(0, first - MOST_LISTED))] if first else []
     steps += [("Older runs", first + MOST_LISTED)] if first + MOST_LISTED < len(shelves) else []
     text = environment().get_template("runs.html.j2").render(
-        policy=POLICY.format("").split("; frame-")[0], style=style(), folder=library.root, entries=entries,
+        policy=POLICY.format(_scripts("live.js")).split("; frame-")[0], live_script=Markup(read_template("live.js")),
+        style=style(), folder=library.root, entries=entries,
         total=count(len(shelves), "run"), first=first, steps=steps, signs=SIGNS, printable=printable,
         address=_address, refresh_s=REFRESH_S if any(shelf.running for shelf in shown) else None)
     return text.encode("ascii", "xmlcharrefreplace").decode("ascii")
+
+
+def _scripts(*names: str) -> str:
+    """Return the part of the policy that lets these scripts run and no other."""
+    return "script-src {}; ".format(" ".join("'{}'".format(script_hash(read_template(name))) for name in names))
 
 
 def _address(entry: Entry) -> str:

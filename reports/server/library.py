@@ -138,8 +138,7 @@ def _page(shelf: Shelf, home: str) -> str:
     found: Findings = findings(run)
     if not shelf.running:
         return render_page(found, home=home)
-    live = "Running: {}. This page loads itself again every {} s.".format(under_way_text(under_way(run)), REFRESH_S)
-    return render_page(found, REFRESH_S, home=home, live=live)
+    return render_page(found, REFRESH_S, home=home, live="Running: {}.".format(under_way_text(under_way(run))))
 
 
 def _kept(store: "OrderedDict[Key, Made]", key: Key, most: int, make: Callable[[], Made]) -> Made:

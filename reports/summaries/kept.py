@@ -10,9 +10,9 @@ from harness.record import Damage
 from harness.rule import Rule
 from harness.statistics.between_runs import MOST
 from reports.findings.about import Device
-from reports.findings.changes import Bases, Levels, Side, comparison_of
 from reports.findings.compared import CaseTable, Cell, Gist, Shown
 from reports.findings.environment import Facts
+from reports.findings.sides import Bases, Levels, Side, comparison_of
 from reports.summaries.typed import UnfitError, read, text_of
 
 
@@ -44,15 +44,21 @@ class KeptGist(NamedTuple):
 
 
 def gist_text(gist: Gist) -> Optional[str]:
-    """Return ``gist`` as one line of text, ``None`` where it would not be read as it is."""
+    """Return ``gist`` as one line of text, ``None`` where it would not be read as it is.
+
+    That is tried without the levels, most of the text: they are numbers that were reckoned here and texts of the
+    plan, which the schema has checked.
+    """
     side = gist.side
     levels = tuple(KeptLevels(case, cache, one) for (case, cache), one in side.levels.items())
-    kept = KeptSide(side.run, side.device, side.board, side.rule, levels, side.bases)
+    kept = KeptSide(side.run, side.device, side.board, side.rule, (), side.bases)
+    without = gist._replace(side=side._replace(levels={}))
     try:
-        text = text_of(KeptGist(kept, gist.facts, gist.damage))
+        if read_gist(text_of(KeptGist(kept, gist.facts, gist.damage))) != without:
+            return None
+        return text_of(KeptGist(kept._replace(levels=levels), gist.facts, gist.damage))
     except ValueError:
         return None
-    return text if read_gist(text) == gist else None
 
 
 def read_gist(text: Optional[str]) -> Optional[Gist]:

@@ -36,6 +36,8 @@ def convolution(case: Case, x: torch.Tensor) -> Subject:
     formats, each on an input already in its layout, as a network in that layout would hand it over. Pinned are the
     ``form`` that was found and its ``memory_format``, so that every pass and launch of a run times the same, on an
     input made in that layout. Nothing of the search is kept: the subject holds its weights once.
+
+    Raises ``ValueError`` for a case that trains, and for ``groups`` other than 1 or the channels.
     """
     if case.mode != "inference":
         raise ValueError("the best convolution is for inference: use builders.convolutions for training")
@@ -109,7 +111,10 @@ class Linear(nn.Module):
 
 
 def linear(case: Case, x: torch.Tensor) -> Subject:
-    """The fastest dense layer with bias on (N, features) here; option ``out_features`` (as in). Pins its ``form``."""
+    """The fastest dense layer with bias on (N, features) here; option ``out_features`` (as in). Pins its ``form``.
+
+    Raises ``ValueError`` for a case that trains.
+    """
     if case.mode != "inference":
         raise ValueError("the best dense layer is for inference: use builders.convolutions for training")
     (rows, features), dtype = x.shape, x.dtype

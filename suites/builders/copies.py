@@ -21,6 +21,8 @@ def kernels_copy(case: Case, x: torch.Tensor) -> Subject:
     """The input copied into memory that is there already, by the kernels' own threads: the least a CPU can do.
 
     The implementation is ``memcpy`` or ``past the caches`` (non-temporal stores).
+
+    Raises ``ValueError`` for any other, and ``RuntimeError`` where the kernels are not here.
     """
     if case.implementation not in ("memcpy", "past the caches"):
         raise ValueError("no copy is called '{}': use memcpy or past the caches".format(case.implementation))

@@ -35,6 +35,8 @@ def network(case: Case, x: torch.Tensor) -> Subject:
     ``density`` (LHC) draws masks of that density and puts the block-sparse inference form in place. The case's
     implementation is a form of ``suites.networks.inference``; without one, the fastest found here is taken and pinned
     as ``form``. Parameters and multiply-adds are those of the network as it was trained.
+
+    Raises ``ValueError`` for a case that trains and for unknown names.
     """
     if case.mode != "inference":
         raise ValueError("whole networks are for inference: use mode='inference'")

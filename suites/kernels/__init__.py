@@ -35,7 +35,8 @@ def fused_layer(x: "Tensor", threshold: "Tensor", scale: "Optional[Tensor]" = No
 
     Differentiable in ``x``, ``threshold`` and ``scale``; the fused backward keeps only these three. Results
     are the same bits for every number of threads. Raises ``ValueError`` in one sentence for options or
-    shapes without a meaning. Layer of arXiv 2104.07085 and 2201.02711.
+    shapes without a meaning, and ``TypeError`` for an ``x`` that is not floating. Layer of arXiv 2104.07085 and
+    2201.02711.
     """
     # A statement, since a compiled graph can follow no other import: a look into sys.modules that fails becomes a
     # condition that its own import breaks. This form costs half a microsecond, "from ... import" a whole one.

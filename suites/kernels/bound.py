@@ -126,6 +126,15 @@ def plain_type_reason(x: Tensor, kernel: str, types: Sequence[torch.dtype]) -> O
     return None
 
 
+def apart(x: Tensor, weight: Tensor) -> Optional[str]:
+    """Return that ``x`` and ``weight`` are of two types or on two devices, in a sentence, or ``None``."""
+    if x.dtype != weight.dtype:
+        return "input and weight are of two types"
+    if x.device != weight.device:
+        return "the input is on {}, the weight on {}".format(x.device, weight.device)
+    return None
+
+
 @kept  # a graph must not be traced into the building of a library
 def library_problem(family: str) -> Optional[str]:
     """Return why there is no library of ``family`` here, in a sentence, or ``None`` if there is one."""

@@ -74,8 +74,13 @@ def fast(x: Tensor, threshold: Tensor, scale: Optional[Tensor], spec: Spec,
     """Run the forward if a kernel takes it as it is, else return ``None`` and leave it to the long way.
 
     The caller makes sure that torch neither records nor transforms the call, and that ``x`` is no subclass.
+
+    Raises ``MemoryError`` where there is none for the kernel's scratch.
     """
-    if x.dtype not in DTYPES or x.device.type != "cpu" or x.layout is not torch.strided:
+    device = x.device
+    if x.dtype not in DTYPES or device.type != "cpu" or x.layout is not torch.strided:
+        return None
+    if threshold.device != device or (scale is not None and scale.device != device):
         return None
     found = _KERNELS.get(x.dtype) or kernels(x.dtype)
     if found.plans is None:
@@ -88,7 +93,7 @@ def fast(x: Tensor, threshold: Tensor, scale: Optional[Tensor], spec: Spec,
     if threshold.dtype is not torch.float32 or not threshold.is_contiguous() or threshold.numel() != plan.length:
         return None
     if out is None:
-        out = torch.empty_strided(plan.shape, plan.strides, dtype=x.dtype)
+        out = x.new_empty_strided(plan.shape, plan.strides)
     elif out.dtype is not x.dtype or out.shape != plan.shape or out.stride() != plan.strides:
         return None
     elif spec.residual and out.data_ptr() == x.data_ptr():
@@ -109,15 +114,18 @@ def _with_strides(x: Tensor, strides: Optional[Tuple[int, ...]]) -> Tensor:
     """Return ``x`` laid out with ``strides``: itself if it is, else a copy."""
     if strides is None or x.stride() == strides:
         return x
-    return torch.empty_strided(x.shape, strides, dtype=x.dtype).copy_(x)
+    return x.new_empty_strided(x.shape, strides).copy_(x)
 
 
 def forward(x: Tensor, threshold: Tensor, scale: Optional[Tensor], spec: Spec) -> Tensor:
-    """Return the layer's output for tensors that :func:`reason` has nothing against."""
+    """Return the layer's output for tensors that :func:`reason` has nothing against.
+
+    Raises ``MemoryError`` where there is none for the kernel's scratch.
+    """
     found, x = kernels(x.dtype), x.detach()
     library, plan = found.loaded.handle, found.plans.get(x, spec)
     x = _with_strides(x, plan.x_strides)
-    y = torch.empty_strided(plan.shape, plan.strides, dtype=x.dtype)
+    y = x.new_empty_strided(plan.shape, plan.strides)
     if plan.empty:
         return y
     threshold, scale = _table(threshold), None if scale is None else _table(scale)
@@ -129,18 +137,21 @@ def forward(x: Tensor, threshold: Tensor, scale: Optional[Tensor], spec: Spec) -
 
 def backward(gradient: Tensor, x: Tensor, threshold: Tensor, scale: Optional[Tensor],
              spec: Spec) -> Tuple[Tensor, Tensor, Tensor]:
-    """Return the gradients of x, threshold and scale (empty without one), shaped and typed like them."""
+    """Return the gradients of x, threshold and scale (empty without one), shaped and typed like them.
+
+    Raises ``MemoryError`` where there is none for the kernel's scratch.
+    """
     found = kernels(x.dtype)
     x = _with_strides(x.detach(), tuple(dense_like(x.shape, x.stride())))
     library, plan = found.loaded.handle, found.plans.get(x, spec)
     gradient = _with_strides(gradient.detach().to(x.dtype), plan.strides)
-    g_x = torch.empty_strided(x.shape, x.stride(), dtype=x.dtype)
+    g_x = x.new_empty_strided(x.shape, x.stride())
     if plan.empty:
         return g_x, torch.zeros_like(threshold), x.new_empty(0) if scale is None else torch.zeros_like(scale)
     if plan.keep_zero:
         g_x.zero_()
-    g_threshold = torch.empty(threshold.shape, dtype=torch.float32)
-    g_scale = torch.empty(0 if scale is None else scale.shape, dtype=torch.float32)
+    g_threshold = x.new_empty(threshold.shape, dtype=torch.float32)
+    g_scale = x.new_empty(0 if scale is None else scale.shape, dtype=torch.float32)
     threshold_32, scale_32 = _table(threshold), None if scale is None else _table(scale)
     if library.wht_backward(plan.pointer, x.data_ptr(), gradient.data_ptr(), g_x.data_ptr(), threshold_32.data_ptr(),
                             None if scale_32 is None else scale_32.data_ptr(), g_threshold.data_ptr(),

@@ -7,6 +7,8 @@ class Handle:
     """What a library's function returned: ``pointer``, given to ``free`` when nobody has this any more.
 
     ``needs`` is what must outlive it. A call in another thread that holds it keeps it alive.
+
+    Raises ``MemoryError`` for a null pointer.
     """
 
     __slots__ = ("pointer", "_free", "_needs")

@@ -59,7 +59,7 @@ def _pack(tensors: Sequence[Optional[Tensor]], spec: Spec) -> Tensor:
     assert weight is not None
     handle = library().handle
     numbers = _geometry(1, tuple(weight.shape), spec, torch.float32)
-    packed = torch.empty(handle.ht_packed_floats(numbers), dtype=torch.float32)
+    packed = torch.empty(handle.ht_packed_floats(numbers), dtype=torch.float32, device="cpu")
     positions = spec.sizes[0] * spec.sizes[1]
     inverse = {"ortho": positions ** -0.5, "backward": 1 / positions}[spec.norm]
     handle.ht_pack(numbers, *pointers(weight, scale, threshold), 1 / positions, inverse, packed.data_ptr())

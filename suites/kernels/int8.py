@@ -56,8 +56,8 @@ def _pack(tensors: Sequence[Optional[Tensor]], spec: Spec) -> Tensor:
         raise ValueError("a threshold is not a finite number: a layer in int8 needs finite ones")
     order = core_order(stages_of(size_of(spec)))
     starts, rises = tanh_pieces(spec)
-    return torch.cat((integer_thresholds(threshold, spec)[order], torch.tensor(starts + rises, dtype=torch.int32))
-                     ).to(torch.int16)
+    tanh = torch.tensor(starts + rises, dtype=torch.int32, device="cpu")
+    return torch.cat((integer_thresholds(threshold, spec)[order], tanh)).to(torch.int16)
 
 
 PACKED = Packed(_pack)
@@ -67,6 +67,8 @@ def run(x: Tensor, threshold: Tensor, spec: Spec) -> Tensor:
     """Return the layer's output for an ``x`` (N, C, ...) that :func:`reason` has nothing against, typed as ``x``.
 
     Contiguous; ``threshold`` is in real units and natural order. The same bits for every number of threads.
+
+    Raises ``MemoryError`` where there is none for the kernel's scratch.
     """
     x = x.contiguous()
     shape = (x.shape[0], spec.out_channels) + tuple(x.shape[2:])

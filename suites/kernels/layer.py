@@ -25,7 +25,7 @@ def spec_of(dims: Sequence[int], block: Optional[int], nonlinearity: str, thresh
 
 
 def check_call(x: Tensor, threshold: Tensor, scale: Optional[Tensor], spec: Spec) -> None:
-    """Raise ``ValueError`` in one sentence if the tensors do not fit together."""
+    """Raise ``ValueError`` if the tensors do not fit together, ``TypeError`` if ``x`` is not floating."""
     least = 4 if spec.dims == (2, 3) else 2
     if x.dim() < least or (spec.dims == (2, 3) and x.dim() != 4):
         raise ValueError("x has {} dimensions: dims {} needs {}".format(
@@ -84,7 +84,7 @@ def _reason_for_one(device: torch.device, dtype: torch.dtype, lengths: tuple, *o
 def run_layer(x: Tensor, threshold: Tensor, scale: Optional[Tensor], dims: Sequence[int], block: Optional[int],
               nonlinearity: str, threshold_mode: str, residual: bool, keep_first: bool, norm: str, order: str,
               out_channels: Optional[int], out: Optional[Tensor]) -> Tensor:
-    """Run :func:`suites.kernels.fused_layer`."""
+    """Run :func:`suites.kernels.fused_layer`. Raises ``ValueError`` and ``TypeError`` as that does."""
     if torch_modes.stock_only() or type(x) not in PLAIN_TYPES:
         spec = spec_of(dims, block, nonlinearity, threshold_mode, residual, keep_first, norm, order, out_channels)
         check_call(x, threshold, scale, spec)

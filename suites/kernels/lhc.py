@@ -79,7 +79,10 @@ class Kernel:
         """
         plan, shape, lies = self._plan(x)
         packed = self._packed.get((weight, bias), lies)
-        return bound_call(library().handle.lhc_forward, plan, packed, x, shape, True)
+        call = bound_call(library().handle.lhc_forward, plan, packed, x, shape, True)
+        if x.is_contiguous():
+            return call
+        return lambda x: self.prepare(x.resolve_neg(), weight, bias)(x.resolve_neg()) if x.is_neg() else call(x)
 
     def _plan(self, x: Tensor) -> Tuple[Handle, Tuple[int, ...], int]:
         key = (x.shape, x.stride(), x.dtype)
@@ -105,7 +108,7 @@ class Kernel:
         spec, part = self.spec, library().handle.lhc_part(lies)
         padded = -(-spec.group_out // part) * part
         flat, start, found = weight.detach().float(), 0, []
-        biases = torch.zeros(spec.groups, padded)
+        biases = flat.new_zeros(spec.groups, padded)
         for group in range(spec.groups):
             outputs = min(spec.group_out, spec.out_channels - group * spec.group_out)
             inputs = sum(block[2] for block in self._blocks if block[0] == group)

@@ -53,7 +53,7 @@ def _pack(tensors: Sequence[Optional[Tensor]], option: Tuple[str, float]) -> Ten
     assert weight is not None
     handle, (member, scale) = library().handle, option
     numbers = _geometry(1, weight.shape[1], weight.shape[0], member, torch.float32)
-    packed = torch.empty(handle.mf_packed_floats(numbers), dtype=torch.float32)
+    packed = torch.empty(handle.mf_packed_floats(numbers), dtype=torch.float32, device="cpu")
     handle.mf_pack(numbers, *pointers(weight, bias), scale, packed.data_ptr())
     return packed
 

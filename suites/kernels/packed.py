@@ -1,8 +1,9 @@
 """Weights in the order that a kernel reads them, made once and anew when a weight changes.
 
-A weight has changed when torch's version counter or its place in memory has. What is written through ``tensor.data``
-escapes the counter, as it escapes autograd: write under ``torch.no_grad()`` instead. Tensors made in inference mode
-have no counter: they are compared, bit for bit, with a copy of what was packed.
+A weight has changed when torch's version counter or its place in memory has, and may have whenever an optimizer made
+a step: torch's fused ones, and foreign ones that write through ``tensor.data``, go past the counter. What else is
+written through ``tensor.data`` escapes it, as it escapes autograd: write under ``torch.no_grad()`` instead. Tensors
+made in inference mode have no counter: they are compared, bit for bit, with a copy of what was packed.
 """
 
 import weakref
@@ -16,6 +17,26 @@ Tensors = Sequence[Optional[Tensor]]
 
 #: Whole numbers as wide as an element, by bytes: they tell apart what compares equal (zeros) and match a NaN.
 _BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+
+
+class Steps:
+    """How many steps optimizers have made in this process, whichever they are."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def made(self, *_: Any) -> None:
+        """Count one more."""
+        self.count += 1
+
+
+STEPS = Steps()
+try:
+    from torch.optim.optimizer import register_optimizer_step_post_hook
+except ImportError:  # torch 1, which has no fused optimizers either
+    pass
+else:
+    register_optimizer_step_post_hook(STEPS.made)
 
 
 def is_counted(tensor: Tensor) -> bool:
@@ -84,4 +105,5 @@ class Packed(Generic[T]):
 
 
 def _state(tensor: Tensor) -> Tuple:
-    return (tensor._version if is_counted(tensor) else None, tensor.data_ptr())
+    return (tensor._version if is_counted(tensor) else None, tensor.data_ptr(),
+            STEPS.count if tensor.is_floating_point() else 0)

@@ -21,6 +21,8 @@ class Planned:
     ``x_strides`` is ``None`` if the plan is for x as it is; else no kernel takes x's own strides, and the plan
     is for a copy of x with these. ``empty``: there is nothing to compute, and no kernel may be called.
     ``direct``: the kernel takes x as it is.
+
+    Raises ``MemoryError`` where there is none for the plan.
     """
 
     __slots__ = ("pointer", "reason", "shape", "strides", "length", "x_strides", "keep_zero", "empty", "direct",

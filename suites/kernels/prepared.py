@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from suites.kernels.handles import Handle
-from suites.kernels.packed import is_counted
+from suites.kernels.packed import STEPS, is_counted
 
 #: A kernel's call for tensors of one shape, layout and type: from the input to a new output.
 Call = Callable[[Tensor], Tensor]
@@ -26,7 +26,8 @@ def bound_call(forward: Callable[..., int], plan: Any, packed: Tensor, like: Ten
     """Return the call of ``forward(plan, x, y, packed, threads)`` for an x like ``like`` into a new ``shape``.
 
     ``plan`` is an array of numbers or a plan's handle; the call keeps it and ``packed``. Where inputs are not
-    ``contiguous``, copies of them are what the kernel reads.
+    ``contiguous``, copies of them are what the kernel reads; where they are as they come, the caller keeps away views
+    that torch negates when it reads them, as the imaginary part of a conjugate, which lie apart in memory.
     """
     address, weights, threads = plan_address(plan), packed.data_ptr(), torch.get_num_threads
     alike = tuple(like.shape) == tuple(shape) and (not contiguous or like.is_contiguous())
@@ -58,25 +59,28 @@ class _Ready(NamedTuple):
     present: Tuple[Tensor, ...]  # those that are there, with their versions and places in memory
     versions: List[int]
     places: List[int]
+    steps: int  # of optimizers by then
     aliases: List[Tensor]  # of their memory, so that no other weight can come to lie at the same place unseen
     call: Call
 
     def holds(self, weights: Weights) -> bool:
         """Whether ``weights`` are the same tensors as when the call was kept, and as they were."""
         # Identity first: then those that are there are the ones kept here.
-        return (len(weights) == len(self.weights) and all(map(is_, weights, self.weights))
+        return (self.steps == STEPS.count and len(weights) == len(self.weights)
+                and all(map(is_, weights, self.weights))
                 and list(map(_VERSION, self.present)) == self.versions
                 and list(map(_PLACE, self.present)) == self.places)
 
 
-_NOTHING = _Ready((), (), (), [], [], [], torch.neg)
+_NOTHING = _Ready((), (), (), [], [], 0, [], torch.neg)
 
 
 class Prepared:
     """The calls of one layer that are ready. A copy or a pickle of it is empty: they belong to these weights here.
 
-    A call is ready for as long as every weight is the same tensor with the same version counter at the same place:
-    see :mod:`suites.kernels.packed` for what that does not see. Threads may use it at once: a call never changes.
+    A call is ready for as long as every weight is the same tensor with the same version counter at the same place and
+    no optimizer made a step: see :mod:`suites.kernels.packed` for what that does not see. Threads may use it at once:
+    a call never changes.
     """
 
     __slots__ = ("_kept", "_last")
@@ -123,7 +127,7 @@ class Prepared:
             self._forget()
         aliases = [weight.detach() for weight in present]
         self._kept[key] = _Ready(key, tuple(weights), present, list(map(_VERSION, present)),
-                                 list(map(_PLACE, present)), aliases, call)
+                                 list(map(_PLACE, present)), STEPS.count, aliases, call)
 
     def _forget(self) -> None:
         self._kept.clear()

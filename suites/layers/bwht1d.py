@@ -1,12 +1,13 @@
 """The one-dimensional block Walsh-Hadamard layer: a 1x1 convolution of any widths for two vectors."""
 
-from typing import Any, List, Optional
+from typing import Any, Dict, List, Optional
 
 import torch
 from torch import nn
 
 from suites.layers.base import TransformLayer
 from suites.layers.choices import check_floating
+from suites.layers.constants import Constants
 from suites.layers.core import threshold_between
 from suites.layers.fused import Options, fused_problem, run_fused
 from suites.layers.implementations import Choice, best_plain_form, choose
@@ -14,7 +15,7 @@ from suites.layers.lanes import split_lanes
 from suites.layers.matrices import is_power_of_two
 
 
-class BlockWalshHadamard1d(TransformLayer):
+class BlockWalshHadamard1d(Constants, TransformLayer):
     """Transform blocks of channels, weigh, smooth-threshold, transform back (paper 2201.02711).
 
     ``weight`` (ones at first) and ``threshold`` (j / (10 block_size) at first) have ``block_size`` elements, shared
@@ -42,12 +43,19 @@ class BlockWalshHadamard1d(TransformLayer):
         self.stride = stride
         self.weight = nn.Parameter(torch.empty(block_size, device=device, dtype=dtype))
         self.threshold = nn.Parameter(torch.empty(block_size, device=device, dtype=dtype))
-        picked = [start + offset for start in block_starts(in_channels, out_channels, block_size)
-                  for offset in range(block_size)]
         # Outputs that would be cropped away are not computed, so their blocks are not gathered either.
+        picked = self._picked()
         channels = None if picked == list(range(in_channels)) else torch.tensor(picked, device=device)
         self.register_buffer("channels", channels, persistent=False)
         self.reset_parameters()
+
+    def _picked(self) -> List[int]:
+        return [start + offset for start in block_starts(self.in_channels, self.out_channels, self.block_size)
+                for offset in range(self.block_size)]
+
+    def constants(self) -> Dict[str, torch.Tensor]:
+        """Return the values of the buffers that are no part of the state."""
+        return {} if self.channels is None else {"channels": torch.tensor(self._picked(), device="cpu")}
 
     def reset_parameters(self) -> None:
         """Set the weights to 1 and the thresholds to their ramp from 0 to about 0.1."""

@@ -1,7 +1,7 @@
 """The errors all layers share: for a wrong name, and for an input of a type they have no meaning for."""
 
 import difflib
-from typing import Iterable
+from typing import Iterable, Sequence
 
 import torch
 
@@ -20,3 +20,11 @@ def check_floating(x: torch.Tensor, who: str) -> None:
     if not x.is_floating_point():
         raise TypeError("{} needs a real floating-point tensor, got {}: convert it, for instance with "
                         "x.float()".format(who, str(x.dtype).replace("torch.", "")))
+
+
+def check_reach(who: str, x: torch.Tensor, kernel: Sequence[int], padding: Sequence[int]) -> None:
+    """Raise ``ValueError`` if no pixel of ``x`` (N, C, H, W) gets a whole kernel; an empty plane has none to get."""
+    sides = x.shape[2:]
+    if any(side + 2 * pad < size - (side == 0) for side, pad, size in zip(sides, padding, kernel)):
+        raise ValueError("{} with a kernel of {}x{} and padding {}x{} got planes of {}x{}: give it larger ones, or "
+                         "more padding".format(who, *kernel, *padding, *sides))

@@ -5,7 +5,7 @@ from typing import List, Optional, Sequence, Tuple
 import torch
 
 from suites.kernels import ht as kernel
-from suites.kernels.bound import Bound, Gradients, Rule
+from suites.kernels.bound import Bound, Gradients, Rule, apart
 from suites.layers.ht_paths import paths_gradient, run_paths
 from suites.torch_modes import stock_only
 
@@ -55,8 +55,9 @@ FUSED = Bound(Rule("ht_perceptron", "Tensor x, Tensor weight, Tensor scale, Tens
 
 def fused_problem(x: torch.Tensor, weight: torch.Tensor, asked: str) -> Optional[str]:
     """Return why no kernel takes ``x`` and ``weight`` where ``asked`` for, in a sentence, or ``None`` if one does."""
-    if x.dtype != weight.dtype:
-        return "input and weight are of two types"
+    problem = apart(x, weight)
+    if problem is not None:
+        return problem
     if asked == "fused" or stock_only():  # it may take an empty tensor; a graph must not ask for its size
         return FUSED.problem() or kernel.reason_of_type(x)
     return kernel.reason(x)

@@ -34,6 +34,9 @@ class HTPerceptron(ReadyCalls, TransformLayer):
     :class:`~suites.layers.wht2d.WalshHadamard2d`: ``fused`` is the whole layer in one kernel, the others are forms of
     the transforms around stock 1x1 convolutions. Backward runs in stock operations, and would have to repeat what the
     kernel does not keep: ``auto`` takes stock operations wherever a gradient is asked for.
+
+    Raises ``ValueError`` for fewer than one path, an unknown ``norm`` or ``implementation``, and a residual between
+    different numbers of channels.
     """
 
     def __init__(self, in_channels: int, out_channels: int, plane: Union[int, Tuple[int, int]], paths: int = 3,
@@ -88,9 +91,15 @@ class HTPerceptron(ReadyCalls, TransformLayer):
         forms = {plane_form(x, dim, self.sizes[dim - 2], "auto") for dim in (2, 3)}
         return choose(self.implementation, " and ".join(sorted(forms)), lambda: self._fused_problem(x))
 
+    def depends_on(self, x: torch.Tensor) -> Tuple[Any, ...]:
+        """Return all that :meth:`choose` goes by beside the kind of ``x`` and whether gradients are recorded."""
+        return self.weight_kind() + (self._wants_gradient(x),)
+
+    def _wants_gradient(self, x: torch.Tensor) -> bool:
+        return torch.is_grad_enabled() and (x.requires_grad or any(p.requires_grad for p in self.parameters()))
+
     def _fused_problem(self, x: torch.Tensor) -> Optional[str]:
-        graded = torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad)
-        if graded and self.implementation == "auto":
+        if self._wants_gradient(x) and self.implementation == "auto":
             return "a gradient is asked for, and the kernel keeps nothing of its work: doing it again would cost more"
         return fused_problem(x, self.weight, self.implementation)
 

@@ -6,7 +6,7 @@ import torch
 
 from suites.kernels import depthwise as kernel
 from suites.kernels import mf as dense_kernel
-from suites.kernels.bound import Bound, Gradients, Rule
+from suites.kernels.bound import Bound, Gradients, Rule, apart
 from suites.layers.mf_sums import dense_gradient, dense_sum, depthwise_gradient, depthwise_sum
 from suites.torch_modes import stock_only
 
@@ -40,8 +40,9 @@ DEPTHWISE = Bound(Rule("mf_depthwise", "Tensor x, Tensor weight, Tensor? bias, i
 
 def depthwise_problem(x: torch.Tensor, weight: torch.Tensor, asked: str) -> Optional[str]:
     """Return why no kernel takes ``x`` and ``weight`` where ``asked`` for, in a sentence, or ``None`` if one does."""
-    if x.dtype != weight.dtype:
-        return "input and weight are of two types"
+    problem = apart(x, weight)
+    if problem is not None:
+        return problem
     if asked == "fused" or stock_only():  # it may take an empty tensor; a graph must not ask for its size
         return DEPTHWISE.problem() or kernel.reason_of_type(x)
     return kernel.reason(x)
@@ -74,8 +75,9 @@ DENSE = Bound(Rule("mf_dense", "Tensor x, Tensor weight, Tensor? bias, str membe
 
 def dense_problem(x: torch.Tensor, weight: torch.Tensor, asked: str) -> Optional[str]:
     """Return why no kernel takes ``x`` and ``weight`` where ``asked`` for, in a sentence, or ``None`` if one does."""
-    if x.dtype != weight.dtype:
-        return "input and weight are of two types"
+    problem = apart(x, weight)
+    if problem is not None:
+        return problem
     if asked == "fused" or stock_only():  # it may take an empty tensor; a graph must not ask for its size
         return DENSE.problem() or dense_kernel.reason_of_type(x)
     return dense_kernel.reason(x)

@@ -1,6 +1,6 @@
 """Layers that use a multiplication-free operator where others multiply: dense and depthwise."""
 
-from typing import Any, Optional
+from typing import Any, Optional, Tuple
 
 import torch
 from torch import nn
@@ -64,6 +64,10 @@ class MultiplicationFreeLinear(ReadyCalls, TransformLayer):
         y = dense_sum(x, self.weight, self.member)
         return y * self.scale if self.bias is None else torch.add(self.bias, y, alpha=self.scale)
 
+    def depends_on(self, x: torch.Tensor) -> Tuple[Any, ...]:
+        """Return all that :meth:`choose` goes by beside the kind of ``x`` and whether gradients are recorded."""
+        return self.weight_kind()
+
     def choose(self, x: torch.Tensor) -> Choice:
         """Return the form that runs on ``x`` and why, without running it."""
         return fused_or_stock(self.implementation, lambda: dense_problem(x, self.weight, self.implementation))
@@ -84,6 +88,9 @@ class MultiplicationFreeDepthwise2d(ReadyCalls, TransformLayer):
     torch operations where there is none), ``stock`` or ``fused``. In stock operations ``sum`` is two depthwise
     convolutions with signs; ``min`` and ``match-min`` go over the taps one by one with two temporaries of the
     output's size. All keep only input and weight for the backward pass, which stock operations run in every form.
+
+    Raises ``ValueError`` for an even ``kernel_size``, a ``stride`` below 1, and an unknown ``member`` or
+    ``implementation``.
     """
 
     def __init__(self, channels: int, kernel_size: int = 3, stride: int = 1, bias: bool = False,
@@ -125,6 +132,10 @@ class MultiplicationFreeDepthwise2d(ReadyCalls, TransformLayer):
         if self.bias is None:
             return y * self.scale
         return torch.add(self.bias.reshape(-1, 1, 1), y, alpha=self.scale)
+
+    def depends_on(self, x: torch.Tensor) -> Tuple[Any, ...]:
+        """Return all that :meth:`choose` goes by beside the kind of ``x`` and whether gradients are recorded."""
+        return self.weight_kind()
 
     def choose(self, x: torch.Tensor) -> Choice:
         """Return the form that runs on ``x`` and why, without running it."""

@@ -5,6 +5,7 @@ from typing import Any, Dict, Optional, Tuple
 import torch
 
 from suites.kernels.prepared import Call, Prepared, Weights
+from suites.layers.implementations import Choice
 from suites.torch_modes import stock_only
 
 
@@ -16,9 +17,10 @@ class ReadyCalls:
 
     _prepared: Prepared
     _parameters: Dict[str, Any]
+    _forward_pre_hooks: Dict[int, Any]
     implementation_used: Optional[str]
     implementation_reason: Optional[str]
-    _seen: Optional[Tuple[Any, ...]]
+    _seen: Optional[Tuple[Tuple[Any, ...], Choice]]
 
     def _held(self) -> Weights:
         """Return the layer's own tensors as they are now, past the module's look-up of half a microsecond each."""
@@ -26,7 +28,7 @@ class ReadyCalls:
 
     def _ready(self, x: torch.Tensor, options: Tuple) -> Optional[Call]:
         """Return the kernel's call for ``x`` under ``options`` if it is ready."""
-        if stock_only():
+        if stock_only() or self._forward_pre_hooks:  # what prunes a weight makes it so, of the parameter it was
             return None
         call = self._prepared.find(x, options, self._held())
         if call is not None and self.implementation_used != "fused":

@@ -14,6 +14,8 @@ class SqueezeExcite(nn.Module):
 
     Global average, a dense layer to ``channels // reduction``, ReLU, a dense layer back, hard sigmoid
     (relu6(x + 3) / 6), product with the input; both dense layers have a bias. Input and output (N, channels, H, W).
+
+    Raises ``ValueError`` where ``reduction`` leaves no channel.
     """
 
     def __init__(self, channels: int, reduction: int = 4, device: Any = None,

@@ -31,6 +31,8 @@ class WalshHadamard2d(TransformLayer):
     Input (N, C, H, W) with (H, W) = ``plane`` (one number for a square), output (N, C, ceil(H / stride),
     ceil(W / stride)) in the same memory format. ``order`` and ``implementation`` are as in
     :class:`~suites.layers.wht1d.WalshHadamard1d`; ``matrix`` is one dense product for each axis.
+
+    Raises ``ValueError`` for a side or ``stride`` below 1, and an unknown ``order`` or ``implementation``.
     """
 
     def __init__(self, plane: Union[int, Tuple[int, int]], stride: int = 1, order: str = "natural",

@@ -1,6 +1,7 @@
 """Which layers of a network a rule can replace, and which it must leave and why."""
 
 import fnmatch
+import itertools
 from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple, Union
 
 import torch
@@ -22,7 +23,7 @@ Make = Callable[[str, nn.Module], nn.Module]
 def check_materialised(network: nn.Module) -> None:
     """Raise ``ValueError`` if a layer takes its size from an input it has not yet seen."""
     is_lazy = getattr(torch.nn.parameter, "is_lazy", None)
-    for name, tensor in network.named_parameters():
+    for name, tensor in itertools.chain(network.named_parameters(), network.named_buffers()):
         if is_lazy is not None and is_lazy(tensor):
             raise ValueError("'{}' has no size yet: run the network once before replacing layers".format(name))
 

@@ -190,7 +190,10 @@ def _foreign(name: str, layer: Any) -> Optional[Refused]:
     if getattr(layer, "padding_mode", "zeros") != "zeros":
         return Refused.PADDING_MODE
     plain = nn.Linear if isinstance(layer, nn.Linear) else nn.Conv2d
-    return None if type(layer).forward is plain.forward else Refused.OWN_FORWARD
+    # Also where only a convolution's inner part is another, of its class or of this one layer.
+    own = any(getattr(type(layer), name) is not method or name in vars(layer)
+              for name, method in vars(plain).items() if name in ("forward", "_conv_forward"))
+    return Refused.OWN_FORWARD if own else None
 
 
 def _ends(layer: Any) -> Tuple[int, int]:

@@ -35,7 +35,9 @@ def undisturbed(network: nn.Module) -> Iterator[None]:
     The random state of torch is put back too.
     """
     modes = [(layer, layer.training) for layer in network.modules()]
-    buffers = [(buffer, buffer.clone()) for buffer in network.buffers()]
+    # Some layers change a buffer, others put another in its place.
+    buffers = [(layer, name, buffer, None if buffer is None else buffer.clone())
+               for layer in network.modules() for name, buffer in layer._buffers.items()]
     devices = sorted({tensor.device.index for tensor in network.parameters() if tensor.is_cuda})
     try:
         with torch.random.fork_rng(devices=devices), torch.no_grad():
@@ -45,8 +47,11 @@ def undisturbed(network: nn.Module) -> Iterator[None]:
         for layer, mode in modes:
             layer.training = mode
         with torch.no_grad():
-            for buffer, values in buffers:
-                buffer.copy_(values)
+            for layer, name, buffer, values in buffers:
+                if not isinstance(layer, torch.jit.ScriptModule) and layer._buffers[name] is not buffer:
+                    layer._buffers[name] = buffer
+                if buffer is not None and values is not None:
+                    buffer.resize_(values.shape).copy_(values)
 
 
 def trace_input_shapes(network: nn.Module, example: Example) -> Dict[str, Tuple[int, ...]]:

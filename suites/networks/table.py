@@ -15,7 +15,7 @@ class Refused(enum.Enum):
     BYPASSED = "the network goes on calling the old layer, which something besides its name holds"
     TIED = "its weights are also those of a layer that stays"
     PADDING_MODE = "it pads with something other than zeros"
-    OWN_FORWARD = "it is a subclass with a forward of its own, which would be lost"
+    OWN_FORWARD = "it has a forward of its own, which would be lost"
     NO_BATCH = "its input has no batch axis, so the channels are not where the new layer looks for them"
     NO_BLOCK = "no block of two or more channels fits it, and blocks of one mix nothing"
 

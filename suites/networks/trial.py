@@ -21,9 +21,22 @@ def make_layers(old: Layers, make: Callable[[str, nn.Module], nn.Module]) -> Lay
     new: Layers = {}
     for name, layer in old.items():
         with naming(name, layer):
-            new[name] = make(name, layer)
+            with _evaluating(layer):
+                new[name] = make(name, layer)
             _match(new[name], layer)
     return new
+
+
+@contextlib.contextmanager
+def _evaluating(layer: nn.Module) -> Iterator[None]:
+    """Keep a weight that is made anew for every reader (under a spectral norm) from being changed by one."""
+    modes = [(part, part.training) for part in layer.modules()]
+    try:
+        layer.eval()
+        yield
+    finally:
+        for part, mode in modes:
+            part.training = mode
 
 
 @contextlib.contextmanager

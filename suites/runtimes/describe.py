@@ -33,7 +33,10 @@ LARGEST_PLANE = 256
 
 
 def hadamard(size: int) -> np.ndarray:
-    """Return the orthonormal matrix of ``size`` points in natural order, float64; a power of two."""
+    """Return the orthonormal matrix of ``size`` points in natural order, float64; a power of two.
+
+    Raises ``ValueError`` for any other ``size``.
+    """
     if size < 1 or size & (size - 1):
         raise ValueError("a Walsh-Hadamard matrix has a power of two of rows, not {}".format(size))
     matrix = np.ones((1, 1))
@@ -71,6 +74,8 @@ def stages(size: int, channels: int, out_channels: int) -> Tuple[Tuple[np.ndarra
     """Return the two factors of the transform of ``channels`` padded to ``size``, and of its inverse.
 
     The second factor divides both channel counts, so the padding is columns and rows that the first one lacks.
+
+    Raises ``ValueError`` for odd channel counts and for fewer than 4.
     """
     inner = 1
     while inner * inner * 4 <= size and channels % (2 * inner) == 0 and out_channels % (2 * inner) == 0:
@@ -83,7 +88,7 @@ def stages(size: int, channels: int, out_channels: int) -> Tuple[Tuple[np.ndarra
 
 
 def wht1d_fused(name: str, shape: Shape, weights: Weights) -> Graph:
-    """The 1-D layer as the project's own operator."""
+    """The 1-D layer as the project's own operator. Raises ``ValueError`` unless the channels are a power of two."""
     if shape[1] & (shape[1] - 1):
         raise ValueError("the fused operator takes a power of two of channels, not {}: use the dense form".format(
             shape[1]))
@@ -111,7 +116,10 @@ def wht2d(name: str, shape: Shape, weights: Weights) -> Graph:
 
 
 def wht2d_kron(name: str, shape: Shape, weights: Weights) -> Graph:
-    """The 2-D layer with the whole plane as one axis: more products, one matrix for each way."""
+    """The 2-D layer with the whole plane as one axis: more products, one matrix for each way.
+
+    Raises ``ValueError`` unless the plane is a square of a power of two.
+    """
     size = len(weights["weight"])
     if shape[2:] != (size, size):
         raise ValueError("the plane as one axis takes a square of a power of two, not {}x{}: use the form with a "
@@ -122,7 +130,10 @@ def wht2d_kron(name: str, shape: Shape, weights: Weights) -> Graph:
 
 
 def wht2d_fused(name: str, shape: Shape, weights: Weights) -> Graph:
-    """The 2-D layer as the project's own operator: any plane, padded to a square of up to 256 a side."""
+    """The 2-D layer as the project's own operator: any plane, padded to a square of up to 256 a side.
+
+    Raises ``ValueError`` for a larger one and for 1x1.
+    """
     size = len(weights["weight"])
     if not 2 <= size <= LARGEST_PLANE:
         raise ValueError("the fused operator takes planes of up to {0}x{0}, larger than 1x1, not {1}x{2}: use the "

@@ -19,7 +19,7 @@ GOOD = """
 
     def plan(target):
         once = Case("once", "", "bring_it:build", (1, 2, 3, 4), device=target.device, threads=target.threads)
-        return [Comparison("c", "Once against twice", once, (once._replace(layer="twice"),))]
+        return [Comparison("c", "Once against twice", once, (once._replace(layer="twice"),), without=("memory",))]
 
     SUITE = Suite("brought", "a suite of another package", plan)
 """

@@ -65,7 +65,7 @@ def test_bad_arguments_start_no_worker(spied, arguments, words):
         before_s = cpu_of_children_s()
         code, text = call(spied, *arguments)
         took_s.append(cpu_of_children_s() - before_s)
-        assert code in (1, 2) and words in text and "Traceback" not in text
+        assert code in (1, 2, 3) and words in text and "Traceback" not in text
     assert len(started(spied)) == len(took_s), started(spied)
     assert took_s[-1] < 2.0  # about 0.2 s of work; torch alone takes longer on a board
 

@@ -5,6 +5,7 @@ import os
 import pytest
 from click.testing import CliRunner
 
+from harness.app import measuring, reading
 from harness.app.cli import cli
 from harness.settings import parse_share
 
@@ -27,6 +28,23 @@ def test_what_is_wrong_with_the_arguments_is_status_3_and_never_slower_or_cannot
     status, text = call(*arguments)
     assert status == 3
     assert told in text
+
+
+@pytest.mark.parametrize("arguments, status", [
+    (["--against", "HEAD", "--launches", "0"], 3), (["--against=HEAD", "--fail-on", "much"], 3), (["--against"], 3),
+    (["--launches", "0"], 2)])
+def test_a_wrong_option_beside_against_is_no_answer_either(arguments, status):
+    assert CliRunner().invoke(cli, ["run", "layers"] + arguments).exit_code == status
+
+
+@pytest.mark.parametrize("command", [["compare", "a", "b"], ["run", "--resume", "a"], ["report", "a"]])
+def test_ctrl_c_at_any_time_is_130_and_no_answer(command, monkeypatch):
+    def stopped(*names):
+        raise KeyboardInterrupt
+
+    for module in (measuring, reading):
+        monkeypatch.setattr(module, "find_run", stopped)
+    assert CliRunner().invoke(cli, command).exit_code == 130
 
 
 def test_a_run_under_reference_is_found_by_its_name_and_is_itself(monkeypatch):

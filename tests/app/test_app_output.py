@@ -71,3 +71,10 @@ def test_json_goes_with_no_other_form(words, status, told):
     ended = subprocess.run([sys.executable, "-m", "harness"] + words, cwd=ROOT, stdout=subprocess.PIPE,
                            stderr=subprocess.PIPE)
     assert ended.returncode == status and told in ended.stderr.decode("utf-8")
+
+
+def test_the_shell_completes_commands():
+    asked = dict(os.environ, _RUN_BENCH_SH_COMPLETE="bash_complete", COMP_WORDS="./run_bench.sh comp", COMP_CWORD="1")
+    # as run_bench.sh starts it without a word of its own
+    said = subprocess.check_output([sys.executable, "-m", "harness", "run", "paper"], env=asked, cwd=ROOT)
+    assert said.split() == [b"plain,compare"]

@@ -110,6 +110,32 @@ def test_every_option_in_the_readmes_list_of_commands_is_one():
     assert wrong == []
 
 
+def commands_in_the_text(*path):
+    """Return (command, what it is given) of each command that a document's sentences show; "" where none is named."""
+    text = re.sub(r"```.*?```", "", text_of(*path), flags=re.DOTALL)
+    for span in re.findall(r"`([^`]+)`", text):
+        words = span.replace("./run_bench.sh", "").split()
+        if words and (words[0] in cli.commands or words[0].startswith("--")):
+            yield words[0] if words[0] in cli.commands else "", words
+
+
+@pytest.mark.parametrize("path", [("README.md",), ("results", "README.md"), ("CHANGELOG.md",)])
+def test_every_option_and_choice_in_the_sentences_is_one_of_its_command(path):
+    found, wrong = 0, []
+    for name, words in commands_in_the_text(*path):
+        params = [one for command in ([cli.commands[name]] if name else cli.commands.values())
+                  for one in command.params]
+        for at, option in enumerate(words):
+            if not option.startswith("--"):
+                continue
+            found += 1
+            taken = [one for one in params if option in one.opts + one.secondary_opts]
+            given = words[at + 1].split("|") if at + 1 < len(words) and "|" in words[at + 1] else []
+            known = [one for one in taken if not given or set(given) <= set(getattr(one.type, "choices", given))]
+            wrong += [(name, option, given)] if not known else []
+    assert found > 4 and wrong == []
+
+
 def test_the_readme_names_every_suite():
     listed = re.search(r"\nSuites: (.*?)\n\n", text_of("README.md"), re.DOTALL).group(1)
     assert set(suites.SUITES) <= set(re.findall(r"`([a-z-]+)`", listed))
@@ -135,9 +161,8 @@ def test_a_lane_of_ci_that_is_not_there_is_refused():
 
 def test_ci_knows_each_of_its_lanes_by_name():
     script = text_of(".ci", "run")
-    called = set(re.findall(r"^(?:lane|\{ beside) (\S+) ", script, re.MULTILINE)) | set(
-        re.findall(r"; beside (\S+) ", script))
-    assert called == set(re.search(r'^lanes="(.*)"$', script, re.MULTILINE).group(1).split())
+    named = re.findall(r'^(?:together|alone)="(.*)"$', script, re.MULTILINE)
+    assert sorted(re.findall(r"^lane_(\S+)\(\)", script, re.MULTILINE)) == sorted(" ".join(named).split())
 
 
 def test_contributing_names_the_arguments_of_cases_and_suites_in_their_order():

@@ -6,6 +6,8 @@ from synthetic_bench import Bench, SimulatedMeter
 
 from harness.passes.energy import Clock, EnergySettings, run_energy_pass
 
+pytestmark = pytest.mark.sampled
+
 SEEDS = 200
 
 

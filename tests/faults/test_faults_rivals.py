@@ -85,6 +85,7 @@ def test_a_crash_that_nobody_repeats_alone_is_the_launchs():
     assert played.outcome.reason == CRASH and played.left_out == {}
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("fault, words", [
     ("segfault", "crashed (SIGSEGV)"), ("raise", "RuntimeError: the n-th call is refused"),
     pytest.param("abort", "crashed (SIGABRT)", marks=pytest.mark.slow),

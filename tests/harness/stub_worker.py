@@ -24,6 +24,15 @@ elif job["do"] == "segfault":
 elif job["do"] == "exit":
     print("the library says: out of luck" + job.get("words", ""), file=sys.stderr, flush=True)
     sys.exit(3)
+elif job["do"] == "take a turn":
+    from harness.gate import wait_for_turn
+
+    reached = time.monotonic()
+    wait_for_turn(job)
+    let_in = time.monotonic()
+    time.sleep(0.05)
+    channel.write(json.dumps({"event": "result", "payload": {
+        "pid": os.getpid(), "reached": reached, "let_in": let_in, "left": time.monotonic()}}) + "\n")
 elif job["do"] == "hang":
     time.sleep(600)
 elif job["do"] == "hang with a child":

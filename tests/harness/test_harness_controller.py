@@ -1,8 +1,10 @@
 """The controller takes a plan through its units: in order, once each, and past every failure."""
 
+import contextlib
+
 import pytest
 
-from harness import Case, Comparison
+from harness import Case, Comparison, standby
 from harness.allocator import heap_environment
 from harness.controller import Controller, RunPlan
 from harness.process import Outcome
@@ -62,16 +64,18 @@ class FakeWorkers:
         return [job["cases"] for job in self.jobs if job["pass"] == name]
 
 
-def run(tmp_path, workers, comparisons=(ONE,), no_energy=None, retry_failed=False, **settings):
+def run(tmp_path, workers, comparisons=(ONE,), no_energy=None, retry_failed=False, stand_by=None, device="cpu",
+        versions=None, **settings):
     base = {"launches": 4, "memory_repeats": 1, "passes": ("verify", "time", "memory")}
-    settings = Settings("cpu", 1, **dict(base, **settings))
+    settings = Settings(device, 1, **dict(base, **settings))
     new = not (tmp_path / "record.jsonl").exists()
     with RecordWriter(str(tmp_path)) as writer:
         if new:
             writer.append(Header(2, "r", "s", "now", 1, settings, Rule(), tuple(comparisons)))
         said = []
-        plan = RunPlan(no_energy, retry_failed=retry_failed)
-        Controller(load_run(str(tmp_path)), plan, writer, PlainProgress(said.append), workers).run()
+        plan = RunPlan(no_energy, retry_failed=retry_failed, versions=versions or {})
+        Controller(load_run(str(tmp_path)), plan, writer, PlainProgress(said.append), workers,
+                   stand_by=stand_by).run()
     return load_run(str(tmp_path)), said
 
 
@@ -161,6 +165,45 @@ def test_memory_is_repeated_in_turns_and_the_baseline_plays_twice(tmp_path):
     assert [case for cases in workers.cases("memory") for case in cases] == turn * 3
     assert [line.repeat for line in recorded.memory_repeats("1d/conv1x1-torch")] == [1, 2, 3, 4, 5, 6]
     assert [line.repeat for line in recorded.memory_repeats("1d/wht-matrix")] == [1, 2, 3]
+
+
+class FakeStandBy:
+    """Notes who was asked to load side by side; nobody does."""
+
+    def __init__(self):
+        self.batches = []
+
+    @contextlib.contextmanager
+    def __call__(self, starts, limit_s):
+        self.batches.append([(start.job["pass"], start.job["cases"], start.environment) for start in starts])
+        yield [None] * len(starts)
+
+
+def test_workers_of_the_memory_pass_load_side_by_side_each_with_its_own_job_and_heap(tmp_path, monkeypatch):
+    monkeypatch.setattr(standby, "how_many", lambda cores, meminfo: 2)
+    stand_by, workers = FakeStandBy(), FakeWorkers()
+    run(tmp_path, workers, comparisons=(TWO._replace(both_heaps=True),), stand_by=stand_by, launches=1)
+    heaps = [heap_environment(Heap.PINNED), heap_environment(Heap.DEFAULT)]
+    assert stand_by.batches == [[("memory", [case], heap) for heap in heaps]
+                                for case in ("2d/conv1x1-torch", "2d/wht-matrix", "2d/conv1x1-torch")]
+    assert [job["pass"] for job in workers.jobs] == ["verify", "time"] + ["memory"] * 6
+
+
+@pytest.mark.parametrize("more", [{"device": "cuda"}, {"versions": {"v1": "/somewhere"}}])
+def test_nobody_loads_ahead_beside_a_gpu_or_with_code_that_knows_no_gate(tmp_path, monkeypatch, more):
+    monkeypatch.setattr(standby, "how_many", lambda cores, meminfo: 2)
+    old = CONV._replace(version="v1") if "versions" in more else CONV
+    stand_by = FakeStandBy()
+    run(tmp_path, AnyFolder(), comparisons=(Comparison("1d", "one", old, (MATRIX,)),), stand_by=stand_by, launches=1,
+        passes=("memory",), **more)
+    assert stand_by.batches == []
+
+
+class AnyFolder(FakeWorkers):
+    """Workers that may run another commit's code."""
+
+    def __call__(self, job, limit_s, progress, extra_environment, folder=None):
+        return super().__call__(job, limit_s, progress, extra_environment)
 
 
 def test_quick_makes_one_launch(tmp_path):

@@ -120,23 +120,26 @@ def is_gone(pid):
         return True
 
 
+def stopped(process, folder, number):
+    """Send ``number`` to a run; return what is on record once it has ended in order."""
+    os.kill(process.pid, number)
+    text = process.communicate(timeout=HANG_S)[0].decode()
+    assert process.returncode == 128 + number and "--resume" in text and "Traceback" not in text
+    run = load_run(folder)
+    assert not run.ended
+    assert run.end.reason.code is (Code.STOPPED if number == signal.SIGINT else Code.SIGNALLED)
+    return run
+
+
 def test_a_stopped_run_waits_for_no_worker(tmp_path):
     process, folder = begun(tmp_path, HANGING, "faulty", FAULT="hang")  # a layer that does not answer for ten minutes
     assert wait_for(lambda: workers_of(process.pid))
-    os.kill(process.pid, signal.SIGTERM)
-    text = process.communicate(timeout=HANG_S)[0].decode()
-    assert process.returncode == 143 and "--resume" in text and not load_run(folder).ended
+    stopped(process, folder, signal.SIGTERM)
 
 
-@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_a_stopped_run_says_how_to_go_on_and_is_resumed_without_repeating_a_unit(tmp_path, number, code):
+def test_a_stopped_run_says_how_to_go_on_and_is_resumed_without_repeating_a_unit(tmp_path):
     process, folder = begun(tmp_path)
-    os.kill(process.pid, number)
-    text = process.communicate(timeout=HANG_S)[0].decode()
-    assert process.returncode == code and "--resume" in text and "Traceback" not in text
-    before = load_run(folder)
-    assert not before.ended
-    assert before.end.reason.code is (Code.STOPPED if number == signal.SIGINT else Code.SIGNALLED)
+    before = stopped(process, folder, signal.SIGINT)
     assert call("run", "--resume", folder, "--no-report")[0] == 0
     after = load_run(folder)
     assert after.ended and after.retried == 0 and len(after.sessions) == 2
@@ -153,16 +156,21 @@ def test_no_worker_outlives_a_controller_that_is_killed(tmp_path):
     assert not load_run(folder).ended
 
 
+def record_of(folder):
+    with open(os.path.join(folder, "record.jsonl"), "rb") as file:
+        return file.read()
+
+
 def test_a_second_process_on_a_run_is_told_so_and_changes_nothing(tmp_path):
     process, folder = begun(tmp_path)
     os.kill(process.pid, signal.SIGSTOP)  # it must not come to its end meanwhile
+    before = record_of(folder)
     code, text = call("run", "--resume", folder, "--no-report")
-    os.kill(process.pid, signal.SIGCONT)
     assert code == 1 and "being written by another process" in text and "Traceback" not in text
-    process.communicate(timeout=LONG_S)
-    assert process.returncode == 0
-    run = load_run(folder)
-    assert run.ended and run.retried == 0 and len(run.sessions) == 1
+    assert record_of(folder) == before
+    os.kill(process.pid, signal.SIGCONT)
+    run = stopped(process, folder, signal.SIGHUP)  # which a closed terminal sends
+    assert run.retried == 0 and len(run.sessions) == 1
 
 
 def test_a_resume_settles_nothing_anew(finished):

@@ -3,6 +3,7 @@
 import functools
 import os
 import re
+import subprocess
 import sys
 import time
 
@@ -172,3 +173,35 @@ def test_no_descriptor_is_left_open(end):
     for do in ("result", "error", "killed"):
         end(do=do, answer=1)
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_worker_that_has_done_its_job_tidies_up_and_leaves_the_rest_to_the_kernel(tmp_path):
+    """Registered clean-up runs and what was printed is out; torch and Python are not taken apart."""
+    script = tmp_path / "leaving.py"
+    script.write_text("""
+import atexit, sys, tempfile
+from harness.worker import leave
+
+class Heavy:
+    def __del__(self):
+        sys.__stderr__.write("taken apart")
+
+heavy, folder = Heavy(), tempfile.TemporaryDirectory(dir=sys.argv[1])
+atexit.register(sys.stdout.write, "tidied")
+leave(7)
+""")
+    work = tmp_path / "work"
+    work.mkdir()
+    done = subprocess.run([sys.executable, str(script), str(work)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          env=process.worker_environment({}), timeout=HANG_S)
+    assert (done.returncode, done.stdout, done.stderr) == (7, b"tidied", b"")
+    assert os.listdir(str(work)) == []
+
+
+def test_a_worker_whose_clean_up_fails_leaves_all_the_same(tmp_path):
+    script = tmp_path / "leaving.py"
+    script.write_text("import atexit, os\nfrom harness.worker import leave\n"
+                      "atexit.register(os.rmdir, '/no/such/folder')\nleave(7)\n")
+    done = subprocess.run([sys.executable, str(script)], stderr=subprocess.PIPE, env=process.worker_environment({}),
+                          timeout=HANG_S)
+    assert done.returncode == 7 and b"/no/such/folder" in done.stderr

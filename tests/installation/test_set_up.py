@@ -92,6 +92,15 @@ def test_where_the_new_environment_fails_the_old_one_stays_and_one_sentence_says
     assert project.environment == old and project.version() == "1.0" and project.environments == [old]
 
 
+@pytest.mark.parametrize("words, expected", [
+    (("--offline", "compare", "a", "b"), 3), (("run", "layers", "--against", "HEAD"), 3), (("report", "a"), 1)])
+def test_a_comparison_whose_set_up_fails_has_a_status_that_is_no_answer(project, words, expected):
+    project.pin(alpha="alpha==3.0 \\\n    --hash=sha256:{}".format(64 * "0"))
+    process = project.start(*words, PIP_NO_INDEX="1")
+    said = process.communicate(timeout=LONG_S)[0]
+    assert process.returncode == expected and said.count("run_bench.sh:") == 1
+
+
 def test_a_set_up_killed_half_way_leaves_the_old_one_and_the_next_one_cleans_up(project):
     old = project.environment
     project.pin(alpha=make_wheel(project.wheels, "alpha", "2.0"))

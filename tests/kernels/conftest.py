@@ -1,5 +1,6 @@
 import os
 import sys
+import tempfile
 
 import pytest
 import torch
@@ -24,3 +25,12 @@ def kernels():
     if not found["available"]:
         pytest.skip("no CPU kernels here: {}".format(found["reason"]))
     return found
+
+
+@pytest.fixture(scope="session")
+def builds():
+    """The kernels' own test programs, each built once for all tests; too large to be kept after them."""
+    from programs import Builds
+
+    with tempfile.TemporaryDirectory() as folder:
+        yield Builds(folder)

@@ -1,4 +1,4 @@
-"""Builds and runs the kernels' own test programs: with any compiler and flags, under emulation and sanitizers."""
+"""Builds the kernels' own test programs, each once, and runs them: with any compiler, emulator and sanitizer."""
 
 import os
 import platform
@@ -13,7 +13,7 @@ from suites.kernels.families import COMMON_FOLDER
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 X86 = platform.machine() in ("x86_64", "AMD64")
-WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas", "-Wno-psabi"]
+WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas", "-Wno-psabi")
 
 
 class Program(NamedTuple):
@@ -44,31 +44,40 @@ def has(flag: str) -> bool:
         return flag in file.read().split()
 
 
-def sanitizer(name: str) -> Sequence[str]:
-    """Return the compiler's flags for ``name``, under which the first finding ends the program."""
-    return ["-O1", "-g", "-fsanitize=" + name, "-fno-sanitize-recover=all"]
+class Builds:
+    """The programs in ``folder``: whoever wants one with the same sources and flags gets the same file."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._paths = {}
+
+    def program(self, name: str, compiler: str, flags: Sequence[str], sources: str = build.SOURCE_FOLDER) -> str:
+        """Return ``name`` built from the kernels in ``sources``; skips the test where there is no such compiler."""
+        if shutil.which(compiler) is None:
+            pytest.skip("{} is not installed".format(compiler))
+        program = PROGRAMS[name]
+        command = (compiler, "-std=c++14", "-pthread") + WARNINGS + tuple(flags) + program.flags + (
+            "-I", sources, "-I", os.path.join(sources, COMMON_FOLDER), os.path.join(HERE, program.source))
+        if command not in self._paths:
+            path = os.path.join(self._folder, "{}-{}".format(name, len(self._paths)))
+            subprocess.check_call(command + ("-o", path))
+            self._paths[command] = path
+        return self._paths[command]
 
 
-def run_program(folder, name: str, compiler: str, flags: Sequence[str], arguments: Sequence[str],
-                emulator: Sequence[str] = (), sources: str = build.SOURCE_FOLDER) -> Ended:
-    """Build ``name`` of the kernels in ``sources`` and run it; skips the test where a tool is missing."""
-    for tool in (compiler,) + tuple(emulator[:1]):
-        if shutil.which(tool) is None:
-            pytest.skip("{} is not installed".format(tool))
-    program, path = PROGRAMS[name], os.path.join(str(folder), "program")
-    subprocess.check_call(
-        [compiler, "-std=c++14", "-pthread"] + WARNINGS + list(flags) + list(program.flags)
-        + ["-I", str(sources), "-I", os.path.join(str(sources), COMMON_FOLDER), os.path.join(HERE, program.source),
-           "-o", path])
-    process = subprocess.Popen(list(emulator) + [path] + list(arguments), stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, universal_newlines=True)
+def run(program: str, arguments: Sequence[str], under: Sequence[str] = (), **variables: str) -> Ended:
+    """Run ``program``, by the emulator or checker ``under`` if one is named; skips the test where that is missing."""
+    if under and shutil.which(under[0]) is None:
+        pytest.skip("{} is not installed".format(under[0]))
+    process = subprocess.Popen(list(under) + [program] + list(arguments), stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, universal_newlines=True, env=dict(os.environ, **variables))
     output = process.communicate()[0]
     return Ended(process.returncode, output)
 
 
-def passes(*arguments, **options) -> str:
-    """Return what :func:`run_program` says, all of whose comparisons must be right."""
-    ended = run_program(*arguments, **options)
+def passes(program: str, arguments: Sequence[str], under: Sequence[str] = ()) -> str:
+    """Return what ``program`` says, all of whose comparisons must be right."""
+    ended = run(program, arguments, under)
     assert ended.status == 0, ended.output[-3000:]
     assert " 0 failures" in ended.output and not ended.output.startswith("0 comparisons")
     return ended.output

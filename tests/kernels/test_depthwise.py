@@ -10,6 +10,8 @@ from suites.kernels import depthwise
 from suites.layers import MultiplicationFreeDepthwise2d
 from suites.layers.mf_fused import DEPTHWISE
 
+pytestmark = pytest.mark.sampled
+
 MEMBERS = ("sum", "min", "match-min")
 #: Largest error beside the size of the terms: a few roundings in float32, one in the two-byte types.
 ERROR = {torch.float32: 4e-6, torch.bfloat16: 2 ** -8, torch.float16: 2 ** -11}

@@ -9,6 +9,8 @@ from suites.kernels import ht
 from suites.layers import HTPerceptron
 from suites.layers.ht_fused import FUSED, options_of
 
+pytestmark = pytest.mark.sampled
+
 ERROR = {torch.float32: 3e-6, torch.bfloat16: 2 ** -8, torch.float16: 2 ** -10}
 
 

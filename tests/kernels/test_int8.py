@@ -16,6 +16,8 @@ from suites.kernels.int8_plan import Scale, Spec, check_spec, stages_of
 from suites.layers.int8_wht1d import QuantisedWalshHadamard1d
 from suites.layers.wht1d import WalshHadamard1d
 
+pytestmark = pytest.mark.sampled
+
 UNIT = Scale(1 / 32, 128)
 #: Bits of the first and the middle pass, and of the roundings: before the core, before each pass of the inverse.
 PASSES = {16: (1, 0, 0, 0, 0, 0), 32: (1, 1, 0, 0, 0, 0), 64: (2, 1, 0, 0, 0, 1), 128: (2, 2, 0, 1, 1, 1),

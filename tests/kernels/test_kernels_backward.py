@@ -6,6 +6,8 @@ from kernels_dense import dense_layer, double, table_length, tables
 
 from suites.kernels import fused_layer
 
+pytestmark = pytest.mark.sampled
+
 CASES = [
     ((2, 64, 5, 5), {}), ((2, 1024, 2, 3), {}), ((3, 96, 7, 7), {}), ((2, 96, 6, 6), {"block": 32}), ((5, 37), {}),
     ((2, 40, 5, 5), {"block": 16, "out_channels": 20}), ((2, 40, 5, 5), {"out_channels": 70}),
@@ -49,6 +51,15 @@ def check(x, scaled, **options):
 def test_gradients_are_those_of_the_dense_layer(kernels, shape, where, scaled, last):
     x = noise(*shape)
     check(x.contiguous(memory_format=torch.channels_last) if last and x.dim() == 4 else x, scaled, **where)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape,where", [((10, 1024, 32, 32), {}), ((10, 1024, 32, 32), {"dims": (2, 3)}),
+                                         ((8, 64, 56, 56), {}), ((8, 64, 56, 56), {"dims": (2, 3)})], ids=str)
+@pytest.mark.parametrize("last", [False, True], ids=["contiguous", "channels_last"])
+def test_gradients_at_the_papers_shapes_are_those_of_the_dense_layer(kernels, shape, where, last):
+    x = noise(*shape)
+    check(x.contiguous(memory_format=torch.channels_last) if last else x, True, **where)
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)

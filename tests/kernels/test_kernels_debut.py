@@ -9,6 +9,8 @@ from suites.kernels import debut
 from suites.layers.debut import DebutConv2d, DebutLinear, generate_chain, published_chains
 from suites.layers.debut.chain import chain_from_pairs
 
+pytestmark = pytest.mark.sampled
+
 TOLERANCES = {torch.float32: 1e-5, torch.bfloat16: 1.2e-2, torch.float16: 2e-3}
 dtypes = st.sampled_from(sorted(TOLERANCES, key=str))
 

@@ -10,6 +10,8 @@ from suites.kernels import fused_layer, why_not_fused
 from suites.kernels.geometry import Spec
 from suites.kernels.plain import plain_layer
 
+pytestmark = pytest.mark.sampled
+
 OPTIONS = [
     {}, {"nonlinearity": "soft", "threshold_mode": "abs"}, {"threshold_mode": "abs"}, {"threshold_mode": "clamp"},
     {"residual": True}, {"keep_first": True}, {"norm": "forward"}, {"norm": "backward"}, {"order": "sequency"},

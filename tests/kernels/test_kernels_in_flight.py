@@ -11,6 +11,8 @@ import suites.kernels.cpu_call as cpu_call
 from suites.kernels import fused_layer, planned
 from suites.kernels.tuning import NEAR, NEVER, Tuning
 
+pytestmark = pytest.mark.sampled
+
 
 @pytest.fixture(params=[Tuning(0, 0), Tuning(0, 0, 0, 128)], ids=["in flight", "in turn"])
 def no_cache(kernels, monkeypatch, request):

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from suites.kernels import lhc
 from suites.layers.lhc import LhcConv2d, draw_masks
 
+pytestmark = pytest.mark.sampled
+
 TOLERANCES = {torch.float32: 1e-5, torch.bfloat16: 1.2e-2, torch.float16: 2e-3}
 
 
@@ -46,6 +48,14 @@ def test_kept_blocks_of_any_layer_and_plane_give_the_convolution(
     x = torch.randn(images, channels, height, width).to(dtype)
     x = x.contiguous(memory_format=torch.channels_last) if channels_last else x
     check(frozen_of(layer, density, dtype), x)
+
+
+@pytest.mark.parametrize("stride", [(1, 2), (2, 1), (1, 3), (3, 1), (2, 3), (3, 2)], ids=str)
+@pytest.mark.parametrize("kernel", [(3, 3), (5, 2), (2, 5)], ids=str)
+def test_every_pair_of_strides_gives_the_convolution(stride, kernel):
+    torch.manual_seed(7)
+    frozen = frozen_of(LhcConv2d(9, 19, kernel, stride, (1, 2), group_in=4, group_out=10), 0.7)
+    check(frozen, torch.randn(2, 9, 11, 14))
 
 
 @pytest.mark.parametrize("plane", [(1, 1), (2, 2), (4, 4), (7, 7), (8, 8), (9, 7), (14, 14), (5, 70)])

@@ -1,105 +1,103 @@
-"""The kernels' own test programs under the sanitizers, which find nothing in them and something where it is planted.
+"""The kernels' own test programs under the sanitizers, which find nothing in them and every fault that is planted.
 
-Memory that is read but was never written is valgrind's to find: GCC's sanitizers do not see it.
+A program and those with a fault are one build (:mod:`planted`). Memory that is read but was never written is
+valgrind's to find: GCC's sanitizers do not see it.
 
 The programs share their work among threads of their own: torch's OpenMP is not built for the thread sanitizer, which
 does not see what it waits for and finds races where there are none.
 """
 
-import os
-import shutil
+import re
 
+import planted
 import pytest
-from programs import PROGRAMS, X86, passes, run_program, sanitizer
+from planted import MEMORY, THREADS, UNWRITTEN
+from programs import PROGRAMS, X86, passes, run
 
-from suites.kernels import build
+EVERY = pytest.mark.parametrize("name", sorted(PROGRAMS))
+SETS = pytest.mark.parametrize("target", ["native", "baseline"])
+TARGETS = {"native": ("-march=native",), "baseline": ()}
+#: Checks as calls: in line, those of all loads and stores of vectors take the compiler minutes. So does use after
+#: scope (it marks each variable of each function in line), and what undefined behaviour looks at each access for.
+CHEAP = ("-O1", "-g1", "--param=asan-instrumentation-with-call-threshold=0", "-fno-sanitize-address-use-after-scope",
+         "-fno-sanitize-recover=all")
+EACH_ACCESS = "-fno-sanitize=null,alignment,object-size,pointer-overflow"
+VALGRIND = ("valgrind", "-q", "--error-exitcode=9", "--track-origins=no")
 
-MEMORY, THREADS = "address,undefined", "thread"
-#: AddressSanitizer alone where the checks of undefined behaviour, many for each vector instruction, take the compiler
-#: minutes; their own run is the one without those instructions.
-NATIVE_MEMORY = {"debut": "address", "int8": "address", "lhc": "address"}
+
+@pytest.fixture(scope="session")
+def sources(tmp_path_factory):
+    return planted.copy_of_sources(str(tmp_path_factory.mktemp("planted")))
+
+
+@pytest.fixture
+def sanitized(builds, sources):
+    """Return a function that gives a program under a sanitizer, whose first finding ends it, or without one."""
+    def program(name, which, target, *flags):
+        checks = CHEAP + ("-fsanitize=" + which, EACH_ACCESS) if which else ("-O1", "-g1")
+        return builds.program(name, "g++", checks + TARGETS[target] + flags + ("-include", planted.HEADER), sources)
+
+    return program
 
 
 def arguments(name, cases):
     return [str(cases), "4"] + list(PROGRAMS[name].limits)
 
 
+def cases_of(name, which):
+    """As many random cases as reach every planted fault."""
+    return arguments(name, 400 if which == MEMORY and name in ("depthwise", "wht") else 100)
+
+
+
+def finds(ended, fault):
+    assert ended.status != 0 and re.search(fault.called, ended.output), ended.output[-3000:]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(PROGRAMS))
+@EVERY
 @pytest.mark.parametrize("which", [MEMORY, THREADS])
-@pytest.mark.parametrize("native", [True, False], ids=["native", "baseline"])
-def test_sanitizers_find_nothing(tmp_path, name, which, native):
-    which = NATIVE_MEMORY.get(name, which) if native and which == MEMORY else which
-    passes(tmp_path, name, "g++", list(sanitizer(which)) + ["-march=native"] * native, arguments(name, 100))
+@SETS
+def test_sanitizers_find_nothing(sanitized, name, which, target):
+    passes(sanitized(name, which, target), cases_of(name, which))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("element", ["bf16", "fp16"])
-def test_sanitizers_find_nothing_in_two_byte_types(tmp_path, element):
-    passes(tmp_path, "wht", "g++", list(sanitizer("address")) + ["-march=native", "-DELEMENT=" + element],
-           arguments("wht", 150))
-
-
-#: A fault in what the kernels share: the file, its right words, the wrong ones, and what the sanitizer calls it.
-FAULTS = {
-    "race": (THREADS, "threads.h", "__atomic_fetch_add(&share->next[mine], 1, __ATOMIC_RELAXED)",
-             "share->next[mine]++", "data race"),
-    "undefined": (MEMORY, "threads.h", "if (grain < 1) grain = 1;",
-                  "if (grain < 1) grain = 1;\n    grain += (2147483647 + threads) / 2147483647;",
-                  "signed integer overflow"),
-    "overflow": (MEMORY, "threads.h", "posix_memalign(&fresh, 4096, bytes + 4096)",
-                 "posix_memalign(&fresh, 4096, bytes / 2 + 1088)", "heap-buffer-overflow"),
-}
-
-
-def planted(folder, file, right, wrong):
-    """Return a copy of the sources in which ``file`` has the wrong words."""
-    sources = str(folder / "cpu")
-    shutil.copytree(build.SOURCE_FOLDER, sources)
-    path = os.path.join(sources, file)
-    with open(path) as source:
-        text = source.read()
-    assert text.count(right) == 1
-    with open(path, "w") as source:
-        source.write(text.replace(right, wrong))
-    return sources
+def test_sanitizers_find_nothing_in_two_byte_types(sanitized, element):
+    passes(sanitized("wht", "address", "native", "-DELEMENT=" + element), arguments("wht", 150))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(PROGRAMS))
-@pytest.mark.parametrize("fault", sorted(FAULTS))
-def test_sanitizers_find_a_planted_fault(tmp_path, name, fault):
-    which, file, right, wrong, called = FAULTS[fault]
-    sources = planted(tmp_path, file, right, wrong)
-    ended = run_program(tmp_path, name, "g++", sanitizer(which), arguments(name, 100), sources=sources)
-    assert ended.status != 0 and called in ended.output, ended.output[-3000:]
+@SETS
+@pytest.mark.parametrize("which,name,fault", [
+    pytest.param(which, name, fault, id="{}-{}".format(name, fault.name))
+    for which in (MEMORY, THREADS) for name, fault in planted.faults_of(which)])
+def test_sanitizers_find_a_planted_fault(sanitized, which, name, fault, target):
+    finds(run(sanitized(name, which, target), cases_of(name, which), PLANTED_FAULT=fault.number), fault)
 
 
-#: What GCC's sanitizers do not see; for instruction sets that it knows.
-UNWRITTEN = ("valgrind", "-q", "--error-exitcode=9", "--track-origins=no")
+@pytest.mark.slow
+@pytest.mark.parametrize("element", ["bf16", "fp16"])
+@pytest.mark.parametrize("fault", [
+    pytest.param(fault, id=fault.name) for name, fault in planted.faults_of(MEMORY)
+    if name == "wht" and fault.name in ("read", "written")])
+def test_sanitizers_find_a_planted_fault_in_two_byte_types(sanitized, fault, element):
+    program = sanitized("wht", "address", "native", "-DELEMENT=" + element)
+    finds(run(program, arguments("wht", 150), PLANTED_FAULT=fault.number), fault)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not X86, reason="x86 only")  # instruction sets that valgrind knows
+@EVERY
+def test_no_result_depends_on_memory_never_written(sanitized, name):
+    passes(sanitized(name, None, "baseline"), arguments(name, 25), VALGRIND)
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not X86, reason="x86 only")
-@pytest.mark.parametrize("name", sorted(PROGRAMS))
-def test_no_result_depends_on_memory_never_written(tmp_path, name):
-    passes(tmp_path, name, "g++", ["-O1", "-g"], arguments(name, 25), UNWRITTEN)
-
-
-#: For each family a place that is left as it was found: the file, its right words, the wrong ones.
-UNWRITES = {
-    "debut": ("common/planes.h", "for (int64_t c = 0; c < first; c += VL) store(row + c, zero);", ""),
-    "lhc": ("common/planes.h", "for (int64_t c = 0; c < first; c += VL) store(row + c, zero);", ""),
-    "ht": ("ht/plane.h", "for (int64_t k = 0; k < floats; k += VL) store(to + k, splat(0));", ""),
-    "depthwise": ("depthwise/by_channels.h",
-                  "for (int64_t j = 0; j < (outside ? 0 : padding) * shared; j++) store(to + j * VL, zero());", ""),
-}
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not X86, reason="x86 only")
-@pytest.mark.parametrize("name", sorted(UNWRITES))
-def test_a_planted_read_of_memory_never_written_is_found(tmp_path, name):
-    sources = planted(tmp_path, *UNWRITES[name])
-    ended = run_program(tmp_path, name, "g++", ["-O1", "-g"], arguments(name, 25), UNWRITTEN, sources)
-    assert ended.status != 0 and "uninitialised" in ended.output, ended.output[-3000:]
+@pytest.mark.parametrize("name,fault", [
+    pytest.param(name, fault, id=name) for name, fault in planted.faults_of(UNWRITTEN)])
+def test_a_planted_read_of_memory_never_written_is_found(sanitized, name, fault):
+    program = sanitized(name, None, "baseline")
+    finds(run(program, arguments(name, 25), VALGRIND, PLANTED_FAULT=fault.number), fault)

@@ -26,6 +26,7 @@ def results(shape, options, threads):
     return [y.detach(), x.grad, threshold.grad, scale.grad]
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("shape,options", CASES, ids=str)
 def test_results_are_the_same_bits_for_every_number_of_threads_and_every_run(kernels, shape, options):
     first = results(shape, options, 1)

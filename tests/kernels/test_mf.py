@@ -9,6 +9,8 @@ from suites.kernels import mf
 from suites.layers import MultiplicationFreeLinear
 from suites.layers.mf_fused import DENSE
 
+pytestmark = pytest.mark.sampled
+
 ERROR = {torch.float32: 4e-6, torch.bfloat16: 2 ** -8, torch.float16: 2 ** -11}
 MEMBERS = sorted(mf.MEMBERS)
 

@@ -80,6 +80,47 @@ def test_a_changed_or_replaced_weight_is_seen(case):
             assert torch.equal(layer(x), afresh(layer, x)), name
 
 
+def _fused_sgd(parameters):
+    return torch.optim.SGD(parameters, lr=0.5, fused=True)
+
+
+class _Through(torch.optim.Optimizer):
+    """An optimizer of the old kind, which writes past autograd."""
+
+    def __init__(self, parameters):
+        super().__init__(parameters, {})
+
+    def step(self):
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.data.sub_(0.5 * parameter.grad)
+
+
+@pytest.mark.parametrize("make_optimizer", [_fused_sgd, _Through])
+def test_a_step_of_an_optimizer_that_goes_past_the_version_counter_is_seen(case, make_optimizer):
+    if not hasattr(torch, "func"):
+        pytest.skip("this torch does not tell when an optimizer made a step")
+    layer, x = case
+    for parameter in layer.parameters():
+        parameter.requires_grad_(True)
+        parameter.grad = torch.ones_like(parameter)
+    try:
+        optimizer = make_optimizer(layer.parameters())
+    except RuntimeError as error:
+        pytest.skip("no fused optimizers here: {}".format(error))
+    with torch.no_grad():
+        before = layer(x)
+        layer(x)
+        for _ in range(2):
+            optimizer.step()
+            after = layer(x)
+            assert not torch.equal(after, before) and torch.equal(after, afresh(layer, x))
+            before = after
+    graded = layer(x).detach()
+    optimizer.step()
+    assert not torch.equal(layer(x).detach(), graded)
+
+
 def test_other_types_shapes_and_layouts_have_calls_of_their_own(case):
     layer, x = case
     several = torch.cat([x, x])

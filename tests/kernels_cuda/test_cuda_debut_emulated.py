@@ -11,6 +11,8 @@ from suites.kernels.cuda import debut_form, source
 from suites.layers.debut import published_chains
 from suites.layers.debut.chain import chain_from_pairs
 
+pytestmark = pytest.mark.sampled
+
 #: Sums of float32 against float64, for layers that keep the size of N(0, 1) data.
 TOLERANCE = 2e-6
 MULTIPROCESSORS = (1, 40, 132)

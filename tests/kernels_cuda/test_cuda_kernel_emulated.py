@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from suites.kernels.cuda import work
 from suites.kernels.cuda.work import Options
 
+pytestmark = pytest.mark.sampled
+
 # A layer in float32 with orthonormal transforms of N(0, 1) data.
 TOLERANCE = 2e-6
 DEVICES = ((53, 1), (75, 40), (90, 132))

@@ -7,6 +7,8 @@ import torch
 from suites.kernels.cuda import geometry, source, work
 from suites.kernels.cuda.work import Options
 
+pytestmark = pytest.mark.sampled
+
 FORWARD_LENGTHS = [2 ** n for n in range(1, 13)]
 # Text that stands once in the source, and what it becomes.
 MUTATIONS = {

@@ -61,7 +61,8 @@ def test_the_output_keeps_the_order_of_memory(device):
 
 @pytest.mark.parametrize("x", [gaussian(1, 2, 32, 6, 8)[..., ::2], gaussian(1, 2, 32, 6, 8).transpose(1, 2),
                                gaussian(1, 3, 32, 6, 8)[::2, 5:25, 1:, :5],
-                               gaussian(1, 1, 32, 4, 4).expand(3, 32, 4, 4)])
+                               gaussian(1, 1, 32, 4, 4).expand(3, 32, 4, 4),
+                               torch.view_as_complex(gaussian(1, 2, 32, 6, 8, 2)).conj().imag])
 def test_tensors_with_any_gaps_give_the_same_as_dense_ones(device, x):
     check(device, x, Spec())
     check(device, x, Spec(dims=(2, 3)))

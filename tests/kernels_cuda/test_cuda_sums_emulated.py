@@ -9,6 +9,8 @@ from sums_emulated import dense, dense_reference, depthwise, depthwise_reference
 
 from suites.kernels.cuda import source, sums_form
 
+pytestmark = pytest.mark.sampled
+
 #: Sums of float32 against float64 for N(0, 1) data: 81 taps at most, or 70 inputs.
 TOLERANCE = 4e-6
 MEMBERS = tuple(sums_form.MEMBERS)

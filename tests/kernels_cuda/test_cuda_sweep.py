@@ -6,6 +6,8 @@ import torch
 from harness.timing.sampler import Sample, Sampler
 from suites.kernels.cuda import geometry, sweep, work
 
+pytestmark = pytest.mark.sampled
+
 
 @pytest.mark.parametrize("points", [2, 32, 64, 256, 1024, 4096])
 @pytest.mark.parametrize("strided", [True, False])

@@ -17,6 +17,7 @@ def relative_error(got, wanted):
     return ((got.double() - wanted.double()).abs().max() / wanted.double().pow(2).mean().sqrt()).item()
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("size", [2 ** power for power in range(13)])
 def test_it_is_the_product_with_scipys_hadamard_matrix_at_every_power_of_two_to_4096(size, form):

@@ -97,3 +97,38 @@ def test_effects_start_he_normal_as_keras_draws_them(shape):
 def test_wrong_use_is_told_in_one_sentence(make, sentence):
     with pytest.raises(ValueError, match=sentence):
         make()
+
+
+@pytest.mark.parametrize("form", ["auto", "shifted", "gathered"])
+def test_the_state_of_a_frozen_layer_brings_its_mask_along(form):
+    frozen = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        layer = LhcConv2d(16, 8, 3, padding=1, group_in=4, group_out=4)
+        draw_masks(layer, 0.5)
+        frozen.append(layer.freeze(form))
+    one, other = frozen
+    x = torch.randn(2, 16, 20, 20)
+    with torch.no_grad():
+        other(x)
+        assert not torch.equal(one.places, other.places) and one.weight.shape == other.weight.shape
+        other.load_state_dict(one.state_dict())
+        assert torch.equal(other(x), one(x)) and torch.equal(other.dense_weight(), one.dense_weight())
+
+
+def test_a_state_whose_blocks_do_not_fit_is_refused_and_changes_nothing():
+    torch.manual_seed(1)
+    layer = LhcConv2d(16, 8, 3, padding=1, group_in=4, group_out=4)
+    draw_masks(layer, 0.5)
+    frozen, x = layer.freeze(), torch.randn(1, 16, 5, 5)
+    y = frozen(x)
+    for column, value in ((0, 9), (1, 15), (2, -4), (3, 3), (4, -1)):
+        state = {name: tensor.clone() for name, tensor in frozen.state_dict().items()}
+        state["places"][0, column] = value
+        with pytest.raises(RuntimeError, match="kept blocks of this state do not fit"):
+            frozen.load_state_dict(state)
+        assert torch.equal(frozen(x), y)
+    draw_masks(layer, 0.25)
+    with pytest.raises(RuntimeError, match="keeps 288 weights where the layer has 576: freeze a layer with the mask"):
+        frozen.load_state_dict(layer.freeze().state_dict())
+    assert torch.equal(frozen(x), y)

@@ -7,28 +7,38 @@ import pytest
 from harness.allocator import heap_environment
 from harness.plan import Target, comparison_to_dict
 from harness.process import run_worker
+from harness.standby import Start, side_by_side
 from harness.statistics.memory import compare_memory
 from harness.system import memory as procfs
 from harness.words import Heap, State
 from suites import calibration
 from tests.patience import LONG_S
 
+pytestmark = pytest.mark.sampled
+
 MB = 1e6
 COLUMNS = ("rss_delta_peak_bytes", "uss_delta_peak_bytes", "ram_delta_peak_bytes")
 
 
-def measured(comparison, case, heap):
-    job = {"pass": "memory", "comparison": comparison_to_dict(comparison), "cases": [comparison.case_id(case)],
-           "seed": 1, "heap": heap.value}
-    outcome = run_worker(job, LONG_S, extra_environment=heap_environment(heap))
+def measured(start, worker=None):
+    outcome = run_worker(start.job, LONG_S, extra_environment=start.environment, worker=worker)
     assert outcome.ok, outcome.reason
     return outcome.payload
 
 
-def held(kind, size_mb, heap):
+def start_of(comparison, case, heap):
+    return Start({"pass": "memory", "comparison": comparison_to_dict(comparison),
+                  "cases": [comparison.case_id(case)], "seed": 1, "heap": heap.value}, heap_environment(heap))
+
+
+def holding(kind, size_mb, heap):
     found = [(one, case) for one in calibration.holding(Target("cpu", 1)) for case in one.cases
              if dict(case.options) == {"kind": kind, "mb": size_mb}]
-    return measured(*found[0], heap)
+    return start_of(*found[0], heap)
+
+
+def held(kind, size_mb, heap):
+    return measured(holding(kind, size_mb, heap))
 
 
 def moved_by_others_bytes(seconds=0.3):
@@ -99,6 +109,25 @@ def test_a_trace_shows_the_working_set_over_time():
 @pytest.mark.parametrize("heap", [Heap.PINNED, Heap.DEFAULT])
 def test_identical_layers_take_the_same_in_either_heap(heap):
     same, = [one for one in calibration.comparisons(Target("cpu", 1)) if one.id == "same"]
-    base = [measured(same, same.baseline, heap)["rss_delta_peak_bytes"] for _ in range(3)]
-    twin = [measured(same, same.rivals[0], heap)["rss_delta_peak_bytes"] for _ in range(3)]
+    base = [measured(start_of(same, same.baseline, heap))["rss_delta_peak_bytes"] for _ in range(3)]
+    twin = [measured(start_of(same, same.rivals[0], heap))["rss_delta_peak_bytes"] for _ in range(3)]
     assert compare_memory(base, twin).state is State.SAME, (base, twin)
+
+
+def test_one_that_waits_with_its_own_load_to_come_changes_no_figure_of_the_one_before():
+    """All have loaded and warmed up when the first is let in; each is told what it holds itself, and no more."""
+    loads = [("output", 40), ("weights", 100), ("workspace", 10)]
+    starts = [holding(kind, size_mb, Heap.PINNED) for kind, size_mb in loads]
+    private = [[] for _ in loads]
+    for _ in range(3):
+        with side_by_side(starts, LONG_S) as workers:
+            assert None not in workers
+            found = [measured(start, worker) for start, worker in zip(starts, workers)]
+        assert [payload["rss_delta_peak_bytes"] / MB for payload in found] == [
+            pytest.approx(size_mb, abs=1.0) for _, size_mb in loads]
+        for values, payload, (_, size_mb) in zip(private, found, loads):
+            values.append(payload["uss_delta_peak_bytes"] is None
+                          or abs(payload["uss_delta_peak_bytes"] - size_mb * MB) <= MB)
+        if all(map(any, private)):
+            break  # else another program that began or ended shares files with these, which no three times would hit
+    assert all(map(any, private))

@@ -5,6 +5,8 @@ from suites.layers.debut import chain_weights, generate_chain, published_chains
 from suites.layers.lhc import LhcConv2d
 from suites.networks import build, count_parameters
 
+pytestmark = pytest.mark.sampled
+
 LENET = published_chains("lenet_mnist_paper")
 FC1 = [LENET[1]]
 VGG_512 = [published_chains("vgg16_cifar10")[1]]

@@ -94,7 +94,8 @@ def test_every_claim_about_networks_has_its_cases():
     with open(os.path.join(folder, "rows.csv"), newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["claim"] in claims]
     assert len({row["claim"] for row in rows}) > 15
-    assert {"{}/{}".format(row["comparison"], row["case"]) for row in rows} <= known
+    # a row without a case is one that no suite holds: printed in a paper, and said to be
+    assert {"{}/{}".format(row["comparison"], row["case"]) for row in rows if row["case"]} <= known
 
 
 def test_a_network_runs_in_the_fastest_form_found_or_in_the_one_it_is_told():

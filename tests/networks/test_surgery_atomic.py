@@ -237,3 +237,41 @@ def test_a_channels_last_network_stays_one():
     assert network[2].weight.is_contiguous(memory_format=torch.channels_last)
     middle = torch.randn(2, 8, 8, 8).contiguous(memory_format=torch.channels_last)
     assert network[1](middle).is_contiguous(memory_format=torch.channels_last)
+
+
+class Remembering(nn.Module):
+    """Puts a new buffer in the place of the old one in every call, as quantisation's observers do."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("largest", torch.zeros(()))
+        self.register_buffer("last", None)
+        self.inner = nn.Linear(8, 8)
+
+    def forward(self, x):
+        self.largest, self.last = torch.maximum(self.largest, x.abs().amax(0)), x
+        return self.inner(x)
+
+
+@pytest.mark.parametrize("act", [plan, replace])
+def test_a_buffer_that_a_run_replaces_is_put_back(act):
+    network = nn.Sequential(Remembering())
+    before = network[0].largest
+    act(network, rules.fwht(), torch.ones(3, 8))
+    assert network[0].largest is before and before.shape == () and before == 0 and network[0].last is None
+
+
+@pytest.mark.skipif(not hasattr(nn.utils, "parametrizations"), reason="this torch has no parametrizations")
+def test_reading_a_weight_that_changes_when_it_is_read_changes_nothing():
+    network = nn.Sequential(nn.utils.parametrizations.spectral_norm(nn.Linear(8, 8)))
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    plan(network, rules.debut(sweeps=1), torch.ones(3, 8))
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+    assert all(layer.training for layer in network.modules())
+
+
+@pytest.mark.skipif(not hasattr(nn, "LazyBatchNorm1d"), reason="this torch has no such layer")
+def test_buffers_without_a_size_are_named_too():
+    network = nn.Sequential(nn.LazyBatchNorm1d(affine=False), nn.Linear(8, 8))
+    with pytest.raises(ValueError, match="'0.running_mean' has no size yet: run the network once"):
+        replace(network, rules.fwht(), torch.ones(3, 8))

@@ -70,6 +70,17 @@ class Scaled(nn.Linear):
         return 2 * super().forward(x)
 
 
+class Standardised(nn.Conv2d):
+    def _conv_forward(self, x, weight, bias):
+        return super()._conv_forward(x, weight - weight.mean(), bias)
+
+
+def around(layer):
+    """Make a padding of zeros one around the edges, as is done to networks that are to draw tiles."""
+    layer._conv_forward = lambda x, weight, bias: F.conv2d(F.pad(x, (1, 1, 1, 1), mode="circular"), weight, bias)
+    return layer
+
+
 ROWS = torch.zeros(3, 8)
 CASES = [
     (Attention, torch.zeros(2, 5, 8), {"attention.out_proj": Refused.NEVER_CALLED}, ["after"]),
@@ -160,3 +171,20 @@ def test_nothing_larger_than_blocks_of_one_is_refused_and_the_rest_goes_on():
     table = replace(network, rules.bwht(), torch.zeros(1, 3, 4, 4))
     assert refused(table) == {"0": Refused.NO_BLOCK}
     assert table[0].after == "BlockWalshHadamard1d 5 -> 8, blocks of 4"
+
+
+@pytest.mark.parametrize("rule", [rules.lhc, rules.debut])
+@pytest.mark.parametrize("make", [lambda: Standardised(8, 8, 3, padding=1),
+                                  lambda: around(nn.Conv2d(8, 8, 3, padding=1))])
+def test_a_convolution_whose_inner_part_is_another_is_left(rule, make):
+    network = nn.Sequential(make(), nn.Conv2d(8, 8, 3, padding=1))
+    table = replace(network, rule(), torch.zeros(1, 8, 6, 6))
+    assert refused(table) == {"0": Refused.OWN_FORWARD} and [row.name for row in table] == ["1"]
+
+
+def test_a_layer_whose_forward_was_replaced_on_itself_is_left():
+    network = nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 8))
+    plain = network[0].forward
+    network[0].forward = lambda x: 2 * plain(x)
+    table = replace(network, rules.fwht(), ROWS)
+    assert refused(table) == {"0": Refused.OWN_FORWARD} and [row.name for row in table] == ["1"]

@@ -1,12 +1,13 @@
 """The page as a place to work: filter, search, hide runs, follow a link; in Chromium, at the widths of a desk."""
 
 import pytest
+from large_record import write_large
 from report_fixtures import RecordBuilder, comparison
 from test_reports_browser import CHROMIUM, opened
 
 from harness.record import load_run
 from reports.findings import findings
-from reports.formats.page import render_page
+from reports.formats.page import MANY_TABLES, render_page
 
 pytestmark = [pytest.mark.browser,
               pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the path: the page was not opened")]
@@ -65,6 +66,22 @@ def test_24_comparisons_stay_small_and_are_searched_at_once(large, tmp_path):
     assert seen["hash"] == "#v=&q=FWHT%20fused"
     assert seen["one"] == ["fwht torch"] and seen["heads"] == 1 and seen["none"] == 0
     assert seen["ms"] < 500
+
+
+def test_of_a_page_of_many_comparisons_only_what_is_looked_at_is_laid_out(tmp_path):
+    number = MANY_TABLES + 1
+    run = load_run(write_large(str(tmp_path / "many"), number, launches=1))
+    seen = opened(render_page(findings(run, published=())), tmp_path, SHOWN + """
+      function laidOut(key) { return document.getElementById(key).checkVisibility({contentVisibilityAuto: true}); }
+      seen.first = laidOut("c0"); seen.last = laidOut("c100");
+      search("100 f3"); seen.found = names();
+      search(" "); location.hash = "c90/wht-f2"; document.querySelector(":target").scrollIntoView();
+      var box = document.querySelector(":target").getBoundingClientRect();
+      seen.target = [box.top, box.bottom, innerHeight];""")
+    assert seen["errors"] == []
+    assert seen["first"] and not seen["last"]
+    assert seen["found"] == ["wht f3"]
+    assert 0 <= seen["target"][0] < seen["target"][1] <= seen["target"][2]
 
 
 def test_a_link_holds_verdict_and_words(large, tmp_path):

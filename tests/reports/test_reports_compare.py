@@ -9,10 +9,14 @@ import pytest
 from report_fixtures import NANO, RecordBuilder, comparison
 
 from harness import load_run
-from harness.statistics.between_runs import WIDEST
+from harness.statistics.between_runs import WIDEST, Change
+from harness.statistics.codes import WhyCode
+from harness.words import State
 from reports import compare, compare_workers
 from reports.findings import changes as between
 from reports.findings import compared as side_by_side
+from reports.findings.sides import side_of
+from reports.formats.change_words import change_interval, change_text
 from reports.formats.changes_text import changes_text
 from reports.summaries.reading import Summaries
 
@@ -38,7 +42,7 @@ def run(capsys, *runs, options=()):
 
 
 def changes(first, second):
-    return between.changes(between.side_of(first), between.side_of(second))
+    return between.changes(side_of(first), side_of(second))
 
 
 def compared(runs):
@@ -221,11 +225,40 @@ def test_a_case_in_one_run_only_cannot_be_told(tmp_path, capsys):
     assert "In one of the runs only: a/wht-torch" in words(out)
 
 
+def test_a_case_that_keeps_its_name_and_changes_its_input_is_not_compared(tmp_path, capsys):
+    """A suite of one's own with another input shape has the same ids."""
+    runs = []
+    for name, channels in (("old", 64), ("new", 128)):
+        plan = comparison("a", "A", "conv", ("wht fused",), shape=(10, channels, 8, 8))
+        build = RecordBuilder(tmp_path / name, [plan], ident=name)
+        build.verify("a")
+        build.time("a", {"conv": 1e-3 * channels, "wht-fused": 1e-3})
+        build.end()
+        runs.append(build.load())
+    status, out = run(capsys, *runs)
+    assert status == compare.CANNOT_TELL
+    assert "not compared: a/conv and a/wht-fused (old: 10x64x8x8 float32, inference, steady; new: 10x" in words(out)
+    assert "faster" not in out and "slower" not in out
+    _, beside = run(capsys, *runs, options=["--format", "markdown"])
+    assert "faster" not in beside
+    _, three = run(capsys, runs[0], runs[1], runs[1], options=["--format", "markdown"])
+    assert "of 10x64x8x8 float32" in words(three) and "of 10x128x8x8 float32" in words(three)
+
+
 def test_runs_without_a_common_time_cannot_be_told(runs):
     found = compared([runs["empty"], runs["empty"]])
     assert (found.changes[0].cases, found.changes[0].alone) == ((), ())
     assert compare.exit_status(found) == compare.CANNOT_TELL
     assert "No case was timed in both runs" in words(changes_text(found))
+
+
+def test_a_run_that_stopped_before_its_board_was_recorded_is_not_fine(tmp_path, capsys):
+    """A job that was killed at its start must not pass."""
+    one, stopped = made(tmp_path / "old"), RecordBuilder(tmp_path / "new", [comparison("a", "A", "conv", ("wht",))],
+                                                         environment=None)
+    stopped.writer.close()
+    assert run(capsys, one, stopped.folder)[0] == compare.CANNOT_TELL
+    assert run(capsys, one, *[stopped.folder] * 14)[0] == compare.CANNOT_TELL
 
 
 def test_a_folder_without_a_run_is_status_3(tmp_path, capsys):
@@ -348,8 +381,21 @@ def test_many_runs_are_the_same_to_the_byte_in_one_process_and_in_several(tmp_pa
     assert answers[0] == answers[1] and answers[0][0][1].startswith("17 runs against run0.")
 
 
+def test_many_runs_say_that_they_leave_the_printed_numbers_out(tmp_path, capsys):
+    one = made(tmp_path / "old", launches=1)
+    _, out = run(capsys, one, *[one] * 14 + ["published"])
+    assert "printed numbers stand beside 13 runs at most" in words(out)
+
+
 def test_of_many_runs_one_that_cannot_be_read_is_named(tmp_path, capsys):
     runs = [made(tmp_path / "run{}".format(number), launches=1) for number in range(17)]
     os.remove(os.path.join(runs[11].folder, "record.jsonl"))
     status, out = run(capsys, *runs)
     assert status == compare.UNREADABLE and "run11" in out and "holds no record.jsonl" in words(out)
+
+
+def test_an_interval_too_wide_to_tell_anything_is_said_in_words_and_not_in_hundreds_of_digits():
+    wide = Change(State.CANNOT_TELL, 1.5, 1e-300, 1e300, 1e300, (2, 2), WhyCode.WIDE_INTERVAL, None)
+    assert change_interval(wide) == "wider than 1000\u00d7" and change_text(wide) == "cannot tell"
+    near = wide._replace(low=0.5, high=3.0, within=2.0)
+    assert change_interval(near) == "[0.500, 3.00]" and change_text(near) == "cannot tell within 200\u202f%"

@@ -9,16 +9,20 @@ import re
 import pytest
 from report_fixtures import NANO, RecordBuilder, comparison
 
-from harness.record import CheckResult
+from harness.record import CheckResult, load_run
 from reports import compare
 from reports.findings import compared as side_by_side
+from reports.findings import findings
 from reports.findings.causes import Cause, cause_of
-from reports.findings.compared import Cell, Roof, roof_share, won
+from reports.findings.compared import Cell, Roof, won
 from reports.findings.published import Published, Quantity
 from reports.findings.rows import RowState
 from reports.formats.changes_text import changes_text
 from reports.formats.compare_files import csv_text, html_text, json_text, markdown_text
+from reports.formats.compare_sheets import winner_text
 
+REFERENCE = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "results",
+                         "reference")
 DESKTOP = NANO._replace(board={"model": None}, cpu={"model": "AMD EPYC", "cores": 2}, roof={
     "flops_per_s": 100e9, "bytes_per_s": 20e9, "device": "cpu", "threads": 2})
 SLOW_ROOF = {"flops_per_s": 10e9, "bytes_per_s": 4e9, "device": "cpu", "threads": 2}
@@ -26,7 +30,7 @@ SLOW_ROOF = {"flops_per_s": 10e9, "bytes_per_s": 4e9, "device": "cpu", "threads"
 
 def made(folder, ident, environment, times):
     """Ten images; the rivals' multiply-adds and bytes are such that the shares can be reckoned by hand."""
-    one = comparison("a", "A title", "conv", ("wht fused", "wht torch"))
+    one = comparison("a", "A title", "conv", ("wht fused", "wht torch"), threads=2)
     build = RecordBuilder(folder, [one], environment=environment, ident=ident)
     build.check("a", [CheckResult(one.case_id(case), True, 1e-6, 1e-4, macs=10 ** 7, bytes=10 ** 6)
                       for case in one.cases])
@@ -68,12 +72,22 @@ def test_a_cell_holds_time_advantage_interval_memory_energy_per_image_and_share_
 
 
 @pytest.mark.parametrize("roof, share", [
-    (Roof(10e9, 4e9), 0.2), (Roof(1000e9, 1e9), 0.1), (Roof(None, 1e9), None), (Roof(), None)])
-def test_the_share_of_the_roof_is_that_of_the_tighter_limit(roof, share, both):
-    class Row:
-        operations, bytes, median_s = 2 * 10 ** 7, 10 ** 6, 10e-3
+    ((10e9, 4e9), 0.2), ((1000e9, 1e9), 0.1), ((None, 1e9), None), ((None, None), None)])
+def test_the_share_of_the_roof_is_that_of_the_tighter_limit(roof, share, tmp_path):
+    limits = {"flops_per_s": roof[0], "bytes_per_s": roof[1], "device": "cpu", "threads": 2}
+    run = made(tmp_path, "run", NANO._replace(roof=limits), {"conv": 20e-3, "wht-fused": 10e-3})
+    assert cell(compared([run]), "a/wht-fused", 0).roof_share == (
+        None if share is None else pytest.approx(share, rel=0.02))
 
-    assert roof_share(Row, roof) == (None if share is None else pytest.approx(share))
+
+def test_the_share_of_the_roof_is_that_of_the_runs_own_report():
+    """Types, threads and caches included: the same layer must not have two."""
+    run = load_run(os.path.join(REFERENCE, next(name for name in sorted(os.listdir(REFERENCE)) if "paper" in name)))
+    told = {one.case: one.share for one in findings(run, ()).roof_points}
+    assert len(told) > 10
+    for table in compared([run]).tables:
+        for row in table.rows:
+            assert row.cells[0].roof_share == told.get(row.case)
 
 
 def test_a_roof_measured_with_other_threads_is_not_used(tmp_path):
@@ -111,6 +125,12 @@ def test_nobody_wins_where_nothing_is_told_and_where_nothing_was_measured_there_
     doubt = [("conv", True, Cell(RowState.BASELINE, 1.0)), ("a", False, Cell(RowState.CANNOT_TELL, 1.01))]
     assert won(doubt).name is None
     assert won([("conv", True, Cell()), ("a", False, Cell())]) is None
+
+
+def test_a_rival_that_is_slower_is_not_said_to_be_level_with_the_baseline():
+    mixed = won([("conv", True, Cell(RowState.BASELINE, 1.0)), ("a", False, Cell(RowState.CANNOT_TELL, 1.01)),
+                 ("b", False, Cell(RowState.SLOWER, 0.4))])
+    assert winner_text(mixed) == "? nobody: no rival is faster, and not all are slower"
 
 
 def test_a_case_that_one_device_lacks_leaves_its_cell_empty(both, tmp_path):
@@ -151,8 +171,9 @@ def test_the_papers_numbers_are_found_beside_the_reference_run(capsys):
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     name = next(one for one in sorted(os.listdir(os.path.join(root, "results", "reference"))) if "paper" in one)
     status = compare.main([os.path.join(root, "results", "reference", name), "published"])
+    out = words(capsys.readouterr().out)
     assert status == compare.FINE
-    assert "published: " in capsys.readouterr().out
+    assert "published: Jetson Nano 4 GB" in out and "24.0\u00d7" in out        # the one has times, the other a claim
 
 
 def test_every_format_holds_every_device(both):

@@ -14,9 +14,10 @@ from harness.record import CheckLine, CheckResult
 from harness.words import State, Status
 from reports.exports import github_action
 from reports.findings import findings
-from reports.findings.changes import changes, side_of
+from reports.findings.changes import changes
 from reports.findings.compared import compared, summary_of
 from reports.findings.rows import RowState
+from reports.findings.sides import side_of
 from reports.findings.tables import tables_of
 from reports.formats.changes_text import changes_text
 from reports.formats.compare_files import csv_text

@@ -8,12 +8,17 @@ import subprocess
 import sys
 
 import pytest
+from report_fixtures import RecordBuilder, comparison
 
 import harness
 from harness.notebook.frame import COLUMNS, rows
-from harness.record import FILE_NAME
+from harness.reasons import Code, Reason
+from harness.record import FILE_NAME, LaunchLine
+from harness.words import Status
 from reports.export import main
 from reports.exports import github_action, pyperf, table
+from reports.findings import findings
+from reports.formats.texts import detail
 
 
 @pytest.fixture(params=["nano", "sweep"])
@@ -51,6 +56,20 @@ def test_a_dashboard_gets_the_median_in_seconds_and_the_verdict(run):
         one = found[case if cache == "hot" else case + "@" + cache]
         assert one["unit"] == "s" and one["value"] == verdict.times.median_s
         assert verdict.state.value in one["extra"]
+
+
+def test_a_rival_that_was_left_out_of_a_launch_is_not_said_to_have_played_it(tmp_path):
+    build = RecordBuilder(tmp_path, [comparison("a", "A", "conv", ("wht",))])
+    build.verify("a")
+    build.time("a", {"conv": 2e-3, "wht": 1e-3}, launches=1)
+    series = build.series(build.comparisons["a"], {"conv": 2e-3}, 18, 0.01)
+    build.append(LaunchLine("a", 2, Status.OK, series=(series,), left_out={"a/wht": Reason(Code.LEFT_OUT)}))
+    build.end()
+    run = harness.load_run(build.folder)
+    extra = {one["name"]: one["extra"] for one in json.loads(github_action.make(run))}
+    assert "72 samples in 2 launches" in extra["a/conv"] and "36 samples in 1 launch\n" in extra["a/wht"]
+    said, = [detail(row, table) for table in findings(run, ()).tables for row in table.rows if row.name == "wht"]
+    assert said.startswith("36 samples, 18 rounds, 1 launch\n")
 
 
 def test_the_csv_is_the_tidy_table_of_all_runs(runs):

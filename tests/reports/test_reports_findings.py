@@ -341,8 +341,17 @@ def test_a_suite_of_ones_own_is_run_again_by_its_file(tmp_path):
     run = build.load()
     assert about(run).source == "paper"
     run.header = run.header._replace(suite="mine", suite_file=SourceFile("my suites/mine.py", "0" * 64))
-    told = warning_text(ValidityWarning(WarningCode.QUICK, {}), about(run))
+    told = warning_text(ValidityWarning(WarningCode.QUICK, {"launches": 1, "memory_repeats": 1}), about(run))
     assert told.command == "./run_bench.sh run 'my suites/mine.py'"
+
+
+@pytest.mark.parametrize("launches, says", [(1, "one launch"), (2, "2 launches"), (4, "4 launches")])
+def test_a_quick_run_is_warned_of_with_the_launches_it_had(tmp_path, launches, says):
+    build = RecordBuilder(tmp_path, [comparison("a", "A", "conv", ("wht fused",))], quick=True, launches=launches)
+    run = build.load()
+    (warning,) = [one for one in findings(run, published=()).warnings if one.code is WarningCode.QUICK]
+    told = warning_text(warning, about(run)).text
+    assert says in told and ("one launch" in told) == (launches == 1)
 
 
 def test_several_runs_stand_side_by_side(tmp_path, runs):

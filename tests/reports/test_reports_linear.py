@@ -52,12 +52,14 @@ def test_twice_the_record_is_twice_the_reading(folders):
     assert 1.5 < large / small < 2.1
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("work", [rows, lambda run: findings(run, published=())], ids=["frame", "findings"])
 def test_twice_the_record_is_twice_the_work(folders, work):
     small, large = (lines_run(lambda one=run: work(one)) for run in map(load_run, folders))
     assert 1.5 < large / small < 2.1
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("make", [render_page, markdown, json_text])
 def test_twice_the_findings_is_twice_the_work(folders, make):
     found = [findings(load_run(folder), published=()) for folder in folders]
@@ -107,7 +109,7 @@ def line_alone(folder):
 
 
 @pytest.mark.parametrize("work, most", [
-    (lambda folder: load_run, 6.0), (line_alone, 7.0), (lambda folder: lambda one: summary_of(load_run(one)), 12.0),
+    (lambda folder: load_run, 5.0), (line_alone, 5.0), (lambda folder: lambda one: summary_of(load_run(one)), 11.0),
     (lambda folder: lambda one: rows(load_run(one)), 11.5)], ids=["load_run", "many", "compare", "frame"])
 def test_reading_costs_a_few_times_what_json_alone_does(work, most, tmp_path):
     """On the same bytes, in turns, so that it holds on any machine; the least of several, as above."""

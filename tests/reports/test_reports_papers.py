@@ -2,6 +2,7 @@
 
 import builtins
 import csv as csv_module
+import glob
 import io
 import math
 import os
@@ -30,11 +31,11 @@ from reports.formats.claims_drawing import Axis, axis_of, drawn
 from reports.formats.claims_files import captions, csv, markdown
 from reports.formats.claims_latex import Column, latex, shares, tex, tex_single
 from reports.formats.claims_svg import claim_svg
-from reports.formats.claims_text import caption, column_names, notes, sheet, verdict_text
+from reports.formats.claims_text import caption, column_names, notes, rows_tested_text, sheet, verdict_text
 from reports.paper import files, main, tally
 
 HEAD = "id,paper,sentence,quantity,value,unit,precision,suite,cannot,source,note\n"
-ROWS = "claim,name,comparison,case,judged,also_counted\n"
+ROWS = "claim,name,comparison,case,judged,also_counted,value\n"
 BOTH = "a,dense,p,conv,no,\na,fast one,p,wht-fast,yes,\n"
 TWICE = "a,1234.5678,twice as fast,claimed_speed_ratio,2,x,,paper,,abstract,\n"
 
@@ -47,13 +48,13 @@ def write(folder, claims=TWICE, rows=BOTH):
 
 
 def recorded(folder, times=(0.2, 0.08), repeats=3, ident="r", names=("conv", "WHT fast"), parameters=(2000, 900),
-             rounds=18):
+             rounds=18, launches=4):
     one = comparison("p", "p", names[0], (names[1],), protocol="published", threads=2)
-    build = RecordBuilder(folder, [one], ident=ident)
+    build = RecordBuilder(folder, [one], ident=ident, launches=launches)
     build.check("p", [CheckResult(case_id, True, 3e-6, 1e-4, None, "conv", None, count, 10737418240)
                       for case_id, count in zip(map(one.case_id, one.cases), parameters)])
     slugs = [case.slug for case in one.cases]
-    build.time("p", dict(zip(slugs, times)), rounds=rounds)
+    build.time("p", dict(zip(slugs, times)), rounds=rounds, launches=launches)
     build.memory("p", dict(zip(slugs, (50000000, 10000000))), repeats=repeats)
     build.end()
     return build.load()
@@ -86,8 +87,17 @@ def test_every_claim_names_cases_that_its_suite_measures():
     claims = read_claims(read_published())
     assert claims
     wrong = [(one.id, row.comparison, row.case) for one in claims for row in one.rows
-             if "{}/{}".format(row.comparison, row.case) not in suites[one.suite]]
+             if row.case and "{}/{}".format(row.comparison, row.case) not in suites[one.suite]]
     assert wrong == []
+
+
+def test_a_printed_number_of_other_layers_says_so_wherever_it_stands():
+    """Beside the measured one in the report of a run too, where no claim is near."""
+    notes = {(one.comparison, one.case, one.quantity): one.note for one in read_published()}
+    others = [(row.comparison, row.case, claim.quantity) for claim in read_claims(read_published())
+              if claim.cannot is Cannot.OTHER_LAYERS for row in claim.rows if row.judged]
+    assert len(others) == 6
+    assert [place for place in others if not re.search("replaced for it .* here", notes[place])] == []
 
 
 def test_a_claim_with_a_number_of_its_own_agrees_with_the_published_ones():
@@ -186,7 +196,14 @@ def test_a_measured_speed_stands_beside_the_published_one_and_is_judged(tmp_path
     assert (table.judged.holds, table.judged.size) == (Holds.HOLDS, Size.MORE)
     assert verdict_text(table).startswith("Holds: on Jetson Nano, CPU, 2 threads the speed of fast one is 2.")
     rows = sheet(table).rows
-    assert rows[0][1:4] == ("2.30\u202fs", "baseline", "200\u202fms") and rows[1][2] == "2.00\u00d7"
+    assert rows[0][1:4] == ("2.30\u202fs", "baseline", "200\u202fms") and rows[1][2] == "2\u00d7"
+
+
+@pytest.mark.parametrize("launches, doubted", [(1, True), (4, False)])
+def test_a_speed_of_one_launch_is_not_told_like_a_confirmed_one(launches, doubted, tmp_path):
+    table = table_of(tmp_path, launches=launches)
+    assert table.judged.holds is Holds.HOLDS
+    assert ("(one launch, not confirmed) the speed of fast one is" in verdict_text(table)) is doubted
 
 
 def test_a_slower_rival_is_told_so(tmp_path):
@@ -260,6 +277,62 @@ def test_two_runs_stand_in_two_columns_and_the_claim_holds_in_part(tmp_path):
     assert [one.judged.holds for one in table.columns] == [Holds.HOLDS, Holds.DOES_NOT]
     assert table.judged.holds is Holds.IN_PART and len(set(column_names(table))) == 2
     assert [line.label for line in drawn(table).groups[0].lines] == ["published", "one", "two"]
+
+
+def test_why_a_claim_cannot_be_tested_is_told_of_the_run_that_came_furthest(tmp_path):
+    """A run without the rival, given first, says nothing of the one that measured it."""
+    plans = {"less": (("conv",), {"conv": 0.2}), "unsure": (("conv", "WHT fast"), {"conv": 0.2, "wht-fast": 0.2001})}
+    runs = []
+    for ident, (names, times) in sorted(plans.items()):
+        one = comparison("p", "p", names[0], names[1:], protocol="published", threads=2)
+        build = RecordBuilder(tmp_path / ident, [one], ident=ident)
+        build.verify("p")
+        build.time("p", times, rounds=18, noise=0.3)
+        build.end()
+        runs.append(evidence(build.load()))
+    claims = read_claims((), write(tmp_path, TWICE.replace(",2,x", ",,x").replace("claimed_speed", "speed")))
+    table, = claim_tables(claims, runs)
+    assert table.judged.cannot is Cannot.CANNOT_TELL
+    assert "more launches would tell" in verdict_text(table) and "no run given" not in verdict_text(table)
+    blank, = [note for note in sheet(table).notes if "less" in note]
+    assert "this run does not hold it" in blank and "no run given" not in blank
+
+
+def test_a_claim_of_which_some_rows_were_tested_says_how_many(tmp_path):
+    rows = BOTH + "a,the rest,elsewhere,wht,yes,\n"
+    table = table_of(tmp_path, rows=rows)
+    assert table.judged.holds is Holds.HOLDS and rows_tested_text(table) == "1 of 2"
+    assert "| a | arXiv 1234.5678 | Holds | 1 of 2 |" in markdown([table])
+    (tmp_path / "none").mkdir()
+    nothing = table_of(tmp_path / "none", rows=rows.replace(",p,", ",q,"))
+    assert rows_tested_text(nothing) == "0 of 2" and "./run_bench.sh run paper" in verdict_text(nothing)
+
+
+def test_a_row_that_no_suite_here_holds_has_its_printed_number_and_the_reason(tmp_path):
+    rows = BOTH + "a,butterfly,p,,no,,1.5\na,another,p,,yes,,3\n"
+    table = table_of(tmp_path, rows=rows)
+    assert [row.value for row in table.claim.rows] == [None, 2.0, 1.5, 3.0]
+    assert [cell.value is None for cell in table.columns[0].cells] == [False, False, True, True]
+    assert (table.judged.holds, rows_tested_text(table)) == (Holds.HOLDS, "1 of 2")
+    assert any("butterfly and another" in note and "no suite here holds" in note for note in sheet(table).notes)
+
+
+def test_several_reasons_are_each_told_of_their_rows(tmp_path):
+    table = table_of(tmp_path, rows=BOTH + "a,the rest,elsewhere,wht,yes,\n", rounds=3)
+    said = verdict_text(table)
+    assert said.startswith("Cannot be tested: one process, or too few rounds")
+    assert "(1 of 2 rows); no run given" in said
+
+
+@pytest.mark.parametrize("device, holds", [("cpu", Holds.CANNOT_TEST), ("cuda", Holds.HOLDS)])
+def test_a_claim_about_parallel_devices_is_tested_on_a_gpu_alone(device, holds, tmp_path):
+    run = recorded(tmp_path / "run")
+    run.header = run.header._replace(settings=run.header.settings._replace(device=device))
+    claims = read_claims((), write(tmp_path, TWICE.replace("paper,,", "paper,on-a-cpu,")))
+    table, = claim_tables(claims, [evidence(run)])
+    assert table.judged.holds is table.columns[0].judged.holds is table.columns[0].cells[1].judged.holds is holds
+    assert table.columns[0].cells[1].value == pytest.approx(2.5, rel=0.02)
+    assert ("--device cuda" in verdict_text(table)) is (holds is Holds.CANNOT_TEST)
 
 
 def test_every_claim_of_the_project_gets_exactly_one_verdict_or_a_reason():
@@ -371,12 +444,25 @@ def test_a_latex_caption_of_memory_says_whose_memory_it_is_on_which_heap(tmp_pat
     assert "the whole process" not in tex(table)
 
 
+def three_devices(suite):
+    """Return what the claims need of the newest reference run of ``suite``, as if three devices had made it."""
+    folders = glob.glob(os.path.join(CLAIMS, "..", "..", "reference", "*-{}-*".format(suite)))
+    found = evidence(load_run(sorted(folders)[-1]))
+    about = found.run.about
+    return [found._replace(run=found.run._replace(about=about._replace(
+        run="{}{}".format(about.run, number), device=about.device._replace(name=name))))
+        for number, name in enumerate(("NVIDIA Jetson Nano Developer Kit", "NVIDIA GeForce RTX 4090", "AMD EPYC"))]
+
+
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex on the path: no table was set")
 def test_every_table_is_set_in_two_columns_without_running_over_a_margin(tmp_path):
-    runs = [evidence(recorded(tmp_path / ident, ident=ident)) for ident in ("20260314-101500-paper-nano-ab12", "r")]
+    runs = [evidence(recorded(tmp_path / ident, ident=ident))
+            for ident in ("20260314-101500-paper-nano-ab12", "r", "20260315-101500-paper-nano-cd34")]
     rows = BOTH.replace("fast one", '"{}"'.format(HOSTILE.replace('"', '""')))
     tables = claim_tables(read_claims((), write(tmp_path, rows=rows)), runs)
     tables += claim_tables(read_claims(read_published()), [])
+    tables = list(tables) + [one._replace(claim=one.claim._replace(id="three-" + one.claim.id))
+                             for one in claim_tables(read_claims(read_published()), three_devices("networks"))]
     inputs = []
     for name, content in files(cleaned(tables), None, figures=False):
         if name.endswith(".tex"):
@@ -470,6 +556,18 @@ def test_matplotlib_draws_both_widths_with_fonts_inside_and_the_same_bytes_again
                                "figures/a-single.png"]
     assert made[0] == made[1]
     assert b"/FontFile2" in made[0]["figures/a-single.pdf"]
+
+
+def test_papers_of_several_runs_never_go_among_the_recorded_ones_or_over_those_of_others(tmp_path, capsys):
+    places = [str(tmp_path / "results" / "reference" / name) for name in "ab"]
+    for place, ident in zip(places, "ab"):
+        recorded(place, ident=ident)
+    assert main(places + ["--no-figures"]) == main(places[::-1] + ["--no-figures"]) == 0
+    assert sorted(os.listdir(str(tmp_path / "results" / "reference"))) == ["a", "b"]
+    made = sorted(name for name in os.listdir(str(tmp_path / "results")) if name != "reference")
+    assert len(made) == 2 and all(name.startswith("papers-2-") for name in made)
+    assert main([os.path.join(places[0], "record.jsonl"), "--no-figures"]) == 0
+    assert os.path.isfile(os.path.join(places[0], "papers", "claims.md"))
 
 
 def test_a_folder_without_a_record_is_one_sentence(tmp_path, capsys):

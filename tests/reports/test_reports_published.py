@@ -13,7 +13,7 @@ from reports.findings.memory import Kind
 from reports.findings.published import FOLDER, UNITS, Published, PublishedError, Quantity, read_published
 from reports.formats.markdown import markdown
 from reports.formats.page import render_page
-from reports.formats.published_text import PUBLISHED_CAUTION, measured_text, printed_text, value_with_unit
+from reports.formats.published_text import PUBLISHED_CAUTION, as_printed, measured_text, printed_text, value_with_unit
 from reports.formats.tables import published_csv
 from reports.formats.terminal import terminal_text
 
@@ -167,6 +167,13 @@ def test_the_projects_own_files_read_without_a_complaint():
     (1049600, "1", "1\u202f049\u202f600"), (37.75, "MB", "37.8\u202fMB"), (None, "s", None)])
 def test_printed_values_keep_their_units(value, unit, expected):
     assert value_with_unit(value, unit) == expected
+
+
+@pytest.mark.parametrize("value, unit, expected", [
+    (75, "%", "75\u202f%"), (11.5, "%", "11.5\u202f%"), (19.51, "%", "19.51\u202f%"), (24, "x", "24\u00d7"),
+    (1.938, "x", "1.94\u00d7"), (2.3204, "s", "2.32\u202fs"), (128, "1", "128"), (None, "%", None)])
+def test_a_printed_number_gets_no_digit_that_its_source_does_not_have(value, unit, expected):
+    assert as_printed(value, unit) == expected
 
 
 @pytest.mark.parametrize("row, problem", [

@@ -201,6 +201,42 @@ def test_nothing_is_kept_of_a_record_that_grew_while_it_was_read(tmp_path, cache
     assert said(capsys, run, run)[0] == compare.FINE and kept_files(cache) == []
 
 
+def changed_in_place(path):
+    """Change bytes, not their number, and put the file's time back; the clock of the file system has moved on."""
+    file_path = os.path.join(path, "record.jsonl")
+    before = os.stat(file_path)
+    while os.stat(file_path).st_ctime_ns == before.st_ctime_ns:
+        with io.open(file_path, "r+b") as file:
+            held = file.read()
+            file.seek(0)
+            file.write(held.replace(b"2026-03-14T10:25", b"2026-03-14T10:26"))
+        os.utime(file_path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        time.sleep(0.001)
+
+
+@pytest.mark.parametrize("age_s", [0.0, 10 * reading.SETTLED_S], ids=["young", "settled"])
+def test_nothing_is_kept_of_a_record_that_was_changed_in_place_while_it_was_read(age_s, tmp_path, cache, monkeypatch):
+    run = small_run(tmp_path / "run")
+    then = os.stat(os.path.join(run, "record.jsonl")).st_ctime
+    monkeypatch.setattr(reading, "load_run", lambda path: (load_run(path), changed_in_place(path))[0])
+    monkeypatch.setattr(reading.time, "time", lambda: then + age_s)
+    own_summaries().summary(run)
+    assert kept_files(cache) == []
+
+
+def test_the_bytes_of_a_settled_record_are_gone_through_once_before_it_is_read(tmp_path, cache, capsys, monkeypatch):
+    """Its times tell a change; those of a young one may not, so its bytes are gone through again."""
+    run = small_run(tmp_path / "run")
+    then, digests = os.stat(os.path.join(run, "record.jsonl")).st_ctime, []
+    monkeypatch.setattr(reading, "digest_of", lambda path: digests.append(path) or digest_of(path))
+    for age_s, times in ((0.0, 3), (10 * reading.SETTLED_S, 1)):
+        shutil.rmtree(cache, ignore_errors=True)
+        monkeypatch.setattr(reading.time, "time", lambda now=then + age_s: now)
+        own_summaries().summary(run)
+        assert len(digests) == times and len(kept_files(cache)) == 2
+        del digests[:]
+
+
 # What somebody else wrote with the right digest ----------------------------------------------------------------
 
 

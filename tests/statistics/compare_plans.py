@@ -56,14 +56,14 @@ EFFECTS = {"sd 0.4 to 4.6 %": as_measured, "sd 1 %": white(0.01), "sd 2 %": whit
 def launch_line(number, effect, rounds, noise, random):
     """One launch: ``rounds`` mirrored rounds of recorded noise, the rival off by ``effect``."""
     at = random.randint(len(noise))
-    factors = noise[(at + np.arange(6 * rounds)) % len(noise)]
-    costs = CALL_S * np.exp([0.0, 0.0, effect])
+    # plain numbers: a simulation reads some forty million of them
+    factors = noise[(at + np.arange(6 * rounds)) % len(noise)].tolist()
+    costs = (CALL_S * np.exp([0.0, 0.0, effect])).tolist()
     body = []
     for index in range(rounds):
-        order = list(random.permutation(3))
-        places = order + order[::-1]
-        body.append(Round(tuple(order), tuple(float(costs[place] * factor) for place, factor in zip(
-            places, factors[6 * index:]))))
+        order = random.permutation(3).tolist()
+        body.append(Round(tuple(order), tuple([costs[place] * factor for place, factor in zip(
+            order + order[::-1], factors[6 * index:6 * index + 6])])))
     series = Series("hot", ("c/a", "c/a", "c/b"), (1, 1, 1), tuple(body), (rounds,), Role.FIRST,
                     because(Code.MOST_ROUNDS, round=rounds))
     return LaunchLine("c", number, Status.OK, series=(series,))

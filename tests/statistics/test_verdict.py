@@ -178,6 +178,19 @@ def test_a_wide_interval_asks_for_a_stated_number_of_rounds():
     assert verdict.next_step.numbers["rounds"] == 30 and verdict.next_step.numbers["seconds"] > 0
 
 
+def test_an_undecided_rival_that_was_played_on_has_the_mean_of_its_launches():
+    """Where every launch plays all to the end, launch 1 alone is not what the others gave."""
+    lines = [line(1, 0.3, 12, spread=0.5), line(2, -0.1, 12), line(3, -0.1, 12), line(4, -0.1, 12)]
+    verdict = only(lines)
+    assert (verdict.state, verdict.why.code) == ("cannot tell", WhyCode.FIRST_UNDECIDED)
+    logs = [pseudo_median(round_ratios(one.series[0])[2]) for one in lines]
+    assert verdict.launch_speeds == pytest.approx([math.exp(-one) for one in logs])
+    assert verdict.speed == pytest.approx(math.exp(-sum(logs) / 4))
+    assert verdict.low < min(verdict.launch_speeds) and verdict.high >= max(verdict.launch_speeds)
+    assert (verdict.rounds, verdict.samples, verdict.times.samples) == (48, 96, 96)
+    assert verdict.next_step == only(lines[:1]).next_step
+
+
 def test_more_rounds_than_the_rule_allows_are_named_as_such():
     step = only([line(1, 0.02, 450, spread=0.06)], RULE._replace(factor=0.01)).next_step
     assert step.code is StepCode.MORE_ROUNDS

@@ -5,7 +5,10 @@ from typing import List, Sequence, Tuple
 
 
 class Linear:
-    """Maps ``low..high`` to ``start..end``, by default 0 to 100 percent."""
+    """Maps ``low..high`` to ``start..end``, by default 0 to 100 percent.
+
+    Raises ``ValueError`` unless ``high > low``.
+    """
 
     def __init__(self, low: float, high: float, start: float = 0.0, end: float = 100.0) -> None:
         if not high > low:
@@ -26,7 +29,7 @@ class Linear:
 
 
 class Log(Linear):
-    """The same on a logarithmic scale; values must be positive."""
+    """The same on a logarithmic scale; values must be positive. Raises ``ValueError`` unless ``high > low > 0``."""
 
     def __init__(self, low: float, high: float, start: float = 0.0, end: float = 100.0) -> None:
         if not low > 0:

@@ -97,27 +97,33 @@
   // Verdicts, words and runs to show; the choice lives in the hash, so that a link holds it.
   var chosen = { v: "", q: "", d: [] }, find = doc.getElementById("find"), shown = doc.getElementById("shown");
   doc.querySelector(".filters").hidden = false;
-  function hides(row, title) {
-    var state = row.dataset.state, words = chosen.q.toLowerCase().split(/\s+/);
-    var text = (row.cells[0].textContent + " " + title).toLowerCase();
-    return (chosen.v && state && state !== chosen.v) ||
-      words.some(function (word) { return text.indexOf(word) < 0; });
-  }
+  // What they are chosen by is read from the page once: ten thousand rows are too many for every key.
+  var groups = all(".group, .calls").map(function (group) {
+    var head = group.querySelector("h3"), title = head ? head.textContent : "";
+    return { box: group, head: head, rows: all("tbody tr", group).map(function (row) {
+      return { row: row, state: row.dataset.state, main: !!row.dataset.row,
+        base: row.classList.contains("base") || row.dataset.state === "baseline",
+        text: (row.cells[0].textContent + " " + title).toLowerCase() };
+    }) };
+  });
+  function setHidden(element, hidden) { if (element.hidden !== hidden) { element.hidden = hidden; } }
   function filter() {
     all(".tally li").forEach(function (li) {
       var on = li.dataset.state === chosen.v;
       li.classList.toggle("on", on);
       li.querySelector("button").setAttribute("aria-pressed", on);
     });
-    var some = chosen.v || chosen.q, count = 0, rivals = 0;
-    all(".group, .calls").forEach(function (group) {
-      var head = group.querySelector("h3"), title = head ? head.textContent : "", left = 0;
-      all("tbody tr", group).forEach(function (row) {
-        var base = row.classList.contains("base") || row.dataset.state === "baseline", main = row.dataset.row && !base;
-        row.hidden = !!some && !base && hides(row, title);
-        left += !row.hidden && !base; rivals += !!main; count += !!main && !row.hidden;
+    var some = !!(chosen.v || chosen.q), words = chosen.q.toLowerCase().split(/\s+/), count = 0, rivals = 0;
+    groups.forEach(function (group) {
+      var left = 0;
+      group.rows.forEach(function (one) {
+        if (one.base) { return; }
+        var hidden = some && (!!(chosen.v && one.state && one.state !== chosen.v) ||
+          words.some(function (word) { return one.text.indexOf(word) < 0; }));
+        setHidden(one.row, hidden);
+        left += !hidden; rivals += one.main; count += one.main && !hidden;
       });
-      if (head) { group.hidden = !!some && !left; }
+      if (group.head) { setHidden(group.box, some && !left); }
     });
     all("[data-device]").forEach(function (button) {
       var off = chosen.d.indexOf(button.dataset.device) >= 0, at = +button.dataset.device + 2;
@@ -167,11 +173,17 @@
   fromHash();
 
   // On a phone the style takes tables apart, and browsers then forget that they are tables.
-  [["table", "table"], ["thead,tbody", "rowgroup"], ["tr", "row"], ["td", "cell"], ["thead th", "columnheader"],
-    ["tbody th", "rowheader"]].forEach(function (pair) {
-    all(pair[0].split(",").map(function (tag) { return pair[0] === "table" ? tag : "table " + tag; }).join(","))
-      .forEach(function (e) { e.setAttribute("role", pair[1]); });
-  });
+  var phone = window.matchMedia("(max-width:700px)");
+  function nameParts() {
+    if (!phone.matches) { return; }
+    [["table", "table"], ["thead,tbody", "rowgroup"], ["tr", "row"], ["td", "cell"], ["thead th", "columnheader"],
+      ["tbody th", "rowheader"]].forEach(function (pair) {
+      all(pair[0].split(",").map(function (tag) { return pair[0] === "table" ? tag : "table " + tag; }).join(","))
+        .forEach(function (e) { e.setAttribute("role", pair[1]); });
+    });
+  }
+  phone.addListener(nameParts);
+  nameParts();
 
   // Sorting: by the full value, missing values last both ways.
   all("table.cmp").forEach(function (table) {

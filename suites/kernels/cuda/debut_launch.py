@@ -73,7 +73,7 @@ def _why_not(x: Tensor, spec: Spec) -> Optional[str]:
 
 def run(x: Tensor, factors: Sequence[Tensor], bias: Optional[Tensor], spec: Spec) -> Tensor:
     """Return the layer's output, contiguous, of x's type; call only where :func:`why_not` gives ``None``."""
-    rows = x
+    x = rows = x.resolve_neg()
     if spec.kernel is None and x.dim() != 2:
         rows = x.reshape(-1, spec.in_features)
     plan = _plan(rows, bias is not None, spec)

@@ -64,6 +64,7 @@ def options_of(shape: Tuple[int, ...], spec: Spec) -> work.Options:
 
 def forward(x: Tensor, threshold: Tensor, scale: Optional[Tensor], spec: Spec) -> Tensor:
     """Return the layer's output, in x's memory order; call only where :func:`why_not` gives ``None``."""
+    x = x.resolve_neg()
     return run_forward(_forward_plan(x, scale is not None, spec), x, threshold, scale, spec)
 
 
@@ -88,6 +89,7 @@ def backward(gradient: Tensor, x: Tensor, threshold: Tensor, scale: Optional[Ten
 
     The sums over pixels and images are taken in a fixed order: the same call gives the same bits on a device.
     """
+    gradient, x = gradient.resolve_neg(), x.resolve_neg()
     plan = _backward_plan(gradient, x, scale is not None, spec)
     if plan.copied[0]:
         x = _dense(x)
@@ -148,6 +150,8 @@ def make_plan(x: Tensor, others: List[work.Tensor], scaled: bool, spec: Spec, ba
 
     ``form`` replaces the one chosen here; its strides are compiled in however many kernels there are, so that forms
     are compared alike.
+
+    Raises ``UnfitError`` where no kernel takes the call, also on copies.
     """
     shape, dtype = tuple(x.shape), DTYPES[x.dtype]
     options = options_of(shape, spec)

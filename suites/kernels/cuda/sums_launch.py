@@ -50,7 +50,7 @@ def too_large(x: Tensor) -> Optional[str]:
 
 def depthwise(x: Tensor, weight: Tensor, bias: Optional[Tensor], stride: int, member: str, scale: float) -> Tensor:
     """Return ``scale sum f(x, weight) + bias`` over the taps, in x's memory order; see ``kernels.depthwise.run``."""
-    layer = sums_form.Depthwise(int(weight.shape[-1]), stride, member)
+    x, layer = x.resolve_neg(), sums_form.Depthwise(int(weight.shape[-1]), stride, member)
     key = (x.dtype, x.device, x.shape, x.stride(), layer, bias is not None, scale)
     plan = _DEPTHWISE.get(key)
     if plan is None:
@@ -72,7 +72,10 @@ def _depthwise_output(x: Tensor, stride: int) -> Tensor:
 
 def depthwise_plan(x: Tensor, layer: sums_form.Depthwise, bias: bool, scale: float,
                    rows: Optional[int] = None) -> DepthwisePlan:
-    """Return the plan of a call with its kernel built and loaded; ``rows`` replaces the number chosen here."""
+    """Return the plan of a call with its kernel built and loaded; ``rows`` replaces the number chosen here.
+
+    Raises ``RuntimeError`` for a tensor that is too large for the kernel's indices.
+    """
     problem = too_large(x)
     if problem is not None:
         raise RuntimeError("the fused kernel cannot run: {}; use implementation='auto'".format(problem))
@@ -90,7 +93,7 @@ def depthwise_plan(x: Tensor, layer: sums_form.Depthwise, bias: bool, scale: flo
 def dense(x: Tensor, weight: Tensor, bias: Optional[Tensor], member: str, scale: float) -> Tensor:
     """Return ``scale sum_i f(x_i, weight_oi) + bias_o``; see ``kernels.mf.run``."""
     outputs, inputs = (int(size) for size in weight.shape)
-    rows = x.reshape(-1, inputs)
+    rows = x.resolve_neg().reshape(-1, inputs)
     key = (x.dtype, x.device, rows.shape[0], inputs, outputs, member, bias is not None)
     plan = _MF.get(key)
     if plan is None:

@@ -11,7 +11,7 @@ from suites.kernels import debut as kernel
 from suites.kernels.debut import Spec
 from suites.kernels.operator import graph_problem
 from suites.kernels.prepared import Prepared, Weights
-from suites.layers.choices import check_choice, check_floating
+from suites.layers.choices import check_choice, check_floating, check_reach
 from suites.layers.debut import operator
 from suites.layers.debut.als import fit_chain
 from suites.layers.debut.chain import Chain, validate_chain
@@ -48,7 +48,8 @@ class _Debut(ReadyCalls, nn.Module):
                          out_features)
         self.implementation_used = None  # type: Optional[str]
         self.implementation_reason = None  # type: Optional[str]
-        self._seen = None  # type: Optional[tuple]
+        self._seen = None  # type: Optional[Tuple[tuple, Choice]]
+        self._names = tuple(self.factors._parameters)
 
     def dense_matrix(self) -> torch.Tensor:
         """Return the chain multiplied out, (last p, first q), in the layer's own column order."""
@@ -86,24 +87,31 @@ class _Debut(ReadyCalls, nn.Module):
         return (*self._modules["factors"]._parameters.values(), *self._parameters.values())  # type: ignore[union-attr]
 
     def _run(self, x: torch.Tensor) -> torch.Tensor:
-        # The list itself makes a tensor's name for each weight it hands out, which would cost a small layer 10 us.
-        weights = tuple(self.factors._parameters.values())
+        weights = self._weights()
         if stock_only():
-            return self._run_followed(x, weights)  # type: ignore[arg-type]
-        seen = (self.implementation, x.shape, x.stride(), x.dtype, x.device, torch.is_grad_enabled() and
-                (x.requires_grad or self._wants_gradient(x)))
-        if seen != self._seen:
-            self.implementation_used, self.implementation_reason = self.choose(x)
-            self._seen = seen
-        if self.implementation_used == "fused":
-            if seen[-1]:
-                return operator.apply(x, weights, self.bias, self.spec, False)  # type: ignore[arg-type]
-            call = kernel.prepare(x, weights, self.bias, self.spec)  # type: ignore[arg-type]
+            return self._run_followed(x, weights)
+        graded = torch.is_grad_enabled() and (x.requires_grad or self._wants_gradient(x))
+        kind = (self.implementation, x.shape, x.stride(), x.dtype, x.device, graded, weights[0].dtype,
+                weights[0].device)
+        seen = self._seen
+        if seen is None or seen[0] != kind:
+            self.implementation_used, self.implementation_reason = choice = self.choose(x)
+            self._seen = seen = kind, choice  # at once: another thread may call the layer too
+        form = seen[1].form
+        if form == "fused":
+            if graded:
+                return operator.apply(x, weights, self.bias, self.spec, False)
+            call = kernel.prepare(x, weights, self.bias, self.spec)
             if may_be_ready(x):
                 self._keep(x, self._settings(), weights + (self.bias,), call)
             return call(x)
-        apply = apply_grouped if self.implementation_used == "grouped" else apply_blocks
-        return plain_layer(x, weights, self.bias, self.spec, apply)  # type: ignore[arg-type]
+        return plain_layer(x, weights, self.bias, self.spec, apply_grouped if form == "grouped" else apply_blocks)
+
+    def _weights(self) -> Tuple[torch.Tensor, ...]:
+        # The list itself makes a tensor's name for each weight it hands out, which would cost a small layer 10 us;
+        # weights that are made anew (pruned ones, say) are only to be had from it.
+        own = self.factors._parameters
+        return tuple(own.values() if tuple(own) == self._names else self.factors)
 
     def _run_followed(self, x: torch.Tensor, weights: Tuple[torch.Tensor, ...]) -> torch.Tensor:
         """Run where torch records or transforms the call: the operator if a graph can hold it, else stock ones."""
@@ -174,6 +182,8 @@ class DebutConv2d(_Debut):
     paper's figure) or ``tap`` (the channels of one tap side by side, the released code). In channel order a first
     factor with s = k k, t = 1 is a depthwise convolution with r outputs per channel and on all but tiny planes runs
     as one, without im2col. Chain, ``implementation`` and ``strict`` as in :class:`DebutLinear`.
+
+    Raises ``ValueError`` for an unknown ``order`` and for a chain that does not fit the kernel.
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: Pair, chain: Optional[Chain] = None,
@@ -196,7 +206,10 @@ class DebutConv2d(_Debut):
     @classmethod
     def from_dense(cls, layer: nn.Conv2d, chain: Optional[Chain] = None, sweeps: int = 5,
                    **options: Any) -> "DebutConv2d":
-        """Return a layer fitted to ``layer`` by ``sweeps`` of least squares (0: fresh weights); the bias is kept."""
+        """Return a layer fitted to ``layer`` by ``sweeps`` of least squares (0: fresh weights); the bias is kept.
+
+        Raises ``ValueError`` for a grouped or dilated one, or one whose padding is a word.
+        """
         if layer.groups != 1 or _pair(layer.dilation) != (1, 1) or isinstance(layer.padding, str):
             raise ValueError("only an ungrouped, undilated convolution with numeric padding can become a "
                              "DebutConv2d, not {}".format(layer))
@@ -228,6 +241,8 @@ class DebutConv2d(_Debut):
         if x.dim() != 4 or x.shape[1] != self.in_channels:
             raise ValueError("DebutConv2d for {} channels got an input of shape {}: it takes (N, {}, H, W)".format(
                 self.in_channels, tuple(x.shape), self.in_channels))
+        if not stock_only():
+            check_reach("DebutConv2d", x, self.kernel_size, self.padding)
         if self.implementation == "product":
             self.implementation_used = "product"
             return F.conv2d(x, self.dense_weight().contiguous(), self.bias, self.stride, self.padding)

@@ -14,7 +14,7 @@ products are 16 rows high, which leaves much of the processor's speed unused: fe
 """
 
 import functools
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -24,7 +24,7 @@ from suites.kernels import lhc as kernel
 from suites.kernels.lhc import Spec
 from suites.kernels.operator import graph_problem
 from suites.kernels.prepared import Prepared, Weights
-from suites.layers.choices import check_choice, check_floating
+from suites.layers.choices import check_choice, check_floating, check_reach
 from suites.layers.implementations import Choice, choose
 from suites.layers.lhc import operator
 from suites.layers.ready import ReadyCalls, may_be_ready
@@ -45,6 +45,16 @@ class Block(NamedTuple):
     start: int
 
 
+class Place(NamedTuple):
+    """One kept block: its group of outputs, first input channel, number of them, the tap's row and column."""
+
+    group: int
+    first: int
+    inputs: int
+    row: int
+    column: int
+
+
 class FrozenLhcConv2d(ReadyCalls, nn.Module):
     """A convolution that holds and multiplies only the kept blocks; made by ``LhcConv2d.freeze``.
 
@@ -52,6 +62,8 @@ class FrozenLhcConv2d(ReadyCalls, nn.Module):
     output group g become one matrix (its outputs, kept inputs); all are held in one flat parameter without gradient.
     ``implementation`` is ``fused``, ``shifted``, ``gathered`` or ``auto``: fused where there is a kernel, else by
     plane size (strided layers gather); after a call ``implementation_used`` and ``implementation_reason`` tell.
+
+    Raises ``ValueError`` for an unknown ``implementation``, and for ``shifted`` with a stride.
     """
 
     def __init__(self, weight: torch.Tensor, bias: Optional[torch.Tensor], kept: torch.Tensor, group_in: int,
@@ -66,34 +78,66 @@ class FrozenLhcConv2d(ReadyCalls, nn.Module):
         self.out_channels, self.in_channels = weight.shape[:2]
         self.kernel_size = tuple(weight.shape[2:])
         self.group_out, self.implementation = group_out, implementation
-        self.implementation_used = None  # type: Optional[str]
-        self.implementation_reason = None  # type: Optional[str]
-        self._seen = None  # type: Optional[tuple]
-        self.blocks = []  # type: List[List[Block]]
-        matrices, rows = [], []
-        taps = self.kernel_size[0] * self.kernel_size[1]
-        for group in range(kept.shape[0]):
-            outputs = weight[group * group_out:(group + 1) * group_out]
-            blocks, parts, start = [], [], 0
-            for number, row, column in kept[group].nonzero().tolist():
-                first, last = number * group_in, min(self.in_channels, (number + 1) * group_in)
-                blocks.append(Block(first, last, row, column, start))
-                parts.append(outputs[:, first:last, row, column])
-                rows.append(torch.arange(first, last) * taps + row * self.kernel_size[1] + column)
-                start += last - first
-            self.blocks.append(blocks)
-            matrices.append(torch.cat(parts, 1) if parts else weight.new_zeros(outputs.shape[0], 0))
-        self.weight = nn.Parameter(torch.cat([matrix.reshape(-1) for matrix in matrices]), requires_grad=False)
-        self.bias = None if bias is None else nn.Parameter(bias.detach().clone(), requires_grad=False)
-        # Where each kept input stands in the im2col matrix, all groups in a row.
-        self.register_buffer("rows", torch.cat(rows) if rows else torch.zeros(0, dtype=torch.long))
-        self._sizes = [tuple(matrix.shape) for matrix in matrices]
         self.spec = Spec(self.in_channels, self.out_channels, group_out, kept.shape[0],
                          self.kernel_size, self.stride, self.padding)  # type: ignore[arg-type]
-        # (group, first input, inputs, row, column) of each kept block.
-        places = [[group, b.first, b.last - b.first, b.row, b.column] for group, found in enumerate(self.blocks)
-                  for b in found]
-        self.register_buffer("places", torch.tensor(places, dtype=torch.long).reshape(-1, 5), persistent=False)
+        self.implementation_used = None  # type: Optional[str]
+        self.implementation_reason = None  # type: Optional[str]
+        self._seen = None  # type: Optional[Tuple[tuple, Choice]]
+        places = [Place(group, number * group_in, min(group_in, self.in_channels - number * group_in), row, column)
+                  for group, number, row, column in kept.nonzero().tolist()]
+        # The weights mean nothing without them, so they are part of the state.
+        self.register_buffer("places", torch.tensor(places, dtype=torch.long, device=weight.device).reshape(-1, 5))
+        self._lay_out(places)
+        parts = [weight[p.group * group_out:(p.group + 1) * group_out, p.first:p.first + p.inputs, p.row, p.column]
+                 for p in places]
+        matrices = [torch.cat([weight.new_zeros(outputs, 0)] + [part for part, p in zip(parts, places)
+                                                                if p.group == group], 1)
+                    for group, (outputs, _) in enumerate(self._sizes)]
+        self.weight = nn.Parameter(torch.cat([matrix.reshape(-1) for matrix in matrices]), requires_grad=False)
+        self.bias = None if bias is None else nn.Parameter(bias.detach().clone(), requires_grad=False)
+
+    def _lay_out(self, places: Sequence[Place]) -> None:
+        """Find from the ``places`` of the kept blocks, group after group, what the forms in plain torch go by."""
+        taps = self.kernel_size[0] * self.kernel_size[1]
+        self.blocks = [[] for _ in range(self.spec.groups)]  # type: List[List[Block]]
+        widths, rows = [0] * self.spec.groups, []  # type: Tuple[List[int], List[int]]
+        for group, first, inputs, row, column in places:
+            self.blocks[group].append(Block(first, first + inputs, row, column, widths[group]))
+            widths[group] += inputs
+            rows += range(first * taps + row * self.kernel_size[1] + column, (first + inputs) * taps, taps)
+        self._sizes = [(min(self.group_out, self.out_channels - group * self.group_out), width)
+                       for group, width in enumerate(widths)]
+        # Where each kept input stands in the im2col matrix, all groups in a row.
+        device = self._buffers["places"].device  # type: ignore[union-attr]
+        self.register_buffer("rows", torch.tensor(rows, dtype=torch.long, device=device), persistent=False)
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, local_metadata: Any, strict: bool,
+                              missing_keys: Any, unexpected_keys: Any, error_msgs: List[str]) -> None:
+        given = state_dict.get(prefix + "places")
+        fault = None if given is None or given.is_meta else self._fault(given)
+        if fault is not None:
+            error_msgs.append(fault)
+            return
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys,
+                                      error_msgs)
+        if given is not None and not given.is_meta and given.shape == self.places.shape:
+            self._lay_out([Place(*place) for place in given.tolist()])
+
+    def _fault(self, given: torch.Tensor) -> Optional[str]:
+        """Return why blocks kept in the places ``given`` are none of this layer's, in a sentence, or ``None``."""
+        height, width = self.kernel_size
+        last, size = -1, 0
+        for place in given.tolist() if given.dim() == 2 and given.shape[1] == 5 else [[-1] * 5]:
+            group, first, inputs, row, column = place
+            if not (max(last, 0) <= group < self.spec.groups and 0 <= first < first + inputs <= self.in_channels
+                    and 0 <= row < height and 0 <= column < width):
+                return "the kept blocks of this state do not fit {}: load it into a layer of its sizes".format(self)
+            last = group
+            size += inputs * min(self.group_out, self.out_channels - group * self.group_out)
+        if size != self.weight.numel():
+            return ("this state keeps {} weights where the layer has {}: freeze a layer with the mask that it came "
+                    "from and load it into that".format(size, self.weight.numel()))
+        return None
 
     @property
     def density(self) -> float:
@@ -114,23 +158,27 @@ class FrozenLhcConv2d(ReadyCalls, nn.Module):
         if x.dim() != 4 or x.shape[1] != self.in_channels:
             raise ValueError("FrozenLhcConv2d takes (N, {}, H, W), not an input of shape {}".format(
                 self.in_channels, tuple(x.shape)))
+        if not stock_only():
+            check_reach("FrozenLhcConv2d", x, self.kernel_size, self.padding)
         if autocast_is_on(x.device):  # the products write into float32 buffers, which autocast knows nothing of
             with autocast_off(x.device):
                 return self.forward(x.to(self.weight.dtype))
         with torch.no_grad():
             if stock_only():
                 return self._run_followed(x)
-            seen = (self.implementation, x.shape, x.stride(), x.dtype, x.device)
-            if seen != self._seen:
-                self.implementation_used, self.implementation_reason = self.choose(x)
-                self._seen = seen
-            if self.implementation_used == "fused":
+            kind = (self.implementation, x.shape, x.stride(), x.dtype, x.device, self.weight.dtype,
+                    self.weight.device)
+            seen = self._seen
+            if seen is None or seen[0] != kind:
+                self.implementation_used, self.implementation_reason = choice = self.choose(x)
+                self._seen = seen = kind, choice  # at once: another thread may call the layer too
+            if seen[1].form == "fused":
                 used = self.weight, self.bias, self.places
                 call = kernel.prepare(x, *used, self.spec)  # type: ignore[arg-type]
                 if may_be_ready(x):
                     self._keep(x, self._settings(), used, call)  # type: ignore[arg-type]
                 return call(x)
-            return self._run_plain(x, str(self.implementation_used))
+            return self._run_plain(x, seen[1].form)
 
     def _settings(self) -> Tuple:
         return (self.implementation,)

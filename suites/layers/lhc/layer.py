@@ -1,13 +1,14 @@
 """The learnable heterogeneous convolution while it is trained: a full kernel times a learned mask."""
 
 import math
-from typing import Any, Optional
+from typing import Any, Dict, Optional
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from suites.layers.choices import check_choice, check_floating
+from suites.layers.constants import Constants
 from suites.layers.lhc.frozen import FrozenLhcConv2d
 from suites.layers.lhc.masks import free_mask, rigid_choice, rigid_shapes, spread
 from suites.torch_modes import stock_only
@@ -15,13 +16,15 @@ from suites.torch_modes import stock_only
 SHAPES = ("free", "rigid")
 
 
-class LhcConv2d(nn.Module):
+class LhcConv2d(Constants, nn.Module):
     """A convolution whose kernels keep only learned taps (arXiv 2301.05440): conv(x, weight * mask) + bias.
 
     ``group_out`` neighbouring kernels and ``group_in`` neighbouring input channels share one shape: any set of taps
     (``free``) or one of 15 (``rigid``, 3x3 only). ``effects``, the tensor behind the masks, is (output groups, input
     groups, kh, kw) or (output groups, input groups, 15); it is needed in training only and
     ``suites.networks.count_parameters`` leaves it out. (N, in, H, W) to (N, out, H', W') as ``nn.Conv2d``.
+
+    Raises ``ValueError`` for an unknown ``shape``, and for a rigid one that is not 3x3.
     """
 
     training_only = ("effects",)
@@ -53,6 +56,10 @@ class LhcConv2d(nn.Module):
         # During mask warm-up: which output channels already use their mask.
         self.register_buffer("masked", torch.ones(out_channels, dtype=torch.bool))
         self.positions = None  # type: Optional[int]
+
+    def constants(self) -> Dict[str, torch.Tensor]:
+        """Return the values of the buffers that are no part of the state."""
+        return {"shapes": rigid_shapes().reshape(15, 9)} if self.shape == "rigid" else {}
 
     @classmethod
     def from_dense(cls, layer: nn.Conv2d, **options: Any) -> "LhcConv2d":

@@ -43,6 +43,8 @@ class DensityLoss:
     ``first_loss`` is the training loss of the first epoch, which sets the scale: s0 = first_loss / (0.01 + 0.99
     max(|1 - target|, target)), and scale(epoch) = epoch / warm_epochs * 4 s0, constant from ``warm_epochs`` on.
     ``target`` -1 switches the term off (accuracy mode).
+
+    Raises ``ValueError`` for a ``target`` outside of 0 to 1 other than -1.
     """
 
     def __init__(self, target: float, first_loss: float, warm_epochs: int = 20) -> None:

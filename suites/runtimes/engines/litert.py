@@ -44,7 +44,10 @@ class LiteRT(Engine):
         return tflite_int8.lower(graph, form) if form == INT8 else tflite.lower(graph, form)
 
     def interpreter(self, model: Model, threads: Optional[int]) -> Any:
-        """Return the interpreter of ``model``, with nothing allocated yet."""
+        """Return the interpreter of ``model``, with nothing allocated yet.
+
+        Raises ``RuntimeError`` in one sentence where the package is not here or refuses the model.
+        """
         package = _package()
         module, problem = import_module(package.module)
         if module is None:
@@ -62,7 +65,10 @@ class LiteRT(Engine):
             raise RuntimeError("{} cannot run this model: {}".format(package.pip, error)) from error
 
     def load(self, model: Model, threads: Optional[int]) -> Loaded:
-        """Return ``model`` ready; input and output are looked at in place, since the usual accessors copy."""
+        """Return ``model`` ready; input and output are looked at in place, since the usual accessors copy.
+
+        Raises ``RuntimeError`` in one sentence where it cannot.
+        """
         package, interpreter = _package(), self.interpreter(model, threads)
         try:
             interpreter.allocate_tensors()

@@ -55,7 +55,10 @@ class Ncnn(Engine):
         return ncnn.lower(graph, form)
 
     def load(self, model: Model, threads: Optional[int]) -> Loaded:
-        """Return ``model`` ready; the files go through a folder of their own, which is gone afterwards."""
+        """Return ``model`` ready; the files go through a folder of their own, which is gone afterwards.
+
+        Raises ``RuntimeError`` in one sentence where it cannot.
+        """
         ncnn, problem = import_module(PACKAGE.module)
         if ncnn is None:
             raise RuntimeError("ncnn cannot be imported ({})".format(problem or "it is not installed"))

@@ -41,7 +41,10 @@ class OnnxRuntime(Engine):
         return onnx.lower(graph, form, Layout.NHWC if form == CHANNELS_LAST else Layout.NCHW)
 
     def load(self, model: Model, threads: Optional[int]) -> Loaded:
-        """Return ``model`` ready; its threads sleep between calls, since spinning ones would disturb every other."""
+        """Return ``model`` ready; its threads sleep between calls, since spinning ones would disturb every other.
+
+        Raises ``RuntimeError`` in one sentence where it cannot.
+        """
         ort, problem = import_module(PACKAGE.module)
         if ort is None:
             raise RuntimeError("onnxruntime cannot be imported ({})".format(problem or "it is not installed"))

@@ -56,7 +56,10 @@ class OpenVino(Engine):
         return onnx.lower(graph, form, Layout.NHWC if form == CHANNELS_LAST else Layout.NCHW)
 
     def load(self, model: Model, threads: Optional[int]) -> Loaded:
-        """Return ``model`` ready, in the precision of its form and no other."""
+        """Return ``model`` ready, in the precision of its form and no other.
+
+        Raises ``RuntimeError`` in one sentence where it cannot.
+        """
         openvino, problem = import_module(PACKAGE.module)
         if openvino is None:
             raise RuntimeError("openvino cannot be imported ({})".format(problem or "it is not installed"))

@@ -62,7 +62,10 @@ class TensorRt(Engine):
         return onnx.lower(graph, form)
 
     def load(self, model: Model, threads: Optional[int]) -> Loaded:
-        """Return ``model`` ready on the GPU; a call is put on torch's stream and not waited for. No CPU threads."""
+        """Return ``model`` ready on the GPU; a call is put on torch's stream and not waited for. No CPU threads.
+
+        Raises ``RuntimeError`` in one sentence where it cannot.
+        """
         trt, problem = import_module("tensorrt")
         if trt is None:
             raise RuntimeError("TensorRT cannot be imported ({})".format(problem or "it is not installed"))

@@ -62,7 +62,10 @@ class Torch(Engine):
         return Model("torch", form, b"", Layout.NCHW, graph.shape, graph.shape_out, graph)
 
     def load(self, model: Model, threads: Optional[int]) -> Loaded:
-        """Return ``model`` ready; what is compiled is compiled here."""
+        """Return ``model`` ready; what is compiled is compiled here.
+
+        Raises ``RuntimeError`` in one sentence where it cannot.
+        """
         import torch
 
         from suites.runtimes.lower.torch import GraphModule

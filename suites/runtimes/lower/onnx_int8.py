@@ -12,6 +12,8 @@ def lower(graph: Graph, form: str) -> Model:
     """Return ``graph``, whose operations are convolutions and whose ranges were observed, in uint8.
 
     A ReLU needs no operator: its least number, 0, is the least integer.
+
+    Raises ``ValueError`` for any other operation.
     """
     from onnx import TensorProto, helper
 

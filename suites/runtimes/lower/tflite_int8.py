@@ -11,7 +11,10 @@ VERSIONS = (3, 3)
 
 
 def lower(graph: Graph, form: str) -> Model:
-    """Return ``graph``, whose operations are convolutions and whose ranges were observed, in int8."""
+    """Return ``graph``, whose operations are convolutions and whose ranges were observed, in int8.
+
+    Raises ``ValueError`` for any other operation.
+    """
     steps = steps_of(graph, -128, 127)
     making = Lowering(graph, steps)
     for one in graph.operations:

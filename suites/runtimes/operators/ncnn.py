@@ -17,7 +17,7 @@ WRONG_SHAPE = -100
 
 
 class Kernel:
-    """The library's layers, one for each shape of blob."""
+    """The library's layers, one for each shape of blob. Raises ``RuntimeError`` where the library cannot be had."""
 
     def __init__(self) -> None:
         found = library("ncnn")

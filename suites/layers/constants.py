@@ -1,0 +1,27 @@
+"""Buffers that follow from a layer's sizes and are no part of its state."""
+
+from typing import Any, Dict
+
+import torch
+
+
+class Constants:
+    """For a module with such buffers: they are filled again when the layer leaves the meta device, as empty memory.
+
+    Nothing else would: ``load_state_dict`` after ``to_empty`` brings back what is part of the state.
+    """
+
+    _buffers: Dict[str, Any]
+
+    def constants(self) -> Dict[str, torch.Tensor]:
+        """Return the values of these buffers by name."""
+        raise NotImplementedError
+
+    def _apply(self, fn: Any, *args: Any, **kwargs: Any) -> Any:
+        lost = [name for name, buffer in self._buffers.items() if buffer is not None and buffer.is_meta]
+        super()._apply(fn, *args, **kwargs)  # type: ignore[misc]
+        if lost:
+            for name, values in self.constants().items():
+                if name in lost and not self._buffers[name].is_meta:
+                    self._buffers[name].copy_(values)
+        return self
