@@ -136,8 +136,9 @@ def _compile(family: Family, compiler: str, version: str, flags: Sequence[str], 
     cpu, cache = cpu_model(), os.path.dirname(folder)
 
     def one(unit: str) -> Tuple[bool, str]:
-        command = [compiler] + list(flags) + include + ["-c", os.path.join(SOURCE_FOLDER, family.folder, unit)]
-        key = build_key(version, flags, cpu, unit_sources(family, unit))
+        own = tuple(flag for flag in flags if unit not in family.unflagged or flag not in family.flags)
+        command = [compiler] + list(own) + include + ["-c", os.path.join(SOURCE_FOLDER, family.folder, unit)]
+        key = build_key(version, own, cpu, unit_sources(family, unit))
         name = "{}-{}".format(unit.replace("/", "-"), key)
         status, output = compile_unit(command, name, _object(folder, unit), cache)
         return status == 0, "$ {}\n{}[exit {}]\n".format(" ".join(command), output, status)

@@ -14,7 +14,8 @@ COMMON_FOLDER = "common"
 class Family(NamedTuple):
     """One library: ``folder`` below the CPU sources, the ``units`` to compile, and who takes torch's threads.
 
-    ``flags`` are for the compiler, beside those of every family.
+    ``flags`` are for the compiler, beside those of every family; ``unflagged`` units are built without them, so that
+    families with other flags find their objects made.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Family(NamedTuple):
     units: Tuple[str, ...]
     pools: Tuple[str, ...]
     flags: Tuple[str, ...] = ()
+    unflagged: Tuple[str, ...] = ()
 
     @property
     def functions(self) -> str:
@@ -40,20 +42,27 @@ def _family(name: str, *units: str, **more: object) -> Family:
 
 
 def _fused(name: str, element: str, *units: str) -> Family:
-    """The fused layer for one type of tensors: who never meets the others does not wait for their compiler."""
+    """The fused layer for one type of tensors: who never meets the others does not wait for their compiler.
+
+    Only what reads and writes the tensors differs between the types.
+    """
     pools = tuple("wht_set_pool" + part for part in ("", "_backward") + (("_roofs",) if "roofs.cpp" in units else ()))
-    return Family(name, "", units, pools, () if element == "float" else ("-DELEMENT=" + element,))
+    unflagged = tuple(unit for unit in units if unit not in TYPED)
+    return Family(name, "", units, pools, () if element == "float" else ("-DELEMENT=" + element,), unflagged)
 
 
 def _operator(engine: str) -> Family:
     """The fused layer, forward only, as a library that another engine loads by itself."""
-    units = ("forward_rows.cpp", "forward_strided.cpp", "forward.cpp", "operators/{}.cpp".format(engine))
-    return Family("wht-" + engine, "", units, ("wht_set_pool",))
+    return Family("wht-" + engine, "", FORWARD + ("operators/{}.cpp".format(engine),), ("wht_set_pool",))
 
 
 #: Here and above the unit that takes longest stands first: none waits for it at the end.
-FUSED = ("forward_rows.cpp", "backward_rows.cpp", "backward_strided.cpp", "forward_strided.cpp", "backward.cpp",
-         "forward.cpp")
+FORWARD = ("forward_strided.cpp", "forward_rows_inner.cpp", "forward_strided_inner.cpp", "forward_rows.cpp",
+           "forward.cpp")
+FUSED = FORWARD[:-1] + ("backward_rows_inner.cpp", "backward_strided_inner.cpp", "backward_rows.cpp",
+                        "backward_strided.cpp", "backward.cpp", "forward.cpp")
+#: The units that read and write tensors.
+TYPED = ("forward_rows.cpp", "forward_strided.cpp", "backward_rows.cpp", "backward_strided.cpp")
 FAMILIES: Dict[str, Family] = {family.name: family for family in (
     _family("depthwise", "channels.cpp", "rows.cpp", "depthwise.cpp"),
     _family("ht", "ht.cpp"),

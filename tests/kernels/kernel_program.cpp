@@ -10,11 +10,15 @@
 
 #include "backward.cpp"
 #include "backward_rows.cpp"
+#include "backward_rows_inner.cpp"
 #include "backward_strided.cpp"
+#include "backward_strided_inner.cpp"
 #define pool pool_forward
 #include "forward.cpp"
 #include "forward_rows.cpp"
+#include "forward_rows_inner.cpp"
 #include "forward_strided.cpp"
+#include "forward_strided_inner.cpp"
 #undef pool
 
 static uint64_t state = 1;

@@ -8,7 +8,7 @@ import pytest
 
 from suites.kernels import build as building
 from suites.kernels import library
-from suites.kernels.families import FAMILIES, Family
+from suites.kernels.families import FAMILIES, TYPED, Family
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(building.__file__))))
 
@@ -177,6 +177,23 @@ def test_a_type_of_tensors_is_built_when_it_is_first_met(tmp_path):
     if building.find_compiler() is None:
         pytest.skip("no C++ compiler here")
     assert subprocess.call([sys.executable, "-c", script], cwd=ROOT, env=environment(tmp_path)) == 0
+
+
+def test_another_type_compiles_what_reads_and_writes_tensors_and_finds_all_else_made(small, tmp_path):
+    script, log = tmp_path / "compiler", tmp_path / "log"
+    script.write_text('#!/bin/sh\necho "$*" >> "{}"\nexec "{}" "$@"\n'.format(log, building.find_compiler()))
+    script.chmod(0o755)
+    compiled = {}
+    for name in ("wht", "wht-bfloat16", "wht-float16"):
+        log.write_text("")
+        assert building.build(environment(tmp_path / "cache", CXX=str(script)), family=name).reason is None
+        lines = [line.split() for line in log.read_text().splitlines() if " -c " in line]
+        compiled[name] = {os.path.basename(line[line.index("-c") + 1]): [word for word in line if "ELEMENT" in word]
+                          for line in lines}
+    assert set(compiled["wht"]) == set(FAMILIES["wht"].units) and not any(compiled["wht"].values())
+    assert compiled["wht-bfloat16"] == {unit: ["-DELEMENT=bf16"] for unit in TYPED}
+    assert compiled["wht-float16"] == {unit: ["-DELEMENT=fp16"] for unit in TYPED}
+    assert len(TYPED) < len(FAMILIES["wht-float16"].units) / 2
 
 
 def test_a_family_is_built_alone_and_anew_only_for_what_it_reads(tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ import os
 
 import pytest
 
-from suites.kernels import build, library, probe
+from suites.kernels import build, families, library, probe
 from suites.kernels.families import FAMILIES, Family
 from suites.kernels.tuning import MIB, NEAR, Tuning
 
@@ -24,7 +24,7 @@ MOST, ATTEMPTS = 1.1, 6
 
 
 #: The forward alone, which is all that races here.
-FORWARD = Family("wht-forward", "", ("forward_rows.cpp", "forward_strided.cpp", "forward.cpp"), ())
+FORWARD = Family("wht-forward", "", families.FORWARD, ())
 
 
 def runner(folder, flag):

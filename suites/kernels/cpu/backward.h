@@ -49,4 +49,9 @@ static INLINE vf gradient_factor(const Call &call, bool both) {
 
 // Units [begin, end) of a plan's backward_cut, their sums added to those in `sums`, which begin as zeros.
 typedef void BackwardUnits(Call &call, int64_t begin, int64_t end, float *x_scratch, float *g_scratch, Sums sums);
-BackwardUnits strided_backward_units, rows_backward_units;
+WITHIN_LIBRARY BackwardUnits strided_backward_units, rows_backward_units;
+
+// What lies between the passes that read and write the tensors, in units of its own: one block of a level, of x and of the
+// gradient in scratch, whose result replaces the gradient's.
+WITHIN_LIBRARY void inner_backward(int level, float *x, float *g, const Levels &levels, int64_t columns, const Call &call,
+                                   int64_t row, Sums sums);

@@ -52,6 +52,10 @@ static inline void fill_tables(const Plan &plan, const float *threshold, double 
 #endif
 typedef ELEMENT Element;
 
+// The work on some units of a plan, in that type.
+WITHIN_LIBRARY Work strided_forward_work();
+WITHIN_LIBRARY Work rows_forward_work();
+
 static const float ZEROS[WIDEST_TILE] = {0};
 
 // The first `count` < VL elements of v.
@@ -76,11 +80,7 @@ template <class T> static INLINE vf load_partial(const T *p, int64_t count) {
     return load(all);
 }
 
-static INLINE vi lanes_below(int64_t count) {
-    vi lane = splat_int(0);
-    for (int l = 0; l < VL; l++) lane[l] = l;
-    return lane < splat_int((int32_t)count);
-}
+static INLINE vi lanes_below(int64_t count) { return lanes_by<LaneNumber>() < splat_int((int32_t)count); }
 
 // R rows at equal steps, walked column by column. Every fourth row has a pointer of its own and the three after it
 // are reached by the processor's own scaled addresses: a pointer for each row would not fit the registers.

@@ -2,9 +2,6 @@
 // The work itself is in two files of its own, so that compilers can share it.
 #include "call.h"
 
-Work strided_forward_work();
-Work rows_forward_work();
-
 static Pool pool;
 
 extern "C" {

@@ -1,5 +1,116 @@
-// Forward of the fused layer along a strided axis.
+// Forward of the fused layer along a strided axis: the passes that read and write the tensors, and the order of all.
 #include "strided.h"
+
+// Groups [begin, end) of the first level, from the tensor into scratch.
+template <int R, class T>
+static NOINLINE void first_pass(const RowPointers<T> &rows, const Tile &t, float *scratch, const Levels &levels,
+                                int64_t begin, int64_t end, Fetch *fetch) {
+    const int64_t groups = levels.rows[0] / R, stride = R == 1 ? 0 : levels.stride[1];
+    const bool in_steps = !t.narrow() && rows.rows.in_steps(end - 1 + (R - 1) * groups);
+    for (int64_t g = begin; g < end; g++) {
+        float *q = scratch + levels.position[g];
+        if (in_steps) {
+            const T *from = rows.base + g * rows.rows.step;
+            int64_t c = 0, count = t.whole;
+            do {
+                stage<R, false>(from + t.at(c), groups * rows.rows.step, q + c * VL, stride, count);
+                c += count;
+                count = 1;
+            } while (c < t.columns());
+        } else {
+            const T *p[R];
+            Each<R>::run([&](int j) UNROLLED { p[j] = rows[g + j * groups]; });
+            for (int64_t c = 0; c < t.columns(); c++) {
+                const int64_t at = t.at(c);
+                vf v[R];
+                if (t.narrow()) Each<R>::run([&](int j) UNROLLED { v[j] = load_tail(p[j], t.tail, rows.end); });
+                else Each<R>::run([&](int j) UNROLLED { v[j] = load(p[j] + at); });
+                Butterfly<R>::run(v);
+                Each<R>::run([&](int j) UNROLLED { store(q + j * stride + c * VL, v[j]); });
+            }
+        }
+        if (fetch) fetch->pace(R * t.columns());
+    }
+}
+
+// Groups [begin, end) of the first level, from scratch to the output. The tail's column goes first: in the backward
+// its doubled lanes hold nothing.
+template <int R, class T>
+static NOINLINE void last_pass(const float *scratch, const Levels &levels, const Tile &t, T *y,
+                               const RowPointers<T> *residual, bool past_cache, int64_t begin, int64_t end, Fetch *fetch) {
+    const int64_t groups = levels.rows[0] / R, stride = R == 1 ? 0 : levels.stride[1];
+    const bool in_steps = !residual && !t.narrow() && t.y_rows.in_steps(end - 1 + (R - 1) * groups);
+    for (int64_t i = begin; i < end; i++) {
+        const int64_t g = t.backwards ? begin + end - 1 - i : i;
+        const float *q = scratch + levels.position[g];
+        if (in_steps) {
+            T *to = y + g * t.y_rows.step;
+            const int64_t to_stride = groups * t.y_rows.step;
+            for (int64_t c = t.tail ? t.whole : 0;; c = 0) {  // the tail's column, then all before it
+                if (c == 0 && past_cache) stage<R, true>(q, stride, to, to_stride, t.whole);
+                else stage<R, false>(q + c * VL, stride, to + t.at(c), to_stride, c == 0 ? t.whole : 1);
+                if (c == 0) break;
+            }
+        } else {
+            T nowhere[WIDEST_TILE];  // for the rows that are cropped away
+            T *p[R];
+            const T *x[R];
+            Each<R>::run([&](int j) UNROLLED {
+                const int64_t offset = t.y_rows[g + j * groups];
+                p[j] = offset < 0 ? nowhere : y + offset;
+                x[j] = residual ? (*residual)[g + j * groups] : (const T *)ZEROS;
+            });
+            for (int64_t c = t.columns() - 1; c >= 0; c--) {
+                const int64_t at = t.at(c);
+                vf v[R];
+                Each<R>::run([&](int j) UNROLLED { v[j] = load(q + j * stride + c * VL); });
+                Butterfly<R>::run(v);
+                if (t.narrow()) {
+                    for (int j = 0; j < R; j++) {
+                        if (residual) v[j] += load_tail(x[j], t.tail, residual->end);
+                        store_partial(p[j], v[j], t.tail);
+                    }
+                    continue;
+                }
+                if (residual) Each<R>::run([&](int j) UNROLLED { v[j] += load(x[j] + at); });
+                Each<R>::run([&](int j) UNROLLED { store(p[j] + at, v[j]); });
+            }
+        }
+        if (fetch) fetch->pace(R * t.columns());
+    }
+}
+
+template <class T>
+static INLINE void run_first(const Levels &levels, const RowPointers<T> &rows, const Tile &t, float *scratch, Groups g,
+                             Fetch *fetch) {
+    switch (levels.radix[0]) {
+        case 2: return first_pass<2>(rows, t, scratch, levels, g.begin, g.end, fetch);
+        case 4: return first_pass<4>(rows, t, scratch, levels, g.begin, g.end, fetch);
+        case 8: return first_pass<8>(rows, t, scratch, levels, g.begin, g.end, fetch);
+        default: return first_pass<16>(rows, t, scratch, levels, g.begin, g.end, fetch);
+    }
+}
+
+template <class T>
+static INLINE void run_last(const Call &call, const Levels &levels, const float *scratch, const Tile &t, T *y,
+                            const RowPointers<T> *residual, Groups g, Fetch *fetch) {
+    // The plan says that the strides keep the alignment.
+    const bool past = call.past_cache && (uintptr_t)y % sizeof(vf) == 0;
+    switch (levels.radix[0]) {
+        case 2: return last_pass<2>(scratch, levels, t, y, residual, past, g.begin, g.end, fetch);
+        case 4: return last_pass<4>(scratch, levels, t, y, residual, past, g.begin, g.end, fetch);
+        case 8: return last_pass<8>(scratch, levels, t, y, residual, past, g.begin, g.end, fetch);
+        default: return last_pass<16>(scratch, levels, t, y, residual, past, g.begin, g.end, fetch);
+    }
+}
+
+void first_groups(const Levels &levels, const RowPointers<Element> &rows, const Tile &t, float *scratch, Groups g, Fetch *fetch) {
+    run_first(levels, rows, t, scratch, g, fetch);
+}
+void last_groups(const Call &call, const Levels &levels, const float *scratch, const Tile &t, Element *y,
+                 const RowPointers<Element> *residual, Groups g, Fetch *fetch) {
+    run_last(call, levels, scratch, t, y, residual, g, fetch);
+}
 
 // Groups [begin, end) of the first level, from scratch to the lines of the output that are tile number `tile`'s own. All
 // rows of a group stand alike to the lines.
@@ -48,76 +159,6 @@ static INLINE void run_last_lines(const Levels &levels, const float *scratch, co
         case 4: return last_lines<4>(scratch, levels, t, y, cut, tile, g.begin, g.end);
         case 8: return last_lines<8>(scratch, levels, t, y, cut, tile, g.begin, g.end);
         default: return last_lines<16>(scratch, levels, t, y, cut, tile, g.begin, g.end);
-    }
-}
-
-// Blocks of one level, all alike.
-struct Blocks {
-    int64_t count, stride;
-};
-
-// Both transforms' innermost stages with the nonlinearity between them, in registers. PLAIN: neither a table of
-// scales nor an untouched first coefficient.
-template <int R, int KIND, bool PLAIN>
-static NOINLINE void core_pass(float *first, Blocks blocks, int64_t row_floats, int64_t columns, const float *threshold,
-                               const float *scale, bool keep_first, const Constants &k, Fetch *fetch) {
-    const int N = R < GROUP ? R : GROUP;
-    for (int64_t b = 0; b < blocks.count; b++, first += blocks.stride, threshold += R, keep_first = false) {
-        Walk<R, float> at(first, row_floats);
-        for (int64_t c = 0; c < columns; c++, at.next()) {
-            vf v[R];
-            Each<R>::run([&](int j) UNROLLED { v[j] = load(at.row(j)); });
-            Butterfly<R>::run(v);
-            const vf kept = v[0] * k.first_factor;
-            if (!PLAIN && scale) Each<R>::run([&](int j) UNROLLED { v[j] *= splat(scale[j]); });
-            Each<R / N>::run([&](int i) UNROLLED {
-                nonlinear<N, KIND>(v + i * N, [&](int j) UNROLLED { return splat(threshold[i * N + j]); }, k);
-            });
-            if (!PLAIN && keep_first) v[0] = kept;
-            Butterfly<R>::run(v);
-            Each<R>::run([&](int j) UNROLLED { store(at.row(j), v[j]); });
-            if (fetch) fetch->pace(CORE_WEIGHT * R);
-        }
-        if (!PLAIN && scale) scale += R;
-    }
-}
-
-template <int R, int KIND>
-static INLINE void run_core_of(float *first, Blocks blocks, int64_t columns, const Call &call, int64_t row, Fetch *fetch) {
-    const float *threshold = call.threshold + row, *scale = call.scale ? call.scale + row : 0;
-    const bool keep = call.plan->g.keep_first && row == 0;
-    const int64_t tile = call.plan->cut.tile;
-    const bool plain = R == 8 && KIND == SMOOTH;  // the usual case alone: code takes time to build
-    if (plain && !scale && !keep)
-        core_pass<R, KIND, plain>(first, blocks, tile, columns, threshold, 0, false, call.constants, fetch);
-    else core_pass<R, KIND, false>(first, blocks, tile, columns, threshold, scale, keep, call.constants, fetch);
-}
-
-template <int KIND>
-static INLINE void run_core(int radix, float *first, Blocks blocks, int64_t columns, const Call &call, int64_t row,
-                            Fetch *fetch) {
-    switch (radix) {
-        case 1: return run_core_of<1, KIND>(first, blocks, columns, call, row, fetch);
-        case 2: return run_core_of<2, KIND>(first, blocks, columns, call, row, fetch);
-        case 4: return run_core_of<4, KIND>(first, blocks, columns, call, row, fetch);
-        default: return run_core_of<8, KIND>(first, blocks, columns, call, row, fetch);
-    }
-}
-
-// Some blocks of one level of a tile: down through the forward stages, the nonlinearity, up through the inverse.
-static void inner_levels(int level, float *first, Blocks blocks, const Call &call, int64_t columns, int64_t row, Fetch *fetch) {
-    const Levels &levels = call.plan->levels;
-    const int radix = levels.radix[level];
-    if (level == levels.count - 1) {
-        if (call.plan->g.nonlinearity == SMOOTH) run_core<SMOOTH>(radix, first, blocks, columns, call, row, fetch);
-        else run_core<SOFT>(radix, first, blocks, columns, call, row, fetch);
-        return;
-    }
-    const Blocks below = {radix, levels.stride[level + 1]};
-    for (int64_t b = 0; b < blocks.count; b++, first += blocks.stride, row += levels.rows[level]) {
-        run_middle(levels, level, first, call.plan->cut.tile, columns, fetch);
-        inner_levels(level + 1, first, below, call, columns, row, fetch);
-        run_middle(levels, level, first, call.plan->cut.tile, columns, fetch);
     }
 }
 

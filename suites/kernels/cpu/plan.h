@@ -214,11 +214,14 @@ static inline bool plan_strided(Plan *plan) {
     return placed && place_rows(&plan->backward, backward_tile);
 }
 
+// Vectors of the last level of a row that has several; one of a single level may have fewer.
+enum { ROW_CORE = 8, ROW_CORE_BACKWARD = VL == 16 ? 8 : 4 };
+
 static inline bool plan_rows(Plan *plan) {
     const Geometry &g = plan->g;
     int64_t rows = g.outer * g.blocks, vectors = plan->length > VL ? plan->length / VL : 1;
-    lay_out(&plan->levels, vectors, 8, 16, false, VL, 0);
-    lay_out(&plan->backward, vectors, VL == 16 ? 8 : 4, 16, false, VL, 0);
+    lay_out(&plan->levels, vectors, ROW_CORE, 16, false, VL, 0);
+    lay_out(&plan->backward, vectors, ROW_CORE_BACKWARD, 16, false, VL, 0);
     // Several rows at a time only where each is done in registers.
     plan->batch = 16 * VL / plan->length;
     if (plan->batch < 1 || plan->levels.count > 1 || plan->backward.count > 1) plan->batch = 1;

@@ -1,5 +1,6 @@
 // Work along contiguous rows: stages over whole vectors first, then inside the vector by swapping lanes. Here is what
-// both directions share.
+// both directions share. What reads and writes the tensors is compiled for each type of theirs; what lies between, in
+// scratch, once for all.
 //
 // A plane is a row too. In natural order the matrix of the 2-D transform of a p1 x p2 plane is H(p1) (x) H(p2), and by
 // Sylvester's construction that is H(p1 p2): the plane, read row after row, is one row of p1 * p2 values. So there is no
@@ -7,22 +8,22 @@
 #pragma once
 #include "call.h"
 
-// Lane l gets +1 where it keeps its sign in the butterfly with lane l ^ H, else -1.
-template <int H> static INLINE vf signs() {
-    vf s = splat(1.0f);
-    for (int l = 0; l < VL; l++) s[l] = l & H ? -1.0f : 1.0f;
-    return s;
+// A stage between lanes H apart of N vectors, and all of them.
+template <int N, int H> static INLINE void lane_stage(vf *v) {
+    const vf sign = signs<H>();
+    Each<N>::run([&](int i) UNROLLED { v[i] = v[i] * sign + Swap<H>::of(v[i]); });
 }
-template <int N, int LANES> struct InVector {
-    static INLINE void run(vf *v) {
-        InVector<N, LANES / 2>::run(v);
-        const vf sign = signs<LANES / 2>();
-        Each<N>::run([&](int i) UNROLLED { v[i] = v[i] * sign + Swap<LANES / 2>::of(v[i]); });
-    }
-};
-template <int N> struct InVector<N, 1> {
-    static INLINE void run(vf *) {}
-};
+// Rows as short as `lanes`, from 2 on, share a vector. SHORT: so they are; else they fill vectors.
+template <int N, bool SHORT> static INLINE void lane_stages(vf *v, int64_t lanes) {
+    lane_stage<N, 1>(v);
+    if (!SHORT || lanes > 2) lane_stage<N, 2>(v);
+#if VL > 4
+    if (!SHORT || lanes > 4) lane_stage<N, 4>(v);
+#endif
+#if VL > 8
+    if (!SHORT || lanes > 8) lane_stage<N, 8>(v);
+#endif
+}
 
 template <bool PAST_CACHE, class In, class Out>
 static NOINLINE void row_stage(int radix, const In *in, int64_t in_stride, Out *out, int64_t out_stride,
@@ -33,6 +34,14 @@ static NOINLINE void row_stage(int radix, const In *in, int64_t in_stride, Out *
         case 8: return stage<8, PAST_CACHE>(in, in_stride, out, out_stride, columns);
         default: return stage<16, PAST_CACHE>(in, in_stride, out, out_stride, columns);
     }
+}
+// In scratch it is in forward_rows_inner.cpp.
+WITHIN_LIBRARY void row_stage_floats(int radix, const float *in, int64_t in_stride, float *out, int64_t out_stride,
+                                     int64_t columns);
+template <>
+INLINE void row_stage<false, float, float>(int radix, const float *in, int64_t in_stride, float *out, int64_t out_stride,
+                                           int64_t columns) {
+    row_stage_floats(radix, in, in_stride, out, out_stride, columns);
 }
 
 // Fetches `bytes` from p on, which need not exist.
@@ -106,3 +115,9 @@ static INLINE void scatter(const float *in, int64_t p2, int64_t m1, int64_t m2, 
         }
     }
 }
+
+// In forward_rows_inner.cpp, on rows in scratch: a part at `level` of one, all between the first pass and the last, and rows
+// of a plan of one level, which may be the tensors' too.
+WITHIN_LIBRARY void row_levels(int level, float *part, const Levels &levels, const Call &call, int64_t at, Ahead ahead);
+WITHIN_LIBRARY void row_inner(float *scratch, const Call &call, Ahead ahead);
+WITHIN_LIBRARY void row_cores_floats(const Call &call, const float *in, float *out, int64_t rows, bool past_cache);

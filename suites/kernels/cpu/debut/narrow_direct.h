@@ -6,12 +6,14 @@
 #include "plan.h"
 #include "stages.h"
 
+struct UpperHalf {
+    static constexpr int of(int l) { return l < VL / 2 ? 0 : -1; }
+};
+
 // The value of the row's channel, or of its two in halves.
 template <bool HALVES> static INLINE vf direct_value(const float *p, int64_t pixels) {
     if (!HALVES) return splat(*p);
-    vi upper = {};
-    for (int l = 0; l < VL; l++) upper[l] = l < VL / 2 ? 0 : -1;
-    return upper ? splat(p[pixels]) : splat(*p);
+    return lanes_by<UpperHalf>() ? splat(p[pixels]) : splat(*p);
 }
 
 // The second factor where there is one: `w` has its weights for the sums and for those of the other half.

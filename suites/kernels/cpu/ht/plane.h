@@ -3,10 +3,11 @@
 #include "lanes.h"
 
 // One stage between the lanes l and l ^ H of a vector.
+template <int H> struct LaneSign {
+    static constexpr int of(int l) { return l & H ? -1 : 1; }
+};
 template <int H> static INLINE vf lane_stage(vf v) {
-    vf sign = {};
-    for (int l = 0; l < VL; l++) sign[l] = l & H ? -1.0f : 1.0f;
-    return Swap<H>::of(v) + v * sign;
+    return Swap<H>::of(v) + v * lanes_by<LaneSign<H>, vf>();
 }
 
 // The stages within a vector, of a plane of at least VL positions, and of a smaller one.
