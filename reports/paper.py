@@ -21,7 +21,7 @@ from reports.formats.claims_files import captions, csv, markdown
 from reports.formats.claims_latex import tex, tex_single
 from reports.formats.claims_publication import claim_figures
 from reports.formats.claims_svg import claim_svg
-from reports.formats.claims_text import HOLDS
+from reports.formats.claims_text import HOLDS, SEVERAL_HOLD
 from reports.formats.files import Content
 from reports.formats.publication import ABSENT
 from reports.numbers import count
@@ -98,7 +98,7 @@ def files(tables: Sequence[ClaimTable], matplotlib: Any, figures: bool = True) -
 def tally(tables: Sequence[ClaimTable]) -> str:
     """Return how many claims have which verdict, in one line."""
     found = [(word, sum(one.judged.holds is word for one in tables)) for word in Holds]
-    return "{}: {}.".format(count(len(tables), "claim"), ", ".join("{} {}".format(number, HOLDS[word].lower())
+    return "{}: {}.".format(count(len(tables), "claim"), ", ".join(count(number, HOLDS[word].lower(), SEVERAL_HOLD[word])
                                                                   for word, number in found if number))
 
 

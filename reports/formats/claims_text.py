@@ -19,6 +19,8 @@ PRINTED_NOTE = ("Published numbers are as printed, from the source's runtime and
                 "here.")
 HOLDS = {Holds.HOLDS: "Holds", Holds.IN_PART: "Holds in part", Holds.DOES_NOT: "Does not hold here",
          Holds.CANNOT_TEST: "Cannot be tested"}
+SEVERAL_HOLD = {Holds.HOLDS: "hold", Holds.IN_PART: "hold in part", Holds.DOES_NOT: "do not hold here",
+                Holds.CANNOT_TEST: "cannot be tested"}
 SIZES = {Size.AS_PUBLISHED: "as published", Size.MORE: "more than published",
          Size.LESS: "less than published", Size.CANNOT_TELL: "how it compares with that cannot be told",
          Size.NOT_GIVEN: "no size is published"}

@@ -576,7 +576,8 @@ def test_a_folder_without_a_record_is_one_sentence(tmp_path, capsys):
 
 
 def test_the_tally_counts_every_claim(tmp_path):
-    assert tally([table_of(tmp_path)]) == "1 claim: 1 holds."
+    one = table_of(tmp_path)
+    assert tally([one]) == "1 claim: 1 holds." and tally([one, one]) == "2 claims: 2 hold."
 
 
 def test_the_command_makes_the_papers_and_takes_no_other_format(folder, tmp_path):
