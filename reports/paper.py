@@ -98,8 +98,8 @@ def files(tables: Sequence[ClaimTable], matplotlib: Any, figures: bool = True) -
 def tally(tables: Sequence[ClaimTable]) -> str:
     """Return how many claims have which verdict, in one line."""
     found = [(word, sum(one.judged.holds is word for one in tables)) for word in Holds]
-    return "{}: {}.".format(count(len(tables), "claim"), ", ".join(count(number, HOLDS[word].lower(), SEVERAL_HOLD[word])
-                                                                  for word, number in found if number))
+    return "{}: {}.".format(count(len(tables), "claim"), ", ".join(
+        count(number, HOLDS[word].lower(), SEVERAL_HOLD[word]) for word, number in found if number))
 
 
 if __name__ == "__main__":
