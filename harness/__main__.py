@@ -10,7 +10,8 @@ def main() -> None:
     restart_with_utf8(sys.argv[1:])
     from harness.app.cli import cli
 
-    cli(prog_name="run_bench.sh")
+    # Older click leaves the dot in the name of this variable, which no shell can set.
+    cli(prog_name="run_bench.sh", complete_var="_RUN_BENCH_SH_COMPLETE")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from tests.patience import HANG_S
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 REFERENCE = os.path.join(ROOT, "results", "reference")
 RUN = os.path.join(REFERENCE, sorted(os.listdir(REFERENCE))[0])
@@ -76,5 +78,6 @@ def test_json_goes_with_no_other_form(words, status, told):
 def test_the_shell_completes_commands():
     asked = dict(os.environ, _RUN_BENCH_SH_COMPLETE="bash_complete", COMP_WORDS="./run_bench.sh comp", COMP_CWORD="1")
     # as run_bench.sh starts it without a word of its own
-    said = subprocess.check_output([sys.executable, "-m", "harness", "run", "paper"], env=asked, cwd=ROOT)
+    said = subprocess.check_output([sys.executable, "-m", "harness", "run", "paper"], env=asked, cwd=ROOT,
+                                   timeout=HANG_S)
     assert said.split() == [b"plain,compare"]
