@@ -53,7 +53,7 @@ class _Debut(ReadyCalls, nn.Module):
 
     def dense_matrix(self) -> torch.Tensor:
         """Return the chain multiplied out, (last p, first q), in the layer's own column order."""
-        return product(list(self.factors))
+        return product(self._weights())
 
     def fit(self, matrix: torch.Tensor, sweeps: int) -> None:
         """Start from the best factors of ``matrix`` (out features, in features); ``als_errors`` tells how close."""
@@ -70,7 +70,7 @@ class _Debut(ReadyCalls, nn.Module):
         return choose(self.implementation, "blocks", lambda: self._fused_problem(x))
 
     def _fused_problem(self, x: torch.Tensor) -> Optional[str]:
-        weight = self.factors[0]
+        weight = self._weights()[0]
         if weight.dtype != x.dtype or weight.device != x.device:
             return "the input is {} on {}, the weights are {} on {}".format(x.dtype, x.device, weight.dtype,
                                                                             weight.device)
@@ -109,9 +109,11 @@ class _Debut(ReadyCalls, nn.Module):
 
     def _weights(self) -> Tuple[torch.Tensor, ...]:
         # The list itself makes a tensor's name for each weight it hands out, which would cost a small layer 10 us;
-        # weights that are made anew (pruned ones, say) are only to be had from it.
+        # weights that are made anew (pruned ones, say) are attributes of it, by name also in torch 1.
         own = self.factors._parameters
-        return tuple(own.values() if tuple(own) == self._names else self.factors)
+        if tuple(own) == self._names:
+            return tuple(own.values())  # type: ignore[arg-type]
+        return tuple(getattr(self.factors, name) for name in self._names)
 
     def _run_followed(self, x: torch.Tensor, weights: Tuple[torch.Tensor, ...]) -> torch.Tensor:
         """Run where torch records or transforms the call: the operator if a graph can hold it, else stock ones."""
