@@ -3,7 +3,7 @@
 import contextlib
 import select
 import socket
-from typing import Any, Dict
+from typing import Optional
 
 _WORD = b"!"
 
@@ -39,14 +39,14 @@ class Gate:
         self._theirs.close()
 
 
-def wait_for_turn(job: Dict[str, Any]) -> None:
-    """Return, in a worker, when its gate opens; at once where it has none.
+def wait_for_turn(descriptor: Optional[int]) -> None:
+    """Return, in a worker, when the gate that came as ``descriptor`` opens; at once where there is none.
 
     Raises ``ConnectionError`` where the controller took the gate away.
     """
-    if job.get("gate") is None:
+    if descriptor is None:
         return
-    with socket.socket(fileno=int(job["gate"])) as gate:
+    with socket.socket(fileno=descriptor) as gate:
         gate.send(_WORD)
         if gate.recv(len(_WORD)) != _WORD:
             raise ConnectionError("the gate was taken away")

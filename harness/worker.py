@@ -1,8 +1,6 @@
 """The worker process: one job from standard input, one result on the pipe that is its first argument."""
 
 import atexit
-import contextlib
-import gc
 import importlib
 import json
 import os
@@ -10,8 +8,9 @@ import runpy
 import signal
 import sys
 import traceback
-from typing import Any, Callable, Dict, Iterator, List
+from typing import Any, Callable, Dict, List
 
+from harness.collector import uncollected
 from harness.system.children import die_with_parent
 from harness.text import printable
 
@@ -33,18 +32,6 @@ PASSES = {
 LONGEST = 300
 
 
-@contextlib.contextmanager
-def uncollected() -> Iterator[None]:
-    """Look for no garbage while the block loads modules: nearly all that they make stays, and looking takes time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
 def resolve(name: str) -> Callable[..., Any]:
     """Import and return the function named ``package.module:function`` or ``folder/file.py:function``.
 
@@ -54,7 +41,7 @@ def resolve(name: str) -> Callable[..., Any]:
     try:
         if module.endswith(".py"):
             return runpy.run_path(module)[function]
-        with uncollected():
+        with uncollected():  # nearly all that modules make stays, and looking through it takes time
             loaded = importlib.import_module(module)
         return getattr(loaded, function)
     except (AttributeError, KeyError):

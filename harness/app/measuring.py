@@ -132,8 +132,6 @@ def run(context: click.Context, suite: Optional[str], out: Optional[str], resume
             made = run_modes(power_modes, run_once, lambda text: click.echo(text, err=True))
     except Ended as ended:  # between two runs: within one it is recorded
         sys.exit(128 + ended.number)
-    except KeyboardInterrupt:  # before a run begins: click would make it a 1
-        sys.exit(STOPPED)
     except (SessionError, PowerModeError, RecordError, ValueError, OSError) as error:
         if answers:
             raise UnreadableError(str(error)) from None

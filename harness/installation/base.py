@@ -24,12 +24,12 @@ if sys.argv[1] == "packages":
         import numpy
         found["numpy"] = numpy.__version__
     except Exception:  # one that cannot be imported, for whatever reason, is none
-        pass
+        found["numpy"] = None
     try:
         import torch
         found["torch"], found["cuda"] = torch.__version__, torch.version.cuda
     except Exception:  # as above: the caller says what a board without torch lacks
-        pass
+        found["torch"] = found["cuda"] = None
 print(json.dumps(found))
 """
 

@@ -15,6 +15,7 @@ import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from harness.allocator import describe_heap
+from harness.collector import uncollected
 from harness.gate import wait_for_turn
 from harness.passes.watcher import Watcher, stage
 from harness.plan import Case
@@ -22,7 +23,6 @@ from harness.record.amount_lines import MemoryTrace, Stage
 from harness.record.codec import to_json
 from harness.system import memory as procfs
 from harness.words import Heap
-from harness.worker import uncollected
 
 LEAST_CALLS = 3
 LEAST_S = 0.2
@@ -58,7 +58,7 @@ def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
     # What is there by now stays to the end. Looking through it takes as long as many a layer's whole measurement.
     getattr(gc, "freeze", lambda: None)()  # came with Python 3.7
     stages["warm"] = stage()
-    wait_for_turn(job)
+    wait_for_turn(job.get("gate"))
     inputs = Inputs(job["seed"])
     inputs.get(case)
     _settle(torch, case.device)

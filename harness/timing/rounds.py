@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from random import Random
 from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
+from harness.collector import uncollected
 from harness.record.time_lines import Round
 from harness.timing.sampler import Call, Sample, Sampler
 
@@ -36,15 +37,10 @@ def quiet_collector() -> Iterator[None]:
 
     A collector that is off already is left alone.
     """
-    was_enabled = gc.isenabled()
-    if was_enabled:
+    if gc.isenabled():
         gc.collect()
-        gc.disable()
-    try:
+    with uncollected():
         yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def shuffled(present: Sequence[int], random: Random) -> List[int]:

@@ -1,6 +1,6 @@
 """Buffers that follow from a layer's sizes and are no part of its state."""
 
-from typing import Any, Dict
+from typing import Any, Dict, Optional
 
 import torch
 
@@ -11,7 +11,7 @@ class Constants:
     Nothing else would: ``load_state_dict`` after ``to_empty`` brings back what is part of the state.
     """
 
-    _buffers: Dict[str, Any]
+    _buffers: Dict[str, Optional[torch.Tensor]]
 
     def constants(self) -> Dict[str, torch.Tensor]:
         """Return the values of these buffers by name."""
@@ -22,6 +22,7 @@ class Constants:
         super()._apply(fn, *args, **kwargs)  # type: ignore[misc]
         if lost:
             for name, values in self.constants().items():
-                if name in lost and not self._buffers[name].is_meta:
-                    self._buffers[name].copy_(values)
+                buffer = self._buffers[name]
+                if name in lost and buffer is not None and not buffer.is_meta:
+                    buffer.copy_(values)
         return self

@@ -28,7 +28,7 @@ elif job["do"] == "take a turn":
     from harness.gate import wait_for_turn
 
     reached = time.monotonic()
-    wait_for_turn(job)
+    wait_for_turn(job.get("gate"))
     let_in = time.monotonic()
     time.sleep(0.05)
     channel.write(json.dumps({"event": "result", "payload": {
