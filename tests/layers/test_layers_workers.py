@@ -21,6 +21,8 @@ class Transformed(Dataset):
         x = noise(seed=index)
         with torch.no_grad():
             outputs = [layer(x) for layer in self.layers]
+        if not hasattr(torch, "compile"):  # torch 1 goes backwards on threads of its own, which a fork leaves behind
+            return outputs
         leaf = x.clone().requires_grad_()
         for layer in self.layers:
             y = layer(leaf)

@@ -144,7 +144,6 @@ HELD = {name: Odd(make, ["last"], {"first": Refused.READ_ELSEWHERE}) for name, m
 HELD["a tie by memory"] = Odd(tied_by_view, ["1"], {"0": Refused.READ_ELSEWHERE})
 ODD = {
     "called twice": Odd(Twice, ["layer"], {}),
-    "called by keyword": Odd(ByKeyword, ["usual"], {"named": Refused.BY_KEYWORD}),
     "a sequence of its own": Odd(lambda: Residual(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8)), ["0", "2"], {}),
     "a hook of its own": Odd(Gated, ["block.0"], {}),
     "a bound forward": Odd(Bound, ["called"], {"taken": Refused.NEVER_CALLED}),
@@ -153,6 +152,8 @@ ODD = {
                                ["module.0", "module.1"], {}),
     "attention": Odd(Tokens, ["before", "after"], {"attention.out_proj": Refused.NEVER_CALLED}),
 }
+if hasattr(torch, "compile"):  # before 2.0 hooks, which count, see no inputs by keyword
+    ODD["called by keyword"] = Odd(ByKeyword, ["usual"], {"named": Refused.BY_KEYWORD})
 if hasattr(nn.utils, "parametrizations") and hasattr(nn.utils.parametrizations, "weight_norm"):
     ODD["weight norm"] = Odd(lambda: nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(8, 8)),
                                                    nn.utils.parametrizations.spectral_norm(nn.Linear(8, 8))),
