@@ -75,6 +75,8 @@ def refusal(name: str, layer: nn.Module, watch: Watch, ready: bool) -> Optional[
         return Refusal(name, describe(layer), Refused.NEVER_CALLED)
     if watch.read:
         return Refusal(name, describe(layer), Refused.READ_ELSEWHERE, ", ".join(sorted(watch.read)))
+    if ready and watch.keywords:
+        return Refusal(name, describe(layer), Refused.BY_KEYWORD, ", ".join(sorted(watch.keywords)))
     if ready and isinstance(layer, nn.Conv2d) and any(shape is None or len(shape) != 4 for shape in watch.inputs):
         return Refusal(name, describe(layer), Refused.NO_BATCH)
     return None
