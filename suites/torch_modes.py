@@ -46,6 +46,11 @@ def stock_only() -> bool:
     return _under_dynamo() or _under_trace() or _dispatch_modes() > 0 or _under_func() or _dual_numbers()
 
 
+def tracing() -> bool:
+    """Whether ``torch.jit.trace`` records the calls made now: for calls with gradients and without alike."""
+    return not is_compiling() and bool(_under_trace())
+
+
 def exporting_onnx() -> bool:
     """Whether ``torch.onnx.export`` records the calls made now."""
     return bool(torch.onnx.is_in_onnx_export())

@@ -123,6 +123,7 @@ def advantages(first: Side, second: Side) -> Advantages:
     old, new = first.levels, second.levels
     same_run = first.run == second.run and old == new
     held = _held(first, second)
+    over: Dict[Tuple[str, str], Form] = {}
     cases = []
     unlike: Dict[str, UnlikeCase] = OrderedDict()
     for case, cache in old:
@@ -130,8 +131,10 @@ def advantages(first: Side, second: Side) -> Advantages:
         if key in new and old[key].work != new[key].work:
             unlike[case] = UnlikeCase(case, old[key].work, new[key].work)
         elif key in new:
-            against = held[comparison_of(case)].against(cache)
+            name = comparison_of(case), cache
+            against = over[name] if name in over else held[name[0]].against(cache)
             assert against is not None  # a comparison has its planned baseline at least
+            over[name] = against
             cases.append(AdvantageChange(case, cache, against, _advantage(
                 case, old[key], new[key], against, first.rule, same_run)))
     return Advantages(Column(first.run, first.device), Column(second.run, second.device), same_board(first, second),

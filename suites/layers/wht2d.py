@@ -7,7 +7,6 @@ import torch.nn.functional as F
 from torch import nn
 
 from suites.layers.base import TransformLayer
-from suites.layers.choices import check_floating
 from suites.layers.fused import Options, fused_problem, run_fused
 from suites.layers.implementations import Choice, choose
 from suites.layers.matrices import check_order, natural_places, transform_size
@@ -59,7 +58,8 @@ class WalshHadamard2d(TransformLayer):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the layer's output for ``x`` (N, C, H, W); raises ``ValueError`` for any other shape."""
-        check_floating(x, "WalshHadamard2d")
+        if x.is_floating_point() is not True:
+            return self._step(x)
         if x.dim() != 4 or tuple(x.shape[2:]) != self.plane:
             raise ValueError("WalshHadamard2d made for a plane of {}x{} needs an input of shape (N, C, {}, {}), got "
                              "{}: make the layer with plane set to the input's height and width".format(

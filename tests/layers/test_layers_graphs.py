@@ -112,7 +112,7 @@ def test_a_trace_is_the_layer_on_other_numbers_and_survives_a_file(name):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that the checks of sizes become part of no trace
         try:
-            trace = torch.jit.trace(layer, (noise(),), check_trace=False)
+            trace = torch.jit.trace(layer, (noise(),))  # which checks itself, without gradients
         except RuntimeError as error:
             assert "fused" in name and "the fused kernel cannot run" in str(error)
             return
@@ -121,6 +121,10 @@ def test_a_trace_is_the_layer_on_other_numbers_and_survives_a_file(name):
     file.seek(0)
     want = layer(other)
     assert close(trace(other), want) and close(torch.jit.load(file)(other), want)
+    if want.requires_grad:
+        of_layer = torch.autograd.grad(want, list(layer.parameters()), torch.cos(want.detach()))
+        of_trace = torch.autograd.grad(trace(other), list(trace.parameters()), torch.cos(want.detach()))
+        assert all(close(one, other) for one, other in zip(of_trace, of_layer))
 
 
 @needs_kernel

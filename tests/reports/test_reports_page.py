@@ -242,6 +242,13 @@ def test_a_cell_of_words_is_laid_out_by_its_length():
     assert page.cell_class("[0.341, 0.468]", "interval") == "short"
 
 
+def test_a_long_name_breaks_behind_its_joints_and_a_number_nowhere():
+    assert page.breakable("changed: roof.bytes_by_size.1048576, <b>") == (
+        "changed: roof.<wbr>bytes_<wbr>by_<wbr>size.<wbr>1048576, &lt;b&gt;")
+    assert page.breakable("1.25 of a_b/c at 10x1024x32x32") == "1.25 of a_b/c at 10x1024x32x32"
+    assert page.breakable("results/reference/<script>.html") == "results/<wbr>reference/&lt;script&gt;.<wbr>html"
+
+
 def test_a_heading_does_not_say_its_section_again():
     from reports.formats.sheet import Sheet
     sheet = Sheet("k", "Engine by engine", "Engine by engine: 1x1", (), (), (), ())

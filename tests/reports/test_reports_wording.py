@@ -115,6 +115,8 @@ def test_next_steps_between_runs():
 
 @pytest.mark.parametrize("value, name, expected", [
     (59288885310.98, "roof.bytes_per_s", "59.3\u202fGB/s"), (25276510208, "memory.total_bytes", "25.3\u202fGB"),
+    (83721124129, "roof.other_threads.1.bytes_per_s_by_size.1048576", "83.7\u202fGB/s"),
+    (116832519628, "roof.flops_per_s_by_dtype.float32", "117\u202fGFLOP/s"),
     (921600000, "clocks.gpu_hz", "922\u202fMHz"), (4, "cpu.cores", "4"), (True, "x", "yes"), (None, "x", "not known"),
     ([], "x", "none"), (["a", 1], "x", "a, 1"), ({"a": None}, "x", "a not known")])
 def test_facts_of_the_environment_have_units_that_can_be_read(value, name, expected):
