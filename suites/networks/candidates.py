@@ -28,6 +28,14 @@ def check_materialised(network: nn.Module) -> None:
             raise ValueError("'{}' has no size yet: run the network once before replacing layers".format(name))
 
 
+def check_unwrapped(network: nn.Module) -> None:
+    """Raise ``ValueError`` if something around the layers has taken note of their parameters already."""
+    for name, layer in network.named_modules():
+        if isinstance(layer, nn.parallel.DistributedDataParallel):
+            raise ValueError("DistributedDataParallel{} exchanges the gradients of the parameters it was made with: "
+                             "replace layers first, then wrap".format(" '{}'".format(name) if name else ""))
+
+
 def check_names(rule: Rule, places: Sequence[Slot]) -> None:
     """Raise ``ValueError`` with the nearest right name for a name or pattern that no layer has."""
     known = [slot.name for slot in places]

@@ -15,6 +15,7 @@ from suites.networks.candidates import (
     check_all,
     check_materialised,
     check_names,
+    check_unwrapped,
     drop_tied,
     refusal,
 )
@@ -58,6 +59,7 @@ def plan(network: nn.Module, rule: Rule, example: Optional[Example] = None) -> S
 def _operate(network: nn.Module, rule: Rule, example: Optional[Example], keep: bool) -> SurgeryTable:
     places = list(slots(network))
     check_materialised(network)
+    check_unwrapped(network)
     check_names(rule, places)
     if example is None:
         example = usual_input(network)

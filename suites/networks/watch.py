@@ -70,7 +70,15 @@ def _watching(kind: Type[nn.Module], watch: Watch) -> Type[nn.Module]:
             watch.missing.append(name)
             raise
 
-    return type(kind.__name__, (kind,), {"__call__": call, "__getattr__": get, "__module__": kind.__module__})
+    def describe(self: Any) -> str:
+        watch.inside += 1  # print asks whether there is a bias, and uses none
+        try:
+            return kind.extra_repr(self)
+        finally:
+            watch.inside -= 1
+
+    return type(kind.__name__, (kind,), {"__call__": call, "__getattr__": get, "extra_repr": describe,
+                                         "__module__": kind.__module__})
 
 
 def _shape(value: Any) -> Shape:

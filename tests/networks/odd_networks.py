@@ -95,6 +95,27 @@ class Tokens(nn.Module):
         return self.after(self.attention(x, x, x, need_weights=False)[0][:, 0])
 
 
+class Mapped(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer, self.last = nn.Linear(8, 8), nn.Linear(8, 8)
+
+    def forward(self, x):
+        return self.last(torch.func.vmap(self.layer)(x))
+
+
+class Printing(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(8, 8)
+        self.said = ""
+
+    def forward(self, x):
+        device, dtype = next(self.parameters()).device, next(self.parameters()).dtype
+        self.said = repr(self)
+        return self.layer(x.to(device, dtype))
+
+
 def product(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     return torch.mm(x, weight)
 
@@ -146,6 +167,7 @@ ODD = {
     "called twice": Odd(Twice, ["layer"], {}),
     "a sequence of its own": Odd(lambda: Residual(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8)), ["0", "2"], {}),
     "a hook of its own": Odd(Gated, ["block.0"], {}),
+    "prints itself": Odd(Printing, ["layer"], {}),
     "a bound forward": Odd(Bound, ["called"], {"taken": Refused.NEVER_CALLED}),
     "in one vector": Odd(in_one_vector, ["0", "2"], {}),
     "spread over devices": Odd(lambda: nn.DataParallel(nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 8))),
@@ -154,6 +176,8 @@ ODD = {
 }
 if hasattr(torch, "compile"):  # before 2.0 hooks, which count, see no inputs by keyword
     ODD["called by keyword"] = Odd(ByKeyword, ["usual"], {"named": Refused.BY_KEYWORD})
+if hasattr(torch, "func"):
+    ODD["mapped by vmap"] = Odd(Mapped, ["layer", "last"], {})
 if hasattr(nn.utils, "parametrizations") and hasattr(nn.utils.parametrizations, "weight_norm"):
     ODD["weight norm"] = Odd(lambda: nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(8, 8)),
                                                    nn.utils.parametrizations.spectral_norm(nn.Linear(8, 8))),

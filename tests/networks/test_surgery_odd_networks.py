@@ -93,6 +93,21 @@ def test_a_held_weight_named_in_full_is_an_error_with_the_reason():
         replace(made("a weight in a list"), rules.fwht(["first", "last"]), rows())
 
 
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch has no torch.distributed")
+def test_a_network_whose_gradients_are_exchanged_is_operated_on_before(tmp_path):
+    try:
+        torch.distributed.init_process_group("gloo", init_method=(tmp_path / "store").as_uri(), rank=0, world_size=1)
+    except RuntimeError as error:
+        pytest.skip("no process group here: {}".format(error))
+    try:
+        network = nn.Sequential(nn.parallel.DistributedDataParallel(nn.Sequential(nn.Linear(8, 8))))
+        with pytest.raises(ValueError, match="^DistributedDataParallel '0' exchanges .*: replace layers first, then"):
+            replace(network, rules.fwht(), rows())
+        replace(network[0].module, rules.fwht(), rows())
+    finally:
+        torch.distributed.destroy_process_group()
+
+
 @needs_operators
 def test_a_new_layer_may_use_the_old_ones_weights():
     class Halved(nn.Module):
