@@ -12,10 +12,13 @@ from typing import Any, Callable, Optional, Sequence, Tuple, TypeVar
 import torch
 from torch import Tensor
 
+from suites.torch_modes import is_compiling
+
 Backward = TypeVar("Backward", bound=Callable[..., Any])
 _FUNCTORCH = getattr(torch._C, "_functorch", None)
 _is_batched = getattr(_FUNCTORCH, "is_batchedtensor", lambda tensor: False)
-_is_legacy = getattr(_FUNCTORCH, "is_legacy_batchedtensor", lambda tensor: False)
+# Older torch does not tell: then it may be any gradient met inside a vmap.
+_is_legacy = getattr(_FUNCTORCH, "is_legacy_batchedtensor", lambda tensor: _level() > 0)
 
 
 def one_by_one(backward: Backward) -> Backward:
@@ -46,18 +49,25 @@ def _joined(each: Sequence[Any], together: Callable[[Tensor], Tensor]) -> Any:
 
 def _apart(gradient: Tensor) -> Optional[Tuple[Sequence[Tensor], Callable[[Tensor], Tensor]]]:
     """Return the gradients that a batched one stands for and how to batch a stack of results; else ``None``."""
+    if is_compiling():  # which follows this function, with gradients of its own
+        return None
     if _is_batched(gradient):
         level, dim = _FUNCTORCH.maybe_get_level(gradient), _FUNCTORCH.maybe_get_bdim(gradient)  # type: ignore
         return (_FUNCTORCH.get_unwrapped(gradient).unbind(dim),  # type: ignore[union-attr]
                 lambda stack: _FUNCTORCH._add_batch_dim(stack, 0, level))  # type: ignore[union-attr]
-    level = torch._C._vmapmode_increment_nesting() - 1
-    torch._C._vmapmode_decrement_nesting()
-    level = level or int(_is_legacy(gradient))  # the number is a thread's own, and CUDA's gradients have another
-    if not level:
+    if not _is_legacy(gradient):
         return None
+    level = max(_level(), 1)  # a thread's own, and CUDA's gradients come in another
     # Of a tensor that is not batched it makes as many as it is told: none.
     parts = torch._remove_batch_dim(gradient, level, 0, 0).unbind(0)
     return (parts, lambda stack: torch._add_batch_dim(stack, 0, level)) if parts else None
+
+
+def _level() -> int:
+    """Return how many vmaps of the older kind are around this call, in this thread."""
+    level = torch._C._vmapmode_increment_nesting()
+    torch._C._vmapmode_decrement_nesting()
+    return level - 1
 
 
 def map_over(operator: Any) -> None:

@@ -78,6 +78,22 @@ def test_torchs_own_compiler_takes_every_family(name):
         y.sum().backward()
 
 
+@needs_compiler
+@pytest.mark.parametrize("name", [pytest.param(name, marks=() if name.startswith("1-D") else pytest.mark.slow)
+                                  for name in FAMILIES])
+def test_a_backward_pass_compiled_by_itself_has_the_layers_gradients(name):
+    compiled_autograd = pytest.importorskip("torch._dynamo.compiled_autograd")
+    if not hasattr(compiled_autograd, "_enable"):
+        pytest.skip("this torch compiles no backward pass by itself")
+    layer, x = make(name), noise().requires_grad_()
+    if not layer(x).requires_grad:
+        return
+    wanted, = torch.autograd.grad(layer(x).pow(2).sum(), x)
+    with compiled_autograd._enable(torch.compile(backend="eager")):
+        layer(x).pow(2).sum().backward()
+    assert close(x.grad, wanted)
+
+
 @needs_export
 @pytest.mark.parametrize("name", EVERY)
 def test_an_exported_layer_takes_every_batch_size_and_leaves_nothing_behind(name):
