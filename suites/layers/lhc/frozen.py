@@ -14,7 +14,7 @@ products are 16 rows high, which leaves much of the processor's speed unused: fe
 """
 
 import functools
-from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, List, NamedTuple, Optional, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -23,7 +23,7 @@ from torch import nn
 from suites.kernels import lhc as kernel
 from suites.kernels.lhc import Spec
 from suites.kernels.operator import graph_problem
-from suites.kernels.prepared import Prepared, Weights
+from suites.kernels.prepared import Held, Own, Prepared, parameters
 from suites.layers.choices import check_choice, check_floating, check_reach
 from suites.layers.implementations import Choice, choose
 from suites.layers.lhc import operator
@@ -55,6 +55,10 @@ class Place(NamedTuple):
     column: int
 
 
+def _held(own: Own) -> Held:
+    return (*parameters(own), own["_buffers"]["places"])
+
+
 class FrozenLhcConv2d(ReadyCalls, nn.Module):
     """A convolution that holds and multiplies only the kept blocks; made by ``LhcConv2d.freeze``.
 
@@ -70,7 +74,7 @@ class FrozenLhcConv2d(ReadyCalls, nn.Module):
                  group_out: int, stride: Sequence[int] = (1, 1), padding: Sequence[int] = (0, 0),
                  implementation: str = "auto") -> None:
         super().__init__()
-        self._prepared = Prepared()
+        self._prepared = Prepared(("implementation",), _held)
         check_choice("implementation", implementation, IMPLEMENTATIONS)
         self.stride, self.padding = tuple(stride), tuple(padding)
         if implementation == "shifted" and self.stride != (1, 1):
@@ -151,7 +155,7 @@ class FrozenLhcConv2d(ReadyCalls, nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the layer's output for ``x`` (N, in, H, W); raises ``ValueError`` for any other shape."""
-        call = self._ready(x, self._settings())
+        call = self._ready(x)
         if call is not None:
             return call(x)
         check_floating(x, "FrozenLhcConv2d")
@@ -176,15 +180,9 @@ class FrozenLhcConv2d(ReadyCalls, nn.Module):
                 used = self.weight, self.bias, self.places
                 call = kernel.prepare(x, *used, self.spec)  # type: ignore[arg-type]
                 if may_be_ready(x):
-                    self._keep(x, self._settings(), used, call)  # type: ignore[arg-type]
+                    self._keep(x, used, call)  # type: ignore[arg-type]
                 return call(x)
             return self._run_plain(x, seen[1].form)
-
-    def _settings(self) -> Tuple:
-        return (self.implementation,)
-
-    def _held(self) -> Weights:
-        return (*self._parameters.values(), self._buffers["places"])
 
     def _run_followed(self, x: torch.Tensor) -> torch.Tensor:
         """Run where torch records or transforms the call: the operator if a graph can hold it, else stock ones."""
