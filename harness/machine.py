@@ -11,9 +11,8 @@ from harness.probed import Probed, probed_of
 from harness.process import run_worker
 from harness.reasons import Code, Reason, because, sentence, whole_sentence
 from harness.record import Environment
-from harness.record.codec import to_json
+from harness.record.codec import Decoder, to_json
 from harness.record.lines import MeterStatus, Section
-from harness.record.wire import line_decoder
 from harness.settings import Settings
 from harness.words import Heap
 
@@ -80,4 +79,4 @@ def environment(settings: Settings, probed: Probed, lock: LockResult, roof: Sect
     clocks = dict(read_clocks(), locked_for_run=lock.locked, lock_messages=list(lock.messages))
     sections = dict(collect(), torch=probed.torch, gpu=probed.gpu, clocks=clocks, meters=to_json(probed.meters),
                     kernels=compiled_parts(probed.status), roof=roof)
-    return line_decoder().decode(Environment, sections)
+    return Decoder().decode(Environment, sections)

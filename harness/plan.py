@@ -49,7 +49,7 @@ class Case(NamedTuple):
     @property
     def name(self) -> str:
         """Short name, unique inside its comparison."""
-        return " ".join(part for part in (self.layer, self.implementation, self.version) if part)
+        return " ".join(filter(None, (self.layer, self.implementation, self.version)))
 
     @property
     def slug(self) -> str:
@@ -205,16 +205,17 @@ def case_to_dict(case: Case) -> Dict[str, Any]:
     return data
 
 
-#: The names of a case's fields.
-CASE_FIELDS = frozenset(Case._fields)
+#: The fields of a case between its shape and its options, and what they are where nothing is said.
+MANNER = Case._fields[4:10]
+USUAL = tuple(map(Case._field_defaults.get, MANNER))
 
 
 def case_from_dict(data: Dict[str, Any]) -> Case:
     """Read back what :func:`case_to_dict` wrote; fields added by later versions are ignored."""
-    fields = {key: data[key] for key in CASE_FIELDS.intersection(data)}
-    fields["shape"] = tuple(data["shape"])
-    fields["options"] = tuple(sorted(data.get("options", {}).items()))
-    return Case(**fields)
+    values: List[Any] = [data["layer"], data["implementation"], data["builder"], tuple(data["shape"])]
+    values += map(data.get, MANNER, USUAL)
+    values += (tuple(sorted(data.get("options", {}).items())), data.get("version", ""))
+    return Case._make(values)
 
 
 def comparison_to_dict(comparison: Comparison) -> Dict[str, Any]:

@@ -59,6 +59,8 @@ class Code(Word):
     NO_SUCH_PASS = "no-such-pass"
     LINE_LOST = "line-lost"                     # lines: so many of the record are damaged, perhaps this one's
     NO_ROOF = "no-roof"                         # of the type that a case multiplies in
+    ABOVE_ARITHMETIC = "above-arithmetic"       # of a share of the roof: faster than the operations measured
+    ABOVE_COPY = "above-copy"                   # of the same: faster than the copy measured
     NOT_PLANNED = "not-planned"                 # of a goal: its comparison is not in this run
     TIMED_APART = "timed-apart"                 # of a goal: its two sides in different processes, in one launch
     FEW_ROUNDS = "few-rounds"                   # round: in which both sides of a goal took part
@@ -140,6 +142,12 @@ TEMPLATES: Dict[Code, str] = {
     Code.NO_SUCH_PASS: "this run has no such pass",
     Code.LINE_LOST: "the record has damaged lines that were skipped ({lines}), and nothing else in it tells",
     Code.NO_ROOF: "this run measured no roof of this type",
+    Code.ABOVE_ARITHMETIC: "it did more operations a second than this run's own multiply-adds, so their roof is too "
+                           "low for it: the machine was slower when the roof was measured, or the layer takes fewer "
+                           "operations than are counted (as Winograd's form of a 3x3 convolution does)",
+    Code.ABOVE_COPY: "it moved more bytes a second than this run's own copy of as many, so that roof is too low for "
+                     "it: the machine was slower when the roof was measured, or the data stayed in a cache nearer "
+                     "than the copy's",
     Code.NOT_PLANNED: "this run left it out: it is in the suite's full list, without --quick and --only",
     Code.TIMED_APART: "the two sides were timed in processes of their own, and one launch does not tell how much "
                       "such processes differ: take two with --launches 2",

@@ -7,7 +7,7 @@ from typing import Dict, Iterator, NamedTuple, Optional, Sequence
 
 from harness.choices import Choices, SessionError, check_fit, check_meter, settle, with_defaults
 from harness.clocks import locked_clocks
-from harness.controller import Controller, Runner, RunPlan
+from harness.controller import Controller
 from harness.machine import environment, measure_roof, power_meter, why_no_energy
 from harness.plan import Suite, Target, slug
 from harness.planning import plan_comparisons
@@ -24,6 +24,7 @@ from harness.source import SourceFile, read_source, why_changed
 from harness.standby import StandBy
 from harness.system.memory import read_meminfo
 from harness.system.strays import end_orphans
+from harness.unit_runner import Runner, RunPlan
 from harness.versions import against, checked_out, label_of, remove_left_behind
 from harness.words import Pass, RunStatus
 

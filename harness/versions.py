@@ -10,9 +10,8 @@ import subprocess
 from typing import Iterator, List, Sequence
 
 from harness.plan import Comparison
+from harness.process import PROJECT
 from harness.system.scratch import end_stale, scratch_folder
-
-PROJECT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 #: What names the newest stash, as git's own commands do.
 STASH = "stash"

@@ -3,6 +3,7 @@
 Those of reasons are in :func:`harness.reasons.sentence`. Nothing may look into what is made here.
 """
 
+import re
 from typing import Any, Optional
 
 from harness.reasons import Code, Reason, sentence
@@ -85,7 +86,7 @@ def flag_text(flag: Flag) -> str:
 
 
 def value_text(value: Any, name: str = "") -> str:
-    """Return a value of the environment in words; the end of its ``name`` tells its unit."""
+    """Return a value of the environment in words; the end of its ``name`` tells its unit, before its size or type."""
     if value is None:
         return "not known"
     if isinstance(value, bool):
@@ -95,7 +96,8 @@ def value_text(value: Any, name: str = "") -> str:
     if isinstance(value, dict):
         return ", ".join("{} {}".format(key, value_text(value[key], str(key))) for key in value) if value else "none"
     if isinstance(value, (int, float)):
-        unit = next((unit for ending, unit in UNIT_ENDINGS if name.endswith(ending)), None)
+        measure = re.sub(r"_by_(size|dtype)\.[^.]*$", "", name)
+        unit = next((unit for ending, unit in UNIT_ENDINGS if measure.endswith(ending)), None)
         if unit is not None:
             return str(si(value, unit))
         if isinstance(value, float):

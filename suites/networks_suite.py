@@ -68,6 +68,7 @@ ENTRIES = (
         rival("All-DeBut", variant="debut", chains="pointnet_modelnet40_small"),)),
     Entry("lenet", "LeNet-mod, MNIST", "lenet", 10, (1, 28, 28), (
         rival("DeBut fc1", variant="debut", chains="lenet_mnist_fc1"),
+        rival("DeBut conv2", variant="debut", chains="lenet_mnist_conv2"),
         rival("DeBut conv2, fc1, fc2", variant="debut", chains="lenet_mnist_paper"))),
 )
 

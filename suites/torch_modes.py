@@ -47,6 +47,11 @@ def stock_only() -> bool:
             or forward_ad._current_level >= 0)  # a frame less than asking _dual_numbers
 
 
+def tracing() -> bool:
+    """Whether ``torch.jit.trace`` records the calls made now: for calls with gradients and without alike."""
+    return not is_compiling() and bool(_under_trace())
+
+
 def exporting_onnx() -> bool:
     """Whether ``torch.onnx.export`` records the calls made now."""
     return bool(torch.onnx.is_in_onnx_export())

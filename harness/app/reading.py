@@ -1,5 +1,6 @@
 """The commands that read what is there: report, compare, export and serve. Each works in a process of its own."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from harness.nearest import unknown
 from harness.notebook.run import REFERENCE, RESULTS, runs_in, search_run
 from harness.plan import slug
 from harness.record import FILE_NAME
+from harness.signals import Ended, ending_signals_raise
+from harness.system.children import end_process
 
 #: What stands for the papers' printed numbers where runs are named.
 PUBLISHED = "published"
@@ -42,14 +45,23 @@ def find_run(name: str, out: str = RESULTS) -> str:
 
 
 def report_process(folders: Sequence[str], options: Sequence[str] = (), module: str = "reports") -> int:
-    """Make reports in a process of their own: pandas and templates would stay in this one's memory."""
+    """Make reports in a process of their own: pandas and templates would stay in this one's memory.
+
+    It ends with this one: whoever ends the command wants no more of it.
+    """
     from harness.process import worker_environment
 
     command = [sys.executable, "-m", module] + list(options) + list(folders)
-    try:
-        return subprocess.call(command, env=worker_environment({}))
-    except KeyboardInterrupt:  # the process had it too; click would make it a 1, which is an answer of 'compare'
-        return STOPPED
+    with contextlib.ExitStack() as stack:
+        try:
+            with ending_signals_raise():
+                process = subprocess.Popen(command, env=worker_environment({}))
+                stack.callback(end_process, process)
+                return process.wait()
+        except KeyboardInterrupt:  # the process had it too; click would make it a 1, which is an answer of 'compare'
+            return STOPPED
+        except Ended as ended:
+            return 128 + ended.number
 
 
 def _find_all(names: Sequence[str]) -> Tuple[str, ...]:

@@ -6,7 +6,7 @@ from typing import Any, Dict, Optional
 from harness.system.tree import Tree
 
 #: L4T release to JetPack version (NVIDIA's JetPack archive). Releases not listed are shown by L4T alone.
-JETPACKS: Dict[str, Any] = {
+JETPACKS: Dict[str, str] = {
     "32.5.0": "4.5", "32.5.1": "4.5.1", "32.6.1": "4.6", "32.7.1": "4.6.1", "32.7.2": "4.6.2",
     "32.7.3": "4.6.3", "32.7.4": "4.6.4", "32.7.5": "4.6.5", "32.7.6": "4.6.6",
     "34.1.0": "5.0", "34.1.1": "5.0.1", "35.1.0": "5.0.2", "35.2.1": "5.1", "35.3.1": "5.1.1",

@@ -1,10 +1,9 @@
 """The commit this code was run from."""
 
-import os
 import subprocess
 from typing import Any, Dict, List, Optional
 
-PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from harness.process import PROJECT
 
 
 def _git(arguments: List[str]) -> Optional[str]:

@@ -8,7 +8,7 @@ from harness import record
 from harness.nearest import unknown
 from harness.plan import Comparison
 from harness.reasons import sentence
-from harness.record import FILE_NAME, RecordError
+from harness.record import FILE_NAME, RecordError, folder_of
 from harness.record.reader import read_record
 from harness.record.time_lines import COPY
 from harness.text import printable
@@ -149,5 +149,4 @@ def load_run(name: str, results: Optional[str] = None) -> Run:
     Raises :class:`harness.RecordError` in one sentence if there is none or it cannot be read.
     """
     path = find_run(name, (RESULTS, REFERENCE) if results is None else (results,))
-    folder = (os.path.dirname(path) or ".") if os.path.isfile(path) else path
-    return Run(folder, read_record(path))
+    return Run(folder_of(path), read_record(path))

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time as clock
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from harness.allocator import describe_heap
 from harness.passes.launch_job import first_of, wanted
@@ -30,6 +30,20 @@ from harness.words import Role
 
 class PeerError(RuntimeError):
     """A case that failed in its own process; the message says why in that one's words."""
+
+
+class Ready(NamedTuple):
+    """What a peer says once its case is built: its timer, with the ``caches`` of its samplers, and what runs.
+
+    A case that rested for ``rest_s`` works for ``wake_s`` before it is timed.
+    """
+
+    timer: TimerFacts
+    caches: Tuple[str, ...]
+    resolution_s: float
+    implementation: Optional[str]
+    wake_s: float
+    rest_s: float
 
 
 class Turn:
@@ -144,13 +158,13 @@ class PeerSampler(Sampler):
 class PeerTimer(Timer):
     """The peers' timers as one: the coarsest of their resolutions, and the first one's description."""
 
-    def __init__(self, ready: Sequence[Dict[str, Any]], mark: Mark) -> None:
-        turns, beside = Turns(mark), [max(one[name] for one in ready) for name in ("wake_s", "rest_s")]
-        first = Decoder().decode(TimerFacts, ready[0]["timer"])
-        self._described = first._replace(resolution_s=max(one["resolution_s"] for one in ready))
+    def __init__(self, ready: Sequence[Ready], mark: Mark) -> None:
+        turns, first = Turns(mark), ready[0].timer
+        wake_s, rest_s = max(one.wake_s for one in ready), max(one.rest_s for one in ready)
+        self._described = first._replace(resolution_s=max(one.resolution_s for one in ready))
         super().__init__(first.name, clock.perf_counter, self._described.resolution_s or 0.0, first.overhead_s or 0.0,
-                         [PeerSampler(cache, index, turns, *beside)
-                          for index, cache in enumerate(ready[0]["caches"])])
+                         [PeerSampler(cache, index, turns, wake_s, rest_s)
+                          for index, cache in enumerate(ready[0].caches)])
 
     def describe(self) -> TimerFacts:
         """Return what the record says of the timers."""
@@ -170,13 +184,13 @@ def time(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
 
     progress(0, 1, "building")
     peers: List[Peer] = []
-    ready: List[Dict[str, Any]] = []
+    ready: List[Ready] = []
     try:
         for name in names[:1] + names:
             peers.append(Peer(name, job["cases"].index(name), job["folders"].get(name), dict(job, cases=[name])))
         for peer in peers:
             mark(peer.place)
-            ready.append(peer.answer())
+            ready.append(Decoder().decode(Ready, peer.answer()))
         figures = run_time_pass(
             [(peer.name, Turn(peer)) for peer in peers], PeerTimer(ready, mark), rule_from_dict(job["rule"]),
             job["seed"], role=Role(job["role"]), first=first_of(job), budget_s=job["budget_s"],
@@ -184,7 +198,7 @@ def time(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:
     finally:
         for peer in peers:
             peer.__exit__()
-    ran: Dict[str, Optional[str]] = {peer.name: found["implementation"] for peer, found in zip(peers, ready)}
+    ran: Dict[str, Optional[str]] = {peer.name: found.implementation for peer, found in zip(peers, ready)}
     return dict(to_json(figures), implementations=ran, allocator=describe_heap(os.environ))
 
 

@@ -15,6 +15,7 @@ from typing import Any, Callable, Dict, List, NamedTuple
 
 import torch
 
+from harness.passes.apart import Ready
 from harness.passes.process_state import put_back, read_state, tidied
 from harness.passes.time import instruments
 from harness.record.codec import to_json
@@ -53,9 +54,8 @@ def serve(job: Dict[str, Any], asked: Any, send: Any) -> None:
     put_back(torch, state)
     disturbs = comparison.case_id(case) in job.get("disturbing", ())
     call = tidied(subject.call, torch, state) if disturbs else subject.call
-    send({"timer": to_json(timer.describe()), "caches": [sampler.cache for sampler in timer.samplers],
-          "resolution_s": timer.resolution_s, "implementation": subject.implementation,
-          "wake_s": wake_s(case.threads), "rest_s": QUIET_STEPS * REST_STEP_S})
+    send(to_json(Ready(timer.describe(), tuple(sampler.cache for sampler in timer.samplers), timer.resolution_s,
+                       subject.implementation, wake_s(case.threads), QUIET_STEPS * REST_STEP_S)))
     with torch.inference_mode(case.mode == "inference"):
         for line in iter(asked.readline, ""):
             question = json.loads(line)

@@ -14,7 +14,7 @@ from harness.worker import describe
 
 #: Largest allowed error relative to the root mean square of the reference, by dtype. A correct layer of
 #: a few thousand accumulations stays ten times below; a wrong sign or order is a thousand times above.
-TOLERANCES: Dict[str, Any] = {"float64": 1e-10, "float32": 1e-4, "float16": 5e-2, "bfloat16": 3e-1}
+TOLERANCES: Dict[str, float] = {"float64": 1e-10, "float32": 1e-4, "float16": 5e-2, "bfloat16": 3e-1}
 
 
 def run(job: Dict[str, Any], progress: Callable[..., None]) -> Dict[str, Any]:

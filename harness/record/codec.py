@@ -2,14 +2,11 @@
 
 from enum import Enum
 from functools import partial
-from itertools import chain, islice, repeat
-from operator import itemgetter
 from typing import (
     Any,
     Callable,
     Dict,
     FrozenSet,
-    Iterable,
     List,
     NamedTuple,
     Optional,
@@ -38,20 +35,13 @@ def to_json(value: Any) -> Any:
     return value
 
 
-class Reading(NamedTuple):
-    """How a value is read: ``one`` converts a value, ``every`` a list of them, column by column where it can."""
-
-    one: Convert
-    every: Callable[[List[Any]], List[Any]]
-
-
 class Plan(NamedTuple):
     """How a type is built: ``converted`` are the place, name and reading of the fields that JSON holds otherwise."""
 
     names: Tuple[str, ...]
     defaults: Tuple[Any, ...]
     needed: FrozenSet[str]
-    converted: Tuple[Tuple[int, str, Reading], ...]
+    converted: Tuple[Tuple[int, str, Convert], ...]
     make: Convert
 
 
@@ -64,41 +54,17 @@ class Decoder:
 
     def decode(self, kind: Type[T], data: Dict[str, object]) -> T:
         """Return ``data`` (checked against the schema) as a ``kind``. Raises ``TypeError`` where a field lacks."""
-        plan = self._plan_of(kind)
-        if not data.keys() >= plan.needed:
-            raise TypeError("it lacks {}".format(", ".join(sorted(plan.needed - data.keys()))))
-        values = list(map(data.get, plan.names, plan.defaults))
-        for place, name, reading in plan.converted:
-            if name in data:
-                values[place] = reading.one(values[place])
-        made: T = plan.make(values)
-        return made
-
-    def decode_all(self, kind: Type[T], found: List[Dict[str, object]]) -> List[T]:
-        """Return :meth:`decode` of each of ``found``; alike ones (of the same fields in the same order) at once."""
-        plan = self._plan_of(kind)
-        shapes = set(map(tuple, found))
-        if len(found) < 2 or len(shapes) != 1 or not plan.needed.issubset(*shapes):
-            return [self.decode(kind, data) for data in found]
-        try:
-            return self._by_columns(plan, frozenset(*shapes), found)
-        except (ValueError, TypeError, OverflowError):  # of several faults the one that stands first is told
-            return [self.decode(kind, data) for data in found]
-
-    @staticmethod
-    def _by_columns(plan: Plan, shape: FrozenSet[str], found: List[Dict[str, object]]) -> List[Any]:
-        columns: List[Iterable[Any]] = [list(map(itemgetter(name), found)) if name in shape else repeat(default)
-                                        for name, default in zip(plan.names, plan.defaults)]
-        for place, name, reading in plan.converted:
-            if name in shape:
-                columns[place] = reading.every(list(columns[place]))
-        return list(map(plan.make, islice(zip(*columns), len(found))))
-
-    def _plan_of(self, kind: type) -> Plan:
         plan = self._plans.get(kind)
         if plan is None:
             plan = self._plans[kind] = self._plan(kind)
-        return plan
+        if not data.keys() >= plan.needed:
+            raise TypeError("it lacks {}".format(", ".join(sorted(plan.needed - data.keys()))))
+        values = list(map(data.get, plan.names, plan.defaults))
+        for place, name, read in plan.converted:
+            if name in data:
+                values[place] = read(values[place])
+        made: T = plan.make(values)
+        return made
 
     def _plan(self, kind: type) -> Plan:
         names, hints = field_names(kind), get_type_hints(kind)
@@ -106,78 +72,30 @@ class Decoder:
         readings = [(place, name, self._reading(hints[name])) for place, name in enumerate(names)]
         return Plan(tuple(names), tuple(defaults.get(name) for name in names),
                     frozenset(name for name in names if name not in defaults),
-                    tuple(one for one in readings if one[2] is not AS_IS), partial(tuple.__new__, kind))
+                    tuple((place, name, read) for place, name, read in readings if read is not None),
+                    partial(tuple.__new__, kind))
 
-    def _reading(self, hint: Any) -> Reading:
+    def _reading(self, hint: Any) -> Optional[Convert]:
+        """Return what reads a value of ``hint``, ``None`` where it is what JSON holds."""
         if hint in self._readers:
-            return each(self._readers[hint])
+            return self._readers[hint]
         origin = getattr(hint, "__origin__", None)
         inside: Tuple[Any, ...] = getattr(hint, "__args__", None) or ()
         if origin is Union:
             kinds = [one for one in inside if one is not type(None)]
-            return _or_none(self._reading(kinds[0])) if len(kinds) == 1 else AS_IS
+            known = self._reading(kinds[0]) if len(kinds) == 1 else None
+            return None if known is None else lambda value: None if value is None else known(value)
         if origin in (tuple, Tuple):
-            return _tuples(self._reading(inside[0]))
+            item = self._reading(inside[0])
+            return tuple if item is None else lambda values: tuple(map(item, values))
         if origin in (dict, Dict):
-            return _mappings(self._reading(inside[1]))
+            one = self._reading(inside[1])
+            return None if one is None else lambda values: {key: one(value) for key, value in values.items()}
         if isinstance(hint, type) and issubclass(hint, Enum):
-            return _words(hint)
+            return hint
         if isinstance(hint, type) and hasattr(hint, "_fields"):
-            return Reading(lambda value: self.decode(hint, value), lambda values: self.decode_all(hint, values))
-        return AS_IS
-
-
-def each(convert: Convert) -> Reading:
-    """Return the reading that converts value by value."""
-    return Reading(convert, lambda values: list(map(convert, values)))
-
-
-AS_IS = Reading(lambda value: value, lambda values: values)
-
-
-def _or_none(known: Reading) -> Reading:
-    if known is AS_IS:
-        return AS_IS
-
-    def every(values: List[Any]) -> List[Any]:
-        there = [value for value in values if value is not None]
-        if len(there) == len(values):
-            return known.every(values)
-        read = iter(known.every(there) if there else ())
-        return [None if value is None else next(read) for value in values]
-
-    return Reading(lambda value: None if value is None else known.one(value), every)
-
-
-def _words(kind: Type[Enum]) -> Reading:
-    members = {one.value: one for one in kind}
-
-    def one(value: Any) -> Any:
-        return members[value] if value in members else kind(value)
-
-    return each(one)
-
-
-def _tuples(items: Reading) -> Reading:
-    if items is AS_IS:
-        return each(tuple)
-
-    def every(values: List[Any]) -> List[Any]:
-        read = iter(items.every(list(chain.from_iterable(values))))
-        return [tuple(islice(read, len(one))) for one in values]
-
-    return Reading(lambda value: tuple(items.every(value)), every)
-
-
-def _mappings(inside: Reading) -> Reading:
-    if inside is AS_IS:
-        return AS_IS
-
-    def every(values: List[Any]) -> List[Any]:
-        read = iter(inside.every([value for one in values for value in one.values()]))
-        return [dict(zip(one, read)) for one in values]
-
-    return Reading(lambda value: dict(zip(value, inside.every(list(value.values())))), every)
+            return partial(self.decode, hint)
+        return None
 
 
 def field_names(kind: type) -> List[str]:

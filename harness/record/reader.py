@@ -9,13 +9,12 @@ import itertools
 import os
 from typing import IO, Any, Dict, Iterator, List, Optional, Tuple, Union
 
-from harness.record.codec import Decoder
 from harness.record.damage import Damaged, place_of
 from harness.record.format1 import Upgrade
 from harness.record.lines import Header, Line
 from harness.record.schema import SchemaError
 from harness.record.sense import Sense
-from harness.record.wire import Data, decode, decode_all, line_decoder, parse, shape_of
+from harness.record.wire import Data, Decoding, decoding, is_unusual, parse, shape_of
 from harness.text import printable
 
 FORMAT = 2
@@ -42,14 +41,14 @@ class RecordError(Exception):
         super(RecordError, self).__init__(printable(message))
 
 
-def read_lines(path: str, decoder: Optional[Decoder] = None) -> Iterator[Entry]:
+def read_lines(path: str, how: Optional[Decoding] = None) -> Iterator[Entry]:
     """Yield the lines of the record at ``path``, typed; a torn last line is left out.
 
-    ``decoder`` reads them otherwise than :func:`harness.record.wire.line_decoder`. Records of earlier formats are
+    ``how`` reads them otherwise than :func:`harness.record.wire.decoding`. Records of earlier formats are
     brought to the present one on the way. Raises :class:`RecordError`.
     """
     with io.open(path, "rb", buffering=BUFFER_BYTES) as file:
-        lines = _Lines(path, decoder or line_decoder())
+        lines = _Lines(path, how or decoding())
         for number in itertools.count(1):
             raw = file.readline(LONGEST_LINE)
             whole = raw.endswith(b"\n")
@@ -71,9 +70,9 @@ def read_lines(path: str, decoder: Optional[Decoder] = None) -> Iterator[Entry]:
 class _Lines:
     """Reads the lines of one record in order."""
 
-    def __init__(self, path: str, decoder: Decoder) -> None:
+    def __init__(self, path: str, how: Decoding) -> None:
         self._path = path
-        self._decoder, self._sense = decoder, Sense()
+        self._how, self._sense = how, Sense()
         self._upgrade: Optional[Upgrade] = None
         self._waiting: List[Tuple[int, bytes]] = []
         self.waiting_bytes = 0
@@ -84,7 +83,7 @@ class _Lines:
             data = parse(raw)
             _check_format(self._path, data.get("format"))
             self._upgrade = Upgrade() if data["format"] == 1 else None
-            line = self._checked(decode(self._present(data), self._decoder))
+            line = self._checked(self._how.one(self._present(data)))
             if not isinstance(line, Header):
                 raise SchemaError("field 'kind'", "must be 'run' in the first line")
             return line
@@ -102,17 +101,18 @@ class _Lines:
         waiting, self._waiting, self.waiting_bytes = self._waiting, [], 0
         found: Dict[int, Entry] = {}
         alike: Dict[Any, Dict[int, Data]] = {}
+        usual = not is_unusual(b"".join([raw for _, raw in waiting]))
         for number, raw in waiting:
             try:
-                data = self._present(parse(raw))
+                data = self._present(parse(raw, usual))
                 alike.setdefault((shape_of(data), tuple(data)), {})[number] = data
             except SchemaError as error:
                 found[number] = Damaged(number, error.field, error.problem)
         for (shape, _), own in alike.items():
-            lines = None if shape is None else decode_all(shape, list(own.values()), self._decoder)
+            lines = None if shape is None else self._how.all(shape, list(own.values()))
             for place, (number, data) in enumerate(own.items()):
                 try:
-                    found[number] = self._checked(decode(data, self._decoder) if lines is None else lines[place])
+                    found[number] = self._checked(self._how.one(data) if lines is None else lines[place])
                 except SchemaError as error:
                     found[number] = Damaged(number, error.field, error.problem, *place_of(data))
         return [found[number] for number, _ in waiting]
@@ -153,13 +153,13 @@ def file_of(path: str) -> str:
     return file
 
 
-def stream_record(path: str, decoder: Optional[Decoder] = None) -> Iterator[Entry]:
+def stream_record(path: str, how: Optional[Decoding] = None) -> Iterator[Entry]:
     """Yield every line of the record in folder or file ``path``, the header first; see :func:`read_lines`.
 
     Raises :class:`RecordError`.
     """
     number = 0
-    for line in read_lines(file_of(path), decoder):
+    for line in read_lines(file_of(path), how):
         number += 1
         if number > 1 and isinstance(line, Header):
             raise RecordError("{} holds two runs: its record has more than one 'run' line".format(path))

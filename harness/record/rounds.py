@@ -8,11 +8,10 @@ from functools import lru_cache
 from typing import Any, Dict, Optional, Tuple
 
 from harness.record.amount_lines import EnergyWindow, Phase, SamplingCost, Stage
-from harness.record.codec import Decoder
 from harness.record.index import Run, folder_of
 from harness.record.reader import stream_record
 from harness.record.time_lines import SeriesDecision, TimerFacts, WarmUpFacts
-from harness.record.wire import READERS
+from harness.record.wire import READERS, Decoding
 
 #: What is let go, by the hint of its field, and what stands in its place. Nothing of these can be refused that the
 #: schema has let through: none of their fields has words of its own but those that the schema names.
@@ -26,12 +25,12 @@ def load_rounds(path: str) -> Run:
 
     Raises :class:`harness.record.RecordError` where :func:`harness.record.load_run` does.
     """
-    return Run(folder_of(path), stream_record(path, _decoder()))
+    return Run(folder_of(path), stream_record(path, _decoding()))
 
 
 @lru_cache(maxsize=1)
-def _decoder() -> Decoder:
+def _decoding() -> Decoding:
     readers = dict(READERS)
     for hint, instead in LET_GO.items():
         readers[hint] = lambda value, instead=instead: instead
-    return Decoder(readers)
+    return Decoding(readers)

@@ -6,7 +6,8 @@ import json
 import os
 from typing import Any, Callable, List
 
-from harness.record.quick import Acceptors, Definition
+from harness.record.columns import Columns
+from harness.record.leaves import Definition
 from harness.text import printable
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -49,10 +50,10 @@ def schema() -> Definition:
 @functools.lru_cache(maxsize=None)
 def checker(definition: str) -> Callable[[Any], None]:
     """Return a function that raises :class:`SchemaError` on data that is no ``definition`` of the schema."""
-    accept = acceptors().of(definition)
+    quick = columns()
 
     def checked(data: Any) -> None:
-        if accept(data):
+        if quick.read(definition, Any, [data]) is not None:
             return
         import fastjsonschema
 
@@ -68,15 +69,10 @@ def checker(definition: str) -> Callable[[Any], None]:
     return checked
 
 
-def fit_all(definition: str, found: List[Any]) -> bool:
-    """Return whether all of ``found`` fit ``definition``; where they may not, :func:`checker` says of each."""
-    return acceptors().of_all(definition)(found)
-
-
 @functools.lru_cache(maxsize=1)
-def acceptors() -> Acceptors:
-    """Return what accepts most data without the validator."""
-    return Acceptors(schema()["definitions"])
+def columns() -> Columns:
+    """Return what accepts most data without the validator, and leaves it as it is."""
+    return Columns(schema()["definitions"])
 
 
 @functools.lru_cache(maxsize=None)

@@ -17,6 +17,8 @@ from harness.record.time_lines import BASELINE, COPY, LaunchLine, Round, Series
 #: Sections of the environment and options of a case hold what they like, so deep and no deeper.
 DEEPEST = 8
 
+NO_CASE = "names no case of its comparison"
+
 
 class Sense:
     """Checks the lines of one record in order; the plan comes first."""
@@ -32,12 +34,13 @@ class Sense:
             self._header(line)
         elif isinstance(line, Session):
             for name in line.environment._fields:
-                _shallow("environment.{}".format(name), getattr(line.environment, name))
+                _shallow(getattr(line.environment, name), "environment.{}", name)
         elif isinstance(line, CheckLine):
             self._known(line)
+            cases = self._cases[line.comparison]
             for number, result in enumerate(line.results):
-                self._case(line.comparison, result.case, "results[{}].case".format(number))
-                _shallow("results[{}].pinned".format(number), result.pinned)
+                _must(result.case in cases, "results[{}].case", NO_CASE, number)
+                _shallow(result.pinned, "results[{}].pinned", number)
         elif isinstance(line, LaunchLine):
             self._known(line)
             self._launch(line)
@@ -54,14 +57,14 @@ class Sense:
         rule = header.rule
         _must(rule.min_rounds <= rule.max_rounds, "rule.max_rounds", "must not be below min_rounds")
         for number, comparison in enumerate(header.comparisons):
-            field = "comparisons[{}]".format(number)
-            _must(comparison.id not in self._plan, field + ".id", "stands there twice")
-            ids = [comparison.case_id(case) for case in comparison.cases]
-            _must(len(set(ids)) == len(ids), field + ".rivals", "must have names of their own")
-            for case in comparison.cases:
-                _must((case.device, case.threads) == (comparison.baseline.device, comparison.baseline.threads),
-                      field + ".rivals", "must have the baseline's device and threads")
-                _shallow(field + ".options", dict(case.options))
+            _must(comparison.id not in self._plan, "comparisons[{}].id", "stands there twice", number)
+            cases = comparison.cases
+            ids = [comparison.case_id(case) for case in cases]
+            _must(len(set(ids)) == len(ids), "comparisons[{}].rivals", "must have names of their own", number)
+            for case in cases:
+                _must(case.device == comparison.baseline.device and case.threads == comparison.baseline.threads,
+                      "comparisons[{}].rivals", "must have the baseline's device and threads", number)
+                _shallow(dict(case.options), "comparisons[{}].options", number)
             self._plan[comparison.id] = comparison
             self._cases[comparison.id] = frozenset(ids)
             self._baselines[comparison.id] = ids[0]
@@ -73,7 +76,7 @@ class Sense:
             self._case(line.comparison, case, "case")
 
     def _case(self, comparison: str, case: str, field: str) -> None:
-        _must(case in self._cases[comparison], field, "names no case of its comparison")
+        _must(case in self._cases[comparison], field, NO_CASE)
 
     def _launch(self, line: LaunchLine) -> None:
         for case in line.left_out:
@@ -153,8 +156,8 @@ def _alike(field: str, trace: Any) -> None:
     _must(len(lengths) < 2, field, "must hold lists of one length")
 
 
-def _shallow(field: str, value: Any, deep: int = 0) -> None:
-    _must(deep <= DEEPEST, field, "is nested too deep")
+def _shallow(value: Any, field: str, place: object, deep: int = 0) -> None:
+    _must(deep <= DEEPEST, field, "is nested too deep", place)
     inside: Sequence[Any] = ()
     if isinstance(value, dict):
         inside = list(value.values())
@@ -162,9 +165,10 @@ def _shallow(field: str, value: Any, deep: int = 0) -> None:
         inside = value
     for one in inside:
         if isinstance(one, (dict, list, tuple)):
-            _shallow(field, one, deep + 1)
+            _shallow(one, field, place, deep + 1)
 
 
-def _must(right: bool, field: str, problem: str) -> None:
+def _must(right: bool, field: str, problem: str, *place: object) -> None:
+    """Raise :class:`SchemaError` where it is not ``right``; ``place`` fills the gaps of ``field``."""
     if not right:
-        raise SchemaError("field '{}'".format(field), problem)
+        raise SchemaError("field '{}'".format(field.format(*place)), problem)

@@ -7,8 +7,9 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Type, cast
 
 from harness.plan import Comparison, comparison_from_dict, comparison_to_dict
 from harness.record.codec import Convert, Decoder, to_json
+from harness.record.columns import Columns
 from harness.record.lines import PASS_OF, UNIT_TYPES, End, Header, Line, Session, UnitLine
-from harness.record.schema import SchemaError, checker, fit_all
+from harness.record.schema import SchemaError, checker, schema
 from harness.words import Pass
 
 Data = Dict[str, Any]
@@ -51,12 +52,13 @@ def encode(line: Line) -> str:
     return json.dumps(data, sort_keys=True, allow_nan=False, separators=(",", ":"))
 
 
-def parse(raw: bytes) -> Data:
+def parse(raw: bytes, usual: bool = False) -> Data:
     """Return the JSON object in ``raw`` (UTF-8); raises :class:`SchemaError` where there is none.
 
-    orjson reads most lines where it is installed. What it refuses is read again here, for the words of the refusal.
+    ``usual`` where it is known already that nothing in it :func:`is_unusual`. orjson reads most lines where it is
+    installed. What it refuses is read again here, for the words of the refusal.
     """
-    unusual, loads = _is_unusual(raw), _quick_loads()
+    unusual, loads = not usual and is_unusual(raw), _quick_loads()
     if loads is not None and not unusual:
         try:
             return _object(loads(raw))
@@ -94,8 +96,8 @@ def _object(data: Any) -> Data:
     return data
 
 
-def _is_unusual(raw: bytes) -> bool:
-    """Whether ``raw`` may hold a number beyond any quantity or half of a surrogate pair: mostly it does not.
+def is_unusual(raw: bytes) -> bool:
+    """Whether ``raw``, one line or several, may hold a number beyond any quantity or half of a surrogate pair.
 
     Digits behind the point make no number large.
     """
@@ -104,26 +106,32 @@ def _is_unusual(raw: bytes) -> bool:
             or b"\\" in raw and any(one in raw for one in _HALVES))
 
 
-def decode(data: Data, decoder: Decoder) -> Line:
-    """Return ``data`` as a typed line; raises :class:`SchemaError` where it breaks the format."""
-    shape = shape_of(data)
-    if shape is None:
-        raise SchemaError("field 'kind'", "must name a kind of line that this version knows")
-    checker(shape.definition)(data)
-    try:
-        return cast(Line, decoder.decode(shape.kind, data))
-    except (ValueError, TypeError, OverflowError) as error:
-        raise SchemaError("the line", "cannot be read ({})".format(error)) from None
+class Decoding:
+    """How lines become typed: alike ones at once by columns, and one by a decoder, which says what is wrong.
 
+    ``readers`` are the types with a reading of their own.
+    """
 
-def decode_all(shape: Shape, found: List[Data], decoder: Decoder) -> Optional[List[Line]]:
-    """Return :func:`decode` of each of ``found``, lines of one ``shape``; ``None`` where one of them may not fit."""
-    if not fit_all(shape.definition, found):
-        return None
-    try:
-        return cast(List[Line], decoder.decode_all(shape.kind, found))
-    except (ValueError, TypeError, OverflowError):
-        return None
+    def __init__(self, readers: Dict[Any, Convert]) -> None:
+        self._columns, self._decoder = Columns(schema()["definitions"], readers), Decoder(readers)
+
+    def one(self, data: Data) -> Line:
+        """Return ``data`` as a typed line; raises :class:`SchemaError` where it breaks the format."""
+        shape = shape_of(data)
+        if shape is None:
+            raise SchemaError("field 'kind'", "must name a kind of line that this version knows")
+        found = self.all(shape, [data])
+        if found is not None:
+            return found[0]
+        checker(shape.definition)(data)
+        try:
+            return cast(Line, self._decoder.decode(shape.kind, data))
+        except (ValueError, TypeError, OverflowError) as error:
+            raise SchemaError("the line", "cannot be read ({})".format(error)) from None
+
+    def all(self, shape: Shape, found: List[Data]) -> Optional[List[Line]]:
+        """Return :meth:`one` of each of ``found``, lines of one ``shape``; ``None`` where one of them may not fit."""
+        return self._columns.read(shape.definition, shape.kind, found)
 
 
 def shape_of(data: Data) -> Optional[Shape]:
@@ -138,16 +146,16 @@ READERS: Dict[Any, Convert] = {Comparison: comparison_from_dict}
 
 
 @lru_cache(maxsize=1)
-def line_decoder() -> Decoder:
-    """Return the decoder that reads lines as they are."""
-    return Decoder(READERS)
+def decoding() -> Decoding:
+    """Return the decoding that reads lines as they are."""
+    return Decoding(READERS)
 
 
 def unit_line(name: Pass, envelope: Data, payload: Data) -> UnitLine:
     """Return the line of a unit from its envelope and what the worker handed over, checked like a read one."""
     data = dict(payload, **envelope)
     data.update({"kind": "pass", "pass": name.value})
-    return cast(UnitLine, decode(data, line_decoder()))
+    return cast(UnitLine, decoding().one(data))
 
 
 class _BeyondError(Exception):

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
+from harness.reasons import Code
 from harness.record import Damage, Run
 from reports.findings.about import Device, device
 from reports.findings.causes import Group, grouped
@@ -11,7 +12,7 @@ from reports.findings.environment import Facts, differences, number_of, run_fact
 from reports.findings.fair import AgainstOwn, engine_tables
 from reports.findings.memory import Kind
 from reports.findings.published import BYTES, TIMES, Published, Quantity
-from reports.findings.rooflines import roof_points
+from reports.findings.rooflines import RoofPoint, roof_points
 from reports.findings.rows import Row, RowState, Table
 from reports.findings.sides import Side, side_of
 from reports.findings.tables import tables_of
@@ -40,7 +41,8 @@ class Cell(NamedTuple):
     ``high``; ``own_speed`` is that over the form in the case's own engine, ``own_against``, where there is one.
     ``memory_bytes`` is of the kind ``memory_kind``. ``roof_share`` is that of the run's own report: of the roof of
     its type and threads, or of what a copy as large allows; ``None`` where the roof or the case's operations and
-    bytes are not known. ``work`` is the input and the way the case is run.
+    bytes are not known, or the case is ``roof_times`` as fast as its roof, ``above_roof``. ``work`` is the input and
+    the way the case is run.
     """
 
     state: Optional[RowState] = None
@@ -58,6 +60,8 @@ class Cell(NamedTuple):
     own_low: Optional[float] = None
     own_high: Optional[float] = None
     work: Optional[str] = None
+    roof_times: Optional[float] = None
+    above_roof: Optional[Code] = None
 
 
 class CaseRow(NamedTuple):
@@ -158,12 +162,17 @@ def shown_of(run: Run) -> Shown:
     own = {row.case: row for table in engine_tables(run) for row in table.rows}
     works = {place.id: place.case.work for place in run.places()}
     main = [table for table in tables_of(run) if table.main]
-    shares = {point.case: point.share for point in roof_points(run, main)}
+    points = {point.case: point for point in roof_points(run, main)}
     tables = {table.key: CaseTable(table.key, table.title, (table.baseline,), tuple(
-        CaseRow(row.case, row.name, (row.baseline,), (_cell(row, table, own.get(row.case))._replace(
-            roof_share=shares.get(row.case), work=works[row.case]),))
+        CaseRow(row.case, row.name, (row.baseline,), (_under_roof(_cell(row, table, own.get(row.case))._replace(
+            work=works[row.case]), points.get(row.case)),))
         for row in table.rows)) for table in main}
     return Shown(column, tables)
+
+
+def _under_roof(cell: Cell, point: Optional[RoofPoint]) -> Cell:
+    return cell if point is None else cell._replace(roof_share=point.share, roof_times=point.times,
+                                                    above_roof=point.above)
 
 
 def compared(runs: Sequence[Summary], published: Sequence[Published] = ()) -> Compared:

@@ -10,6 +10,8 @@ from reports.findings.rows import Row, Table
 
 #: Rooflines in one report, and points of one that several comparisons share: a chart with more is not read.
 MOST_ROOFLINES, MOST_POINTS = 12, 16
+#: A rate above its roof by less is printed as 100 % of it; by more, no share of it can be true.
+ALLOWED = 0.005
 #: A size in bytes has fewer digits.
 DIGITS = 18
 #: The one type of records from before there was a roof for each.
@@ -48,8 +50,9 @@ class Limits(NamedTuple):
 class RoofPoint(NamedTuple):
     """One layer: ``operations`` and ``bytes`` of a call, FLOP per byte, FLOP/s, and its share of its own roof.
 
-    That is the lower of the type's roof and what the copy of its size allows; ``None`` without one. ``name`` tells it
-    from the others of its chart.
+    ``roof`` (FLOP/s) is the lower of the type's roof and what the copy of its size allows; ``None`` without one.
+    There is no share either where the layer lies ``above`` it, which tells which of the two was measured too low.
+    ``name`` tells it from the others of its chart.
     """
 
     case: str
@@ -63,7 +66,19 @@ class RoofPoint(NamedTuple):
     rate: float
     type: str
     slope: Slope
-    share: Optional[float]
+    roof: Optional[float] = None
+    share: Optional[float] = None
+    above: Optional[Code] = None
+
+    @property
+    def times(self) -> Optional[float]:
+        """How many times its roof the layer's rate is: its share where it can be one."""
+        return None if self.roof is None else self.rate / self.roof
+
+    @property
+    def reason(self) -> Optional[Reason]:
+        """Why there is no share."""
+        return None if self.share is not None else Reason(self.above or Code.NO_ROOF)
 
 
 class Roofline(NamedTuple):
@@ -177,7 +192,12 @@ def _point(row: Row, threads: int, limits: Limits) -> Optional[RoofPoint]:
         return None
     intensity, rate = row.operations / row.bytes, row.operations / row.times.median_s
     own, slope = limits.roofs.get(row.dtype), limits.slope_of(row.bytes)
-    share = None if own is None or own.flops_per_s is None else rate / min(
-        own.flops_per_s, intensity * slope.bytes_per_s)
-    return RoofPoint(row.case, row.name, row.baseline, threads, row.operations, row.bytes, row.times.median_s,
-                     intensity, rate, row.dtype, slope, share)
+    point = RoofPoint(row.case, row.name, row.baseline, threads, row.operations, row.bytes, row.times.median_s,
+                      intensity, rate, row.dtype, slope)
+    if own is None or own.flops_per_s is None:
+        return point
+    copied = intensity * slope.bytes_per_s
+    roof = min(own.flops_per_s, copied)
+    if rate <= (1.0 + ALLOWED) * roof:
+        return point._replace(roof=roof, share=rate / roof)
+    return point._replace(roof=roof, above=Code.ABOVE_COPY if copied < own.flops_per_s else Code.ABOVE_ARITHMETIC)

@@ -12,6 +12,8 @@ from reports.step_words import change_step_text
 
 #: An interval that reaches so many times up or down tells nothing, and its ends would fill lines with digits.
 FAR = 1000.0
+#: So many cases that one run alone holds are named: runs of two suites have nothing else.
+MOST_ALONE = 12
 
 
 def within_text(within: float) -> str:
@@ -83,7 +85,9 @@ def notes(found: Changes) -> List[str]:
                                            change_step_text(step)))
     told += [unlike_text(found)] * bool(found.unlike)
     if found.alone:
-        told.append("In one of the runs only: {}.".format(", ".join(found.alone)))
+        more = len(found.alone) - MOST_ALONE
+        told.append("In one of the runs only: {}{}.".format(", ".join(found.alone[:MOST_ALONE]), " and {}".format(
+            count(more, "more case")) if more > 0 else ""))
     return told
 
 

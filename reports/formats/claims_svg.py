@@ -7,7 +7,7 @@ import textwrap
 from typing import List
 
 from reports.formats.claims_drawing import Drawn, Line
-from reports.formats.figures import stand_alone
+from reports.formats.figures import cut, stand_alone
 from reports.formats.svg.markup import element, line, text
 from reports.formats.svg.palette import LIGHT
 from reports.formats.svg.scales import Linear, Log
@@ -44,8 +44,7 @@ def claim_svg(drawn: Drawn, heading: str) -> str:
 
 def clipped(words: str, room: float) -> str:
     """Return ``words`` cut to about ``room`` px, with an ellipsis where something is missing."""
-    most = int(room / CHARACTER)
-    return words if len(words) <= most else words[:most - 1] + "\u2026"
+    return cut(words, int(room / CHARACTER))
 
 
 def _line(one: Line, place: Linear, middle: float) -> List[str]:

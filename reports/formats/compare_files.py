@@ -7,14 +7,16 @@ from typing import Any, Dict, List, Optional
 
 from markupsafe import Markup
 
+from harness.reasons import Reason, sentence
 from harness.statistics.between_runs import Change
 from reports.findings.changes import ChangedCase
 from reports.findings.compared import Compared
 from reports.findings.findings import data_of
 from reports.formats import markdown as md
 from reports.formats.compare_sheets import Told, column_names, compare_sheets, headline
-from reports.formats.page import environment
+from reports.formats.page import breakable, cell_class, environment
 from reports.formats.style import style
+from reports.numbers import unbroken
 
 #: The columns of the CSV: one row per case and column of the comparison. ``change`` is the run's advantage over that
 #: of the first run, ``time_change`` the first run's time over its own; both are above 1 where the run is faster.
@@ -27,7 +29,7 @@ CSV_COLUMNS = (
     "change_low", "change_high", "change_within", "launches_first", "launches", "time_change_state", "time_change",
     "time_change_low", "time_change_high", "time_change_within", "against", "change_against", "own_against",
     "own_advantage", "own_advantage_low", "own_advantage_high", "own_change_against", "own_change_state",
-    "own_change", "own_change_low", "own_change_high", "own_change_within")
+    "own_change", "own_change_low", "own_change_high", "own_change_within", "roof_times", "roof_share_reason")
 
 
 def markdown_text(found: Told) -> str:
@@ -73,7 +75,9 @@ def csv_text(found: Compared) -> str:
                     "memory_kind": None if cell.memory_kind is None else cell.memory_kind.value,
                     "energy_per_image_j": cell.energy_per_image_j, "roof_share": cell.roof_share,
                     "against": cell.against, "own_against": cell.own_against, "own_advantage": cell.own_speed,
-                    "own_advantage_low": cell.own_low, "own_advantage_high": cell.own_high}
+                    "own_advantage_low": cell.own_low, "own_advantage_high": cell.own_high,
+                    "roof_times": cell.roof_times,
+                    "roof_share_reason": sentence(None if cell.above_roof is None else Reason(cell.above_roof))}
                 changed = hot[index - 1].get(row.case) if 0 < index <= len(hot) else None
                 if changed is not None:
                     values.update(_change_cells("change", changed.advantage))
@@ -96,6 +100,7 @@ def _change_cells(name: str, change: Optional[Change]) -> Dict[str, Any]:
 def html_text(found: Told) -> str:
     """Return one offline page of ASCII, without script."""
     text = environment().get_template("compare.html.j2").render(
-        headline=headline(found), sheets=compare_sheets(found), style=Markup(style()))
+        headline=headline(found), sheets=compare_sheets(found), style=Markup(style()), breakable=breakable,
+        cell_class=cell_class, unbroken=unbroken)
     return text.encode("ascii", "xmlcharrefreplace").decode("ascii")
 

@@ -12,9 +12,10 @@ from reports.formats.change_words import change_interval, change_text, notes, ta
 from reports.formats.difference_words import difference_rows
 from reports.formats.memory_words import memory_title
 from reports.formats.published_text import PUBLISHED_CAUTION
+from reports.formats.roofline_text import above_notes, share_text
 from reports.formats.sheets import Sheet
 from reports.formats.texts import baselines_text, device_text, differ
-from reports.numbers import NARROW, SIGNS, interval, joules, listing, seconds, si, significant, size, speed, times
+from reports.numbers import SIGNS, interval, joules, listing, seconds, si, size, speed, times
 from reports.told import damage_note
 
 #: The key of the sheet of the environments.
@@ -63,7 +64,8 @@ def compare_sheets(found: Told) -> List[Sheet]:
     sheets += [environment_sheet(found)] if len(measured) > 1 else []
     for one in found.changes:
         if one.same_board:
-            both = [advantage_sheet(one)] + ([own_sheet(one)] if _has_engines(one) else []) + [time_sheet(one)]
+            both = [advantage_sheet(one)] + ([own_sheet(one)] if _has_engines(one) else [])
+            both += [time_sheet(one)] if one.cases else []
             # tables of several pairs are told apart by their titles
             sheets += both if len(found.changes) == 1 else [each._replace(title="{}: {} against {}".format(
                 each.title, one.second.run, one.first.run)) for each in both]
@@ -164,10 +166,11 @@ def roof_sheet(found: Compared) -> Sheet:
     rows = [(name, column.run, si(column.roof.flops_per_s, "FLOP/s") or "not measured",
              si(column.roof.bytes_per_s, "B/s") or "not measured")
             for name, column in zip(column_names(found), found.columns)]
+    above = {cell.above_roof for table in found.tables for row in table.rows for cell in row.cells}
     return Sheet("roofs", "Devices", "The devices and their roofs", ("device", "run", "multiply-add", "copy"), rows,
                  (2, 3), ("The roof is what a multiply-add loop and a copy past the caches reached in the same run; "
                           "a layer's share is of the roof of its own type and threads, or of a copy as large as what "
-                          "it moves.",) + (
+                          "it moves.",) + tuple(above_notes(above)) + (
                     (PUBLISHED_CAUTION,) if any(column.printed for column in found.columns) else ()))
 
 
@@ -214,8 +217,8 @@ def cell_lines(cell: Cell, baseline: bool, printed: bool = False, several: bool 
             memory_title(cell.memory_kind))))
     if cell.energy_per_image_j is not None:
         lines.append("{} per image".format(joules(cell.energy_per_image_j)))
-    if cell.roof_share is not None:
-        lines.append("{}{}% of its roof".format(significant(100.0 * cell.roof_share, 2), NARROW))
+    if cell.roof_times is not None:
+        lines.append(share_text(cell.roof_share, cell.roof_times, " of its roof"))
     return [line for line in lines if line]
 
 

@@ -165,8 +165,7 @@ class Charts:
     @staticmethod
     def roofline(one: Roofline, key: bool = False) -> str:
         """Return the roofline of one family, with the ``key`` to its numbers where nothing else says it."""
-        points = [Point(point.intensity, point.rate, point.baseline, point.rate / point.share if point.share else 0.0)
-                  for point in one.points]
+        points = [Point(point.intensity, point.rate, point.baseline, point.roof or 0.0) for point in one.points]
         roofs = [Roof(type_name(roof.type), roof.flops_per_s) for roof in one.roofs if roof.flops_per_s]
         return roofline(roofs, [slope.bytes_per_s for slope in one.slopes], points, roofline_key(one) if key else (),
                         "arithmetic rate against FLOP per byte: {}".format(", ".join(p.name for p in one.points)))

@@ -79,15 +79,27 @@ def common_memory_gaps(tables: Sequence[MemoryTable]) -> List[Gap]:
     return [gap for gap in tables[0].gaps if all(gap in table.gaps for table in tables)] if len(tables) > 1 else []
 
 
-def memory_notes(figure: Figure, baseline: bool, said: bool = False) -> List[str]:
+def common_lacking(row: CaseMemory, kinds: Sequence[Kind]) -> Optional[str]:
+    """Return what some repeats of a case lack, where it is one reason for all of several ``kinds``: said once."""
+    told = {_lacking(row.of(kind)) for kind in kinds if row.of(kind).value is not None}
+    alike = len(kinds) > 1 and len(told) == 1 and all(row.of(kind).value is not None for kind in kinds)
+    return told.pop() if alike else None
+
+
+def _lacking(figure: Figure) -> Optional[str]:
+    if figure.repeats >= figure.of:
+        return None
+    return "{} of {} processes gave a number: {}".format(figure.repeats, figure.of, figure_reason(figure))
+
+
+def memory_notes(figure: Figure, baseline: bool, said: bool = False, shared: Optional[str] = None) -> List[str]:
     """Return what stands beside a figure: its spread, its verdict, and what some repeats lack.
 
-    ``said`` tells that the one process of each case is spoken of elsewhere.
+    ``said`` tells that the one process of each case is spoken of elsewhere, ``shared`` what all repeats lack is.
     """
-    lacking = "{} of {} processes gave a number: {}".format(figure.repeats, figure.of, figure_reason(figure))
+    lacking = None if shared is not None else _lacking(figure)
     verdict = None if said and figure.of == 1 else memory_verdict_text(figure, baseline)
-    return [told for told in (memory_spread_text(figure), verdict,
-                              lacking if figure.repeats < figure.of else None) if told]
+    return [told for told in (memory_spread_text(figure), verdict, lacking) if told]
 
 
 def figure_reason(figure: Figure) -> Optional[str]:

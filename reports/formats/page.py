@@ -3,10 +3,11 @@
 import base64
 import hashlib
 import json
+import re
 from typing import Any, Dict, List, Optional, Tuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from reports.findings import Findings
 from reports.findings.memory import Kind
@@ -15,9 +16,10 @@ from reports.formats import energy_words, memory_words, published_text, texts
 from reports.formats.difference_words import difference_rows
 from reports.formats.drawing import CHANNELS, Charts, shown_values
 from reports.formats.files import Made, Options
+from reports.formats.glossary import GLOSSARY
 from reports.formats.goals_text import goals_sheets
 from reports.formats.markdown import markdown
-from reports.formats.roofline_text import points_key, roof_sheets, roofs_key
+from reports.formats.roofline_text import above_notes, points_key, roof_sheets, roofs_key
 from reports.formats.sentence import headline_parts, headline_text
 from reports.formats.sheets import Sheet, sheets
 from reports.formats.style import TEMPLATES, read_template, style
@@ -29,6 +31,8 @@ MEMORY_ROWS = 250   # a page with more rows leaves the kinds of memory to tables
 MANY_TABLES = 100   # a page with more tables has its browser lay out those alone that are looked at
 #: Characters of a cell of words: a short one stays in one line; with its heading, what half a phone holds.
 SHORT, LONG = 17, 23
+#: Where a name of more characters may be parted: not within a number.
+NAME, JOINT = 12, re.compile(r"(?<=[_/])(?=\w)|(?<=[A-Za-z_]\.)(?=\w)")
 #: Quantities that are counted and not measured: folded away.
 COUNTS = (Quantity.PARAMETERS, Quantity.MACS)
 
@@ -44,7 +48,9 @@ def render_page(found: Findings, refresh_s: Optional[int] = None, home: Optional
     kinds = [table.memory_kind for table in tables if table.memory_kind is not None]
     text = environment().get_template("page.html.j2").render(
         f=found, t=texts, m=memory_words, e=energy_words, sheets=sheets(found),
-        goals=goals_sheets(found.goals), roof_table=roof_sheets(found.rooflines),
+        goals=goals_sheets(found.goals), roof_notes=above_notes(one.above for one in found.roof_points),
+        # what its last notes say stands above the charts
+        roof_table=[sheet._replace(notes=sheet.notes[:1]) for sheet in roof_sheets(found.rooflines)],
         charts=_Safe(Charts(found)), markdown=markdown(found), script=Markup(script),
         refresh_s=refresh_s, home=home, live=live, script_hash=script_hash(script), style=Markup(style()),
         many=len(tables) > MANY_TABLES, live_script=Markup(live_script), live_hash=script_hash(live_script),
@@ -59,7 +65,7 @@ def render_page(found: Findings, refresh_s: Optional[int] = None, home: Optional
         memory_kinds=[kind for kind in Kind if kind in kinds], p=published_text,
         any_energy=any(table.has_energy for table in tables), memory_in_page=memory_in_page(found),
         memory_reason=_memory_reason(found), contents=_contents(found), published=_published(found),
-        quantities=QUANTITIES,
+        quantities=QUANTITIES, glossary=GLOSSARY, breakable=breakable,
         traces=[trace for trace in found.traces if trace.chosen], value_text=value_text,
         labels=[] if found.devices is None else texts.column_labels(found.devices))
     return text.encode("ascii", "xmlcharrefreplace").decode("ascii")
@@ -154,6 +160,12 @@ def below_section(sheet: Sheet) -> str:
     """Return the title of a table that stands under the heading of its section: that is not said twice."""
     start = sheet.section + ": "
     return sheet.title[len(start):] if sheet.title.startswith(start) else sheet.title
+
+
+def breakable(text: str) -> Markup:
+    """Return ``text`` as markup whose long dotted names and paths break behind a dot, a slash or an underscore."""
+    return Markup(" ".join(JOINT.sub("<wbr>", str(escape(word))) if len(word) > NAME else str(escape(word))
+                           for word in text.split(" ")))
 
 
 def cell_class(text: str, head: str) -> str:

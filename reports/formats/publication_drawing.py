@@ -108,8 +108,9 @@ def _bars(axes: Any, bars: Sequence[Bar], factor: float) -> None:
             axes.barh([y], [bar.value / factor], height=thick, color="white", edgecolor=LIGHT["series-2"],
                       hatch="/////", linewidth=0.8)
         else:
-            axes.barh([y], [bar.value / factor], height=thick, color=colour, edgecolor=colour, linewidth=0.6,
-                      alpha=0.82)
+            # light in a dark edge: in grey print the colours of baseline and rivals are one
+            axes.barh([y], [bar.value / factor], height=thick, color=LIGHT["rule"] if bar.baseline else colour,
+                      edgecolor=colour, linewidth=0.6, alpha=1.0 if bar.baseline else 0.82)
         if bar.low is not None and bar.high is not None:
             axes.errorbar([bar.value / factor], [y], xerr=[[(bar.value - bar.low) / factor],
                                                            [(bar.high - bar.value) / factor]],

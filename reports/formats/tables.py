@@ -36,7 +36,7 @@ POWER_MODES = ("comparison", "run", "mode", "case", "name", "baseline", "images_
 GOALS = ("case", "name", "comparison_title", "threads", "rivals", "rival_threads", "at_most", "verdict", "ratio",
          "ratio_low", "ratio_high", "fastest_rival", "launches", "reason")
 ROOFLINE = ("case", "name", "baseline", "threads", "type", "operations", "bytes", "median_s", "flop_per_byte",
-            "flops_per_s", "copy_bytes", "copy_bytes_per_s", "roof_share")
+            "flops_per_s", "copy_bytes", "copy_bytes_per_s", "roof_share", "roof_flops_per_s", "roof_share_reason")
 PUBLISHED = ("case", "name", "quantity", "published", "unit", "measured", "measured_reason", "where", "protocol",
              "source", "note")
 #: Of a memory on one heap: the whole process and the layer alone, in bytes or as a share of the baseline's.
@@ -208,10 +208,11 @@ def goals_csv(found: Findings) -> str:
 
 
 def roofline_csv(found: Findings) -> str:
-    """Return one row per case under a measured roof, the type's own or that of the copy of its size."""
+    """Return one row per case with its roof, the type's own or that of the copy of its size; blank shares say why."""
     return csv_text(ROOFLINE, [
         [one.case, one.name, one.baseline, one.threads, one.type, one.operations, one.bytes, one.median_s,
-         one.intensity, one.rate, one.slope.bytes, one.slope.bytes_per_s, one.share] for one in found.roof_points])
+         one.intensity, one.rate, one.slope.bytes, one.slope.bytes_per_s, one.share, one.roof,
+         sentence(one.reason)] for one in found.roof_points])
 
 
 def all_tables(found: Findings) -> List[Tuple[str, str]]:

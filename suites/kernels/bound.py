@@ -9,6 +9,7 @@ from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
 import torch
 from torch import Tensor
 
+from suites.batched import map_over, one_by_one
 from suites.kernels.library import loaded
 from suites.kernels.operator import NAMESPACE, graph_problem
 from suites.torch_modes import kept, stock_only
@@ -47,6 +48,7 @@ class _Function(torch.autograd.Function):
         return rule.run(*arguments)
 
     @staticmethod
+    @one_by_one
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Tuple:
         needed = ctx.needs_input_grad[1:1 + ctx.rule.tensors]
@@ -103,6 +105,7 @@ def _register(rule: Rule) -> Any:
         ctx.save_for_backward(*inputs[:rule.tensors])
         ctx.options = inputs[rule.tensors:]
 
+    @one_by_one
     def gradient_rule(ctx: Any, gradient: Tensor) -> Tuple:
         needed = [bool(one) for one in ctx.needs_input_grad[:rule.tensors]]
         found = layer_backward(gradient, needed, *ctx.saved_tensors, *ctx.options)
@@ -111,6 +114,7 @@ def _register(rule: Rule) -> Any:
     layer.register_fake(lambda *arguments: rule.fake(*arguments))
     layer_backward.register_fake(backward_fake)
     layer.register_autograd(gradient_rule, setup_context=setup)
+    map_over(layer)
     return layer
 
 

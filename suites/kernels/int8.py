@@ -10,6 +10,7 @@ from typing import Any, Optional, Sequence, Tuple
 import torch
 from torch import Tensor
 
+from suites.batched import map_over
 from suites.kernels.bound import library_problem, plain_type_reason
 from suites.kernels.int8_plain import integer_thresholds, is_finite, plain_layer
 from suites.kernels.int8_plan import Scale, Spec, constants_of, core_order, size_of, stages_of, tanh_pieces
@@ -114,6 +115,7 @@ def _register() -> Any:
         schema="(Tensor x, Tensor threshold, int channels, int out_channels, float before_step, int before_zero, "
                "float after_step, int after_zero, str nonlinearity) -> Tensor")
     operator.register_fake(lambda *arguments: _fake(*arguments))
+    map_over(operator)
     return operator
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from suites import torch_modes
+from suites.batched import one_by_one
 from suites.kernels import cpu_call, on_cuda
 from suites.kernels.geometry import Spec, dense_like, out_shape
 from suites.kernels.plain import plain_gradient, plain_layer
@@ -85,9 +86,11 @@ class _Function(torch.autograd.Function):
         return forward(x, threshold, scale, spec)
 
     @staticmethod
+    @one_by_one
     def backward(ctx: Any, gradient: Tensor) -> Tuple:
         x, threshold, scale = (tuple(ctx.saved_tensors) + (None,))[:3]
-        if torch.is_grad_enabled():  # somebody wants the gradient's gradient, which the kernels do not have
+        if torch.is_grad_enabled() or torch_modes.transforming():
+            # Somebody wants the gradient's gradient, which the kernels do not have.
             return plain_gradient(gradient, x, threshold, scale, ctx.spec) + (None,)
         g_x, g_threshold, g_scale = backward(gradient, x, threshold, scale, ctx.spec)
         return g_x, g_threshold, None if scale is None else g_scale, None
@@ -121,6 +124,7 @@ def _register() -> Callable:
         ctx.save_for_backward(x, threshold, scale)
         ctx.options = inputs[3:]
 
+    @one_by_one
     def gradient_rule(ctx: Any, gradient: Tensor) -> Tuple:
         x, threshold, scale = ctx.saved_tensors
         others = (None,) * len(ctx.options)

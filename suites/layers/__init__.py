@@ -1,6 +1,11 @@
 """Structured transform layers as a small library on torch alone.
 
 Everything here is differentiable, runs on any device and in any floating type torch supports there.
+
+``torch.compile``, ``torch.export``, ``torch.jit.trace`` and ``torch.onnx.export`` record every layer,
+``torch.fx.symbolic_trace`` takes each as one step of a network's graph, and ``torch.func`` transforms all but forms
+with a kernel asked for by name (``auto`` takes stock operations there). ``torch.jit.script`` is refused: forms are
+chosen in Python.
 """
 
 from suites.layers.bwht1d import BlockWalshHadamard1d

@@ -7,11 +7,12 @@ import torch
 from torch import nn
 
 from suites.layers.choices import check_choice
+from suites.layers.graphs import OneStep
 from suites.layers.implementations import IMPLEMENTATIONS, Choice
 from suites.torch_modes import stock_only
 
 
-class TransformLayer(nn.Module, abc.ABC):
+class TransformLayer(OneStep, nn.Module, abc.ABC):
     """A layer with an ``implementation``: what was asked for, what ran and why.
 
     After a call, ``implementation_used`` is the form that ran and ``implementation_reason`` one sentence why, where

@@ -6,7 +6,6 @@ import torch
 from torch import nn
 
 from suites.layers.base import TransformLayer
-from suites.layers.choices import check_floating
 from suites.layers.constants import Constants
 from suites.layers.core import threshold_between
 from suites.layers.fused import Options, fused_problem, run_fused
@@ -65,7 +64,8 @@ class BlockWalshHadamard1d(Constants, TransformLayer):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the layer's output for ``x`` (N, in_channels, H, W); raises ``ValueError`` for any other shape."""
-        check_floating(x, "BlockWalshHadamard1d")
+        if x.is_floating_point() is not True:
+            return self._step(x)
         if x.dim() < 2 or x.shape[1] != self.in_channels or (self.stride > 1 and x.dim() != 4):
             raise ValueError("BlockWalshHadamard1d made for {} channels needs an input of shape (N, {}, H, W), got "
                              "{}: make the layer with in_channels set to the input's dim 1".format(

@@ -9,13 +9,14 @@ from torch import nn
 from suites.kernels import ht as kernel
 from suites.kernels.prepared import Prepared
 from suites.layers.base import TransformLayer
-from suites.layers.choices import check_choice, check_floating
+from suites.layers.choices import check_choice
 from suites.layers.ht_fused import FUSED, fused_problem, options_of
 from suites.layers.ht_paths import run_paths
 from suites.layers.implementations import Choice, choose
 from suites.layers.matrices import next_power_of_two
 from suites.layers.planes import plane_form
 from suites.layers.ready import ReadyCalls, may_be_ready
+from suites.torch_modes import tracing
 
 
 class HTPerceptron(ReadyCalls, TransformLayer):
@@ -33,7 +34,7 @@ class HTPerceptron(ReadyCalls, TransformLayer):
     Input (N, in_channels, H, W) with (H, W) = ``plane``, output (N, out_channels, H, W). ``implementation`` is as in
     :class:`~suites.layers.wht2d.WalshHadamard2d`: ``fused`` is the whole layer in one kernel, the others are forms of
     the transforms around stock 1x1 convolutions. Backward runs in stock operations, and would have to repeat what the
-    kernel does not keep: ``auto`` takes stock operations wherever a gradient is asked for.
+    kernel does not keep: ``auto`` takes stock operations wherever a gradient is asked for, save in a trace.
 
     Raises ``ValueError`` for fewer than one path, an unknown ``norm`` or ``implementation``, and a residual between
     different numbers of channels.
@@ -71,7 +72,8 @@ class HTPerceptron(ReadyCalls, TransformLayer):
         call = self._ready(x)
         if call is not None:
             return call(x)
-        check_floating(x, "HTPerceptron")
+        if x.is_floating_point() is not True:
+            return self._step(x)
         if x.dim() != 4 or tuple(x.shape[1:]) != (self.in_channels,) + self.plane:
             raise ValueError("HTPerceptron made for {} channels of {}x{} needs an input of shape (N, {}, {}, {}), "
                              "got {}: make the layer for the input's channels and plane".format(
@@ -98,7 +100,8 @@ class HTPerceptron(ReadyCalls, TransformLayer):
         return torch.is_grad_enabled() and (x.requires_grad or any(p.requires_grad for p in self.parameters()))
 
     def _fused_problem(self, x: torch.Tensor) -> Optional[str]:
-        if self._wants_gradient(x) and self.implementation == "auto":
+        # A trace is for calls of either kind, and torch makes its second one, the check, without gradients.
+        if self._wants_gradient(x) and self.implementation == "auto" and not tracing():
             return "a gradient is asked for, and the kernel keeps nothing of its work: doing it again would cost more"
         return fused_problem(x, self.weight, self.implementation)
 

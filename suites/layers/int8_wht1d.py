@@ -56,6 +56,8 @@ class QuantisedWalshHadamard1d(TransformLayer):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the layer's output for ``x`` (N, in_channels, ...)."""
+        if x.dtype not in kernel.STORED:
+            return self._step(x)
         self._check(x)
         spec = self._spec(kernel.STORED[x.dtype])
         if self.form_for(x) == "stock":
@@ -75,13 +77,15 @@ class QuantisedWalshHadamard1d(TransformLayer):
 
         return fused_or_stock(self.implementation, problem)
 
+    def _refuse(self, x: Any) -> Any:
+        """Raise ``TypeError`` for ``x``."""
+        raise TypeError("QuantisedWalshHadamard1d needs 8-bit integers, got {}: quantise the input, for instance "
+                        "with torch.quantize_per_tensor".format(str(x.dtype).replace("torch.", "")))
+
     def _check(self, x: torch.Tensor) -> None:
         if torch.is_grad_enabled() and (self.threshold.requires_grad or x.requires_grad):
             raise RuntimeError("QuantisedWalshHadamard1d is for inference only, integers have no gradient: train "
                                "WalshHadamard1d and convert it with from_float")
-        if x.dtype not in kernel.STORED:
-            raise TypeError("QuantisedWalshHadamard1d needs 8-bit integers, got {}: quantise the input, for instance "
-                            "with torch.quantize_per_tensor".format(str(x.dtype).replace("torch.", "")))
         if x.dim() < 2 or x.shape[1] != self.in_channels:
             raise ValueError("QuantisedWalshHadamard1d made for {} channels needs an input of shape (N, {}, ...), "
                              "got {}".format(self.in_channels, self.in_channels, tuple(x.shape)))

@@ -11,6 +11,7 @@ from typing import Any, Callable, List, Optional, Tuple
 import torch
 import torch.nn.functional as F
 
+from suites.batched import one_by_one
 from suites.layers.matrices import sequency_permutation, shared_matrix
 from suites.torch_modes import autocast_is_on, autocast_off, stock_only
 
@@ -60,6 +61,7 @@ class _Transform(torch.autograd.Function):
         return _transform(x, size, rows_out, form, scale, order)
 
     @staticmethod
+    @one_by_one
     def backward(ctx: Any, gradient: torch.Tensor) -> Tuple[Optional[torch.Tensor], ...]:
         size, rows_in, form, scale, order = ctx.settings
         return (transform_lanes(gradient.contiguous(), size, rows_in, form, scale, order),

@@ -9,7 +9,6 @@ from suites.kernels import depthwise as depthwise_kernel
 from suites.kernels import mf as dense_kernel
 from suites.kernels.prepared import Prepared
 from suites.layers.base import TransformLayer
-from suites.layers.choices import check_floating
 from suites.layers.implementations import STOCK_OR_FUSED, Choice, fused_or_stock
 from suites.layers.mf_fused import DENSE, DEPTHWISE, dense_problem, depthwise_problem
 from suites.layers.mf_start import output_scale, start
@@ -51,7 +50,8 @@ class MultiplicationFreeLinear(ReadyCalls, TransformLayer):
         call = self._ready(x)
         if call is not None:
             return call(x)
-        check_floating(x, "MultiplicationFreeLinear")
+        if x.is_floating_point() is not True:
+            return self._step(x)
         if x.dim() < 1 or x.shape[-1] != self.in_features:
             raise ValueError("MultiplicationFreeLinear made for {} features needs them in the last dimension, got "
                              "shape {}".format(self.in_features, tuple(x.shape)))
@@ -117,7 +117,8 @@ class MultiplicationFreeDepthwise2d(ReadyCalls, TransformLayer):
         call = self._ready(x)
         if call is not None:
             return call(x)
-        check_floating(x, "MultiplicationFreeDepthwise2d")
+        if x.is_floating_point() is not True:
+            return self._step(x)
         if x.dim() != 4 or x.shape[1] != self.channels:
             raise ValueError("MultiplicationFreeDepthwise2d made for {} channels needs an input of shape (N, {}, H, "
                              "W), got {}".format(self.channels, self.channels, tuple(x.shape)))

@@ -9,6 +9,7 @@ from typing import Any, List, Optional, Sequence, Tuple
 import torch
 import torch.nn.functional as F
 
+from suites.batched import one_by_one
 from suites.layers.multiplication_free import followed_min, min_slopes, min_term, surrogate_sign
 from suites.torch_modes import stock_only
 
@@ -122,6 +123,7 @@ class _MinDense(torch.autograd.Function):
         return y
 
     @staticmethod
+    @one_by_one
     def backward(ctx: Any, gradient: torch.Tensor) -> Tuple[Optional[torch.Tensor], ...]:
         x, weight = ctx.saved_tensors
         return _min_dense_gradient(gradient, x, weight, ctx.member) + (None,)
@@ -161,6 +163,7 @@ class _MinDepthwise(torch.autograd.Function):
         return total
 
     @staticmethod
+    @one_by_one
     def backward(ctx: Any, gradient: torch.Tensor) -> Tuple[Optional[torch.Tensor], ...]:
         x, weight = ctx.saved_tensors
         return _min_depthwise_gradient(gradient, x, weight, ctx.stride, ctx.member) + (None, None)

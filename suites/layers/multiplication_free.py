@@ -21,6 +21,7 @@ from typing import Any, Optional, Tuple
 
 import torch
 
+from suites.batched import one_by_one
 from suites.layers.choices import check_choice, check_floating
 from suites.torch_modes import stock_only
 
@@ -61,6 +62,7 @@ class _Sign(torch.autograd.Function):
         return torch.sign(x)
 
     @staticmethod
+    @one_by_one
     def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
         x, = ctx.saved_tensors
         return gradient * (1 - torch.tanh(x) ** 2)
@@ -74,6 +76,7 @@ class _Min(torch.autograd.Function):
         return min_term(x, w, member)
 
     @staticmethod
+    @one_by_one
     def backward(ctx: Any, gradient: torch.Tensor) -> Tuple[Optional[torch.Tensor], ...]:
         x, w = ctx.saved_tensors
         slope_x, slope_w = min_slopes(x, w, ctx.member)

@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from suites.layers.choices import check_floating
+from suites.layers.graphs import OneStep
 
 
-class SqueezeExcite(nn.Module):
+class SqueezeExcite(OneStep, nn.Module):
     """Scale each channel by a gate made from all channels' means.
 
     Global average, a dense layer to ``channels // reduction``, ReLU, a dense layer back, hard sigmoid
@@ -31,7 +31,8 @@ class SqueezeExcite(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return ``x`` (N, channels, H, W) with its channels scaled; raises ``ValueError`` for any other shape."""
-        check_floating(x, "SqueezeExcite")
+        if x.is_floating_point() is not True:
+            return self._step(x)
         if x.dim() != 4 or x.shape[1] != self.channels:
             raise ValueError("SqueezeExcite made for {} channels needs an input of shape (N, {}, H, W), got {}: make "
                              "the layer with the input's dim 1".format(

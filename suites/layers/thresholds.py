@@ -4,6 +4,7 @@ from typing import Any, Callable, Optional, Tuple, Union
 
 import torch
 
+from suites.batched import one_by_one
 from suites.layers.choices import check_floating
 from suites.torch_modes import stock_only
 
@@ -71,6 +72,7 @@ class _SmoothThreshold(torch.autograd.Function):
         return _smooth(x, threshold)
 
     @staticmethod
+    @one_by_one
     def backward(ctx: Any, gradient: torch.Tensor) -> Tuple[Optional[torch.Tensor], ...]:
         x, threshold = ctx.saved_tensors
         tanh = torch.tanh(x)
@@ -89,6 +91,7 @@ class _SoftThreshold(torch.autograd.Function):
         return _soft(x, threshold)
 
     @staticmethod
+    @one_by_one
     def backward(ctx: Any, gradient: torch.Tensor) -> Tuple[Optional[torch.Tensor], ...]:
         x, threshold = ctx.saved_tensors
         grad_x = gradient * (x.abs() > threshold).to(x.dtype)

@@ -7,7 +7,6 @@ from torch import nn
 
 from suites.kernels.prepared import Prepared
 from suites.layers.base import TransformLayer
-from suites.layers.choices import check_floating
 from suites.layers.core import threshold_between
 from suites.layers.fused import Options, fused_problem, ready_fused, run_fused
 from suites.layers.implementations import Choice, best_plain_form, choose
@@ -55,7 +54,8 @@ class WalshHadamard1d(ReadyCalls, TransformLayer):
         call = self._ready(x)
         if call is not None:
             return call(x)
-        check_floating(x, "WalshHadamard1d")
+        if x.is_floating_point() is not True:
+            return self._step(x)
         if x.dim() < 2 or x.shape[1] != self.in_channels:
             raise ValueError("WalshHadamard1d made for {} channels needs an input of shape (N, {}, ...), got {}: "
                              "make the layer with in_channels set to the input's dim 1".format(

@@ -8,7 +8,6 @@ from torch import nn
 
 from suites.kernels.prepared import Prepared
 from suites.layers.base import TransformLayer
-from suites.layers.choices import check_floating
 from suites.layers.fused import Options, fused_problem, ready_fused, run_fused
 from suites.layers.implementations import Choice, choose
 from suites.layers.matrices import check_order, natural_places, transform_size
@@ -65,7 +64,8 @@ class WalshHadamard2d(ReadyCalls, TransformLayer):
         call = self._ready(x)
         if call is not None:
             return self._pooled(call(x))
-        check_floating(x, "WalshHadamard2d")
+        if x.is_floating_point() is not True:
+            return self._step(x)
         if x.dim() != 4 or tuple(x.shape[2:]) != self.plane:
             raise ValueError("WalshHadamard2d made for a plane of {}x{} needs an input of shape (N, C, {}, {}), got "
                              "{}: make the layer with plane set to the input's height and width".format(

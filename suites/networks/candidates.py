@@ -28,6 +28,14 @@ def check_materialised(network: nn.Module) -> None:
             raise ValueError("'{}' has no size yet: run the network once before replacing layers".format(name))
 
 
+def check_unwrapped(network: nn.Module) -> None:
+    """Raise ``ValueError`` if something around the layers has taken note of their parameters already."""
+    for name, layer in network.named_modules():
+        if isinstance(layer, nn.parallel.DistributedDataParallel):
+            raise ValueError("DistributedDataParallel{} exchanges the gradients of the parameters it was made with: "
+                             "replace layers first, then wrap".format(" '{}'".format(name) if name else ""))
+
+
 def check_names(rule: Rule, places: Sequence[Slot]) -> None:
     """Raise ``ValueError`` with the nearest right name for a name or pattern that no layer has."""
     known = [slot.name for slot in places]
@@ -75,6 +83,8 @@ def refusal(name: str, layer: nn.Module, watch: Watch, ready: bool) -> Optional[
         return Refusal(name, describe(layer), Refused.NEVER_CALLED)
     if watch.read:
         return Refusal(name, describe(layer), Refused.READ_ELSEWHERE, ", ".join(sorted(watch.read)))
+    if ready and watch.keywords:
+        return Refusal(name, describe(layer), Refused.BY_KEYWORD, ", ".join(sorted(watch.keywords)))
     if ready and isinstance(layer, nn.Conv2d) and any(shape is None or len(shape) != 4 for shape in watch.inputs):
         return Refusal(name, describe(layer), Refused.NO_BATCH)
     return None

@@ -1,12 +1,13 @@
 """Products that a network makes outside the layers known to ``macs``, seen operator by operator while it runs."""
 
 import contextlib
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, Iterator
 
 import torch
 from torch import nn
 
 from suites.networks.tally import Tally
+from suites.networks.uses import tensors_in
 
 #: Operators that only move, gather or normalise a parameter; those on single elements torch marks itself.
 MOVING = frozenset((
@@ -56,7 +57,7 @@ def counting_elsewhere(counts: Tally) -> Iterator[Elsewhere]:
                 if packet in formulas:
                     seen.macs += int(formulas[packet](*args, **(kwargs or {}), out_val=result)) // 2
                 elif torch.Tag.pointwise not in func.tags and packet.__name__ not in MOVING:
-                    for tensor in _tensors(args):
+                    for tensor in tensors_in(args):
                         if id(tensor) in owners:
                             raise unknown_work(*owners[id(tensor)])
             return result
@@ -84,11 +85,3 @@ def _no_fast_path() -> Iterator[None]:
         yield
     finally:
         mha.set_fastpath_enabled(before)
-
-
-def _tensors(values: Any) -> List[torch.Tensor]:
-    if isinstance(values, torch.Tensor):
-        return [values]
-    if isinstance(values, (tuple, list)):
-        return [tensor for value in values for tensor in _tensors(value)]
-    return []

@@ -17,6 +17,8 @@ class _OnLastAxis:
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the layer's output for ``x`` (..., in_channels)."""
+        if x.is_floating_point() is not True:
+            return self._step(x)  # type: ignore[attr-defined]
         rows = self._rows(x)
         return super().forward(rows).reshape(x.shape[:-1] + (self.out_channels,))  # type: ignore[misc]
 

@@ -15,6 +15,7 @@ from suites.networks.candidates import (
     check_all,
     check_materialised,
     check_names,
+    check_unwrapped,
     drop_tied,
     refusal,
 )
@@ -23,7 +24,7 @@ from suites.networks.describe import describe
 from suites.networks.layer_rule import LayerRule
 from suites.networks.sample import Example, describe_example
 from suites.networks.slots import slots
-from suites.networks.table import Refusal, Refused, Replacement, SurgeryTable
+from suites.networks.table import Replacement, SurgeryTable
 from suites.networks.tally import Tally
 from suites.networks.trial import first_run, make_layers, placed, trial_run
 from suites.networks.usual_input import usual_input
@@ -35,7 +36,9 @@ def replace(network: nn.Module, rule: Rule, example: Optional[Example] = None) -
     ``example`` is an input of the network: a tensor, a tuple of inputs or a dict of inputs by name; ``None`` takes
     the first usual shape it runs on. The network runs on it, in evaluation mode, before and after: a layer that is
     not used through its own forward (attention's ``out_proj``, weights used by a function, tied weights) is left, and
-    the table's ``refused`` tells why. The table's multiply-adds are those on the example.
+    the table's ``refused`` tells why. Weights that are used from elsewhere are found wherever they are held, in a
+    list, say; torch before 2.4 shows only those that are taken from the layer itself. The table's multiply-adds are
+    those on the example.
 
     Names are dotted paths as in ``network.named_modules()``; a layer used in several places is replaced in all of
     them by one new layer. Device, dtype and training mode are taken over. Ready rules are in
@@ -56,6 +59,7 @@ def plan(network: nn.Module, rule: Rule, example: Optional[Example] = None) -> S
 def _operate(network: nn.Module, rule: Rule, example: Optional[Example], keep: bool) -> SurgeryTable:
     places = list(slots(network))
     check_materialised(network)
+    check_unwrapped(network)
     check_names(rule, places)
     if example is None:
         example = usual_input(network)
@@ -71,13 +75,15 @@ def _operate(network: nn.Module, rule: Rule, example: Optional[Example], keep: b
         check_all(network, rule, places, old, refused)
         new = make_layers(old, make)
         with placed(places, old, new) as settle:
-            past, after = trial_run(network, example, old, new, used)
-            if not past:
+            left, after = trial_run(network, example, old, new, used)
+            if not left:
                 table = SurgeryTable(_rows(old, new, before, after), refused, describe_example(example))
                 if keep:
                     settle()
                 return table
-        refused += [Refusal(name, describe(old.pop(name)), Refused.BYPASSED) for name in past]
+        refused += left
+        for one in left:
+            del old[one.name]
 
 
 def _rows(old: Layers, new: Layers, before: Tally, after: Tally) -> List[Replacement]:

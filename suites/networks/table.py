@@ -16,6 +16,7 @@ class Refused(enum.Enum):
     TIED = "its weights are also those of a layer that stays"
     PADDING_MODE = "it pads with something other than zeros"
     OWN_FORWARD = "it has a forward of its own, which would be lost"
+    BY_KEYWORD = "it is called with its input by keyword, and a new layer has another name for it"
     NO_BATCH = "its input has no batch axis, so the channels are not where the new layer looks for them"
     NO_BLOCK = "no block of two or more channels fits it, and blocks of one mix nothing"
 

@@ -1,6 +1,7 @@
 """Make the new layers, put them in on trial, run the network: all of them stay, or none."""
 
 import contextlib
+import itertools
 from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import torch
@@ -10,7 +11,9 @@ from suites.networks.describe import describe
 from suites.networks.macs import counting
 from suites.networks.sample import Example, run
 from suites.networks.slots import Slot, below
+from suites.networks.table import Refusal, Refused
 from suites.networks.tally import Tally
+from suites.networks.uses import share_memory, uses_of
 from suites.networks.watch import Watch, watched
 
 Layers = Dict[str, nn.Module]
@@ -75,8 +78,8 @@ def first_run(network: nn.Module, example: Example, old: Layers) -> Tuple[Dict[s
 
 
 def trial_run(network: nn.Module, example: Example, old: Layers, new: Layers,
-              used: Dict[str, Watch]) -> Tuple[List[str], Tally]:
-    """Run the network with ``new`` in place of ``old``; return the names of those it goes past and the counts.
+              used: Dict[str, Watch]) -> Tuple[List[Refusal], Tally]:
+    """Run the network with ``new`` in place of ``old``; return those of ``old`` that it still uses, and the counts.
 
     Raises ``ValueError``, naming the layer, if it does not run or a new layer's output has another shape.
     """
@@ -92,8 +95,23 @@ def trial_run(network: nn.Module, example: Example, old: Layers, new: Layers,
     for name, watch in seen.items():
         if _differs(watch, used[name]):
             raise ValueError(_shapes(name, old, new, watch, used[name]))
-    past = [name for name in old if not seen[first[id(new[name])]].calls or name in still and still[name].calls]
-    return past, _count(network, example) if tally is None else tally
+    left = [Refusal(name, describe(layer), Refused.BYPASSED) for name, layer in old.items()
+            if not seen[first[id(new[name])]].calls or name in still and still[name].calls]
+    return left or _still_used(network, example, old, new), _count(network, example) if tally is None else tally
+
+
+def _still_used(network: nn.Module, example: Example, old: Layers, new: Layers) -> List[Refusal]:
+    """Return those of ``old``, no longer in the network, whose weights a run still uses."""
+    # What a new layer took over it may use.
+    taken = [tensor for layer in new.values() for tensor in itertools.chain(layer.parameters(), layer.buffers())]
+    gone = {(name, short): tensor for name, layer in old.items()
+            for short, tensor in itertools.chain(layer.named_parameters(), layer.named_buffers())
+            if not any(tensor is one or share_memory(tensor, one) for one in taken)}
+    with uses_of(gone) as seen:
+        run(network, example)
+    return [Refusal(name, describe(layer), Refused.READ_ELSEWHERE,
+                    ", ".join(sorted(short for owner, short in seen if owner == name)))
+            for name, layer in old.items() if any(owner == name for owner, _ in seen)]
 
 
 def _watched_run(network: nn.Module, example: Example) -> Optional[Tally]:

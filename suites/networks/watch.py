@@ -13,14 +13,15 @@ class Watch:
     """What was seen of one layer.
 
     ``calls`` of its forward, the shapes of the first input and of the output of each (``None`` where that is no
-    tensor), the parameters that were ``read`` while its forward was not running, the names it was asked for in vain
-    (``missing``), and the error its forward raised.
+    tensor), the ``keywords`` of inputs given by name, the parameters that were ``read`` while its forward was not
+    running, the names it was asked for in vain (``missing``), and the error its forward raised.
     """
 
     def __init__(self) -> None:
         self.calls = 0
         self.inputs: List[Shape] = []
         self.outputs: List[Shape] = []
+        self.keywords: Set[str] = set()
         self.read: Set[str] = set()
         self.missing: List[str] = []
         self.error: Optional[Exception] = None
@@ -46,6 +47,7 @@ def _watching(kind: Type[nn.Module], watch: Watch) -> Type[nn.Module]:
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
         watch.calls += 1
         watch.inside += 1
+        watch.keywords.update(kwargs)
         given = args[0] if args else next(iter(kwargs.values()), None)
         watch.inputs.append(_shape(given))
         try:
@@ -68,7 +70,15 @@ def _watching(kind: Type[nn.Module], watch: Watch) -> Type[nn.Module]:
             watch.missing.append(name)
             raise
 
-    return type(kind.__name__, (kind,), {"__call__": call, "__getattr__": get, "__module__": kind.__module__})
+    def describe(self: Any) -> str:
+        watch.inside += 1  # print asks whether there is a bias, and uses none
+        try:
+            return kind.extra_repr(self)
+        finally:
+            watch.inside -= 1
+
+    return type(kind.__name__, (kind,), {"__call__": call, "__getattr__": get, "extra_repr": describe,
+                                         "__module__": kind.__module__})
 
 
 def _shape(value: Any) -> Shape:

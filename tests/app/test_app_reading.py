@@ -1,6 +1,9 @@
 """Runs as the user names them, and paths as he can take them up."""
 
 import os
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -13,6 +16,7 @@ from harness.reasons import Code, because
 from harness.record import FILE_NAME, End
 from harness.words import RunStatus
 from reports import export
+from tests.patience import HANG_S
 
 
 @pytest.fixture()
@@ -66,3 +70,16 @@ def test_a_stopped_run_ends_with_the_status_a_shell_gives_its_signal():
     end = End(RunStatus.INTERRUPTED, "2026-01-01T00:00:00Z", because(Code.SIGNALLED, signal="SIGTERM"))
     assert stopped_status(end) == 143
     assert stopped_status(end._replace(reason=because(Code.STOPPED))) == 130
+
+
+def test_a_command_that_is_ended_takes_its_report_along(tmp_path):
+    slow = "import os, time\nprint(os.getpid(), flush=True)\ntime.sleep({})\n".format(HANG_S)
+    (tmp_path / "slow.py").write_text(slow)
+    code = "from harness.app.reading import report_process; raise SystemExit(report_process([], module='slow'))"
+    command = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE,
+                               env=dict(os.environ, PYTHONPATH=str(tmp_path)))
+    report = int(command.stdout.readline())
+    command.send_signal(signal.SIGTERM)
+    assert command.wait(HANG_S / 2) == 128 + signal.SIGTERM
+    assert not os.path.exists("/proc/{}".format(report))
+    command.stdout.close()

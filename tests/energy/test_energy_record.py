@@ -1,6 +1,6 @@
 """What the energy pass hands over must stand in the record, above all the reason for a missing number."""
 
-from harness.controller import Controller, RunPlan
+from harness.controller import Controller
 from harness.plan import Case, Comparison
 from harness.process import Outcome
 from harness.progress import PlainProgress
@@ -9,6 +9,7 @@ from harness.record import Header, RecordWriter, Run, load_run
 from harness.record.codec import to_json
 from harness.rule import Rule
 from harness.settings import Settings
+from harness.unit_runner import RunPlan
 from harness.words import Status
 
 

@@ -3,12 +3,13 @@
 import os
 
 from harness import load_run
-from harness.controller import Controller, RunPlan
+from harness.controller import Controller
 from harness.plan import Target
 from harness.progress import PlainProgress
 from harness.record import Header, RecordWriter
 from harness.rule import Rule
 from harness.settings import Settings
+from harness.unit_runner import RunPlan
 from suites.user_file import load_suite_file
 from tests.patience import LONG_S
 

@@ -11,7 +11,6 @@ for folder in (HERE, ROOT):
         sys.path.insert(0, folder)
 
 import harness.session  # noqa: E402
-from harness.controller import RunPlan  # noqa: E402
 from harness.plan import Case, Comparison  # noqa: E402
 from harness.probed import Probed  # noqa: E402
 from harness.process import run_worker  # noqa: E402
@@ -20,6 +19,7 @@ from harness.record import FORMAT, Header, RecordError, RecordWriter  # noqa: E4
 from harness.record.working import WorkingRun  # noqa: E402
 from harness.rule import Rule  # noqa: E402
 from harness.settings import Settings  # noqa: E402
+from harness.unit_runner import RunPlan  # noqa: E402
 
 LAUNCHES, COMPARISONS = 2, 2
 

@@ -17,13 +17,14 @@ from answers import answer, fake_runner
 from fast_run import HERE, ROOT, UNITS, header, open_run
 
 from harness import process
-from harness.controller import Controller, RunPlan
+from harness.controller import Controller
 from harness.process import Outcome
 from harness.progress import PlainProgress
 from harness.record import RecordWriter, load_run
 from harness.record.working import WorkingRun
 from harness.session import new_folder
 from harness.system import suspend
+from harness.unit_runner import RunPlan
 from reports.findings import findings
 from reports.findings.validity import WarningCode
 from reports.formats.texts import warning_texts

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.controller import Controller, RunPlan
+from harness.controller import Controller
 from harness.plan import Case, Comparison
 from harness.process import Outcome
 from harness.progress import PlainProgress
@@ -10,6 +10,7 @@ from harness.reasons import Code, because
 from harness.record import FORMAT, Header, RecordWriter, load_run
 from harness.rule import Rule
 from harness.settings import Settings
+from harness.unit_runner import RunPlan
 from harness.words import Status
 
 LIMIT = 10 ** 9

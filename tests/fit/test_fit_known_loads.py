@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from harness.controller import Controller, RunPlan
+from harness.controller import Controller
 from harness.fit_search import MARGIN
 from harness.plan import Target
 from harness.process import run_worker
@@ -13,6 +13,7 @@ from harness.reasons import Code
 from harness.record import FORMAT, Header, RecordWriter, load_run
 from harness.rule import Rule
 from harness.settings import Settings
+from harness.unit_runner import RunPlan
 from harness.words import Status
 from tests.data.fit_suite import SUITE
 from tests.patience import LONG_S

@@ -4,6 +4,7 @@ import io
 import json
 import os
 from random import Random
+from typing import NamedTuple, Optional, Tuple
 
 import pytest
 from hypothesis import given, settings
@@ -12,11 +13,15 @@ from hypothesis import strategies as st
 from harness.reasons import Code, Reason
 from harness.record import Damaged, reader
 from harness.record.codec import Decoder, to_json
+from harness.record.columns import Columns
+from harness.record.schema import schema
 from harness.record.sense import _whole_rounds, _wrong_of
 from harness.record.time_lines import Round, Series
 from harness.words import Role
 
 PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+COLUMNS = Columns(schema()["definitions"])
 
 numbers = st.floats(1e-6, 1.0) | st.integers(1, 9)
 beside = st.none() | st.lists(st.none() | numbers, max_size=4).map(tuple)
@@ -37,13 +42,15 @@ def plain(values, thin):
 @settings(max_examples=100, deadline=None)
 def test_rounds_by_columns_are_the_rounds_one_by_one(values, thin):
     data = plain(values, thin)
-    assert Decoder().decode_all(Round, data) == [Decoder().decode(Round, one) for one in data] == values
+    found = COLUMNS.read("round", Round, data)
+    assert found == [Decoder().decode(Round, one) for one in data] == values
+    assert {type(one) for one in found} <= {Round}
 
 
 @given(st.lists(reasons, max_size=4))
 @settings(max_examples=50, deadline=None)
 def test_words_and_mappings_by_columns_too(values):
-    found = Decoder().decode_all(Reason, plain(values, False))
+    found = COLUMNS.read("reason", Reason, plain(values, False))
     assert found == values and all(type(one.code) is Code and type(one) is Reason for one in found)
 
 
@@ -51,16 +58,27 @@ def test_a_series_is_what_it_was_before_it_was_written():
     series = Series("hot", ("a", "a", "b"), (1, 1, 2), tuple(
         Round((0, 1, 2), (1.0, 2.0, 3.0) * 2, hidden=(None, True) * 3) for _ in range(3)), (12,), Role.FIRST,
         Reason(Code.ALL_DECIDED, {"round": 3}))
-    found = Decoder().decode(Series, json.loads(json.dumps(to_json(series))))
-    assert found == series and {type(one) for one in found.rounds} == {Round}
+    data = json.loads(json.dumps(to_json(series)))
+    for found in (Decoder().decode(Series, data), COLUMNS.read("series", Series, [data])[0]):
+        assert found == series and {type(one) for one in found.rounds} == {Round}
 
 
-def test_of_several_faults_the_first_is_told_and_what_lacks_is_named():
-    data = [{"code": "all-decided", "cause": "no-such-cause"}, {"code": "no-such-code", "cause": None}]
-    with pytest.raises(ValueError, match="no-such-cause"):
-        Decoder().decode_all(Reason, data)
-    with pytest.raises(TypeError, match="it lacks order"):
-        Decoder().decode_all(Round, [{"sample_s": [1.0]}] * 2)
+def test_what_is_no_word_or_lacks_is_refused_and_the_decoder_names_it():
+    for kind, data, error, words in (
+            (Reason, {"code": "all-decided", "cause": "no-such-cause"}, ValueError, "no-such-cause"),
+            (Reason, {"code": "no-such-code"}, ValueError, "no-such-code"),
+            (Round, {"sample_s": [1.0]}, TypeError, "it lacks order")):
+        assert COLUMNS.read(kind.__name__.lower(), kind, [data]) is None
+        with pytest.raises(error, match=words):
+            Decoder().decode(kind, data)
+
+
+def test_an_absent_value_is_none_only_where_the_type_says_so():
+    one = {"type": "object", "properties": {"a": {"type": ["array", "null"], "items": {"type": "integer"}}}}
+    for kind, fine in ((NamedTuple("Sure", [("a", Tuple[int, ...])]), False),
+                       (NamedTuple("May", [("a", Optional[Tuple[int, ...]])]), True)):
+        found = Columns({"one": one}).read("one", kind, [{"a": None}, {"a": [1]}])
+        assert found == ([(None,), ((1,),)] if fine else None)
 
 
 @given(st.lists(rounds, max_size=3), st.integers(2, 4), st.data())

@@ -6,7 +6,7 @@ import pytest
 
 from harness import Case, Comparison, standby
 from harness.allocator import heap_environment
-from harness.controller import Controller, RunPlan
+from harness.controller import Controller
 from harness.process import Outcome
 from harness.progress import PlainProgress
 from harness.reasons import Code, because
@@ -14,6 +14,7 @@ from harness.record import Header, RecordWriter, Unit, load_run
 from harness.record.codec import to_json
 from harness.rule import PAIR_ROUNDS, Rule
 from harness.settings import Settings
+from harness.unit_runner import RunPlan
 from harness.words import Heap, Pass, Status
 
 CONV = Case("conv1x1", "torch", "m:f", (1, 8, 4, 4))

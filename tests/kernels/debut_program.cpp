@@ -18,7 +18,7 @@ static std::vector<double> apply(const Factor &f, const float *w, const std::vec
 
 int main(int, char **arguments) {
     const int cases = atoi(arguments[1]), most_threads = atoi(arguments[2]);
-    int failures = 0, few = 0, direct = 0, rests = 0, moved = 0;
+    int failures = 0, few = 0, direct = 0, rests = 0, moved = 0, plain = 0, whole = 0;
     for (int number = 0; number < cases; number++) {
         const bool linear = pick(0, 3) == 0;
         // Small planes whose chain begins as published ones do: half a vector or a whole one of outputs of a channel.
@@ -53,11 +53,16 @@ int main(int, char **arguments) {
             weights.push_back(randoms(blocks * r[i] * s[i] * t));
             inner = blocks * r[i] * t, t *= r[i];
         }
+        // Weights of zero: with features in lanes every output is measured in units of one of its weights.
+        for (int64_t zeros = pick(0, 2) ? 0 : pick(1, 40); zeros > 0; zeros--) {
+            std::vector<float> &w = weights[pick(0, count - 1)];
+            w[pick(0, (int64_t)w.size() - 1)] = 0;
+        }
         for (auto &w : weights) pointers.push_back(w.data());
-        const int64_t features = size / taps - (size / taps > 2 ? pick(0, 1) : 0), out = inner - (inner > 2 ? pick(0, 1) : 0);
+        const int64_t features = size / taps - (size / taps > 2 ? !pick(0, 3) : 0), out = inner - (inner > 2 ? pick(0, 1) : 0);
         const int64_t images = linear ? 1 : pick(1, 3), sh = same ? 1 : pick(1, 2), sw = same ? 1 : pick(1, 2);
         const bool bare = published && pick(0, 2);  // of few positions on any machine
-        const int64_t ph = same ? 1 : bare ? 0 : pick(0, 2), pw = same ? 1 : bare ? 0 : pick(0, 2), side = 2 * pick(1, 2);
+        const int64_t ph = same ? 1 : bare ? 0 : pick(0, 2), pw = same ? 1 : bare ? 0 : pick(0, 2), side = pick(0, 1) ? 3 : 2 * pick(1, 2);
         const bool small = published || pick(0, 2) == 0;  // of features in lanes
         const int64_t height = left ? odd[0] : same ? side : linear ? pick(1, small ? 2 : 40) : pick(kh, small ? kh : 12);
         const int64_t width = left ? odd[1] : same ? side : linear ? 1 : pick(kw, small ? kw : 20), tap_order = pick(0, 1);
@@ -76,7 +81,9 @@ int main(int, char **arguments) {
         few += debut_packing(plan) == 1;
         direct += ((Plan *)plan)->narrow.direct;
         rests += ((Plan *)plan)->rest != 0;
-        moved += ((Plan *)plan)->moves;
+        moved += (((Plan *)plan)->plain && !packed[0] ? ((Plan *)plan)->plain : (Plan *)plan)->moves;
+        plain += ((Plan *)plan)->plain && !packed[0];
+        whole += ((Plan *)plan)->plain && packed[0] && ((Plan *)plan)->plane == VL;
         std::vector<double> wanted(images * out * oh * ow);
         for (int64_t n = 0; n < images; n++)
             for (int64_t y = 0; y < oh; y++)
@@ -110,6 +117,8 @@ int main(int, char **arguments) {
     if (few < cases / 50) failures++, printf("only %d cases had features in lanes\n", few);
     if (direct < cases / 100) failures++, printf("only %d cases made features in their places\n", direct);
     if (MASKED_LANES && rests < cases / 100) failures++, printf("only %d cases had planes with a rest\n", rests);
+    if (plain < cases / 100) failures++, printf("only %d cases had weights that are no units\n", plain);
+    if (VL == 16 && whole < cases / 100) failures++, printf("only %d cases had planes of a vector, features in lanes\n", whole);
     if (MASKED_LANES && moved < cases / 100) failures++, printf("only %d cases moved lanes\n", moved);
     printf("%d-byte vectors, %d cases, %d failures\n", debut_vector_bytes(), cases, failures);
     return failures != 0;

@@ -18,3 +18,5 @@ template <class T> static __attribute__((noinline)) void show_write(T *p, uint64
         *q = *q;
     }
 }
+// The address a byte on, which no type but a byte's may have.
+template <class T> static T *askew(T *p) { return (T *)((uintptr_t)p + 1); }

@@ -14,8 +14,9 @@ from programs import PROGRAMS
 
 from suites.kernels import build
 
-#: What each sanitizer is called by GCC; what it sees of memory never written is valgrind's to find.
-MEMORY, THREADS, UNWRITTEN = "address,undefined", "thread", "valgrind"
+#: What each sanitizer is called by GCC; what it sees of memory never written is valgrind's to find. Whether addresses
+#: fit their types is a build of its own: beside the other checks those of each access take the compiler minutes.
+MEMORY, THREADS, ALIGNMENT, UNWRITTEN = "address,undefined", "thread", "alignment", "valgrind"
 EVERY = tuple(sorted(PROGRAMS))
 HEADER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "planted.h")
 
@@ -50,6 +51,10 @@ SHOWN = (
     ("vec.h", 'vf v) {\n    __asm__("vcvtps2ph',
      'vf v) {\n    show_write((uint16_t *)p, (1u << VL) - 1);\n    __asm__("vcvtps2ph'),
     ("pieces.h", '    __asm__("vmovups', '    show_write(p, lanes);\n    __asm__("vmovups'),
+    ("common/lanes.h", "Lanes lanes) { return __builtin_ia32_loadups512_mask(",
+     "Lanes lanes) {\n    show_read(p, lanes);\n    return __builtin_ia32_loadups512_mask("),
+    ("common/lanes.h", "Lanes lanes) { __builtin_ia32_storeups512_mask(",
+     "Lanes lanes) {\n    show_write(p, lanes);\n    __builtin_ia32_storeups512_mask("),
     ("common/lanes.h", "Lanes lanes) { return (vf)_mm512_maskz_loadu_ps(lanes, p); }",
      "Lanes lanes) {\n    show_read(p, lanes);\n    return (vf)_mm512_maskz_loadu_ps(lanes, p);\n}"),
     ("common/lanes.h", "Lanes lanes) { _mm512_mask_storeu_ps(p, lanes, (__m512)v); }",
@@ -62,6 +67,7 @@ SHOWN = (
 
 #: A vector that reaches across memory that must not be touched has no better name.
 HEAP = "AddressSanitizer: (heap-buffer-overflow|unknown-crash)"
+MISALIGNED = "runtime error: (load of|store to) misaligned address"
 FAULTS = (
     Fault("race", THREADS, EVERY, "data race", "threads.h",
           "__atomic_fetch_add(&share->next[mine], 1, __ATOMIC_RELAXED)",
@@ -102,6 +108,27 @@ FAULTS = (
           "narrow_first(p[j] + at, v[j], width - at + FAULT, flip)"),
     Fault("read", MEMORY, ("int8",), HEAP, "int8/passes.h", "widen_first(p[j] + at, width - at, flip)",
           "widen_first(p[j] + at, width - at + FAULT, flip)"),
+    # One byte past where floats and words may be: in the scratch of all, and where each family reads its tensors.
+    Fault("scratch", ALIGNMENT, EVERY, MISALIGNED, "threads.h", "(arena_here->memory[slot] + 1088);",
+          "(arena_here->memory[slot] + 1088 + FAULT);"),
+    Fault("read", ALIGNMENT, ("wht",), MISALIGNED, "rows.h", "    const vi mask = lanes_below(n2 % VL);\n",
+          "    const vi mask = lanes_below(n2 % VL);\n    if (FAULT) x = askew(x);\n"),
+    Fault("read", ALIGNMENT, ("debut",), MISALIGNED, "debut/debut.cpp",
+          "    const bool short_tile = ",
+          "    if (FAULT) tile.base = askew(tile.base);\n    const bool short_tile = "),
+    Fault("read", ALIGNMENT, ("lhc",), MISALIGNED, "lhc/lhc.cpp",
+          "        const Block block = plan.blocks[b];\n",
+          "        const Block block = plan.blocks[b];\n        if (FAULT) x = askew(x);\n"),
+    Fault("read", ALIGNMENT, ("ht",), MISALIGNED, "ht/plane.h", "    const int64_t vectors = positions / VL;\n",
+          "    const int64_t vectors = positions / VL;\n    if (FAULT) from = askew(from);\n"),
+    Fault("read", ALIGNMENT, ("mf",), MISALIGNED, "mf/mf.cpp", "*packed = call.packed + block * per_block, *bias",
+          "*packed = FAULT ? askew(call.packed) : call.packed + block * per_block, *bias"),
+    Fault("read", ALIGNMENT, ("depthwise",), MISALIGNED, "depthwise/by_rows.h",
+          "        float *y = (float *)call.y + p * plane;\n",
+          "        float *y = (float *)call.y + p * plane;\n        if (FAULT) x = askew(x);\n"),
+    Fault("read", ALIGNMENT, ("int8",), MISALIGNED, "int8/passes.h",
+          "    for (int64_t at = 0; at < CORE * row; at += LANES) {\n",
+          "    if (FAULT) block = askew(block);\n    for (int64_t at = 0; at < CORE * row; at += LANES) {\n"),
     # Places that are left as they were found.
     Fault("unwritten", UNWRITTEN, ("debut", "lhc"), "uninitialised", "common/planes.h",
           "for (int64_t c = 0; c < first; c += VL) store(row + c, zero);",

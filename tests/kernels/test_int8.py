@@ -149,6 +149,14 @@ def test_the_outermost_byte_in_all_channels_goes_beyond_no_word(size, byte, nonl
     assert np.array_equal(layer(x)[0].numpy(), in_integers(layer, x[0].numpy(), False))
 
 
+def test_tanh_bends_up_to_the_end_of_its_last_piece():
+    # On a scale so fine that no coefficient is above 2; on others tanh is flat there, and any piece would do.
+    layer = layer_of(256, Scale(1 / 1024, 128), Scale(1 / 1024, 128))
+    byte = np.array([[1 if bin(channel & k).count("1") % 2 else 255 for k in range(64)] for channel in range(256)])
+    x = torch.from_numpy(byte[None].astype(np.uint8))  # pixel k has all in coefficient k
+    assert np.array_equal(layer(x)[0].numpy(), in_integers(layer, x[0].numpy(), False))
+
+
 @pytest.mark.parametrize("nonlinearity", ["smooth", "soft"])
 @pytest.mark.parametrize("channels", [64, 256, 1024, 2048])
 def test_on_normal_data_the_error_is_little_more_than_that_of_rounding_the_output(channels, nonlinearity):

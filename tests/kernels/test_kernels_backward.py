@@ -152,6 +152,15 @@ def test_far_from_zero_the_slope_is_one(kernels, shape, dims):
     assert (got.double() - want).abs().max().item() <= 2e-5 * want.abs().max().item()
 
 
+@pytest.mark.parametrize("shape,dims", [((2, 16, 5), (1,)), ((3, 64), (1,)), ((2, 3, 8, 8), (2, 3))], ids=str)
+def test_a_coefficient_of_zero_has_no_sign_and_so_no_slope(kernels, shape, dims):
+    # A negative threshold lets it through.
+    options = {"dims": dims, "nonlinearity": "soft"}
+    threshold = torch.full((table_length(shape, **options),), -0.5)
+    found = gradients(fused_layer, torch.zeros(shape), threshold, None, noise(*shape), options)
+    assert not any(one.any() for one in found)
+
+
 def test_a_clamped_threshold_at_zero_has_no_gradient(kernels):
     threshold = torch.zeros(16, requires_grad=True)
     fused_layer(noise(2, 16, 5), threshold, threshold_mode="clamp").sum().backward()
@@ -168,6 +177,15 @@ def test_what_lies_beside_the_input_does_not_count(kernels, pixels):
     for a, b in zip(gradients(fused_layer, beside, threshold, None, weights, {}),
                     gradients(fused_layer, x, threshold, None, weights, {})):
         assert torch.equal(a, b)
+
+
+def test_huge_values_do_not_overflow_in_the_lanes_of_others(kernels):
+    # Fewer pixels than a vector has lanes: the others hold what follows in memory, of which nothing may count.
+    x = torch.zeros(2, 16, 5)
+    x[0, 3, 0] = x[1, 0, 0] = 3e38
+    threshold, scale = tables(16, True)
+    for one in gradients(fused_layer, x, threshold, scale, torch.full((2, 16, 5), 1e-3), {}):
+        assert torch.isfinite(one).all()
 
 
 @pytest.mark.parametrize("left", [1e3, float("nan")])

@@ -93,10 +93,12 @@ FEW_POSITIONS = [
     [(8, 9), (2, 2), (2, 2), (2, 4)], [(16, 9), (2, 4), (2, 2), (2, 2)], [(16, 9), (2, 4), (2, 4)],
     [(32, 9), (2, 2), (2, 2)], [(4, 9), (4, 2), (2, 4)], [(2, 9), (8, 4), (2, 2)], [(1, 9), (16, 3), (2, 2)],
     [(17, 9), (16, 2), (3, 2)], [(12, 18), (4, 2), (2, 3)],
+    # Three and two factors at once, beyond those whose inputs begin with one block.
+    [(8, 9), (2, 2), (2, 2), (2, 2), (2, 4), (2, 2), (2, 2)], [(16, 9), (2, 4), (2, 4), (2, 2), (2, 4)],
 ]
 
 
-@pytest.mark.parametrize("plane", [(1, 1), (2, 2), (2, 3), (1, 8), (4, 2), (3, 7), (7, 7), (4, 6)], ids=str)
+@pytest.mark.parametrize("plane", [(1, 1), (2, 2), (2, 3), (1, 8), (4, 2), (4, 4), (3, 7), (7, 7), (4, 6)], ids=str)
 @pytest.mark.parametrize("found", FEW_POSITIONS, ids=str)
 def test_planes_of_few_positions_or_few_past_a_vector_are_the_definition_in_every_type_and_layout(found, plane):
     torch.manual_seed(10)
@@ -108,6 +110,21 @@ def test_planes_of_few_positions_or_few_past_a_vector_are_the_definition_in_ever
             x = torch.randn((images, channels) + plane).to(dtype)
             check(layer, x)
             check(layer, x.contiguous(memory_format=torch.channels_last))
+
+
+@pytest.mark.parametrize("plane", [None, (2, 2), (4, 4), (7, 7)], ids=str)
+@pytest.mark.parametrize("size", [0.0, 1e-30, 1e-6, 1e6], ids=str)
+def test_weights_of_zero_or_far_smaller_or_larger_than_the_others_are_the_definition(plane, size):
+    # With features in lanes every feature is measured in units of a weight, which these are bad for.
+    torch.manual_seed(13)
+    chain = chain_from_pairs([(8, 9), (2, 2), (2, 2), (2, 2), (2, 4), (2, 2)])
+    for places in (slice(0, 1), slice(4, 5), slice(0, 9), slice(0, None)):
+        layer = (DebutLinear(chain[0][1], chain[-1][0], chain) if plane is None
+                 else DebutConv2d(chain[0][1] // 9, chain[-1][0], 3, chain, padding=1))
+        with torch.no_grad():
+            for factor in layer.factors[:-1]:
+                factor.flatten()[torch.randperm(factor.numel())[places.start:places.stop]] *= size
+        check(layer, torch.randn(3, chain[0][1]) if plane is None else torch.randn((2, chain[0][1] // 9) + plane))
 
 
 @pytest.mark.parametrize("found", [[(3, 9), pair, last] for pair in ((2, 8), (1, 2), (2, 2), (2, 4), (4, 2), (4, 4))

@@ -1,9 +1,14 @@
 """The kernels' own test programs, built for other instruction sets and by other compilers."""
 
+import os
 import shutil
+import subprocess
 
 import pytest
 from programs import PROGRAMS, X86, has, passes
+
+from suites.kernels import build
+from suites.kernels.families import COMMON_FOLDER
 
 EVERY = pytest.mark.parametrize("name", sorted(PROGRAMS))
 TWO_BYTES = pytest.mark.parametrize("element", ["bf16", "fp16"])
@@ -12,6 +17,14 @@ CASES = {"wht": ["800", "3", "4096"]}
 FEWER = {"wht": ["250", "3", "1024"]}
 ARM = ("aarch64-linux-gnu-g++", ["-O2", "-mcpu=cortex-a57", "-static"])
 EMULATOR = ["qemu-aarch64-static"]
+
+
+@pytest.mark.skipif(not X86 or shutil.which("g++") is None, reason="x86 and g++ only")
+def test_gcc_has_the_masked_instructions_by_name_and_reads_no_header_of_intrinsics():
+    read = subprocess.check_output(
+        ["g++", "-x", "c++", "-std=c++14", "-mavx512f", "-E", "-I", build.SOURCE_FOLDER,
+         os.path.join(build.SOURCE_FOLDER, COMMON_FOLDER, "lanes.h")], universal_newlines=True)
+    assert "__builtin_ia32_loadups512_mask(p" in read and "immintrin.h" not in read
 
 
 @pytest.mark.slow

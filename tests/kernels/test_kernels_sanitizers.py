@@ -11,17 +11,22 @@ import re
 
 import planted
 import pytest
-from planted import MEMORY, THREADS, UNWRITTEN
+from planted import ALIGNMENT, MEMORY, THREADS, UNWRITTEN
 from programs import PROGRAMS, X86, passes, run
 
 EVERY = pytest.mark.parametrize("name", sorted(PROGRAMS))
-SETS = pytest.mark.parametrize("target", ["native", "baseline"])
+#: Each sanitizer with the instruction sets that it is tried at. Alignment is that of elements at all of them, and at
+#: wider ones than the baseline takes the compiler half a minute for one family.
+SETS = {MEMORY: ("native", "baseline"), THREADS: ("native", "baseline"), ALIGNMENT: ("baseline",)}
 TARGETS = {"native": ("-march=native",), "baseline": ()}
 #: Checks as calls: in line, those of all loads and stores of vectors take the compiler minutes. So does use after
-#: scope (it marks each variable of each function in line), and what undefined behaviour looks at each access for.
-CHEAP = ("-O1", "-g1", "--param=asan-instrumentation-with-call-threshold=0", "-fno-sanitize-address-use-after-scope",
-         "-fno-sanitize-recover=all")
-EACH_ACCESS = "-fno-sanitize=null,alignment,object-size,pointer-overflow"
+#: scope (it marks each variable of each function in line), and what undefined behaviour looks at each access for,
+#: beside the other checks.
+PLAIN = ("-O1", "-g1")
+CHEAP = PLAIN + ("--param=asan-instrumentation-with-call-threshold=0", "-fno-sanitize-address-use-after-scope",
+                 "-fno-sanitize=null,alignment,object-size,pointer-overflow")
+ADDRESSES = "address"
+CHECKS = {ADDRESSES: CHEAP, MEMORY: CHEAP, THREADS: CHEAP, ALIGNMENT: PLAIN}
 VALGRIND = ("valgrind", "-q", "--error-exitcode=9", "--track-origins=no")
 
 
@@ -34,7 +39,7 @@ def sources(tmp_path_factory):
 def sanitized(builds, sources):
     """Return a function that gives a program under a sanitizer, whose first finding ends it, or without one."""
     def program(name, which, target, *flags):
-        checks = CHEAP + ("-fsanitize=" + which, EACH_ACCESS) if which else ("-O1", "-g1")
+        checks = ("-fsanitize=" + which, "-fno-sanitize-recover=all") + CHECKS[which] if which else PLAIN
         return builds.program(name, "g++", checks + TARGETS[target] + flags + ("-include", planted.HEADER), sources)
 
     return program
@@ -56,8 +61,7 @@ def finds(ended, fault):
 
 @pytest.mark.slow
 @EVERY
-@pytest.mark.parametrize("which", [MEMORY, THREADS])
-@SETS
+@pytest.mark.parametrize("which,target", [(which, target) for which, targets in SETS.items() for target in targets])
 def test_sanitizers_find_nothing(sanitized, name, which, target):
     passes(sanitized(name, which, target), cases_of(name, which))
 
@@ -65,14 +69,13 @@ def test_sanitizers_find_nothing(sanitized, name, which, target):
 @pytest.mark.slow
 @pytest.mark.parametrize("element", ["bf16", "fp16"])
 def test_sanitizers_find_nothing_in_two_byte_types(sanitized, element):
-    passes(sanitized("wht", "address", "native", "-DELEMENT=" + element), arguments("wht", 150))
+    passes(sanitized("wht", ADDRESSES, "native", "-DELEMENT=" + element), arguments("wht", 150))
 
 
 @pytest.mark.slow
-@SETS
-@pytest.mark.parametrize("which,name,fault", [
-    pytest.param(which, name, fault, id="{}-{}".format(name, fault.name))
-    for which in (MEMORY, THREADS) for name, fault in planted.faults_of(which)])
+@pytest.mark.parametrize("which,name,fault,target", [
+    pytest.param(which, name, fault, target, id="{}-{}-{}-{}".format(name, fault.name, which, target))
+    for which, targets in SETS.items() for target in targets for name, fault in planted.faults_of(which)])
 def test_sanitizers_find_a_planted_fault(sanitized, which, name, fault, target):
     finds(run(sanitized(name, which, target), cases_of(name, which), PLANTED_FAULT=fault.number), fault)
 
@@ -83,7 +86,7 @@ def test_sanitizers_find_a_planted_fault(sanitized, which, name, fault, target):
     pytest.param(fault, id=fault.name) for name, fault in planted.faults_of(MEMORY)
     if name == "wht" and fault.name in ("read", "written")])
 def test_sanitizers_find_a_planted_fault_in_two_byte_types(sanitized, fault, element):
-    program = sanitized("wht", "address", "native", "-DELEMENT=" + element)
+    program = sanitized("wht", ADDRESSES, "native", "-DELEMENT=" + element)
     finds(run(program, arguments("wht", 150), PLANTED_FAULT=fault.number), fault)
 
 

@@ -78,6 +78,22 @@ def test_torchs_own_compiler_takes_every_family(name):
         y.sum().backward()
 
 
+@needs_compiler
+@pytest.mark.parametrize("name", [pytest.param(name, marks=() if name.startswith("1-D") else pytest.mark.slow)
+                                  for name in FAMILIES])
+def test_a_backward_pass_compiled_by_itself_has_the_layers_gradients(name):
+    compiled_autograd = pytest.importorskip("torch._dynamo.compiled_autograd")
+    if not hasattr(compiled_autograd, "_enable"):
+        pytest.skip("this torch compiles no backward pass by itself")
+    layer, x = make(name), noise().requires_grad_()
+    if not layer(x).requires_grad:
+        return
+    wanted, = torch.autograd.grad(layer(x).pow(2).sum(), x)
+    with compiled_autograd._enable(torch.compile(backend="eager")):
+        layer(x).pow(2).sum().backward()
+    assert close(x.grad, wanted)
+
+
 @needs_export
 @pytest.mark.parametrize("name", EVERY)
 def test_an_exported_layer_takes_every_batch_size_and_leaves_nothing_behind(name):
@@ -112,7 +128,7 @@ def test_a_trace_is_the_layer_on_other_numbers_and_survives_a_file(name):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that the checks of sizes become part of no trace
         try:
-            trace = torch.jit.trace(layer, (noise(),), check_trace=False)
+            trace = torch.jit.trace(layer, (noise(),))  # which checks itself, without gradients
         except RuntimeError as error:
             assert "fused" in name and "the fused kernel cannot run" in str(error)
             return
@@ -121,6 +137,10 @@ def test_a_trace_is_the_layer_on_other_numbers_and_survives_a_file(name):
     file.seek(0)
     want = layer(other)
     assert close(trace(other), want) and close(torch.jit.load(file)(other), want)
+    if want.requires_grad:
+        of_layer = torch.autograd.grad(want, list(layer.parameters()), torch.cos(want.detach()))
+        of_trace = torch.autograd.grad(trace(other), list(trace.parameters()), torch.cos(want.detach()))
+        assert all(close(one, other) for one, other in zip(of_trace, of_layer))
 
 
 @needs_kernel

@@ -9,6 +9,7 @@ pytestmark = pytest.mark.sampled
 
 LENET = published_chains("lenet_mnist_paper")
 FC1 = [LENET[1]]
+CONV2 = published_chains("lenet_mnist_conv2")
 VGG_512 = [published_chains("vgg16_cifar10")[1]]
 
 COUNTS = [
@@ -44,6 +45,7 @@ COUNTS = [
     ("torch", 173005, "pointnet", {"variant": "debut", "chains": published_chains("pointnet_modelnet40_small")}),
     ("torch", 61482, "lenet", {}),
     ("torch", 17962, "lenet", {"variant": "debut", "chains": FC1}),
+    ("torch", 60842, "lenet", {"variant": "debut", "chains": CONV2}),
     ("torch", 10186, "lenet", {"variant": "debut", "chains": LENET}),
     ("torch", 10026, "lenet", {"variant": "debut"}),
 ]

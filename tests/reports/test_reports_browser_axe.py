@@ -27,7 +27,7 @@ from reports.server.library import Library
 from tests.patience import LONG_S
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-#: axe-core itself, from its own package (npm); CI's lane 'axe' installs it.
+#: axe-core itself, from its own package (npm); CI's lane 'axe' brings another's copy of it.
 AXE = os.environ.get("AXE_CORE") or os.path.join(ROOT, "node_modules", "axe-core", "axe.min.js")
 
 pytestmark = [

@@ -35,6 +35,16 @@ LOOK = """
   seen.off = all("svg text").filter(function (t) {
     var b = box(t); return b.width && (b.left < 0 || b.right > innerWidth);
   }).map(function (t) { return t.textContent; });
+  // words of two cells in one line that only a reader who knows them could part
+  function words(e) {
+    var range = document.createRange(); range.selectNodeContents(e); return range.getBoundingClientRect(); }
+  seen.joined = all("main td + td").filter(function (t) { return t.textContent.trim() && !t.querySelector("svg") &&
+    !t.previousElementSibling.querySelector("svg"); }).map(function (t) {
+    return [words(t.previousElementSibling), words(t), t.textContent.trim().slice(0, 40)];
+  }).filter(function (three) {
+    var a = three[0], b = three[1];
+    return a.width && b.width && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 4 &&
+      b.left >= a.left && b.left - a.right < 4; }).map(function (three) { return three[2]; });
   seen.over = [];
   all("svg").forEach(function (chart) {
     if (chart.parentNode.closest("svg")) { return; }
@@ -91,7 +101,7 @@ def newest(suite):
 def test_nothing_of_a_recorded_runs_page_is_cut_or_covered_at_any_width(tmp_path, suite):
     for width, seen in looked_at(render_page(findings(newest(suite))), tmp_path).items():
         assert seen["errors"] == [] and seen["wide"] <= width, (suite, width, seen)
-        assert (seen["cells"], seen["off"], seen["over"]) == ([], [], []), (suite, width)
+        assert (seen["cells"], seen["off"], seen["over"], seen["joined"]) == ([], [], [], []), (suite, width)
 
 
 def test_nothing_of_runs_side_by_side_is_cut_or_covered_at_any_width(tmp_path):
@@ -109,7 +119,10 @@ def test_a_comparison_scrolls_inside_its_tables_and_never_as_a_page(tmp_path):
         return t.getBoundingClientRect().left < region.getBoundingClientRect().left - 1; }).length;
       seen.narrow = Array.prototype.filter.call(document.querySelectorAll(".wide tbody th"), function (t) {
         return t.offsetWidth < 80 && t.offsetHeight > 60; }).length;
+      seen.scrolled = Array.prototype.filter.call(document.querySelectorAll(".wide"), function (t) {
+        return t.scrollWidth > t.clientWidth + 1; }).length;
       seen.cells = document.querySelectorAll(".wide td").length;""").items():
         assert seen["errors"] == [] and seen["wide"] <= width, width
         assert seen["narrow"] == 0                        # no name in a column of letters
         assert seen["cells"] > 50 and seen["names"] == 0  # the case stays in sight of its numbers
+        assert width > 320 or seen["scrolled"] == 0       # on a phone the verdict would be off its edge

@@ -185,3 +185,10 @@ def test_a_run_that_timed_nothing_does_not_end_well(tmp_path):
     build = RecordBuilder(tmp_path / "fit", plan, passes=("verify", "fit"))
     build.end()
     assert not nothing_timed(build.load())
+
+
+def test_a_run_of_loads_that_are_not_to_be_timed_ends_well(tmp_path):
+    holds = comparison("holds", "Holds", "conv", ("wht",))._replace(without=("time", "energy"))
+    build = RecordBuilder(tmp_path, [holds])
+    build.end()
+    assert not nothing_timed(build.load())

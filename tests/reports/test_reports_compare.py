@@ -225,6 +225,15 @@ def test_a_case_in_one_run_only_cannot_be_told(tmp_path, capsys):
     assert "In one of the runs only: a/wht-torch" in words(out)
 
 
+def test_runs_with_hardly_a_case_in_common_name_a_few_and_count_the_rest(tmp_path, capsys):
+    rivals = tuple("wht {:02d}".format(number) for number in range(20))
+    times = dict({"conv": 2e-3}, **{name.replace(" ", "-"): 1e-3 for name in rivals})
+    _, out = run(capsys, made(tmp_path / "old", {"conv": 2e-3, "wht-fused": 1e-3}, rivals=("wht fused",)),
+                 made(tmp_path / "new", times, seed=2, rivals=rivals))
+    said, = [line for line in words(out).split(". ") if "In one of the runs only" in line]
+    assert "and 9 more cases" in said and said.count("a/wht-") == 12
+
+
 def test_a_case_that_keeps_its_name_and_changes_its_input_is_not_compared(tmp_path, capsys):
     """A suite of one's own with another input shape has the same ids."""
     runs = []

@@ -1,6 +1,7 @@
 """Runs of several devices as columns: what each cell holds, who wins where, and how far each is from its roof."""
 
 import csv
+import html
 import io
 import json
 import os
@@ -9,6 +10,7 @@ import re
 import pytest
 from report_fixtures import NANO, RecordBuilder, comparison
 
+from harness.reasons import Code, Reason, sentence
 from harness.record import CheckResult, load_run
 from reports import compare
 from reports.findings import compared as side_by_side
@@ -19,7 +21,7 @@ from reports.findings.published import Published, Quantity
 from reports.findings.rows import RowState
 from reports.formats.changes_text import changes_text
 from reports.formats.compare_files import csv_text, html_text, json_text, markdown_text
-from reports.formats.compare_sheets import winner_text
+from reports.formats.compare_sheets import cell_lines, winner_text
 
 REFERENCE = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "results",
                          "reference")
@@ -83,11 +85,27 @@ def test_the_share_of_the_roof_is_that_of_the_tighter_limit(roof, share, tmp_pat
 def test_the_share_of_the_roof_is_that_of_the_runs_own_report():
     """Types, threads and caches included: the same layer must not have two."""
     run = load_run(os.path.join(REFERENCE, next(name for name in sorted(os.listdir(REFERENCE)) if "paper" in name)))
-    told = {one.case: one.share for one in findings(run, ()).roof_points}
+    told = {one.case: (one.share, one.times, one.above) for one in findings(run, ()).roof_points}
     assert len(told) > 10
     for table in compared([run]).tables:
         for row in table.rows:
-            assert row.cells[0].roof_share == told.get(row.case)
+            one = row.cells[0]
+            assert (one.roof_share, one.roof_times, one.above_roof) == told.get(row.case, (None, None, None))
+
+
+@pytest.mark.parametrize("roof, above", [((1e9, 4e9), Code.ABOVE_ARITHMETIC), ((10e9, 0.05e9), Code.ABOVE_COPY)])
+def test_a_case_above_its_roof_has_no_share_and_every_format_says_why(roof, above, tmp_path):
+    limits = {"flops_per_s": roof[0], "bytes_per_s": roof[1], "device": "cpu", "threads": 2}
+    found = compared([made(tmp_path, "run", NANO._replace(roof=limits), {"conv": 20e-3, "wht-fused": 1e-3})])
+    one = cell(found, "a/wht-fused", 0)
+    assert one.roof_share is None and one.above_roof is above and one.roof_times == pytest.approx(20, rel=0.02)
+    line = list(csv.DictReader(io.StringIO(csv_text(found))))[1]
+    assert line["roof_share"] == "" and float(line["roof_times"]) == one.roof_times
+    assert line["roof_share_reason"] == sentence(Reason(above))
+    assert json.loads(json_text(found))["tables"][0]["rows"][1]["cells"][0]["above_roof"] == above.value
+    assert [line for line in cell_lines(one, False) if "roof" in line] == ["above its roof (20.0\u00d7)"]
+    for said in (markdown_text(found), html.unescape(html_text(found)), changes_text(found, 200, True)):
+        assert "above its roof (20.0\u00d7)" in said and words(sentence(Reason(above))) in words(said)
 
 
 def test_a_roof_measured_with_other_threads_is_not_used(tmp_path):
@@ -200,7 +218,5 @@ def test_three_runs_are_each_held_against_the_first(both, tmp_path):
 
 @pytest.mark.parametrize("share, told", [(1.0, "100"), (0.993, "99"), (0.071, "7.1"), (0.0052, "0.52")])
 def test_the_share_of_a_roof_is_a_number_that_people_read(share, told):
-    from reports.formats.compare_sheets import cell_lines
-
-    assert cell_lines(Cell(RowState.BASELINE, median_s=1e-3, roof_share=share), True)[-1] == \
+    assert cell_lines(Cell(RowState.BASELINE, median_s=1e-3, roof_share=share, roof_times=share), True)[-1] == \
         "{}\u202f% of its roof".format(told)

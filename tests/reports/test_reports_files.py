@@ -200,6 +200,19 @@ def test_publication_figures_come_as_pdf_svg_and_png_with_a_caption(small, tmp_p
         assert part in files["figures/captions.md"], part
 
 
+def test_a_baselines_bar_is_told_from_a_rivals_in_grey_print(small):
+    matplotlib = pytest.importorskip("matplotlib")
+    image = pytest.importorskip("PIL.Image")
+    figure, = [one for one in publication.figures_of(findings(small, published=()), findings(small, published=(
+        )).tables[0]) if one.kind == "time"]
+    drawn = dict(publication_drawing.draw(matplotlib, figure))["png"]
+    grey = image.open(io.BytesIO(drawn)).convert("L")
+    inside = int((publication_drawing.LABELS_IN + 0.15) * 300)
+    base, rival = (grey.getpixel((inside, int((publication_drawing.TOP_IN + publication_drawing.ROW_IN * (
+        place + 0.5)) * 300))) for place in range(2))
+    assert figure.bars[0].baseline and rival < 160 < base - 20 < 230, (base, rival)
+
+
 def test_more_comparisons_than_a_board_should_draw_are_left_out_and_said(found):
     pytest.importorskip("matplotlib")
     made = publication.make(found["nano"], Options(figures=1))

@@ -13,6 +13,7 @@ from harness.record import MemoryLine, MemoryTrace, load_run
 from harness.words import State, Status
 from reports.findings import findings
 from reports.findings.memory import Kind, case_memories, main_figures, main_kinds
+from reports.formats import memory_words
 from reports.formats.markdown import markdown
 from reports.formats.page import render_page
 from reports.formats.publication import memory_bars
@@ -68,6 +69,20 @@ def test_a_kind_that_only_some_processes_could_give_says_so(told):
                                                                  "other programs moved 9.0 MB meanwhile"),))
     assert one.verdict.state is State.CANNOT_TELL            # two processes are too few
     assert "2 of 3 processes gave a number: other programs moved" in markdown(told)
+
+
+def test_what_all_kinds_of_a_case_lack_is_said_once_beside_its_name(tmp_path):
+    build = record(tmp_path)
+    build.append(MemoryLine("a", "a/wht-small", Status.FAILED, because(Code.KILLED), 3.5, repeat=2))
+    build.end()
+    found = findings(build.load(), published=())
+    row = next(row for table in found.memory_tables for row in table.rows if row.case == "a/wht-small")
+    kinds = (Kind.RSS, Kind.USS)
+    shared = memory_words.common_lacking(row, kinds)
+    assert shared.startswith("2 of 3 processes gave a number: killed")
+    for kind in kinds:
+        assert memory_words.memory_notes(row.of(kind), False, shared=shared)[1:] == ["cannot tell"]
+    assert memory_words.common_lacking(row, (Kind.RSS,)) is None
 
 
 def test_a_case_of_which_some_processes_died_keeps_the_others_figures(tmp_path):

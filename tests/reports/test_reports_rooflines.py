@@ -1,18 +1,20 @@
 """Families of layers under the roofs of their machine, by threads and bytes moved: as chart, table and file."""
 
 import csv
+import html
 import io
 
 import pytest
 from report_fixtures import NANO, RecordBuilder, layer
 
 from harness.plan import Comparison
+from harness.reasons import Code, Reason, sentence
 from harness.record import CheckResult
 from reports.findings import findings
 from reports.findings.rooflines import limits_of
 from reports.formats.markdown import markdown
 from reports.formats.page import render_page
-from reports.formats.roofline_text import roof_sheets
+from reports.formats.roofline_text import roof_sheets, roofline_key, share_text
 from reports.formats.tables import all_tables
 
 SECTION = {"device": "cpu", "threads": 2, "bytes_per_s": 1e10, "flops_per_s_by_dtype": {"float32": 4e11},
@@ -74,6 +76,52 @@ def test_the_share_of_every_case_stands_in_a_table_and_in_a_file(tmp_path):
     assert {line["operations"] for line in lines} == {"2000000000"}
     for said in (markdown(found), render_page(found)):
         assert "2.00\u202fGFLOP" in said.replace("&#8239;", "\u202f")
+
+
+def of_one(folder, roof):
+    """Three layers of 10^9 operations and 10^7 bytes in 40, 20 and 10 ms under ``roof``."""
+    one = Comparison("one", "A title", layer("Conv", "best", threads=2),
+                     (layer("WHT", "torch", threads=2), layer("WHT", "fused", threads=2)))
+    build = RecordBuilder(folder, [one], environment=NANO._replace(roof=roof))
+    build.check(one.id, [CheckResult(one.case_id(case), True, parameters=1, macs=1, operations=10 ** 9,
+                                     bytes=10 ** 7) for case in one.cases])
+    build.time(one.id, {"conv-best": 0.04, "wht-torch": 0.02, "wht-fused": 0.01}, launches=1, rounds=12)
+    build.end()
+    return findings(build.load(), published=())
+
+
+@pytest.mark.parametrize("flops, copied, above, low", [
+    (7.5e10, 1e12, Code.ABOVE_ARITHMETIC, "fp32 roof, measured 75.0\u202fGFLOP/s, too low"),
+    (1e12, 7.5e8, Code.ABOVE_COPY, "slope: copy past the caches, measured 750\u202fMB/s, too low")])
+def test_what_lies_above_its_roof_has_no_share_but_the_reason(flops, copied, above, low, tmp_path):
+    found = of_one(tmp_path, {"device": "cpu", "threads": 2, "bytes_per_s": copied,
+                              "flops_per_s_by_dtype": {"float32": flops}})
+    chart, = found.rooflines
+    shares = {point.name: (point.share, point.above) for point in chart.points}
+    assert shares["WHT torch"] == (pytest.approx(2 / 3.0, rel=0.02), None)
+    assert shares["WHT fused"] == (None, above)
+    fused = next(point for point in chart.points if point.name == "WHT fused")
+    assert fused.times == pytest.approx(4 / 3.0, rel=0.02) and fused.roof == pytest.approx(7.5e10)
+    told = sentence(Reason(above))
+    assert "1 layer lies above it, so the shares of it may be too large" in "".join(
+        line for line in roofline_key(chart) if line.startswith(low))
+    for said in (markdown(found), html.unescape(render_page(found)), "\n".join(roofline_key(chart) + [
+            note for sheet in roof_sheets(found.rooflines) for note in sheet.notes])):
+        assert "above its roof (1.33\u00d7)" in said and told in said and "133\u202f%" not in said
+    line = next(one for one in csv.DictReader(io.StringIO(dict(all_tables(found))["roofline.csv"]))
+                if one["name"] == "WHT fused")
+    assert (line["roof_share"], line["roof_share_reason"]) == ("", told)
+    assert float(line["roof_flops_per_s"]) == pytest.approx(7.5e10)
+
+
+def test_a_rate_that_rounds_to_all_of_its_roof_is_all_of_it(tmp_path):
+    found = of_one(tmp_path, {"device": "cpu", "threads": 2, "bytes_per_s": 1e12,
+                              "flops_per_s_by_dtype": {"float32": 1e11}})
+    fused, = (point for point in found.roof_points if point.name == "WHT fused")
+    allowed = next(point for point in of_one(tmp_path / "lower", {
+        "device": "cpu", "threads": 2, "bytes_per_s": 1e12, "flops_per_s_by_dtype": {
+            "float32": fused.rate / 1.004}}).roof_points if point.name == "WHT fused")
+    assert allowed.above is None and share_text(allowed.share, allowed.times) == "100\u202f%"
 
 
 def test_a_training_step_has_no_share_since_its_operations_were_not_counted(tmp_path):

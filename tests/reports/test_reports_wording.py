@@ -115,6 +115,8 @@ def test_next_steps_between_runs():
 
 @pytest.mark.parametrize("value, name, expected", [
     (59288885310.98, "roof.bytes_per_s", "59.3\u202fGB/s"), (25276510208, "memory.total_bytes", "25.3\u202fGB"),
+    (83721124129, "roof.other_threads.1.bytes_per_s_by_size.1048576", "83.7\u202fGB/s"),
+    (116832519628, "roof.flops_per_s_by_dtype.float32", "117\u202fGFLOP/s"),
     (921600000, "clocks.gpu_hz", "922\u202fMHz"), (4, "cpu.cores", "4"), (True, "x", "yes"), (None, "x", "not known"),
     ([], "x", "none"), (["a", 1], "x", "a, 1"), ({"a": None}, "x", "a not known")])
 def test_facts_of_the_environment_have_units_that_can_be_read(value, name, expected):
@@ -124,6 +126,14 @@ def test_facts_of_the_environment_have_units_that_can_be_read(value, name, expec
 def test_a_missing_reason_is_said_to_be_missing():
     assert {reason_text(one) for one in (None, Reason(Code.NO_NUMBER))} == {"the record gives no reason"}
     assert all(reason_text(because(code, said)) for code, said in itertools.product(Code, (None, "words")))
+
+
+def test_a_commit_is_named_by_as_much_as_people_look_up():
+    one, other = "992afb965a59cfdcb1df5f7e37167bcf71a0fd45", "bcb71b878aba7584e596819d8a7fc9e11db8d78e"
+    assert difference_rows([Difference("git.commit", (one, None))])[0].texts == ("992afb965a59", "not known")
+    assert difference_rows([Difference("git.commit", (one, other))])[0].texts[1] == "bcb71b878aba"
+    alike = one[:12] + other[12:]
+    assert difference_rows([Difference("git.commit", (one, alike))])[0].texts == (one, alike)
 
 
 def test_what_differs_never_reads_alike():

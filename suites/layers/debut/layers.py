@@ -11,7 +11,8 @@ from suites.kernels import debut as kernel
 from suites.kernels.debut import Spec
 from suites.kernels.operator import graph_problem
 from suites.kernels.prepared import Held, Own, Prepared, parameters
-from suites.layers.choices import check_choice, check_floating, check_reach
+from suites.layers.base import TransformLayer
+from suites.layers.choices import check_choice, check_reach
 from suites.layers.debut import operator
 from suites.layers.debut.als import fit_chain
 from suites.layers.debut.chain import Chain, validate_chain
@@ -32,28 +33,23 @@ def _held(own: Own) -> Held:
     return (*parameters(own["_modules"]["factors"].__dict__), *parameters(own))
 
 
-class _Debut(ReadyCalls, nn.Module):
+class _Debut(ReadyCalls, TransformLayer):
     """What both layers share: the factors, the bias, and the choice of form."""
 
     def __init__(self, out_features: int, in_features: int, chain: Chain, bias: bool, implementation: str,
                  strict: bool) -> None:
-        super().__init__()
+        super().__init__(implementation, IMPLEMENTATIONS)
         self._prepared = Prepared(("implementation",), _held)
-        check_choice("implementation", implementation, IMPLEMENTATIONS)
         self.chain = validate_chain(chain, strict=strict)
         if self.chain[0].q < in_features or self.chain[-1].p < out_features:
             raise ValueError("a chain from {} to {} features is too small for a layer from {} to {}: generate "
                              "one for this size".format(self.chain[0].q, self.chain[-1].p, in_features, out_features))
-        self.implementation = implementation
         self.factors = nn.ParameterList([nn.Parameter(new_weight(factor)) for factor in self.chain])
         bound = 1.0 / math.sqrt(in_features)
         self.bias = nn.Parameter(torch.empty(out_features).uniform_(-bound, bound)) if bias else None
         self.als_errors = None  # type: Optional[list]
         self.spec = Spec(tuple(tuple(weight.shape) for weight in self.factors), in_features,
                          out_features)
-        self.implementation_used = None  # type: Optional[str]
-        self.implementation_reason = None  # type: Optional[str]
-        self._seen = None  # type: Optional[Tuple[tuple, Choice]]
         self._names = tuple(self.factors._parameters)
 
     def dense_matrix(self) -> torch.Tensor:
@@ -84,20 +80,18 @@ class _Debut(ReadyCalls, nn.Module):
     def _wants_gradient(self, x: torch.Tensor) -> bool:
         return torch.is_grad_enabled() and (x.requires_grad or any(p.requires_grad for p in self.parameters()))
 
+    def depends_on(self, x: torch.Tensor) -> Tuple[Any, ...]:
+        """Return all that :meth:`choose` goes by beside the kind of ``x`` and whether gradients are recorded."""
+        first = self._weights()[0]
+        return first.dtype, first.device
+
     def _run(self, x: torch.Tensor) -> torch.Tensor:
         weights = self._weights()
         if stock_only():
             return self._run_followed(x, weights)
-        graded = torch.is_grad_enabled() and (x.requires_grad or self._wants_gradient(x))
-        kind = (self.implementation, x.shape, x.stride(), x.dtype, x.device, graded, weights[0].dtype,
-                weights[0].device)
-        seen = self._seen
-        if seen is None or seen[0] != kind:
-            self.implementation_used, self.implementation_reason = choice = self.choose(x)
-            self._seen = seen = kind, choice  # at once: another thread may call the layer too
-        form = seen[1].form
+        form = self.form_for(x)
         if form == "fused":
-            if graded:
+            if self._wants_gradient(x):
                 return operator.apply(x, weights, self.bias, self.spec, False)
             call = kernel.prepare(x, weights, self.bias, self.spec)
             if may_be_ready(x):
@@ -161,7 +155,8 @@ class DebutLinear(_Debut):
         call = self._ready(x)
         if call is not None:
             return call(x)
-        check_floating(x, "DebutLinear")
+        if x.is_floating_point() is not True:
+            return self._step(x)
         if x.dim() < 1 or x.shape[-1] != self.in_features:
             raise ValueError("DebutLinear for {} features got an input of shape {}: its last dim must match".format(
                 self.in_features, tuple(x.shape)))
@@ -237,7 +232,8 @@ class DebutConv2d(_Debut):
         call = self._ready(x)
         if call is not None:
             return call(x)
-        check_floating(x, "DebutConv2d")
+        if x.is_floating_point() is not True:
+            return self._step(x)
         if x.dim() != 4 or x.shape[1] != self.in_channels:
             raise ValueError("DebutConv2d for {} channels got an input of shape {}: it takes (N, {}, H, W)".format(
                 self.in_channels, tuple(x.shape), self.in_channels))

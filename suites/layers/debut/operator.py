@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from suites.batched import map_over, one_by_one
 from suites.kernels import debut as kernel
 from suites.kernels.debut import Spec, output_shape
 from suites.layers.debut.factors import apply_blocks, transposed, weight_gradient
@@ -73,6 +74,7 @@ class _Function(torch.autograd.Function):
         return forward(x, factors, bias, spec)
 
     @staticmethod
+    @one_by_one
     def backward(ctx: Any, gradient: Tensor) -> Tuple:
         saved = ctx.saved_tensors
         bias = saved[-1] if ctx.has_bias else None
@@ -104,6 +106,7 @@ def _register() -> Callable:
         ctx.save_for_backward(x, *factors, *([] if bias is None else [bias]))
         ctx.count, ctx.has_bias = len(factors), bias is not None
 
+    @one_by_one
     def gradient_rule(ctx: Any, gradient: Tensor) -> Tuple:
         saved = ctx.saved_tensors
         bias = saved[-1] if ctx.has_bias else None
@@ -113,6 +116,7 @@ def _register() -> Callable:
     layer.register_fake(layer_fake)
     layer_backward.register_fake(backward_fake)
     layer.register_autograd(gradient_rule, setup_context=setup)
+    map_over(layer)
     return layer
 
 

@@ -14,7 +14,7 @@ products are 16 rows high, which leaves much of the processor's speed unused: fe
 """
 
 import functools
-from typing import Any, List, NamedTuple, Optional, Sequence
+from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -24,7 +24,8 @@ from suites.kernels import lhc as kernel
 from suites.kernels.lhc import Spec
 from suites.kernels.operator import graph_problem
 from suites.kernels.prepared import Held, Own, Prepared, parameters
-from suites.layers.choices import check_choice, check_floating, check_reach
+from suites.layers.base import TransformLayer
+from suites.layers.choices import check_reach
 from suites.layers.implementations import Choice, choose
 from suites.layers.lhc import operator
 from suites.layers.ready import ReadyCalls, may_be_ready
@@ -59,7 +60,7 @@ def _held(own: Own) -> Held:
     return (*parameters(own), own["_buffers"]["places"])
 
 
-class FrozenLhcConv2d(ReadyCalls, nn.Module):
+class FrozenLhcConv2d(ReadyCalls, TransformLayer):
     """A convolution that holds and multiplies only the kept blocks; made by ``LhcConv2d.freeze``.
 
     ``weight`` is (out, in, kh, kw), ``kept`` a boolean (output groups, input groups, kh, kw). The weights of
@@ -73,20 +74,16 @@ class FrozenLhcConv2d(ReadyCalls, nn.Module):
     def __init__(self, weight: torch.Tensor, bias: Optional[torch.Tensor], kept: torch.Tensor, group_in: int,
                  group_out: int, stride: Sequence[int] = (1, 1), padding: Sequence[int] = (0, 0),
                  implementation: str = "auto") -> None:
-        super().__init__()
+        super().__init__(implementation, IMPLEMENTATIONS)
         self._prepared = Prepared(("implementation",), _held)
-        check_choice("implementation", implementation, IMPLEMENTATIONS)
         self.stride, self.padding = tuple(stride), tuple(padding)
         if implementation == "shifted" and self.stride != (1, 1):
             raise ValueError("the shifted form needs stride 1, not {}: use implementation='auto'".format(self.stride))
         self.out_channels, self.in_channels = weight.shape[:2]
         self.kernel_size = tuple(weight.shape[2:])
-        self.group_out, self.implementation = group_out, implementation
+        self.group_out = group_out
         self.spec = Spec(self.in_channels, self.out_channels, group_out, kept.shape[0],
                          self.kernel_size, self.stride, self.padding)  # type: ignore[arg-type]
-        self.implementation_used = None  # type: Optional[str]
-        self.implementation_reason = None  # type: Optional[str]
-        self._seen = None  # type: Optional[Tuple[tuple, Choice]]
         places = [Place(group, number * group_in, min(group_in, self.in_channels - number * group_in), row, column)
                   for group, number, row, column in kept.nonzero().tolist()]
         # The weights mean nothing without them, so they are part of the state.
@@ -158,7 +155,8 @@ class FrozenLhcConv2d(ReadyCalls, nn.Module):
         call = self._ready(x)
         if call is not None:
             return call(x)
-        check_floating(x, "FrozenLhcConv2d")
+        if x.is_floating_point() is not True:
+            return self._step(x)
         if x.dim() != 4 or x.shape[1] != self.in_channels:
             raise ValueError("FrozenLhcConv2d takes (N, {}, H, W), not an input of shape {}".format(
                 self.in_channels, tuple(x.shape)))
@@ -170,19 +168,18 @@ class FrozenLhcConv2d(ReadyCalls, nn.Module):
         with torch.no_grad():
             if stock_only():
                 return self._run_followed(x)
-            kind = (self.implementation, x.shape, x.stride(), x.dtype, x.device, self.weight.dtype,
-                    self.weight.device)
-            seen = self._seen
-            if seen is None or seen[0] != kind:
-                self.implementation_used, self.implementation_reason = choice = self.choose(x)
-                self._seen = seen = kind, choice  # at once: another thread may call the layer too
-            if seen[1].form == "fused":
+            form = self.form_for(x)
+            if form == "fused":
                 used = self.weight, self.bias, self.places
                 call = kernel.prepare(x, *used, self.spec)  # type: ignore[arg-type]
                 if may_be_ready(x):
                     self._keep(x, used, call)  # type: ignore[arg-type]
                 return call(x)
-            return self._run_plain(x, seen[1].form)
+            return self._run_plain(x, form)
+
+    def depends_on(self, x: torch.Tensor) -> Tuple[Any, ...]:
+        """Return all that :meth:`choose` goes by beside the kind of ``x`` and whether gradients are recorded."""
+        return self.weight_kind()
 
     def _run_followed(self, x: torch.Tensor) -> torch.Tensor:
         """Run where torch records or transforms the call: the operator if a graph can hold it, else stock ones."""

@@ -7,8 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from suites.layers.choices import check_choice, check_floating
+from suites.layers.choices import check_choice
 from suites.layers.constants import Constants
+from suites.layers.graphs import OneStep
 from suites.layers.lhc.frozen import FrozenLhcConv2d
 from suites.layers.lhc.masks import free_mask, rigid_choice, rigid_shapes, spread
 from suites.torch_modes import stock_only
@@ -16,7 +17,7 @@ from suites.torch_modes import stock_only
 SHAPES = ("free", "rigid")
 
 
-class LhcConv2d(Constants, nn.Module):
+class LhcConv2d(Constants, OneStep, nn.Module):
     """A convolution whose kernels keep only learned taps (arXiv 2301.05440): conv(x, weight * mask) + bias.
 
     ``group_out`` neighbouring kernels and ``group_in`` neighbouring input channels share one shape: any set of taps
@@ -102,7 +103,8 @@ class LhcConv2d(Constants, nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the layer's output for ``x`` (N, in, H, W)."""
-        check_floating(x, "LhcConv2d")
+        if x.is_floating_point() is not True:
+            return self._step(x)
         mask = self.mask()
         # A graph cannot ask for a tensor's values, and a meta tensor has none.
         if stock_only() or self.masked.is_meta or not bool(self.masked.all()):

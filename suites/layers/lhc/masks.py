@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from suites.batched import one_by_one
 from suites.torch_modes import stock_only
 
 LEAK = 0.1
@@ -71,6 +72,7 @@ class _FreeMask(torch.autograd.Function):
         return (effects > 0).to(effects.dtype)
 
     @staticmethod
+    @one_by_one
     def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
         effects, = ctx.saved_tensors
         return torch.where(effects.abs() < 1, gradient, LEAK * gradient)
@@ -83,6 +85,7 @@ class _RigidChoice(torch.autograd.Function):
         return _one_hot(effects)
 
     @staticmethod
+    @one_by_one
     def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
         effects, = ctx.saved_tensors
         distance = (effects - effects.mean(-1, keepdim=True)).abs()

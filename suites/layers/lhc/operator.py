@@ -9,6 +9,7 @@ from typing import Any, Callable, List, Optional
 import torch
 from torch import Tensor
 
+from suites.batched import map_over
 from suites.kernels import lhc as kernel
 from suites.kernels.lhc import Spec, output_shape
 
@@ -61,6 +62,7 @@ def _register() -> Callable:
         return x.new_empty(output_shape(x.shape, unpack(numbers)))
 
     layer.register_fake(fake)
+    map_over(layer)
     return layer
 
 

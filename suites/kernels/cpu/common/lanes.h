@@ -9,7 +9,7 @@
 #if !defined(__has_builtin)  // before GCC 10
 #define MASKED_BY_NAME 1
 #elif __has_builtin(__builtin_ia32_loadups512_mask) && __has_builtin(__builtin_ia32_storeups512_mask) && \
-    __has_builtin(__builtin_ia32_vpermt2varps512_mask) && __has_builtin(__builtin_ia32_compresssf512_maskz)
+    __has_builtin(__builtin_ia32_vpermt2varps512_mask) && __has_builtin(__builtin_ia32_compresssf512_mask)
 #define MASKED_BY_NAME 1
 #endif
 #endif
@@ -26,7 +26,7 @@ static INLINE Lanes first_lanes(int64_t count) {
 static INLINE vf load_lanes(const float *p, Lanes lanes) { return __builtin_ia32_loadups512_mask(p, (vf){}, lanes); }
 static INLINE void store_lanes(float *p, vf v, Lanes lanes) { __builtin_ia32_storeups512_mask(p, v, lanes); }
 static INLINE vf move_lanes(vf v, vi from) { return __builtin_ia32_vpermt2varps512_mask(from, v, (vf){}, (Lanes)0xffff); }
-static INLINE vf squeeze_lanes(vf v, Lanes lanes) { return __builtin_ia32_compresssf512_maskz(v, (vf){}, lanes); }
+static INLINE vf squeeze_lanes(vf v, Lanes lanes) { return __builtin_ia32_compresssf512_mask(v, (vf){}, lanes); }
 #else
 #include <immintrin.h>
 static INLINE vf load_lanes(const float *p, Lanes lanes) { return (vf)_mm512_maskz_loadu_ps(lanes, p); }

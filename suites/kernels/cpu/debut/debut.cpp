@@ -142,6 +142,8 @@ static void work(void *context, int64_t begin, int64_t end) {
 // Packings: of positions in lanes, of features in lanes, and both, one after the other.
 enum Packing { WIDE = 0, NARROW = 1, BOTH = 2 };
 static inline Packing packing_of(const Plan &plan) { return plan.rest ? BOTH : plan.narrow.head ? NARROW : WIDE; }
+// Before the weights of the latter two: whether they could be packed for features in lanes at all.
+enum { HEADER = VL };
 static inline int64_t wide_floats(const Plan &plan) { return up_to(plan.chain->floats, VL); }
 
 extern "C" {
@@ -154,7 +156,7 @@ void debut_set_pool(void *parallel) { pool.parallel = (OmpParallel)parallel; }
 void *debut_chain(const int64_t *numbers) { return chain_make(numbers); }
 void debut_chain_free(void *chain) { chain_free((Chain *)chain); }
 // numbers: a Geometry. The chain must outlive the plan. Null if memory ran out.
-void *debut_plan(const void *chain, const int64_t *numbers) { return plan_make((const Chain *)chain, numbers); }
+void *debut_plan(const void *chain, const int64_t *numbers) { return plan_make((const Chain *)chain, numbers, false); }
 void debut_plan_free(void *plan) { plan_free((Plan *)plan); }
 
 // Plans of one chain read one of three packings of the weights: this says which.
@@ -163,24 +165,36 @@ int64_t debut_packing(const void *plan_pointer) {
 }
 int64_t debut_packed_floats(const void *plan_pointer) {
     const Plan &plan = *(const Plan *)plan_pointer;
-    if (plan.rest) return wide_floats(plan) + plan.rest->narrow.floats;
-    return plan.narrow.head ? plan.narrow.floats : plan.chain->floats;
+    const Packing packing = packing_of(plan);
+    if (packing == WIDE) return plan.chain->floats;
+    if (packing == BOTH) return HEADER + wide_floats(plan) + plan.rest->narrow.floats;
+    return HEADER + larger(plan.narrow.floats, plan.chain->floats);
 }
 // weights: one pointer for each factor, float32, (blocks, r, s, t); bias: null or bias_count values.
 void debut_pack(const void *plan_pointer, const float *const *weights, const float *bias, int64_t bias_count,
                 float *packed) {
     const Plan &plan = *(const Plan *)plan_pointer;
+    const Chain &chain = *plan.chain;
     const Packing packing = packing_of(plan);
-    if (packing != NARROW) chain_pack(*plan.chain, weights, bias, bias_count, packed);
-    if (packing == WIDE) return;
-    const Narrow &n = plan.rest ? plan.rest->narrow : plan.narrow;
-    narrow_pack(*plan.chain, n, weights, bias, bias_count, packed + (plan.rest ? wide_floats(plan) : 0));
+    if (packing == WIDE) return chain_pack(chain, weights, bias, bias_count, packed);
+    float *to = packed + HEADER;
+    bool narrow;
+    if (packing == BOTH) {
+        chain_pack(chain, weights, bias, bias_count, to);
+        narrow = narrow_pack(chain, plan.rest->narrow, weights, bias, bias_count, to + wide_floats(plan));
+    } else {
+        narrow = narrow_pack(chain, plan.narrow, weights, bias, bias_count, to);
+        if (!narrow) chain_pack(chain, weights, bias, bias_count, to);
+    }
+    packed[0] = narrow;
 }
 
 // y: (images, out features, plane) or (rows, out features), contiguous, of x's type. Returns 1 if memory ran out.
 int debut_forward(const void *plan_pointer, const void *x, void *y, const float *packed, int threads) {
-    const Plan &plan = *(const Plan *)plan_pointer;
-    if (plan.g.images == 0 || plan.plane <= 0) return 0;
+    const Plan *asked = (const Plan *)plan_pointer;
+    if (asked->g.images == 0 || asked->plane <= 0) return 0;
+    const Plan &plan = asked->plain && !packed[0] ? *asked->plain : *asked;
+    if (asked->plain) packed += HEADER;
     Call call = {};
     call.plan = &plan;
     call.x = x;

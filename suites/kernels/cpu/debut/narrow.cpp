@@ -13,7 +13,7 @@ template <class T> static void narrow_tile(NarrowTile &tile, const Call &call, i
     tile.stage = n.direct ? direct_stage(plan, x, images, stage) : stage;
     if (!n.direct) narrow_fill(tile, x, images, stage);
     narrow_walk(tile, plan.chain->count - 1, 0, tile.out);
-    narrow_empty(tile, call.packed + n.bias, (T *)call.y + image * plan.y_plane * plan.g.out_features);
+    narrow_empty(tile, (T *)call.y + image * plan.y_plane * plan.g.out_features);
 }
 
 // Units are the plan's tiles of images.

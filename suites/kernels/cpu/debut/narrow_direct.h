@@ -16,23 +16,24 @@ template <bool HALVES> static INLINE vf direct_value(const float *p, int64_t pix
     return lanes_by<UpperHalf>() ? splat(p[pixels]) : splat(*p);
 }
 
-// The second factor where there is one: `w` has its weights for the sums and for those of the other half.
+// The second factor where there is one: `w` has its weights for the sums of the other half.
 template <bool HALVES> static INLINE vf direct_mix(const float *w, vf sum) {
-    return HALVES ? load(w) * sum + load(w + VL) * Swap<VL / 2>::of(sum) : sum;
+    return HALVES ? sum + load(w) * Swap<VL / 2>::of(sum) : sum;
 }
 
 // One row of outputs for one image of H x W pixels, kernel 3x3, padding and stride 1: `in` are its channel's pixels, those
 // of the next channel `pixels` further on.
 template <bool HALVES, int H, int W>
 static INLINE void direct_plane(const float *w, const float *in, int64_t pixels, float *out) {
-    vf value[H * W];
+    vf value[H * W], weight[9];
     Each<H * W>::run([&](int q) UNROLLED { value[q] = direct_value<HALVES>(in + q, pixels); });
+    Each<9>::run([&](int tap) UNROLLED { weight[tap] = H * W > 4 ? load_row(w + tap * VL) : load(w + tap * VL); });
     Each<H * W>::run([&](int p) UNROLLED {
-        const int y = p / W, x = p % W, first = (y == 0 ? 3 : 0) + (x == 0 ? 1 : 0);
-        vf sum;
+        const int y = p / W, x = p % W;
+        vf sum = value[p];  // the middle tap's weight is 1
         Each<9>::run([&](int tap) UNROLLED {
             const int h = y + tap / 3 - 1, v = x + tap % 3 - 1;
-            if (h >= 0 && h < H && v >= 0 && v < W) add_term(sum, tap == first, load(w + tap * VL), value[h * W + v]);
+            if (tap != 4 && h >= 0 && h < H && v >= 0 && v < W) sum += weight[tap] * value[h * W + v];
         });
         store(out + p * VL, direct_mix<HALVES>(w + 9 * VL, sum));
     });
@@ -61,6 +62,8 @@ static NOINLINE void direct_rows(const Plan &plan, const float *weights, const f
         const float *w = weights + row * plan.narrow.group_weights, *in = stage + row * VL / r * pixels;
         if (plan.two_by_two)
             for (int64_t n = 0; n < images; n++) direct_plane<HALVES, 2, 2>(w, in + n * image, pixels, out + n * image * VL);
+        else if (VL == 16 && plan.four_by_four)
+            for (int64_t n = 0; n < images; n++) direct_plane<HALVES, 4, 4>(w, in + n * image, pixels, out + n * image * VL);
         else direct_listed<HALVES>(plan, w, in, pixels, values, out, positions);
     }
 }

@@ -84,34 +84,26 @@ static void narrow_base(const NarrowTile &tile, int64_t block, float *out) {
         make(*tile.plan, tile.packed, tile.stage, tile.pixels, tile.head[0], tile.base[0], tile.positions, block * rows, rows);
     }
     const float *in = tile.base[0];
-    for (int64_t i = n.head, other = 1; i <= n.base; i++, other = 1 - other) {
-        const NarrowFactor &f = n.factors[i];
-        const int64_t blocks = blocks_within(given, i, n.base);
-        const float *w = tile.packed + f.weights + block * blocks * f.s * f.r * f.t * VL;
-        float *to = i == n.base ? out : tile.base[other];
-        if (i < n.base) {
-            const NarrowFactor &g = n.factors[i + 1];
-            float *after = i + 1 == n.base ? out : tile.base[other];
-            const int64_t fewer = blocks / g.s;
-            if (narrow_pair(f, g, w, tile.packed + g.weights + block * fewer * g.s * g.r * g.t * VL, in, after, tile.positions, fewer)) {
-                in = after;
-                i++;
-                continue;
-            }
-        }
-        narrow_factor(f, w, in, to, tile.positions, blocks);
+    for (int64_t i = n.head, other = 1; i <= n.base; other = 1 - other) {
+        const NarrowFactor *f = n.factors + i;
+        i += f->joined;
+        const int64_t blocks = blocks_within(given, i - 1, n.base);
+        float *to = i > n.base ? out : tile.base[other];
+        narrow_joined(f, tile.packed + f->weights + block * blocks * f->block_weights, in, to, tile.positions, blocks);
         in = to;
     }
 }
 
+// `i` is the last of factors that are done as one.
 static void narrow_walk(const NarrowTile &tile, int64_t i, int64_t block, float *out) {
     const Narrow &n = tile.plan->narrow;
     if (i == n.base) return narrow_base(tile, block, out);
-    const NarrowFactor &f = n.factors[i];
-    const int64_t row = tile.positions * VL;
-    float *in = tile.rows + f.buffer * row;
-    for (int64_t j = 0; j < f.s; j++) narrow_walk(tile, i - 1, block * f.s + j, in + j * f.t * row);
-    narrow_factor(f, tile.packed + f.weights + block * f.s * f.r * f.t * VL, in, out, tile.positions, 1);
+    const int64_t joined = n.factors[i].joined, row = tile.positions * VL;
+    const NarrowFactor *f = n.factors + i - joined + 1;
+    const int64_t inputs = joined == 2 ? f[0].s * f[1].s : f[0].s;
+    float *in = tile.rows + f->buffer * row;
+    for (int64_t j = 0; j < inputs; j++) narrow_walk(tile, i - joined, block * inputs + j, in + j * f->t * row);
+    narrow_joined(f, tile.packed + f->weights + block * f->block_weights, in, out, tile.positions, 1);
 }
 
 // `count` elements `step` apart of each of VL places, `apart` of each other, as `count` vectors of lanes: `to` and on.
@@ -160,20 +152,21 @@ template <class T> static void narrow_fill(const NarrowTile &tile, const T *x, i
     }
 }
 
-// Sums and bias into the output, whose first image (or row) of the tile is at y.
-template <class T> static void narrow_empty(const NarrowTile &tile, const float *bias, T *y) {
+// Sums in the output's own unit, and bias, into the output, whose first image (or row) of the tile is at y.
+template <class T> static void narrow_empty(const NarrowTile &tile, T *y) {
     const Plan &plan = *tile.plan;
+    const float *scales = tile.packed + plan.narrow.scale, *bias = tile.packed + plan.narrow.bias;
     const int64_t out = plan.g.out_features, plane = plan.plane, step = plan.y_plane;
     for (int64_t m = 0; m < out; m += VL) {
-        const vf add = load(bias + m);
+        const vf scale = load(scales + m), add = load(bias + m);
         const float *sums = tile.out + m * tile.positions;
         if (plan.g.linear) {
-            for (int64_t p = 0; p < tile.positions; p++) store_first(y + p * out + m, load(sums + p * VL) + add, out - m);
+            for (int64_t p = 0; p < tile.positions; p++) store_first(y + p * out + m, load(sums + p * VL) * scale + add, out - m);
             continue;
         }
         if (tile.positions == plane && plane <= 4) {  // a quarter of the whole transposition
             vf quad[4];
-            for (int p = 0; p < 4; p++) quad[p] = p < plane ? load(sums + p * VL) + add : add;
+            for (int p = 0; p < 4; p++) quad[p] = p < plane ? load(sums + p * VL) * scale + add : add;
             transpose_quads(quad);
             T all[4][VL];
             for (int p = 0; p < 4; p++) store(all[p], quad[p]);
@@ -185,7 +178,7 @@ template <class T> static void narrow_empty(const NarrowTile &tile, const float 
             continue;
         }
         vf square[VL];
-        for (int p = 0; p < VL; p++) square[p] = p < tile.positions ? load(sums + p * VL) + add : add;
+        for (int p = 0; p < VL; p++) square[p] = p < tile.positions ? load(sums + p * VL) * scale + add : add;
         transpose(square);
         for (int64_t l = 0; l < VL && m + l < out; l++) {
             if (tile.positions <= plane) {

@@ -51,11 +51,13 @@ struct Plan {
     // With features in lanes:
     Narrow narrow;
     int64_t tile_images, tile_positions;  // of a full tile
-    bool two_by_two;       // planes for which the direct head has code of its own
+    bool two_by_two, four_by_four;  // planes for which the direct head has code of its own
     Reach *reach;          // null where positions are pixels
     int32_t *reach_begin;  // for each of the first factor's blocks in a head, for each position: a range of `reach`
     // The positions past the last whole vector of a plane, where they are few: a plan of features in lanes.
     Plan *rest;
+    // The same with positions in lanes only, for weights that allow no others.
+    Plan *plain;
     int64_t rest_x, rest_y;  // where they stand: elements from the start of an image, and of an output plane
 };
 
@@ -71,6 +73,7 @@ struct Call {
 static inline void plan_free(Plan *p) {
     if (!p) return;
     plan_free(p->rest);
+    plan_free(p->plain);
     free(p->entries);
     free(p->reach);
     free(p->reach_begin);
@@ -80,15 +83,17 @@ static inline void plan_free(Plan *p) {
 // Features in lanes, where the positions are few and the chain allows it. False without memory.
 static inline bool plan_narrow(Plan *p) {
     const Geometry &g = p->g;
-    const bool few = p->plane <= NARROW_POSITIONS && (g.linear || !g.tap_order || p->taps == 1);
-    if (!few || p->plane < 1) return true;
-    p->narrow = narrow_make(*p->chain, p->taps);
-    const Narrow &n = p->narrow;
-    if (!n.head) return true;
-    const int64_t image = g.height * g.width, most = NARROW_POSITIONS / p->plane;
-    p->tile_images = g.images < most ? g.images : most;
     const bool same = g.kernel_h == 3 && g.kernel_w == 3 && g.stride_h == 1 && g.stride_w == 1 && g.pad_h == 1 && g.pad_w == 1;
     p->two_by_two = same && g.height == 2 && g.width == 2;
+    p->four_by_four = VL == 16 && same && g.height == 4 && g.width == 4;
+    const bool few = (p->plane <= NARROW_POSITIONS || p->four_by_four) && (g.linear || !g.tap_order || p->taps == 1);
+    if (!few || p->plane < 1) return true;
+    p->narrow = narrow_make(*p->chain, p->taps);
+    if (p->plane > NARROW_POSITIONS && !p->narrow.direct) p->narrow = Narrow();
+    const Narrow &n = p->narrow;
+    if (!n.head) return true;
+    const int64_t image = g.height * g.width, most = larger(NARROW_POSITIONS / p->plane, 1);
+    p->tile_images = g.images < most ? g.images : most;
     p->tile_positions = p->tile_images * p->plane;
     if (g.linear || (p->taps == 1 && g.stride_h == 1 && g.stride_w == 1 && g.pad_h == 0 && g.pad_w == 0)) return true;
     const NarrowFactor &first = n.factors[0];
@@ -155,7 +160,14 @@ static inline void plan_moves(Plan *p) {
         }
 }
 
-static inline Plan *plan_make(const Chain *chain, const int64_t *numbers) {
+static inline Plan *plan_make(const Chain *chain, const int64_t *numbers, bool plain);
+static inline bool plan_plain(Plan *p, const int64_t *numbers) {
+    p->plain = plan_make(p->chain, numbers, true);
+    return p->plain != 0;
+}
+
+// plain: with positions in lanes only.
+static inline Plan *plan_make(const Chain *chain, const int64_t *numbers, bool plain) {
     Plan *p = (Plan *)calloc(1, sizeof(Plan));
     if (!p) return 0;
     p->chain = chain;
@@ -163,7 +175,7 @@ static inline Plan *plan_make(const Chain *chain, const int64_t *numbers) {
     const Geometry &g = p->g;
     p->plane = p->y_plane = g.out_h * g.out_w;
     p->taps = g.kernel_h * g.kernel_w;
-    if (!plan_narrow(p)) {
+    if (!plain && (!plan_narrow(p) || (p->narrow.head && !plan_plain(p, numbers)))) {
         plan_free(p);
         return 0;
     }
@@ -191,7 +203,7 @@ static inline Plan *plan_make(const Chain *chain, const int64_t *numbers) {
                          ? planes_floats(s, g.features + p->zero_channel, MOST_VECTORS * VL) : 0;
     p->entries = (Entry *)calloc(chain->inputs + BLOCKS_AHEAD * chain->factors[0].s, sizeof(Entry));
     plan_moves(p);
-    if (!p->entries || !plan_rest(p)) {
+    if (!p->entries || (!plain && !plan_rest(p)) || (p->rest && !plan_plain(p, numbers))) {
         plan_free(p);
         return 0;
     }
