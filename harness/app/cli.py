@@ -5,7 +5,7 @@ Imports here cost every start, so each command imports what it needs itself.
 
 import json
 import sys
-from typing import Optional
+from typing import Any, Dict, Optional
 
 import click
 
@@ -76,16 +76,24 @@ def clocks() -> None:
     """Show the clock settings, or put them back after a run that was killed."""
 
 
+def clocks_text(found: Dict[str, Any], width: int) -> str:
+    """Return what :func:`harness.clocks.read_clocks` found, a line each; lines fold between words at ``width``."""
+    from harness.app.listing import hanging
+    from reports.numbers import plain
+    from reports.wording import value_text
+
+    lines = [(key, value_text(found[key], key) if found[key] is not None else found.get(key + "_reason") or "unknown")
+             for key in sorted(found) if not key.endswith("_reason")]
+    return "\n".join(hanging("{:18} ".format(key), plain(text), width) for key, text in lines)
+
+
 @clocks.command(short_help="Print power mode, governor and clock limits.")
 def show() -> None:
     """Print power mode, governor and the limits of CPU, GPU and memory clocks."""
+    from harness.app.listing import columns
     from harness.clocks import read_clocks
 
-    found = read_clocks()
-    for key in sorted(found):
-        if not key.endswith("_reason"):
-            value = found[key]
-            click.echo("{:18} {}".format(key, value if value is not None else found.get(key + "_reason", "unknown")))
+    click.echo(clocks_text(read_clocks(), columns()))
 
 
 @clocks.command(short_help="Put the clocks back after a killed run.")

@@ -14,7 +14,7 @@ from harness.record.format1 import Upgrade
 from harness.record.lines import Header, Line
 from harness.record.schema import SchemaError
 from harness.record.sense import Sense
-from harness.record.wire import Data, Decoding, decoding, parse, shape_of
+from harness.record.wire import Data, Decoding, decoding, is_unusual, parse, shape_of
 from harness.text import printable
 
 FORMAT = 2
@@ -101,9 +101,10 @@ class _Lines:
         waiting, self._waiting, self.waiting_bytes = self._waiting, [], 0
         found: Dict[int, Entry] = {}
         alike: Dict[Any, Dict[int, Data]] = {}
+        usual = not is_unusual(b"".join([raw for _, raw in waiting]))
         for number, raw in waiting:
             try:
-                data = self._present(parse(raw))
+                data = self._present(parse(raw, usual))
                 alike.setdefault((shape_of(data), tuple(data)), {})[number] = data
             except SchemaError as error:
                 found[number] = Damaged(number, error.field, error.problem)

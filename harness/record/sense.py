@@ -17,6 +17,8 @@ from harness.record.time_lines import BASELINE, COPY, LaunchLine, Round, Series
 #: Sections of the environment and options of a case hold what they like, so deep and no deeper.
 DEEPEST = 8
 
+NO_CASE = "names no case of its comparison"
+
 
 class Sense:
     """Checks the lines of one record in order; the plan comes first."""
@@ -35,8 +37,9 @@ class Sense:
                 _shallow(getattr(line.environment, name), "environment.{}", name)
         elif isinstance(line, CheckLine):
             self._known(line)
+            cases = self._cases[line.comparison]
             for number, result in enumerate(line.results):
-                self._case(line.comparison, result.case, "results[{}].case", number)
+                _must(result.case in cases, "results[{}].case", NO_CASE, number)
                 _shallow(result.pinned, "results[{}].pinned", number)
         elif isinstance(line, LaunchLine):
             self._known(line)
@@ -72,8 +75,8 @@ class Sense:
         if case is not None:
             self._case(line.comparison, case, "case")
 
-    def _case(self, comparison: str, case: str, field: str, *place: object) -> None:
-        _must(case in self._cases[comparison], field, "names no case of its comparison", *place)
+    def _case(self, comparison: str, case: str, field: str) -> None:
+        _must(case in self._cases[comparison], field, NO_CASE)
 
     def _launch(self, line: LaunchLine) -> None:
         for case in line.left_out:

@@ -52,12 +52,13 @@ def encode(line: Line) -> str:
     return json.dumps(data, sort_keys=True, allow_nan=False, separators=(",", ":"))
 
 
-def parse(raw: bytes) -> Data:
+def parse(raw: bytes, usual: bool = False) -> Data:
     """Return the JSON object in ``raw`` (UTF-8); raises :class:`SchemaError` where there is none.
 
-    orjson reads most lines where it is installed. What it refuses is read again here, for the words of the refusal.
+    ``usual`` where it is known already that nothing in it :func:`is_unusual`. orjson reads most lines where it is
+    installed. What it refuses is read again here, for the words of the refusal.
     """
-    unusual, loads = _is_unusual(raw), _quick_loads()
+    unusual, loads = not usual and is_unusual(raw), _quick_loads()
     if loads is not None and not unusual:
         try:
             return _object(loads(raw))
@@ -95,8 +96,8 @@ def _object(data: Any) -> Data:
     return data
 
 
-def _is_unusual(raw: bytes) -> bool:
-    """Whether ``raw`` may hold a number beyond any quantity or half of a surrogate pair: mostly it does not.
+def is_unusual(raw: bytes) -> bool:
+    """Whether ``raw``, one line or several, may hold a number beyond any quantity or half of a surrogate pair.
 
     Digits behind the point make no number large.
     """
@@ -119,6 +120,9 @@ class Decoding:
         shape = shape_of(data)
         if shape is None:
             raise SchemaError("field 'kind'", "must name a kind of line that this version knows")
+        found = self.all(shape, [data])
+        if found is not None:
+            return found[0]
         checker(shape.definition)(data)
         try:
             return cast(Line, self._decoder.decode(shape.kind, data))

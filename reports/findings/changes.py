@@ -126,17 +126,17 @@ def advantages(first: Side, second: Side) -> Advantages:
     over: Dict[Tuple[str, str], Form] = {}
     cases = []
     unlike: Dict[str, UnlikeCase] = OrderedDict()
-    for case, cache in old:
-        key = case, cache
-        if key in new and old[key].work != new[key].work:
-            unlike[case] = UnlikeCase(case, old[key].work, new[key].work)
-        elif key in new:
+    for (case, cache), own in old.items():
+        other = new.get((case, cache))
+        if other is not None and own.work != other.work:
+            unlike[case] = UnlikeCase(case, own.work, other.work)
+        elif other is not None:
             name = comparison_of(case), cache
             against = over[name] if name in over else held[name[0]].against(cache)
             assert against is not None  # a comparison has its planned baseline at least
             over[name] = against
             cases.append(AdvantageChange(case, cache, against, _advantage(
-                case, old[key], new[key], against, first.rule, same_run)))
+                case, own, other, against, first.rule, same_run)))
     return Advantages(Column(first.run, first.device), Column(second.run, second.device), same_board(first, second),
                       same_run, tuple(cases), tuple(sorted({case for case, _ in set(old) ^ set(new)})),
                       tuple(unlike.values()))

@@ -16,6 +16,7 @@ from reports.formats import markdown as md
 from reports.formats.compare_sheets import Told, column_names, compare_sheets, headline
 from reports.formats.page import breakable, cell_class, environment
 from reports.formats.style import style
+from reports.numbers import unbroken
 
 #: The columns of the CSV: one row per case and column of the comparison. ``change`` is the run's advantage over that
 #: of the first run, ``time_change`` the first run's time over its own; both are above 1 where the run is faster.
@@ -100,6 +101,6 @@ def html_text(found: Told) -> str:
     """Return one offline page of ASCII, without script."""
     text = environment().get_template("compare.html.j2").render(
         headline=headline(found), sheets=compare_sheets(found), style=Markup(style()), breakable=breakable,
-        cell_class=cell_class)
+        cell_class=cell_class, unbroken=unbroken)
     return text.encode("ascii", "xmlcharrefreplace").decode("ascii")
 

@@ -8,6 +8,8 @@ from reports.wording import value_text
 
 #: So many facts of a section that the same runs lack are told one by one, more of them in one line.
 MOST_LACKING = 3
+#: Characters of a commit's whole name, and of as much of it as people look up.
+SHA, COMMIT = 40, 12
 
 
 class DifferenceRow(NamedTuple):
@@ -42,4 +44,6 @@ def _place(one: Difference) -> Tuple[str, Tuple[bool, ...]]:
 def _texts(one: Difference) -> Tuple[str, ...]:
     """Return the values in words, to the last digit where they would read alike."""
     texts = tuple(value_text(value, one.name) for value in one.values)
+    if one.name.endswith("commit"):
+        texts = tuple(text[:COMMIT] if len(text) == SHA else text for text in texts)
     return texts if len(set(texts)) > 1 else tuple(str(value) for value in one.values)

@@ -31,8 +31,8 @@ MEMORY_ROWS = 250   # a page with more rows leaves the kinds of memory to tables
 MANY_TABLES = 100   # a page with more tables has its browser lay out those alone that are looked at
 #: Characters of a cell of words: a short one stays in one line; with its heading, what half a phone holds.
 SHORT, LONG = 17, 23
-#: Where a long name may be parted.
-JOINT = re.compile(r"(?<=[._/])(?=\w)")
+#: Where a name of more characters may be parted: not within a number.
+NAME, JOINT = 12, re.compile(r"(?<=[_/])(?=\w)|(?<=[A-Za-z_]\.)(?=\w)")
 #: Quantities that are counted and not measured: folded away.
 COUNTS = (Quantity.PARAMETERS, Quantity.MACS)
 
@@ -164,7 +164,7 @@ def below_section(sheet: Sheet) -> str:
 
 def breakable(text: str) -> Markup:
     """Return ``text`` as markup whose long dotted names and paths break behind a dot, a slash or an underscore."""
-    return Markup(" ".join(JOINT.sub("<wbr>", str(escape(word))) if len(word) > LONG else str(escape(word))
+    return Markup(" ".join(JOINT.sub("<wbr>", str(escape(word))) if len(word) > NAME else str(escape(word))
                            for word in text.split(" ")))
 
 

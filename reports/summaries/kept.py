@@ -46,17 +46,17 @@ class KeptGist(NamedTuple):
 def gist_text(gist: Gist) -> Optional[str]:
     """Return ``gist`` as one line of text, ``None`` where it would not be read as it is.
 
-    That is tried without the levels, most of the text: they are numbers that were reckoned here and texts of the
-    plan, which the schema has checked.
+    That is tried without the levels and bases, most of the text: they are numbers that were reckoned here and texts
+    of the plan, which the schema has checked.
     """
     side = gist.side
     levels = tuple(KeptLevels(case, cache, one) for (case, cache), one in side.levels.items())
-    kept = KeptSide(side.run, side.device, side.board, side.rule, (), side.bases)
-    without = gist._replace(side=side._replace(levels={}))
+    kept = KeptSide(side.run, side.device, side.board, side.rule, (), {})
+    without = gist._replace(side=side._replace(levels={}, bases={}))
     try:
         if read_gist(text_of(KeptGist(kept, gist.facts, gist.damage))) != without:
             return None
-        return text_of(KeptGist(kept._replace(levels=levels), gist.facts, gist.damage))
+        return text_of(KeptGist(kept._replace(levels=levels, bases=side.bases), gist.facts, gist.damage))
     except ValueError:
         return None
 

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from harness.app.cli import clocks_text
 from tests.patience import HANG_S
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -81,3 +82,28 @@ def test_the_shell_completes_commands():
     said = subprocess.check_output([sys.executable, "-m", "harness", "run", "paper"], env=asked, cwd=ROOT,
                                    timeout=HANG_S)
     assert said.split() == [b"plain,compare"]
+
+
+def test_clocks_are_shown_in_units_and_reasons_fold_between_words():
+    found = {"cpu_min_hz": 102000000.0, "cpu_locked": False, "gpu_min_hz": None,
+             "gpu_min_hz_reason": "there is no GPU devfreq, and NVML does not start: install the NVIDIA driver",
+             "power_mode": "MAXN", "power_mode_id": None}
+    assert clocks_text(found, 1000).split("\n") == [
+        "cpu_locked         no", "cpu_min_hz         102 MHz",
+        "gpu_min_hz         there is no GPU devfreq, and NVML does not start: install the NVIDIA driver",
+        "power_mode         MAXN", "power_mode_id      unknown"]
+    narrow = clocks_text(found, 40).split("\n")
+    assert max(map(len, narrow)) <= 40
+    assert [line for line in narrow if "NVML" in line] == [" " * 19 + "devfreq, and NVML"]
+
+
+@pytest.mark.parametrize("columns", [40, 80, 120])
+def test_help_fits_the_terminal_and_parts_no_word(columns):
+    for command in ([], ["run"], ["compare"], ["export"], ["report"], ["clocks"], ["clocks", "restore"]):
+        done = subprocess.run([sys.executable, "-m", "harness"] + command + ["--help"], cwd=ROOT, timeout=HANG_S,
+                              stdout=subprocess.PIPE, env=environment(COLUMNS=str(columns)), check=True)
+        told = done.stdout.decode("utf-8")
+        # the choices of an option are one word
+        assert [line for line in told.split("\n") if len(line) > columns and not line.strip().startswith("--")] == []
+        if "Exit status" in told:
+            assert " ".join(told.split()).count("nothing slower") == 2

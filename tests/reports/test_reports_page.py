@@ -12,7 +12,7 @@ from reports.formats import page
 from reports.formats.style import read_template, style
 from reports.formats.texts import gap_text, reasons_text, row_reason, sign, speed_text
 
-VOID = {"meta", "link", "col", "br", "input", "img"}
+VOID = {"meta", "wbr", "link", "col", "br", "input", "img"}
 
 
 class Reader(HTMLParser):
@@ -245,8 +245,9 @@ def test_a_cell_of_words_is_laid_out_by_its_length():
 def test_a_long_name_breaks_behind_its_joints_and_a_number_nowhere():
     assert page.breakable("changed: roof.bytes_by_size.1048576, <b>") == (
         "changed: roof.<wbr>bytes_<wbr>by_<wbr>size.<wbr>1048576, &lt;b&gt;")
-    assert page.breakable("1.25 of a_b/c at 10x1024x32x32") == "1.25 of a_b/c at 10x1024x32x32"
-    assert page.breakable("results/reference/<script>.html") == "results/<wbr>reference/&lt;script&gt;.<wbr>html"
+    assert page.breakable("[123.7,\u00a0130.0] of a_b/c at 10x1024x32x32") == (
+        "[123.7,\u00a0130.0] of a_b/c at 10x1024x32x32")
+    assert page.breakable("results/reference/<script>.html") == "results/<wbr>reference/&lt;script&gt;.html"
 
 
 def test_a_heading_does_not_say_its_section_again():

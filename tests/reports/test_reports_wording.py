@@ -128,6 +128,14 @@ def test_a_missing_reason_is_said_to_be_missing():
     assert all(reason_text(because(code, said)) for code, said in itertools.product(Code, (None, "words")))
 
 
+def test_a_commit_is_named_by_as_much_as_people_look_up():
+    one, other = "992afb965a59cfdcb1df5f7e37167bcf71a0fd45", "bcb71b878aba7584e596819d8a7fc9e11db8d78e"
+    assert difference_rows([Difference("git.commit", (one, None))])[0].texts == ("992afb965a59", "not known")
+    assert difference_rows([Difference("git.commit", (one, other))])[0].texts[1] == "bcb71b878aba"
+    alike = one[:12] + other[12:]
+    assert difference_rows([Difference("git.commit", (one, alike))])[0].texts == (one, alike)
+
+
 def test_what_differs_never_reads_alike():
     (_, texts), = difference_rows([Difference("memory.total_bytes", (25291239424, 25291247616))])
     assert texts == ("25291239424", "25291247616")

@@ -16,13 +16,16 @@ from harness.statistics.student_t import t_quantile
 #: What is compared with came with these: exact ranks 1.7, confidence intervals 1.11.
 SCIPY = tuple(int(part) for part in scipy.__version__.split(".")[:2])
 
+#: scipy's own quantile of 1.5 is off by up to 2e-9.
+CLOSE = 1e-9 if SCIPY >= (1, 17) else 5e-9
+
 VALUES = st.lists(st.floats(-10, 10, allow_nan=False), min_size=1, max_size=12)
 
 
 @pytest.mark.parametrize("probability", [0.501, 0.6, 0.975, 0.995, 1.0 - LEVEL / 2.0, 0.99999])
 def test_the_t_quantile_equals_scipys_at_whole_degrees_and_between(probability):
     for degrees in (1, 1.0001, 1.3, 2, 2.5, 3, 3.5, 4.7, 6.0, 7, 25.2, 30, 46, 1234.5, 1e6):
-        assert t_quantile(probability, degrees) == pytest.approx(stats.t.ppf(probability, degrees), rel=1e-9)
+        assert t_quantile(probability, degrees) == pytest.approx(stats.t.ppf(probability, degrees), rel=CLOSE)
 
 
 def test_the_t_quantile_of_one_and_two_degrees_is_the_closed_form():
@@ -74,7 +77,7 @@ def test_few_values_get_welchs_interval():
     first, second = [0.0, 1.0, 2.0, 1.5], [3.0, 3.1, 2.9, 3.0]
     found = shift_interval(first, second, 0.05)
     told = stats.ttest_ind(second, first, equal_var=False).confidence_interval(0.95)
-    assert (found.low, found.high) == (pytest.approx(told.low, rel=1e-9), pytest.approx(told.high, rel=1e-9))
+    assert (found.low, found.high) == (pytest.approx(told.low, rel=CLOSE), pytest.approx(told.high, rel=CLOSE))
 
 
 @given(VALUES, VALUES)
