@@ -9,7 +9,7 @@ from harness.plan import Case, Subject
 from suites.builders import dense
 from suites.builders.subject import options, seeded, subject_of
 from suites.kernels import depthwise as kernel
-from suites.kernels.prepared import Prepared
+from suites.kernels.prepared import Held, Own, Prepared, parameters
 from suites.layers.counts import convolution_macs
 from suites.layers.squeeze_excite import SqueezeExcite
 
@@ -72,21 +72,26 @@ def depthwise(case: Case, x: torch.Tensor) -> Subject:
                       convolution_macs(images, height * width, channels, channels, 9, groups=channels))
 
 
+def _of_convolution(own: Own) -> Held:
+    return parameters(own["_modules"]["conv"].__dict__)
+
+
 class OwnDepthwise(nn.Module):
     """A depthwise 3x3 convolution run by this project's kernel, and perhaps a ReLU."""
 
     def __init__(self, conv: nn.Conv2d, relu: bool) -> None:
         super().__init__()
         self.conv, self.relu = conv, relu
-        self._prepared = Prepared()
+        self._prepared = Prepared(("relu",), _of_convolution)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the convolution of ``x`` (N, C, H, W); there is no gradient."""
-        weights = self.conv.weight, self.conv.bias
-        call = self._prepared.find(x, (), weights)  # the layers it is held against keep their calls ready, too
+        own = self.__dict__
+        call = own["_prepared"].find(x, own)  # the layers it is held against keep their calls ready, too
         if call is None:
+            weights = self.conv.weight, self.conv.bias
             call = kernel.prepare(x, *weights, 1, kernel.PRODUCT)
-            self._prepared.keep(x, (), weights, weights, call)
+            self._prepared.keep(x, own, weights, call)
         y = call(x)
         return torch.relu_(y) if self.relu else y
 

@@ -11,6 +11,7 @@ from suites.kernels.geometry import Spec, dense_like
 from suites.kernels.library import Loaded, load
 from suites.kernels.machine import cpu_features
 from suites.kernels.planned import DTYPES, Plans
+from suites.kernels.prepared import Call, outputs
 from suites.kernels.probe import tunings_of
 
 #: Each type's family of ``suites.kernels.families``: a library of its own, which only its first call waits for.
@@ -77,7 +78,7 @@ def fast(x: Tensor, threshold: Tensor, scale: Optional[Tensor], spec: Spec,
 
     Raises ``MemoryError`` where there is none for the kernel's scratch.
     """
-    device = x.device
+    x, device = x.resolve_neg(), x.device
     if x.dtype not in DTYPES or device.type != "cpu" or x.layout is not torch.strided:
         return None
     if threshold.device != device or (scale is not None and scale.device != device):
@@ -110,6 +111,38 @@ def fast(x: Tensor, threshold: Tensor, scale: Optional[Tensor], spec: Spec,
     return out
 
 
+def prepare(x: Tensor, threshold: Tensor, scale: Optional[Tensor], spec: Spec) -> Optional[Call]:
+    """Return the forward's call for tensors like ``x``, or ``None`` if no kernel takes all three as they are.
+
+    The call reads the tables where they are now, which it does not keep: whoever keeps it makes sure that they stay.
+    """
+    if x.device.type != "cpu" or threshold.device != x.device or (scale is not None and scale.device != x.device):
+        return None
+    if reason(x, spec) is not None:
+        return None
+    found = kernels(x.dtype)
+    plan = found.plans.get(x, spec)
+    tables = [table for table in (threshold, scale) if table is not None]
+    if not plan.direct or not all(table.dtype is torch.float32 and table.is_contiguous()
+                                  and table.numel() == plan.length for table in tables):
+        return None
+    forward, threads_now = found.loaded.handle.wht_forward, torch.get_num_threads
+    plans = {threads_now(): plan}
+    thresholds, scales = [None if table is None else table.data_ptr() for table in (threshold, scale)]
+    new = outputs(tuple(plan.shape), plan.strides, x.dtype)
+
+    def call(x: Tensor) -> Tensor:
+        threads = threads_now()
+        if threads not in plans:
+            plans[threads] = found.plans.get(x, spec)
+        y = new()
+        if forward(plans[threads].pointer, x.data_ptr(), y.data_ptr(), thresholds, scales, threads):
+            raise MemoryError("no memory for the kernel's scratch: close other programs")
+        return y
+
+    return call
+
+
 def _with_strides(x: Tensor, strides: Optional[Tuple[int, ...]]) -> Tensor:
     """Return ``x`` laid out with ``strides``: itself if it is, else a copy."""
     if strides is None or x.stride() == strides:
@@ -122,7 +155,7 @@ def forward(x: Tensor, threshold: Tensor, scale: Optional[Tensor], spec: Spec) -
 
     Raises ``MemoryError`` where there is none for the kernel's scratch.
     """
-    found, x = kernels(x.dtype), x.detach()
+    found, x = kernels(x.dtype), x.detach().resolve_neg()
     library, plan = found.loaded.handle, found.plans.get(x, spec)
     x = _with_strides(x, plan.x_strides)
     y = x.new_empty_strided(plan.shape, plan.strides)
@@ -142,6 +175,7 @@ def backward(gradient: Tensor, x: Tensor, threshold: Tensor, scale: Optional[Ten
     Raises ``MemoryError`` where there is none for the kernel's scratch.
     """
     found = kernels(x.dtype)
+    x, gradient = x.resolve_neg(), gradient.resolve_neg()
     x = _with_strides(x.detach(), tuple(dense_like(x.shape, x.stride())))
     library, plan = found.loaded.handle, found.plans.get(x, spec)
     gradient = _with_strides(gradient.detach().to(x.dtype), plan.strides)

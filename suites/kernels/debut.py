@@ -151,7 +151,7 @@ def prepare(x: Tensor, factors: Sequence[Tensor], bias: Optional[Tensor], spec: 
     plan, packing = kernel.plan(rows)
     packed = PACKED.get((*factors, bias), (spec, packing))
     call = bound_call(kernel.forward, plan, packed, rows, output_shape(x.shape, spec), True)
-    if rows is x and x.is_contiguous():
+    if rows is x and x.is_contiguous() and not x.is_neg():
         return call
     return lambda x: run(x.resolve_neg(), factors, bias, spec) if x.is_neg() else call(_rows(x, spec))
 

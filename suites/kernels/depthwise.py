@@ -12,7 +12,7 @@ from suites.kernels.bound import float_table, library_problem, plain_type_reason
 from suites.kernels.library import POINTER, Loaded, loaded
 from suites.kernels.machine import past_cache_bytes
 from suites.kernels.packed import Packed
-from suites.kernels.prepared import Call, plan_address
+from suites.kernels.prepared import Call, bound_call, plan_address
 
 DTYPES = {torch.float32: 0, torch.bfloat16: 1, torch.float16: 2}
 #: What takes the place of the product, as the C++ side numbers it.
@@ -85,23 +85,11 @@ def prepare(x: Tensor, weight: Tensor, bias: Optional[Tensor], stride: int, memb
         there = on_cuda.launcher("sums_launch").depthwise
         return lambda x: there(x, weight, bias, stride, member, scale)
     order = memory_format(x)
-    contiguous, shape = x.is_contiguous(memory_format=order), output_shape(x.shape, stride)
     numbers = _geometry(x.shape, weight.shape[-1], stride, member, x.dtype, order is torch.channels_last)
-    handle, plan = library().handle, plan_address(numbers)
-    packed = PACKED.get((weight, bias), (member, scale, handle.depthwise_by_rows(plan)))
-    constants, forward, threads = packed.data_ptr(), handle.depthwise_forward, torch.get_num_threads
-    alike = shape == tuple(x.shape)
-
-    def call(x: Tensor, _kept: Any = (numbers, packed)) -> Tensor:
-        if not contiguous:
-            x = x.detach().contiguous()
-        y = (torch.empty_like(x) if alike else  # cheaper where it will do
-             torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=order))
-        if forward(plan, x.data_ptr(), y.data_ptr(), constants, threads()):
-            raise MemoryError("no memory for the kernel's scratch: close other programs")
-        return y
-
-    return call
+    handle = library().handle
+    packed = PACKED.get((weight, bias), (member, scale, handle.depthwise_by_rows(plan_address(numbers))))
+    return bound_call(handle.depthwise_forward, numbers, packed, x, output_shape(x.shape, stride),
+                      x.is_contiguous(memory_format=order), order)
 
 
 def run(x: Tensor, weight: Tensor, bias: Optional[Tensor], stride: int, member: str, scale: float = 1.0) -> Tensor:
@@ -110,4 +98,5 @@ def run(x: Tensor, weight: Tensor, bias: Optional[Tensor], stride: int, member: 
     ``weight`` is (C, 1, k, k) with k odd, ``bias`` (C,) or ``None``, the padding k // 2 zeros; sums are float32,
     rounded once to x's type. The same bits for every number of threads.
     """
+    x = x.resolve_neg()
     return prepare(x, weight, bias, stride, member, scale)(x)

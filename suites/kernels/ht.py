@@ -83,4 +83,5 @@ def run(x: Tensor, weight: Tensor, scale: Tensor, threshold: Tensor, spec: Spec)
     ``weight`` is (paths, out, in), ``scale`` and ``threshold`` (paths,) + sizes. The same bits for every number of
     threads.
     """
+    x = x.resolve_neg()
     return prepare(x, weight, scale, threshold, spec)(x)

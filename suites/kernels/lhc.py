@@ -80,7 +80,7 @@ class Kernel:
         plan, shape, lies = self._plan(x)
         packed = self._packed.get((weight, bias), lies)
         call = bound_call(library().handle.lhc_forward, plan, packed, x, shape, True)
-        if x.is_contiguous():
+        if x.is_contiguous() and not x.is_neg():
             return call
         return lambda x: self.prepare(x.resolve_neg(), weight, bias)(x.resolve_neg()) if x.is_neg() else call(x)
 

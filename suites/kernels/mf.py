@@ -79,4 +79,5 @@ def run(x: Tensor, weight: Tensor, bias: Optional[Tensor], member: str, scale: f
     ``x`` is (..., in), ``weight`` (out, in), ``bias`` (out,) or ``None``; sums are float32, rounded once to x's type.
     The same bits for every number of threads.
     """
+    x = x.resolve_neg()
     return prepare(x, weight, bias, member, scale)(x)

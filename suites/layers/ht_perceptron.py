@@ -44,7 +44,7 @@ class HTPerceptron(ReadyCalls, TransformLayer):
                  residual: bool = False, norm: str = "ortho", implementation: str = "auto", device: Any = None,
                  dtype: Optional[torch.dtype] = None) -> None:
         super().__init__(implementation)
-        self._prepared = Prepared()
+        self._prepared = Prepared(("implementation", "plane", "sizes", "norm", "residual"))
         check_choice("norm", norm, ("ortho", "backward"))
         if paths < 1:
             raise ValueError("an HT-perceptron needs at least one path, got {}".format(paths))
@@ -69,8 +69,7 @@ class HTPerceptron(ReadyCalls, TransformLayer):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the layer's output for ``x`` (N, in_channels, H, W); raises ``ValueError`` for any other shape."""
-        settings = (self.implementation, self.plane, self.sizes, self.norm, self.residual)
-        call = self._ready(x, settings)
+        call = self._ready(x)
         if call is not None:
             return call(x)
         if x.is_floating_point() is not True:
@@ -83,7 +82,7 @@ class HTPerceptron(ReadyCalls, TransformLayer):
         if self.form_for(x) == "fused":
             if may_be_ready(x):
                 spec = kernel.Spec(self.plane, self.sizes, self.norm, self.residual)
-                return self._keep(x, settings, tables, kernel.prepare(x, *tables, spec))(x)
+                return self._keep(x, tables, kernel.prepare(x, *tables, spec))(x)
             return FUSED(x, *tables, *options_of(self.plane, self.sizes, self.norm, self.residual))
         y = run_paths(x, *tables, self.plane, self.norm, self.implementation)
         return y + x if self.residual else y

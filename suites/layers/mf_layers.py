@@ -33,7 +33,7 @@ class MultiplicationFreeLinear(ReadyCalls, TransformLayer):
                  device: Any = None, dtype: Optional[torch.dtype] = None, scale: Optional[float] = None,
                  implementation: str = "auto") -> None:
         super().__init__(implementation, STOCK_OR_FUSED)
-        self._prepared = Prepared()
+        self._prepared = Prepared(("implementation", "member", "scale"))
         check_member(member)
         self.in_features, self.out_features, self.member = in_features, out_features, member
         self.scale = output_scale(in_features, member) if scale is None else scale
@@ -47,8 +47,7 @@ class MultiplicationFreeLinear(ReadyCalls, TransformLayer):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the layer's output for ``x`` (..., in_features); raises ``ValueError`` for any other shape."""
-        settings = (self.implementation, self.member, self.scale)
-        call = self._ready(x, settings)
+        call = self._ready(x)
         if call is not None:
             return call(x)
         if x.is_floating_point() is not True:
@@ -59,7 +58,7 @@ class MultiplicationFreeLinear(ReadyCalls, TransformLayer):
         if self.form_for(x) == "fused":
             if may_be_ready(x):
                 call = dense_kernel.prepare(x, self.weight, self.bias, self.member, self.scale)
-                return self._keep(x, settings, (self.weight, self.bias), call)(x)
+                return self._keep(x, (self.weight, self.bias), call)(x)
             return DENSE(x, self.weight, self.bias, self.member, self.scale)
         y = dense_sum(x, self.weight, self.member)
         return y * self.scale if self.bias is None else torch.add(self.bias, y, alpha=self.scale)
@@ -97,7 +96,7 @@ class MultiplicationFreeDepthwise2d(ReadyCalls, TransformLayer):
                  member: str = "sum", device: Any = None, dtype: Optional[torch.dtype] = None,
                  scale: Optional[float] = None, implementation: str = "auto") -> None:
         super().__init__(implementation, STOCK_OR_FUSED)
-        self._prepared = Prepared()
+        self._prepared = Prepared(("implementation", "member", "stride", "scale"))
         check_member(member)
         if kernel_size < 1 or kernel_size % 2 == 0:
             raise ValueError("kernel_size must be odd to keep the plane's size, got {}: use 3".format(kernel_size))
@@ -115,8 +114,7 @@ class MultiplicationFreeDepthwise2d(ReadyCalls, TransformLayer):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the layer's output for ``x`` (N, channels, H, W); raises ``ValueError`` for any other shape."""
-        settings = (self.implementation, self.member, self.stride, self.scale)
-        call = self._ready(x, settings)
+        call = self._ready(x)
         if call is not None:
             return call(x)
         if x.is_floating_point() is not True:
@@ -127,7 +125,7 @@ class MultiplicationFreeDepthwise2d(ReadyCalls, TransformLayer):
         if self.form_for(x) == "fused":
             if may_be_ready(x):
                 call = depthwise_kernel.prepare(x, self.weight, self.bias, self.stride, self.member, self.scale)
-                return self._keep(x, settings, (self.weight, self.bias), call)(x)
+                return self._keep(x, (self.weight, self.bias), call)(x)
             return DEPTHWISE(x, self.weight, self.bias, self.stride, self.member, self.scale)
         y = depthwise_sum(x, self.weight, self.stride, self.member)
         if self.bias is None:

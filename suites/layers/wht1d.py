@@ -5,15 +5,17 @@ from typing import Any, Optional
 import torch
 from torch import nn
 
+from suites.kernels.prepared import Prepared
 from suites.layers.base import TransformLayer
 from suites.layers.core import threshold_between
-from suites.layers.fused import Options, fused_problem, run_fused
+from suites.layers.fused import Options, fused_problem, ready_fused, run_fused
 from suites.layers.implementations import Choice, best_plain_form, choose
 from suites.layers.lanes import split_lanes
 from suites.layers.matrices import check_order, natural_places, transform_size
+from suites.layers.ready import ReadyCalls, may_be_ready
 
 
-class WalshHadamard1d(TransformLayer):
+class WalshHadamard1d(ReadyCalls, TransformLayer):
     """Transform the channels of every pixel, smooth-threshold, transform back (paper 2104.07085).
 
     The channels are padded with zeros to ``size``, the next power of two at or above both channel counts;
@@ -31,6 +33,7 @@ class WalshHadamard1d(TransformLayer):
                  order: str = "natural", implementation: str = "auto", device: Any = None,
                  dtype: Optional[torch.dtype] = None) -> None:
         super().__init__(implementation)
+        self._prepared = Prepared(("implementation", "in_channels", "out_channels", "size", "keep_first", "order"))
         check_order(order)
         self.in_channels = in_channels
         self.out_channels = in_channels if out_channels is None else out_channels
@@ -48,6 +51,9 @@ class WalshHadamard1d(TransformLayer):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the layer's output for ``x`` (N, in_channels, ...); raises ``ValueError`` for any other shape."""
+        call = self._ready(x)
+        if call is not None:
+            return call(x)
         if x.is_floating_point() is not True:
             return self._step(x)
         if x.dim() < 2 or x.shape[1] != self.in_channels:
@@ -56,7 +62,12 @@ class WalshHadamard1d(TransformLayer):
                                  self.in_channels, self.in_channels, tuple(x.shape)))
         form = self.form_for(x)
         if form == "fused":
-            return run_fused(x, self._natural_threshold(), None, self._fused_options())
+            threshold = self._natural_threshold()
+            if may_be_ready(x) and threshold is self.threshold:
+                call = ready_fused(x, threshold, None, self._fused_options())
+                if call is not None:
+                    return self._keep(x, (threshold,), call)(x)
+            return run_fused(x, threshold, None, self._fused_options())
         lanes, restore = split_lanes(x, 1)
         return restore(threshold_between(lanes, self.size, self.out_channels, form, self._natural_threshold(),
                                          keep_first=self.keep_first))

@@ -6,11 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from suites.kernels.prepared import Prepared
 from suites.layers.base import TransformLayer
-from suites.layers.fused import Options, fused_problem, run_fused
+from suites.layers.fused import Options, fused_problem, ready_fused, run_fused
 from suites.layers.implementations import Choice, choose
 from suites.layers.matrices import check_order, natural_places, transform_size
 from suites.layers.planes import plane_form, plane_inverse, plane_transform
+from suites.layers.ready import ReadyCalls, may_be_ready
 from suites.layers.thresholds import smooth_threshold, smooth_threshold_inplace
 from suites.torch_modes import stock_only
 
@@ -18,7 +20,7 @@ from suites.torch_modes import stock_only
 FUSED: Options = {"dims": (2, 3)}
 
 
-class WalshHadamard2d(TransformLayer):
+class WalshHadamard2d(ReadyCalls, TransformLayer):
     """Transform each channel's plane, weigh, smooth-threshold, transform back (paper 2201.02711).
 
     The plane is padded with zeros at the bottom and right to ``size`` x ``size``, the next power of two at or above
@@ -38,6 +40,7 @@ class WalshHadamard2d(TransformLayer):
                  implementation: str = "auto", device: Any = None,
                  dtype: Optional[torch.dtype] = None) -> None:
         super().__init__(implementation)
+        self._prepared = Prepared(("implementation", "plane", "size", "order"))
         check_order(order)
         self.plane = (plane, plane) if isinstance(plane, int) else (plane[0], plane[1])
         if stride < 1:
@@ -58,6 +61,9 @@ class WalshHadamard2d(TransformLayer):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the layer's output for ``x`` (N, C, H, W); raises ``ValueError`` for any other shape."""
+        call = self._ready(x)
+        if call is not None:
+            return self._pooled(call(x))
         if x.is_floating_point() is not True:
             return self._step(x)
         if x.dim() != 4 or tuple(x.shape[2:]) != self.plane:
@@ -66,10 +72,17 @@ class WalshHadamard2d(TransformLayer):
                                  *self.plane, *self.plane, tuple(x.shape)))
         weight, threshold = self._natural_tables()
         if self.form_for(x) == "fused":
+            if may_be_ready(x) and threshold is self.threshold:
+                call = ready_fused(x, threshold, weight, FUSED)
+                if call is not None:
+                    return self._pooled(self._keep(x, (threshold, weight), call)(x))
             y = run_fused(x, threshold, weight, FUSED)
         else:
             spectrum = plane_transform(x, (self.size, self.size), self.implementation)
             y = plane_inverse(self._between(spectrum, weight, threshold), self.plane, self.implementation)
+        return self._pooled(y)
+
+    def _pooled(self, y: torch.Tensor) -> torch.Tensor:
         return y if self.stride == 1 else F.avg_pool2d(y, self.stride, ceil_mode=True)
 
     def choose(self, x: torch.Tensor) -> Choice:

@@ -219,6 +219,15 @@ def test_nan_and_infinity_spread_over_their_own_transform_alone(kernels, bad, di
     assert not torch.isfinite(y[touched]).any()
 
 
+@pytest.mark.parametrize("shape,dims", [((2, 16, 5), (1,)), ((3, 64), (1,)), ((2, 3, 8, 8), (2, 3))], ids=str)
+@pytest.mark.parametrize("nonlinearity", ["smooth", "soft"])
+def test_a_coefficient_of_zero_has_no_sign_and_stays_zero(kernels, shape, dims, nonlinearity):
+    # A negative threshold lets it through.
+    options = {"dims": dims, "nonlinearity": nonlinearity}
+    threshold = torch.full((table_length(shape, **options),), -0.5)
+    assert not fused_layer(torch.zeros(shape), threshold, **options).any()
+
+
 def test_huge_values_do_not_overflow_inside(kernels):
     x = noise(2, 64, 4) * 1e36
     y = fused_layer(x, torch.rand(64))

@@ -13,7 +13,7 @@ import torch
 from suites.kernels.handles import Handle
 from suites.kernels.packed import Packed
 from suites.kernels.prepared import MOST_CALLS, Prepared
-from suites.layers import HTPerceptron
+from suites.layers import HTPerceptron, WalshHadamard1d, WalshHadamard2d
 from suites.layers.debut import DebutConv2d, DebutLinear
 from suites.layers.lhc.frozen import FrozenLhcConv2d
 from suites.layers.mf_layers import MultiplicationFreeDepthwise2d, MultiplicationFreeLinear
@@ -31,6 +31,8 @@ LAYERS = {
     "debut conv": (lambda: DebutConv2d(8, 16, 3, padding=1), (2, 8, 6, 7)),
     "debut linear": (lambda: DebutLinear(64, 32), (5, 64)),
     "lhc": (_lhc, (2, 8, 6, 7)),
+    "wht 1-d": (lambda: WalshHadamard1d(6, 5), (2, 6, 6, 7)),
+    "wht 2-d": (lambda: WalshHadamard2d((6, 7)), (2, 8, 6, 7)),
 }
 
 
@@ -58,7 +60,7 @@ def test_the_second_call_of_a_kind_is_ready_and_gives_the_same_bits(case):
     layer, x = case
     assert len(layer._prepared) == 1
     with torch.no_grad():
-        found = layer._ready(x, next(iter(layer._prepared._kept))[-1])
+        found = layer._ready(x)
         assert found is not None and torch.equal(found(x), afresh(layer, x))
         other = torch.randn_like(x)
         assert torch.equal(layer(other), afresh(layer, other)) and len(layer._prepared) == 1
@@ -141,7 +143,8 @@ def test_a_setting_changed_between_calls_is_seen(case):
             if hasattr(layer, name) and not isinstance(getattr(layer, name), torch.Tensor):
                 setattr(layer, name, value)
                 assert torch.equal(layer(x), afresh(layer, x)), name
-        layer.implementation = "butterfly" if isinstance(layer, HTPerceptron) else (
+        transforms = HTPerceptron, WalshHadamard1d, WalshHadamard2d
+        layer.implementation = "butterfly" if isinstance(layer, transforms) else (
             "blocks" if isinstance(layer, (DebutConv2d, DebutLinear)) else
             "shifted" if isinstance(layer, FrozenLhcConv2d) else "stock")
         layer(x)
@@ -239,7 +242,8 @@ def test_weights_made_in_inference_mode_are_packed_once_and_their_changes_seen(n
         first, made = layer(x), len(packings)
         if layer.implementation_used != "fused":
             pytest.skip(layer.implementation_reason)
-        assert torch.equal(layer(x), first) and torch.equal(layer(x), first) and len(packings) == made > 0
+        assert torch.equal(layer(x), first) and torch.equal(layer(x), first) and len(packings) == made
+        assert (made > 0) is not name.startswith("wht")  # which read their tables where they are
         for parameter in layer.parameters():
             before = layer(x)
             parameter.add_(0.5)
@@ -270,13 +274,47 @@ def test_a_default_device_elsewhere_does_not_move_the_output(case):
             assert torch.equal(layer(x), wanted)
 
 
+def test_a_view_that_torch_negates_when_it_reads_it_is_read_negated(case):
+    layer, x = case
+    numbers = torch.complex(torch.randn_like(x), torch.randn_like(x))
+    views = [numbers.conj().imag] + [torch._neg_view(x)] * hasattr(torch, "_neg_view")
+    with torch.no_grad():
+        for view in views:
+            assert view.is_neg()
+            for one in (view, view.resolve_neg(), view):
+                assert torch.equal(layer(one), afresh(layer, view.resolve_neg()))
+
+
+def test_one_number_that_torch_negates_when_it_reads_it_is_read_negated():
+    layer = MultiplicationFreeDepthwise2d(1)
+    view = torch.complex(torch.ones(1, 1, 1, 1), torch.ones(1, 1, 1, 1)).conj().imag
+    with torch.no_grad():
+        assert view.is_neg() and view.is_contiguous()
+        assert torch.equal(layer(view), layer(-torch.ones(1, 1, 1, 1)))
+
+
+def test_a_ready_call_heeds_a_new_number_of_threads(case):
+    layer, x = case
+    x = torch.cat([x] * 4)
+    before = torch.get_num_threads()
+    try:
+        with torch.no_grad():
+            torch.set_num_threads(1)
+            wanted = layer(x)
+            for threads in (2, 3, 1):
+                torch.set_num_threads(threads)
+                assert torch.equal(layer(x), wanted)
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_calls_are_kept_but_not_without_bound():
-    kept = Prepared()
+    kept, own = Prepared(("name",)), {"name": "layer", "_parameters": {}, "_forward_pre_hooks": {}}
     with torch.no_grad():
         for size in range(1, 3 * MOST_CALLS):
             x = torch.zeros(size)
-            kept.keep(x, (), (), (), torch.neg)
-            assert kept.find(x, (), ()) is torch.neg and len(kept) <= MOST_CALLS
+            kept.keep(x, own, (), torch.neg)
+            assert kept.find(x, own) is torch.neg and len(kept) <= MOST_CALLS
 
 
 def test_a_handle_is_freed_once_and_after_what_needs_it():

@@ -10,7 +10,7 @@ from torch import nn
 from suites.kernels import debut as kernel
 from suites.kernels.debut import Spec
 from suites.kernels.operator import graph_problem
-from suites.kernels.prepared import Prepared, Weights
+from suites.kernels.prepared import Held, Own, Prepared, parameters
 from suites.layers.base import TransformLayer
 from suites.layers.choices import check_choice, check_reach
 from suites.layers.debut import operator
@@ -28,13 +28,18 @@ ORDERS = ("channel", "tap")
 Pair = Union[int, Tuple[int, int]]
 
 
+def _held(own: Own) -> Held:
+    # The list itself makes a tensor's name for each weight it hands out, which would cost a small layer 10 us.
+    return (*parameters(own["_modules"]["factors"].__dict__), *parameters(own))
+
+
 class _Debut(ReadyCalls, TransformLayer):
     """What both layers share: the factors, the bias, and the choice of form."""
 
     def __init__(self, out_features: int, in_features: int, chain: Chain, bias: bool, implementation: str,
                  strict: bool) -> None:
         super().__init__(implementation, IMPLEMENTATIONS)
-        self._prepared = Prepared()
+        self._prepared = Prepared(("implementation",), _held)
         self.chain = validate_chain(chain, strict=strict)
         if self.chain[0].q < in_features or self.chain[-1].p < out_features:
             raise ValueError("a chain from {} to {} features is too small for a layer from {} to {}: generate "
@@ -80,13 +85,6 @@ class _Debut(ReadyCalls, TransformLayer):
         first = self._weights()[0]
         return first.dtype, first.device
 
-    def _settings(self) -> Tuple:
-        return (self.implementation,)
-
-    def _held(self) -> Weights:
-        # The list itself makes a tensor's name for each weight it hands out, which would cost a small layer 10 us.
-        return (*self._modules["factors"]._parameters.values(), *self._parameters.values())  # type: ignore[union-attr]
-
     def _run(self, x: torch.Tensor) -> torch.Tensor:
         weights = self._weights()
         if stock_only():
@@ -97,7 +95,7 @@ class _Debut(ReadyCalls, TransformLayer):
                 return operator.apply(x, weights, self.bias, self.spec, False)
             call = kernel.prepare(x, weights, self.bias, self.spec)
             if may_be_ready(x):
-                self._keep(x, self._settings(), weights + (self.bias,), call)
+                self._keep(x, weights + (self.bias,), call)
             return call(x)
         return plain_layer(x, weights, self.bias, self.spec, apply_grouped if form == "grouped" else apply_blocks)
 
@@ -154,7 +152,7 @@ class DebutLinear(_Debut):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the layer's output for ``x`` (..., in_features); raises ``ValueError`` for any other shape."""
-        call = self._ready(x, self._settings())
+        call = self._ready(x)
         if call is not None:
             return call(x)
         if x.is_floating_point() is not True:
@@ -231,7 +229,7 @@ class DebutConv2d(_Debut):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the layer's output for ``x`` (N, in_channels, H, W); raises ``ValueError`` for any other shape."""
-        call = self._ready(x, self._settings())
+        call = self._ready(x)
         if call is not None:
             return call(x)
         if x.is_floating_point() is not True:

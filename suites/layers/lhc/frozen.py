@@ -23,7 +23,7 @@ from torch import nn
 from suites.kernels import lhc as kernel
 from suites.kernels.lhc import Spec
 from suites.kernels.operator import graph_problem
-from suites.kernels.prepared import Prepared, Weights
+from suites.kernels.prepared import Held, Own, Prepared, parameters
 from suites.layers.base import TransformLayer
 from suites.layers.choices import check_reach
 from suites.layers.implementations import Choice, choose
@@ -56,6 +56,10 @@ class Place(NamedTuple):
     column: int
 
 
+def _held(own: Own) -> Held:
+    return (*parameters(own), own["_buffers"]["places"])
+
+
 class FrozenLhcConv2d(ReadyCalls, TransformLayer):
     """A convolution that holds and multiplies only the kept blocks; made by ``LhcConv2d.freeze``.
 
@@ -71,7 +75,7 @@ class FrozenLhcConv2d(ReadyCalls, TransformLayer):
                  group_out: int, stride: Sequence[int] = (1, 1), padding: Sequence[int] = (0, 0),
                  implementation: str = "auto") -> None:
         super().__init__(implementation, IMPLEMENTATIONS)
-        self._prepared = Prepared()
+        self._prepared = Prepared(("implementation",), _held)
         self.stride, self.padding = tuple(stride), tuple(padding)
         if implementation == "shifted" and self.stride != (1, 1):
             raise ValueError("the shifted form needs stride 1, not {}: use implementation='auto'".format(self.stride))
@@ -148,7 +152,7 @@ class FrozenLhcConv2d(ReadyCalls, TransformLayer):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the layer's output for ``x`` (N, in, H, W); raises ``ValueError`` for any other shape."""
-        call = self._ready(x, self._settings())
+        call = self._ready(x)
         if call is not None:
             return call(x)
         if x.is_floating_point() is not True:
@@ -169,19 +173,13 @@ class FrozenLhcConv2d(ReadyCalls, TransformLayer):
                 used = self.weight, self.bias, self.places
                 call = kernel.prepare(x, *used, self.spec)  # type: ignore[arg-type]
                 if may_be_ready(x):
-                    self._keep(x, self._settings(), used, call)  # type: ignore[arg-type]
+                    self._keep(x, used, call)  # type: ignore[arg-type]
                 return call(x)
             return self._run_plain(x, form)
 
     def depends_on(self, x: torch.Tensor) -> Tuple[Any, ...]:
         """Return all that :meth:`choose` goes by beside the kind of ``x`` and whether gradients are recorded."""
         return self.weight_kind()
-
-    def _settings(self) -> Tuple:
-        return (self.implementation,)
-
-    def _held(self) -> Weights:
-        return (*self._parameters.values(), self._buffers["places"])
 
     def _run_followed(self, x: torch.Tensor) -> torch.Tensor:
         """Run where torch records or transforms the call: the operator if a graph can hold it, else stock ones."""

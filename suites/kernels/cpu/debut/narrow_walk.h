@@ -13,6 +13,9 @@ struct NarrowTile {
     int64_t positions, pixels;  // of all the tile's images
 };
 
+// Rows of the stage for each block of the head.
+static inline int64_t stage_channels(const Plan &plan) { return plan.narrow.inputs / (plan.columns ? 1 : plan.taps); }
+
 // A first factor whose inputs are taps, some of which lie outside the plane: only those inside are read.
 template <int R>
 static INLINE void narrow_taps(const Reach *reach, int64_t count, const float *w, const float *stage, float *out,
@@ -48,7 +51,7 @@ static NOINLINE void narrow_first(const NarrowTile &tile, const NarrowFactor &f,
 // VL blocks of the head into rows of features.
 static void narrow_head(const NarrowTile &tile, int64_t group, float *out) {
     const Narrow &n = tile.plan->narrow;
-    const int64_t positions = tile.positions, channels = n.inputs / tile.plan->taps;
+    const int64_t positions = tile.positions, channels = stage_channels(*tile.plan);
     const float *stage = tile.stage + group * channels * tile.pixels * VL, *in = stage;
     for (int64_t i = 0; i < n.head; i++) {
         const NarrowFactor &f = n.factors[i];
@@ -119,24 +122,51 @@ static INLINE void narrow_lanes(const T *from, int64_t apart, int64_t step, int6
     }
 }
 
+// Position p's row of `features` into the stage: whole blocks of them; what lies past the last belongs to lanes of zeros.
+template <class T> static void narrow_fill_row(const NarrowTile &tile, const T *row, int64_t features, int64_t p, float *to) {
+    const int64_t channels = stage_channels(*tile.plan), step = tile.pixels * VL;
+    to += p * VL;
+    for (int64_t group = 0; group < tile.plan->narrow.groups; group++, row += VL * channels, to += channels * step) {
+        const int64_t left = features - group * VL * channels, lanes = left > 0 ? left / channels : 0;
+        narrow_lanes(row, channels, 1, channels, lanes, to, step);
+        for (int64_t f = lanes * channels; f < left && lanes < VL; f++)
+            to[f % channels * step + lanes] = load_first(row + f, 1)[0];
+    }
+}
+
+// The features of every position, tap after tap: `room` has room for those of one, and for an image.
+template <class T> static void narrow_columns(const NarrowTile &tile, const T *x, int64_t images, float *room, float *to) {
+    const Geometry &g = tile.plan->g;
+    const int64_t features = tile.plan->chain->inputs, channels = features / tile.plan->taps;
+    float *pixels = room + features;
+    for (int64_t p = 0; p < images * tile.plan->plane; p++) {
+        const int64_t place = p % tile.plan->plane, y = place / g.out_w * g.stride_h - g.pad_h;
+        const int64_t left = place % g.out_w * g.stride_w - g.pad_w;
+        const T *image = x + p / tile.plan->plane * g.x_image;
+        for (int64_t c = 0; c < channels && place == 0; c++)
+            for (int64_t h = 0; h < g.height; h++)
+                for (int64_t w = 0; w < g.width; w++)
+                    pixels[(h * g.width + w) * channels + c] =
+                        c < g.features ? number(image[c * g.x_channel + h * g.x_row + w * g.x_column]) : 0;
+        for (int64_t tap = 0; tap < tile.plan->taps; tap++) {
+            const int64_t h = y + tap / g.kernel_w, w = left + tap % g.kernel_w;
+            const bool inside = h >= 0 && h < g.height && w >= 0 && w < g.width;
+            if (inside) memcpy(room + tap * channels, pixels + (h * g.width + w) * channels, channels * sizeof(float));
+            else memset(room + tap * channels, 0, channels * sizeof(float));
+        }
+        narrow_fill_row(tile, (const float *)room, features, p, to);
+    }
+}
+
 // The channels of the tile's images, or its rows of features, into the stage.
 template <class T> static void narrow_fill(const NarrowTile &tile, const T *x, int64_t images, float *to) {
     const Plan &plan = *tile.plan;
     const Geometry &g = plan.g;
     const int64_t channels = plan.narrow.inputs / plan.taps, apart = channels * g.x_channel;
+    for (int64_t p = 0; g.linear && p < tile.pixels; p++) narrow_fill_row(tile, x + p * g.x_row, g.features, p, to);
+    if (g.linear) return;
     for (int64_t group = 0; group < plan.narrow.groups; group++, to += channels * tile.pixels * VL) {
         const int64_t first = group * VL * channels;  // of the group's channels
-        if (g.linear) {
-            // Whole blocks of features of one row; what lies past the last feature belongs to lanes of zeros.
-            for (int64_t p = 0; p < tile.pixels; p++) {
-                const T *row = x + p * g.x_row + first;
-                const int64_t left = g.features - first, lanes = left > 0 ? left / channels : 0;
-                narrow_lanes(row, channels, 1, channels, lanes, to + p * VL, tile.pixels * VL);
-                for (int64_t f = lanes * channels; f < left && lanes < VL; f++)
-                    to[(f % channels * tile.pixels + p) * VL + lanes] = load_first(row + f, 1)[0];
-            }
-            continue;
-        }
         const bool flat = g.x_row == g.width * g.x_column;
         for (int64_t c = 0; c < channels; c++) {
             const int64_t left = g.features - first - c, lanes = left > 0 ? (left + channels - 1) / channels : 0;

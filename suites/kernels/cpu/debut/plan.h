@@ -33,6 +33,8 @@ struct Reach {
 
 // Most positions with features in lanes.
 enum { NARROW_POSITIONS = VL / 2 };
+// And most pixels of the images they belong to, where the channels of one tap lie side by side: all are moved.
+enum { MOST_COLUMN_PIXELS = 64 };
 
 struct Plan {
     const Chain *chain;
@@ -51,6 +53,7 @@ struct Plan {
     // With features in lanes:
     Narrow narrow;
     int64_t tile_images, tile_positions;  // of a full tile
+    bool columns;          // every position's features are laid out as a row, as a linear layer reads them
     bool two_by_two, four_by_four;  // planes for which the direct head has code of its own
     Reach *reach;          // null where positions are pixels
     int32_t *reach_begin;  // for each of the first factor's blocks in a head, for each position: a range of `reach`
@@ -86,16 +89,17 @@ static inline bool plan_narrow(Plan *p) {
     const bool same = g.kernel_h == 3 && g.kernel_w == 3 && g.stride_h == 1 && g.stride_w == 1 && g.pad_h == 1 && g.pad_w == 1;
     p->two_by_two = same && g.height == 2 && g.width == 2;
     p->four_by_four = VL == 16 && same && g.height == 4 && g.width == 4;
-    const bool few = (p->plane <= NARROW_POSITIONS || p->four_by_four) && (g.linear || !g.tap_order || p->taps == 1);
-    if (!few || p->plane < 1) return true;
-    p->narrow = narrow_make(*p->chain, p->taps);
+    if ((p->plane > NARROW_POSITIONS && !p->four_by_four) || p->plane < 1) return true;
+    p->columns = !g.linear && g.tap_order && p->taps > 1;
+    if (p->columns && g.height * g.width > MOST_COLUMN_PIXELS) return true;
+    p->narrow = narrow_make(*p->chain, p->columns ? 1 : p->taps);
     if (p->plane > NARROW_POSITIONS && !p->narrow.direct) p->narrow = Narrow();
     const Narrow &n = p->narrow;
     if (!n.head) return true;
     const int64_t image = g.height * g.width, most = larger(NARROW_POSITIONS / p->plane, 1);
     p->tile_images = g.images < most ? g.images : most;
     p->tile_positions = p->tile_images * p->plane;
-    if (g.linear || (p->taps == 1 && g.stride_h == 1 && g.stride_w == 1 && g.pad_h == 0 && g.pad_w == 0)) return true;
+    if (g.linear || p->columns || (p->taps == 1 && g.stride_h == 1 && g.stride_w == 1 && g.pad_h == 0 && g.pad_w == 0)) return true;
     const NarrowFactor &first = n.factors[0];
     const int64_t lists = first.blocks * p->tile_positions;
     p->reach = (Reach *)calloc(lists * first.s, sizeof(Reach));
