@@ -1,6 +1,7 @@
 """What the command line makes of words: durations, wrong names, and the checks made before torch is loaded."""
 
 import os
+import shutil
 from typing import Any, List, Optional
 
 import click
@@ -16,6 +17,9 @@ UNREADABLE = 3
 
 #: As a shell counts a command that Ctrl-C ended.
 STOPPED = 130
+
+#: Columns of help: without a limit given, at least, and up to which names have no room beside what they mean.
+MOST_COLUMNS, LEAST_COLUMNS, NARROW_COLUMNS = 80, 30, 58
 
 
 class DurationType(click.ParamType):
@@ -98,8 +102,34 @@ class UnreadableError(click.ClickException):
     exit_code = UNREADABLE
 
 
+class TerminalFormatter(click.HelpFormatter):
+    """Help as wide as the terminal is: click's own takes 50 columns at least, and half of them for the options."""
+
+    def __init__(self, indent_increment: int = 2, width: Optional[int] = None,
+                 max_width: Optional[int] = None) -> None:
+        columns = min(shutil.get_terminal_size().columns, max_width or MOST_COLUMNS)
+        super(TerminalFormatter, self).__init__(indent_increment, width or max(columns - 2, LEAST_COLUMNS), max_width)
+
+    def write_dl(self, rows: Any, col_max: int = 30, col_spacing: int = 2) -> None:
+        """Write ``rows`` of a name and what it means; on a narrow terminal the meaning stands below a long name."""
+        super(TerminalFormatter, self).write_dl(rows, col_max if self.width > NARROW_COLUMNS else 8, col_spacing)
+
+
+class TerminalContext(click.Context):
+    """A context whose help fits the terminal."""
+
+    formatter_class = TerminalFormatter
+
+
 class NearestGroup(click.Group):
     """A click group that answers an unknown command with the nearest known one, and Ctrl-C as a shell counts it."""
+
+    context_class = TerminalContext
+
+    def add_command(self, cmd: click.Command, name: Optional[str] = None) -> None:
+        """Take ``cmd``, whose help is to fit the terminal too."""
+        cmd.context_class = TerminalContext
+        super(NearestGroup, self).add_command(cmd, name)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Do what was asked for; click would make Ctrl-C a 1, which is an answer of 'compare'."""

@@ -169,7 +169,7 @@ def print_findings(findings: Sequence[Finding]) -> None:
                       no_color=bool(os.environ.get("NO_COLOR")))
     if console.width < NARROW:
         console.print("\n".join(told_narrow(finding, console.width) for finding in findings), markup=False,
-                      highlight=False)
+                      highlight=False, soft_wrap=True)  # folded already; rich would part an address
         return
     table = Table(box=box.SIMPLE_HEAD if utf8 else box.ASCII2, show_edge=False)
     for column in ("", "What", "Finding and remedy"):

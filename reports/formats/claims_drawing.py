@@ -113,7 +113,7 @@ def tick_text(axis: Axis, mark: float) -> str:
         return ("{:g}".format(mark) if mark < 1e4 else str(si(mark, "", 1)).replace(NARROW, "")) + TIMES
     if axis is Axis.SHARE:
         return "{}{}%".format(significant(100 * mark, 2) if mark else "0", NARROW)
-    return str(si(mark, "", 2)).rstrip(NARROW)
+    return str(si(mark, "", 2)).replace(".0" + NARROW, NARROW).rstrip(NARROW)
 
 
 def title(claim: Claim, axis: Axis) -> str:

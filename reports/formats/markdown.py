@@ -45,7 +45,7 @@ def markdown(found: Findings) -> str:
     lines = ["# " + cell(headline_text(found)), "",
              "{} | {} | {} | run {}".format(cell(about.suite), cell(t.device_text(about.device)), cell(t.date(about)),
                                             cell(about.run)), "",
-             cell(t.subline(found.summary)), ""]
+             *([cell(t.subline(found.summary)), ""] if found.summary.comparisons else [])]
     if found.summary.tally:
         lines += [", ".join("{} {} {}".format(cell(t.sign(one.state)), one.number, one.state)
                             for one in found.summary.tally), ""]

@@ -1,6 +1,6 @@
 """Tables of words that every format prints the same way: what fits, and what is sustained."""
 
-from typing import List, Optional, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 from harness.reasons import Code, sentence
 from harness.statistics.soak import Measure
@@ -13,16 +13,23 @@ from reports.findings.power_modes import ModeTable
 from reports.findings.soak import SoakRow, SoakTable
 from reports.formats.protocol_text import script_sheet
 from reports.formats.sheet import Sheet
-from reports.numbers import NARROW, SIGNS, interval, joules, seconds, si, significant, size, speed, times, watts
+from reports.numbers import NARROW, SIGNS, count, interval, joules, seconds, si, significant, size, speed, times, watts
 from reports.wording import NO_REASON
 
 
 def sheets(found: Findings) -> List[Sheet]:
     """Return the tables of scripts, engines, fits, soaks and power modes; empty for a run of none of them."""
-    return ([script_sheet(one, found.about) for one in found.scripts]
-            + [engines_sheet(one) for one in found.engine_tables] + [fit_sheet(one) for one in found.fit_tables]
-            + [soak_sheet(one) for one in found.soak_tables]
-            + [power_modes_sheet(one) for one in found.power_modes])
+    return said_once(
+        [script_sheet(one, found.about) for one in found.scripts]
+        + [engines_sheet(one) for one in found.engine_tables] + [fit_sheet(one) for one in found.fit_tables]
+        + [soak_sheet(one) for one in found.soak_tables] + [power_modes_sheet(one) for one in found.power_modes])
+
+
+def said_once(found: Sequence[Sheet]) -> List[Sheet]:
+    """Return ``found`` with a note that several tables of a section have below the last of them alone."""
+    return [one._replace(notes=[note for note in one.notes if not any(
+        note in later.notes for later in found[number:] if later.section == one.section)])
+            for number, one in enumerate(found, 1)]
 
 
 def answer(found: Findings) -> Optional[str]:
@@ -97,9 +104,9 @@ def soak_sheet(table: SoakTable) -> Sheet:
         if verdict is None or line is None:
             continue
         if verdict.pairs < verdict.pairs_needed:
-            notes.append("{}: {} pairs of blocks lie in the sustained part and the interval needs {}: soak longer, "
-                         "or make the blocks shorter with --soak-block.".format(row.name, verdict.pairs,
-                                                                             verdict.pairs_needed))
+            notes.append("{}: {} in the sustained part and the interval needs {}: soak longer, or make the blocks "
+                         "shorter with --soak-block.".format(row.name, count(
+                             verdict.pairs, "pair of blocks lies", "pairs of blocks lie"), verdict.pairs_needed))
         if verdict.measure is Measure.SPEED and verdict.throttled_s is not None:
             notes.append("{}: no clock could be read, and its speed falls for other programs' sake too: close them "
                          "before you blame the heat.".format(row.name))

@@ -72,7 +72,8 @@ def terminal_text(found: Findings, page: Optional[str], width: int = 80, unicode
     console = console_for(out, width, colour)
     show: Show = str if unicode_ else plain
     console.print(show(headline_text(found)), style="bold")
-    console.print(show(t.subline(found.summary)))
+    if t.subline(found.summary):
+        console.print(show(t.subline(found.summary)))
     if found.summary.tally:
         console.print(show("  ".join("{} {} {}".format(t.sign(one.state), one.number, one.state)
                                      for one in found.summary.tally)))

@@ -231,7 +231,9 @@ def gap_text(gap: Gap) -> str:
 
 
 def subline(summary: Summary) -> str:
-    """Return the line under the headline: how much was compared and what this run could tell."""
+    """Return the line under the headline: how much was compared and what this run could tell; empty for nothing."""
+    if not summary.comparisons:
+        return ""
     text = "{} in {}.".format(count(summary.rivals, "rival"), count(summary.comparisons, "comparison"))
     if summary.launches == 1:
         text += (" One launch, not confirmed: 99{n}% intervals over its rounds hold for this process alone, and the "

@@ -95,3 +95,15 @@ def test_clocks_are_shown_in_units_and_reasons_fold_between_words():
     narrow = clocks_text(found, 40).split("\n")
     assert max(map(len, narrow)) <= 40
     assert [line for line in narrow if "NVML" in line] == [" " * 19 + "devfreq, and NVML"]
+
+
+@pytest.mark.parametrize("columns", [40, 80, 120])
+def test_help_fits_the_terminal_and_parts_no_word(columns):
+    for command in ([], ["run"], ["compare"], ["export"], ["report"], ["clocks"], ["clocks", "restore"]):
+        done = subprocess.run([sys.executable, "-m", "harness"] + command + ["--help"], cwd=ROOT, timeout=HANG_S,
+                              stdout=subprocess.PIPE, env=environment(COLUMNS=str(columns)), check=True)
+        told = done.stdout.decode("utf-8")
+        # the choices of an option are one word
+        assert [line for line in told.split("\n") if len(line) > columns and not line.strip().startswith("--")] == []
+        if "Exit status" in told:
+            assert " ".join(told.split()).count("nothing slower") == 2

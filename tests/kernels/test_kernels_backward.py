@@ -179,12 +179,13 @@ def test_what_lies_beside_the_input_does_not_count(kernels, pixels):
         assert torch.equal(a, b)
 
 
-def test_huge_values_do_not_overflow_in_the_lanes_of_others(kernels):
+@pytest.mark.parametrize("huge", ["x", "gradient"])
+def test_huge_values_do_not_overflow_in_the_lanes_of_others(kernels, huge):
     # Fewer pixels than a vector has lanes: the others hold what follows in memory, of which nothing may count.
-    x = torch.zeros(2, 16, 5)
-    x[0, 3, 0] = x[1, 0, 0] = 3e38
-    threshold, scale = tables(16, True)
-    for one in gradients(fused_layer, x, threshold, scale, torch.full((2, 16, 5), 1e-3), {}):
+    x, weights, (threshold, scale) = torch.zeros(2, 16, 5), torch.full((2, 16, 5), 1e-3), tables(16, True)
+    of = x if huge == "x" else weights
+    of[0, 3, 0] = of[1, 0, 0] = 2e38
+    for one in gradients(fused_layer, x, threshold, scale, weights, {})[1:]:
         assert torch.isfinite(one).all()
 
 

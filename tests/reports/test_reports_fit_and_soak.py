@@ -26,6 +26,7 @@ from harness.words import RunStatus, State, Status
 from reports.findings import as_data, findings
 from reports.formats.markdown import markdown
 from reports.formats.page import render_page
+from reports.formats.sheets import sheets
 from reports.formats.tables import all_tables
 from reports.formats.terminal import terminal_text
 
@@ -134,6 +135,18 @@ def test_without_a_clock_speed_tells_and_a_note_warns_of_other_programs(tmp_path
     found = recorded(tmp_path, ("soak",), [soak_line(clock=False)], soak_s=540.0)
     text = " ".join(terminal_text(found, None, 140).split())
     assert "by speed" in text and "other programs" in text
+
+
+def test_what_holds_for_several_tables_is_said_below_the_last_of_them(soaked):
+    table, = soaked.soak_tables
+    twice = sheets(soaked._replace(soak_tables=(table, table._replace(id="two", title="128 channels"))))
+    assert [len([note for note in one.notes if note.startswith("Burst is")]) for one in twice] == [0, 1]
+    assert twice[1].notes == sheets(soaked)[0].notes
+
+
+def test_a_soak_compared_nothing_and_does_not_count_it(soaked):
+    for said in (terminal_text(soaked, None), markdown(soaked), render_page(soaked)):
+        assert "0 rivals" not in said
 
 
 def test_other_runs_have_neither_table_nor_file(tmp_path):
