@@ -34,11 +34,23 @@ _dispatch_modes = getattr(torch._C, "_len_torch_dispatch_stack", _never)  # type
 _under_func = getattr(torch._C, "_are_functorch_transforms_active", _never)
 
 
+def _constant(function: Function) -> Function:
+    """Let torch's compiler take what ``function`` returns while it records as a constant."""
+    # What torch.compiler.assume_constant_result sets. Calling that would import the whole compiler, most of a
+    # second in every process that uses a layer.
+    function._dynamo_marked_constant = True  # type: ignore[attr-defined]
+    return function
+
+
+@_constant
+def _recorded_func() -> bool:
+    return bool(_under_func())
+
+
 def transforming() -> bool:
     """Whether ``torch.func`` or forward-mode differentiation transforms the calls made now."""
-    if is_compiling():  # its graph is transformed later, by what the operators say of themselves
-        return False
-    return _under_func() or _dual_numbers()
+    # Of what follows such a call for a graph, transforms inside the graph are seen; those around a graph come later.
+    return _recorded_func() if is_compiling() else _under_func() or _dual_numbers()
 
 
 def stock_only() -> bool:
@@ -58,8 +70,11 @@ def exporting_onnx() -> bool:
 
 
 def tensors_belong_to_a_mode() -> bool:
-    """Whether a tensor made now belongs to a mode (a fake one, say) and may not meet one made before."""
-    return not is_compiling() and _dispatch_modes() > 0
+    """Whether a tensor made now belongs to a mode (a fake one, say, or one of a transform that is being compiled).
+
+    Then it may not meet one made before.
+    """
+    return _recorded_func() if is_compiling() else _dispatch_modes() > 0
 
 
 def _dual_numbers() -> bool:
@@ -102,10 +117,7 @@ def kept(function: Function) -> Function:
         return cached(*arguments)
 
     del call.__wrapped__
-    # What torch.compiler.assume_constant_result sets. Calling that would import the whole compiler, most of a
-    # second in every process that uses a layer.
-    call._dynamo_marked_constant = True  # type: ignore[attr-defined]
-    return cast(Function, call)
+    return cast(Function, _constant(call))
 
 
 # Since torch 2.4 the questions and the switch take any device; before, the CPU had a question of its own.

@@ -1,6 +1,5 @@
 """Hadamard and Walsh matrices, built once for each size, order, dtype, device and scale."""
 
-import functools
 from typing import Tuple
 
 import torch
@@ -28,7 +27,7 @@ def transform_size(*lengths: int) -> int:
     return max(next_power_of_two(length) for length in lengths)
 
 
-@functools.lru_cache(maxsize=64)
+@kept
 def _sequency_rows(size: int) -> Tuple[int, ...]:
     bits = size.bit_length() - 1
     rows = []

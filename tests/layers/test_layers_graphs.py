@@ -78,6 +78,25 @@ def test_torchs_own_compiler_takes_every_family(name):
         y.sum().backward()
 
 
+QUICK = ("1-D, auto", "1-D to 20 in sequency order, matrix", "DeBut linear, auto", "HT-perceptron, auto")
+
+
+@needs_compiler
+@pytest.mark.skipif(not HAS_EXPORT, reason="an older torch compiles no transforms")
+@pytest.mark.parametrize("name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow)
+                                  for name in NAMES if "fused" not in name])
+def test_a_compiled_transform_of_the_layer_is_one_graph(name):
+    layer, x = make(name), noise(2, *SHAPE)
+
+    def loss(one):
+        return layer(one).pow(2).sum()
+
+    gradient = torch.compile(torch.func.grad(loss), fullgraph=True, backend="eager")(x[0])
+    assert torch.allclose(gradient, torch.func.grad(loss)(x[0]), atol=1e-4, rtol=1e-4)
+    mapped = torch.compile(torch.func.vmap(lambda one: layer(one)), fullgraph=True, backend="eager")(x)
+    assert close(mapped, torch.stack([layer(one) for one in x]))
+
+
 @needs_compiler
 @pytest.mark.parametrize("name", [pytest.param(name, marks=() if name.startswith("1-D") else pytest.mark.slow)
                                   for name in FAMILIES])
