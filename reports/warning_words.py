@@ -135,7 +135,7 @@ def _quick(one: ValidityWarning, run: About) -> Told:
         told = "{} launches of the suite's smaller list{}".format(
             launches, ", and one process for each memory figure" if one.numbers["memory_repeats"] == 1 else "")
     return Told("A quick run: {}.".format(told), "confirm it",
-                "./run_bench.sh run {}".format(run.source or run.suite))
+                "./run_bench.sh run {}{}".format(run.source or run.suite, run.asked))
 
 
 def _few_launches(one: ValidityWarning, run: About) -> Told:

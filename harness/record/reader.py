@@ -27,8 +27,9 @@ LONGEST_LINE = 64 << 20
 #: So much of the file is read at once.
 BUFFER_BYTES = 1 << 18
 
-#: Lines are read together, those of a kind at once, as far as so many bytes of them go.
-TOGETHER_BYTES = 1 << 20
+#: Lines are read together, those of a kind at once, as far as so many bytes of them go: a few dozen, still in
+#: the processor's cache when they become typed. A megabyte of them took a tenth longer.
+TOGETHER_BYTES = 1 << 17
 
 #: What a record holds, line by line.
 Entry = Union[Line, Damaged]

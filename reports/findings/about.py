@@ -13,6 +13,10 @@ class Device(NamedTuple):
     threads: int
 
 
+#: Options of a run that are no matter of how long it takes.
+ASKED = ("--only", "--against", "--fit", "--soak", "--soak-block", "--device", "--threads", "--power-modes")
+
+
 class About(NamedTuple):
     """The run: ``complete`` tells whether it reached its end, ``factor`` is the smallest difference that counts."""
 
@@ -32,6 +36,8 @@ class About(NamedTuple):
     """What the command ``run`` takes for its suite: the name, or the file of a user's own, quoted for a shell."""
     out: str = ""
     """The option ``--out`` that the run was made with, quoted for a shell: where it is found by its bare name."""
+    asked: str = ""
+    """The options that say what was measured and where, quoted for a shell: what a longer run of the same takes."""
 
     @property
     def resume(self) -> str:
@@ -45,7 +51,8 @@ def about(run: Run) -> About:
     return About(run.id, run.suite, header.created, header.seed, run.ended, header.rule.factor,
                  header.settings.launches, header.settings.quick, device(run), command(run),
                  header.settings.lock_clocks and run.environment.clocks.get("locked_for_run") is False,
-                 quoted(run.suite if header.suite_file is None else header.suite_file.path), out_of(run))
+                 quoted(run.suite if header.suite_file is None else header.suite_file.path), out_of(run),
+                 asked_of(run))
 
 
 def device(run: Run) -> Device:
@@ -69,6 +76,14 @@ def out_of(run: Run) -> str:
     given = [word[len("--out="):] for word in words if word.startswith("--out=")]
     given += [after for word, after in zip(words, words[1:]) if word == "--out"]
     return " --out {}".format(quoted(given[-1])) if given else ""
+
+
+def asked_of(run: Run) -> str:
+    """Return which of :data:`ASKED` the run was made with, a blank before each; empty for none."""
+    words = list(run.sessions[0].argv) if run.sessions else []
+    given = [[word] if "=" in word else [word, after] for word, after in zip(words, words[1:] + [""])
+             if word.split("=")[0] in ASKED]
+    return "".join(" " + quoted(word) for some in given for word in some)
 
 
 def quoted(word: str) -> str:

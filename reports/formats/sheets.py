@@ -13,7 +13,20 @@ from reports.findings.power_modes import ModeTable
 from reports.findings.soak import SoakRow, SoakTable
 from reports.formats.protocol_text import script_sheet
 from reports.formats.sheet import Sheet
-from reports.numbers import NARROW, SIGNS, count, interval, joules, seconds, si, significant, size, speed, times, watts
+from reports.numbers import (
+    NARROW,
+    SIGNS,
+    count,
+    interval,
+    joules,
+    seconds,
+    si,
+    significant,
+    size,
+    speed,
+    times,
+    watts,
+)
 from reports.wording import NO_REASON
 
 

@@ -78,7 +78,9 @@ def fast(x: Tensor, threshold: Tensor, scale: Optional[Tensor], spec: Spec,
 
     Raises ``MemoryError`` where there is none for the kernel's scratch.
     """
-    x, device = x.resolve_neg(), x.device
+    device = x.device
+    if x.is_neg():
+        x = x.resolve_neg()
     if x.dtype not in DTYPES or device.type != "cpu" or x.layout is not torch.strided:
         return None
     if threshold.device != device or (scale is not None and scale.device != device):

@@ -51,7 +51,7 @@ class WalshHadamard1d(ReadyCalls, TransformLayer):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the layer's output for ``x`` (N, in_channels, ...); raises ``ValueError`` for any other shape."""
-        call = self._ready(x)
+        call = None if self.keep_first else self._ready(x)  # whose thresholds are made anew for each call
         if call is not None:
             return call(x)
         if x.is_floating_point() is not True:
@@ -63,7 +63,7 @@ class WalshHadamard1d(ReadyCalls, TransformLayer):
         form = self.form_for(x)
         if form == "fused":
             threshold = self._natural_threshold()
-            if may_be_ready(x) and threshold is self.threshold:
+            if threshold is self._parameters.get("threshold") and may_be_ready(x):
                 call = ready_fused(x, threshold, None, self._fused_options())
                 if call is not None:
                     return self._keep(x, (threshold,), call)(x)

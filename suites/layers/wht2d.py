@@ -72,7 +72,7 @@ class WalshHadamard2d(ReadyCalls, TransformLayer):
                                  *self.plane, *self.plane, tuple(x.shape)))
         weight, threshold = self._natural_tables()
         if self.form_for(x) == "fused":
-            if may_be_ready(x) and threshold is self.threshold:
+            if threshold is self._parameters.get("threshold") and may_be_ready(x):
                 call = ready_fused(x, threshold, weight, FUSED)
                 if call is not None:
                     return self._pooled(self._keep(x, (threshold, weight), call)(x))

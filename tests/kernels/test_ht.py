@@ -93,6 +93,15 @@ def test_a_changed_table_is_seen():
             assert not torch.equal(layer(x), first)
 
 
+def test_scales_of_any_sign_and_size_scale_what_the_thresholds_leave():
+    layer, x = layer_of(3, 3, (4, 8), 2), torch.randn(2, 3, 4, 8)
+    with torch.no_grad():
+        layer.scale[0, :, :4], layer.scale[0, :, 4:], layer.scale[1, 0] = 0, -1.5, 1e-42
+        layer.threshold[0, 0], layer.threshold[1] = 0, 0.3
+        y = layer(x)
+    assert torch.isfinite(y).all() and torch.allclose(y.double(), in_float64(layer, x), atol=1e-5)
+
+
 @pytest.mark.parametrize("where", ["x", "weight", "scale", "threshold"])
 def test_a_nan_comes_through(where):
     layer, x = layer_of(3, 5, 4), torch.randn(1, 3, 4, 4)

@@ -7,6 +7,7 @@ The programs share their work among threads of their own: torch's OpenMP is not 
 does not see what it waits for and finds races where there are none.
 """
 
+import os
 import re
 
 import planted
@@ -53,6 +54,11 @@ def cases_of(name, which):
     """As many random cases as reach every planted fault."""
     return arguments(name, 400 if which == MEMORY and name in ("depthwise", "wht") else 100)
 
+
+def test_whatever_is_planted_has_its_place_in_the_sources(sources):
+    for fault in planted.FAULTS:
+        with open(os.path.join(sources, fault.file)) as source:
+            assert "planted_fault == {})".format(fault.number) in source.read()
 
 
 def finds(ended, fault):

@@ -15,6 +15,8 @@ from reports.findings import findings
 from reports.findings.compared import compared, summary_of
 from reports.formats.compare_files import html_text
 from reports.formats.page import render_page
+from reports.server.answers import listed
+from reports.server.library import Library
 from tests.patience import LONG_S
 
 pytestmark = [pytest.mark.browser,
@@ -126,3 +128,13 @@ def test_a_comparison_scrolls_inside_its_tables_and_never_as_a_page(tmp_path):
         assert seen["narrow"] == 0                        # no name in a column of letters
         assert seen["cells"] > 50 and seen["names"] == 0  # the case stays in sight of its numbers
         assert width > 320 or seen["scrolled"] == 0       # on a phone the verdict would be off its edge
+
+
+def test_no_state_in_the_list_of_runs_is_parted_at_any_width(tmp_path):
+    (tmp_path / "results" / "broken").mkdir(parents=True)
+    (tmp_path / "results" / "broken" / "record.jsonl").write_text('{"kind": "run", "format": 2}\n')
+    for width, seen in looked_at(listed(Library(str(tmp_path / "results")), 0), tmp_path, """
+      seen.tall = Array.prototype.map.call(document.querySelectorAll(".runs .word"), function (word) {
+        var cell = word.closest("td"); return [word.offsetHeight > 30, cell.scrollWidth > cell.clientWidth]; });
+      """).items():
+        assert seen["wide"] <= width and seen["tall"] == [[False, False]], width

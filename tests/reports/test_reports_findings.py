@@ -345,6 +345,16 @@ def test_a_suite_of_ones_own_is_run_again_by_its_file(tmp_path):
     assert told.command == "./run_bench.sh run 'my suites/mine.py'"
 
 
+def test_a_quick_run_is_confirmed_by_a_longer_one_of_the_same(tmp_path):
+    build = RecordBuilder(tmp_path, [comparison("a", "A", "conv", ("wht fused",))], quick=True, launches=1,
+                          environment=None)
+    build.session(NANO, argv=["run", "paper", "--quick", "--only", "a b", "--against=HEAD~1", "--budget", "6s",
+                              "--soak", "10m", "--out", "/tmp/x"])
+    run = build.load()
+    told = warning_text(ValidityWarning(WarningCode.QUICK, {"launches": 1, "memory_repeats": 1}), about(run))
+    assert told.command == "./run_bench.sh run paper --only 'a b' '--against=HEAD~1' --soak 10m"
+
+
 @pytest.mark.parametrize("launches, says", [(1, "one launch"), (2, "2 launches"), (4, "4 launches")])
 def test_a_quick_run_is_warned_of_with_the_launches_it_had(tmp_path, launches, says):
     build = RecordBuilder(tmp_path, [comparison("a", "A", "conv", ("wht fused",))], quick=True, launches=launches)

@@ -151,7 +151,8 @@ int64_t ht_packed_floats(const int64_t *numbers) {
 }
 
 // From weights (paths, outputs, inputs) and scales and thresholds (paths, padded height, padded width). `factor` is
-// the product of both norms, `inverse` that of the inverse transform alone: a soft threshold is homogeneous.
+// the product of both norms, `inverse` that of the inverse transform alone: a soft threshold is homogeneous, and so
+// thresholds are held against sums that are not scaled yet, which saves the kernel an operation.
 void ht_pack(const int64_t *numbers, const float *w, const float *scale, const float *threshold, double factor,
              double inverse, float *packed) {
     Layer g;
@@ -171,7 +172,8 @@ void ht_pack(const int64_t *numbers, const float *w, const float *scale, const f
     for (int64_t path = 0; path < g.paths; path++)
         for (int64_t k = 0; k < floats; k++) {
             const float t = k < positions ? threshold[path * positions + k] : 0;
-            *packed++ = t > 0 ? (float)(t * inverse) : 0;
+            const double s = k < positions ? scale[path * positions + k] * factor : 1;
+            *packed++ = t > 0 ? (float)(t * inverse / (s < 0 ? -s : s)) : 0;  // no bound lets anything past a scale of 0
         }
 }
 

@@ -12,7 +12,7 @@ enum { OUTS = 4 };  // 16 registers
 struct Tables {
     const float *weights;     // [block of OUTS outputs][path][input][OUTS]
     const float *scales;      // [path][position], both norms folded in
-    const float *thresholds;  // [path][position], not negative, the inverse norm folded in
+    const float *thresholds;  // [path][position], of the sums before they are scaled, not negative
 };
 
 struct Spectrum {
@@ -47,7 +47,7 @@ static INLINE void mix_tile(const Spectrum &s, const float *weights, const Table
             if (o >= outs) return;
             Each<V>::run([&](int v) UNROLLED {
                 float *to = out + o * s.step + v * VL;
-                const vf y = sum[o][v] * scale[v], kept = y - clamp(y, limit[v], minus[v]);
+                const vf kept = (sum[o][v] - clamp(sum[o][v], limit[v], minus[v])) * scale[v];
                 store(to, path ? load(to) + kept : kept);
             });
         });
