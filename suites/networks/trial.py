@@ -13,7 +13,7 @@ from suites.networks.sample import Example, run
 from suites.networks.slots import Slot, below
 from suites.networks.table import Refusal, Refused
 from suites.networks.tally import Tally
-from suites.networks.uses import share_memory, uses_of
+from suites.networks.uses import Places, uses_of
 from suites.networks.watch import Watch, watched
 
 Layers = Dict[str, nn.Module]
@@ -103,10 +103,11 @@ def trial_run(network: nn.Module, example: Example, old: Layers, new: Layers,
 def _still_used(network: nn.Module, example: Example, old: Layers, new: Layers) -> List[Refusal]:
     """Return those of ``old``, no longer in the network, whose weights a run still uses."""
     # What a new layer took over it may use.
-    taken = [tensor for layer in new.values() for tensor in itertools.chain(layer.parameters(), layer.buffers())]
+    taken = Places(dict(enumerate(tensor for layer in new.values()
+                                  for tensor in itertools.chain(layer.parameters(), layer.buffers()))))
     gone = {(name, short): tensor for name, layer in old.items()
             for short, tensor in itertools.chain(layer.named_parameters(), layer.named_buffers())
-            if not any(tensor is one or share_memory(tensor, one) for one in taken)}
+            if not taken.of(tensor)}
     with uses_of(gone) as seen:
         run(network, example)
     return [Refusal(name, describe(layer), Refused.READ_ELSEWHERE,

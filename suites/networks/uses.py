@@ -1,7 +1,9 @@
 """See, operator by operator, whether a run uses some tensors at all: by whatever name or view somebody holds them."""
 
+import bisect
 import contextlib
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Set, TypeVar
+import itertools
+from typing import Any, Dict, Generic, Iterator, List, NamedTuple, Optional, Set, Tuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -16,10 +18,6 @@ class _Memory(NamedTuple):
     begin: int
     end: int
 
-    def meets(self, other: "Optional[_Memory]") -> bool:
-        return (other is not None and self.device == other.device and self.begin < other.end
-                and other.begin < self.end)
-
 
 def _memory_of(tensor: Tensor) -> Optional[_Memory]:
     """Return the bytes from the first to the last of ``tensor``, ``None`` where that cannot be told."""
@@ -32,10 +30,38 @@ def _memory_of(tensor: Tensor) -> Optional[_Memory]:
     return _Memory(tensor.device, begin, begin + (last + 1) * tensor.element_size())
 
 
-def share_memory(one: Tensor, other: Tensor) -> bool:
-    """Whether both tensors have a stretch of memory in common."""
-    place = _memory_of(one)
-    return place is not None and place.meets(_memory_of(other))
+class Places(Generic[Key]):
+    """Some tensors by their keys, found again by what lies in their memory."""
+
+    def __init__(self, tensors: Dict[Key, Tensor]) -> None:
+        self._kept = dict(tensors)  # or another could come to have the identity, or the memory, of one that is gone
+        self._names: Dict[int, List[Key]] = {}
+        lying: Dict[torch.device, List[Tuple[int, int, Key]]] = {}
+        for key, tensor in tensors.items():
+            self._names.setdefault(id(tensor), []).append(key)
+            place = _memory_of(tensor)
+            if place is not None:
+                lying.setdefault(place.device, []).append((place.begin, place.end, key))
+        # For each device by where they begin, with the furthest that any up to here reaches.
+        self._lying = {}  # type: Dict[torch.device, Tuple[List[int], List[int], List[Tuple[int, Key]]]]
+        for device, found in lying.items():
+            found.sort(key=lambda one: one[0])
+            reach = list(itertools.accumulate([end for _, end, _ in found], max))
+            self._lying[device] = [begin for begin, _, _ in found], reach, [(end, key) for _, end, key in found]
+
+    def of(self, tensor: Tensor) -> List[Key]:
+        """Return the keys of those that are ``tensor`` or have a stretch of memory in common with it."""
+        keys = list(self._names.get(id(tensor), ()))
+        place = _memory_of(tensor)
+        if place is None or place.device not in self._lying:
+            return keys
+        begins, reach, ends = self._lying[place.device]
+        index = bisect.bisect_left(begins, place.end)
+        while index and reach[index - 1] > place.begin:
+            index -= 1
+            if ends[index][0] > place.begin:
+                keys.append(ends[index][1])
+        return keys
 
 
 @contextlib.contextmanager
@@ -50,14 +76,12 @@ def uses_of(tensors: Dict[Key, Tensor]) -> Iterator[Set[Key]]:
         return
     from torch.utils._python_dispatch import TorchDispatchMode
 
-    known = [(key, tensor, _memory_of(tensor)) for key, tensor in tensors.items()]
+    places = Places(tensors)
 
     class Mode(TorchDispatchMode):
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             for given in tensors_in((args, tuple((kwargs or {}).values()))):
-                place = _memory_of(given)
-                seen.update(key for key, tensor, its in known if given is tensor
-                            or place is not None and place.meets(its))
+                seen.update(places.of(given))
             return func(*args, **(kwargs or {}))
 
     with Mode():

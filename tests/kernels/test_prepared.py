@@ -10,6 +10,7 @@ import threading
 import pytest
 import torch
 
+from suites.kernels import prepared
 from suites.kernels.handles import Handle
 from suites.kernels.packed import Packed
 from suites.kernels.prepared import MOST_CALLS, Prepared
@@ -306,6 +307,18 @@ def test_a_ready_call_heeds_a_new_number_of_threads(case):
                 assert torch.equal(layer(x), wanted)
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
+def test_an_output_is_new_and_laid_out_as_torch_does_it_with_or_without_the_compilers_way(order, monkeypatch):
+    wanted = torch.empty(2, 3, 4, 5, dtype=torch.bfloat16, memory_format=order)
+    strides = prepared.strides_of((2, 3, 4, 5), order)
+    for make in (prepared.outputs, prepared.outputs.__wrapped__):
+        new = make((2, 3, 4, 5), strides, torch.bfloat16)
+        one, other = new(), new()
+        assert (one.shape, one.stride(), one.dtype) == (wanted.shape, wanted.stride(), wanted.dtype)
+        assert one.data_ptr() != other.data_ptr() and torch.equal(one.fill_(2), torch.full_like(wanted, 2))
+        monkeypatch.setattr(prepared, "_EMPTY", None)
 
 
 def test_calls_are_kept_but_not_without_bound():

@@ -4,11 +4,13 @@ import copy
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from odd_networks import HELD, ODD
 from torch import nn
 
 from suites.networks import plan, replace, rules
-from suites.networks.uses import CAN_SEE
+from suites.networks.uses import CAN_SEE, Places
 
 needs_operators = pytest.mark.skipif(not CAN_SEE, reason="this torch does not show a run's operators")
 ALL = dict(ODD, **(HELD if CAN_SEE else {}))
@@ -85,6 +87,20 @@ def test_a_failure_half_way_leaves_an_odd_network_as_it_was(name):
     with torch.random.fork_rng(), pytest.raises(ValueError):
         replace(network, rule, rows())
     assert_same(before, picture(network))
+
+
+STRETCHES = st.lists(st.tuples(st.integers(0, 40), st.integers(1, 9)), min_size=1, max_size=9)
+
+
+@given(known=STRETCHES, asked=st.tuples(st.integers(0, 40), st.integers(1, 9)))
+@settings(deadline=None)
+def test_tensors_are_found_by_any_stretch_of_memory_they_have_in_common(known, asked):
+    memory = torch.zeros(50)
+    wanted = [key for key, (start, size) in enumerate(known)
+              if set(range(start, start + size)) & set(range(asked[0], sum(asked)))]
+    places = Places({key: memory[start:start + size] for key, (start, size) in enumerate(known)})
+    assert sorted(places.of(memory[asked[0]:sum(asked)])) == wanted
+    assert not places.of(torch.zeros(50))
 
 
 @needs_operators
