@@ -88,7 +88,8 @@ class Runner:
     def race(self, kind: str, size_bytes: int, forms: Sequence[Tuning], cold: bool = False) -> List[float]:
         """Return the least seconds of each form of this kind of work, taken in turns; ``cold``: on many pairs."""
         buffers = self._buffers(size_bytes, max(2, SPREAD_BYTES // size_bytes) if cold else 2)
-        turns = itertools.cycle(list(zip(buffers[::2], buffers[1::2])) if cold else itertools.permutations(buffers))
+        pairs = list(zip(buffers[::2], buffers[1::2]))
+        turns = itertools.cycle(pairs if cold else pairs + [(y, x) for x, y in pairs])
         geometry = probe_geometry(kind, size_bytes, self._dtype)
         table = (ctypes.c_float * (geometry.p1 * geometry.p2))()
         both = (ctypes.c_double * 2)(*factors(geometry.p1 * geometry.p2, "ortho"))
