@@ -131,7 +131,7 @@ def test_weights_of_zero_or_far_smaller_or_larger_than_the_others_are_the_defini
         check(layer, torch.randn(3, chain[0][1]) if plane is None else torch.randn((2, chain[0][1] // 9) + plane))
 
 
-#: How :func:`debut.Kernel.plan` calls the packings that hold nothing but features in lanes, and both.
+#: How :meth:`debut.Kernel.plan` calls a packing of features in lanes, and of positions in lanes with them at its end.
 FEATURES, BOTH = 1, 2
 PRUNED = ("all", "half", "first factor", "second factor", "last factor", "one weight")
 
@@ -177,11 +177,17 @@ def test_pruned_weights_are_the_definition_in_every_type_layout_and_order(found,
         assert not packing_of(layer, torch.randn(rows, chain[0][1]).to(dtype))[1]
 
 
+def ends_in_ones(layer, packing):
+    """Tell whether the packed weights have the outputs' units, each 1, before a bias: features in lanes, as given."""
+    packed, bias = debut.kernel_of(layer.spec).pack((*layer.factors, layer.bias), packing), layer.bias.detach()
+    ends = packed.unfold(0, 2 * bias.numel(), 1)
+    return bool(((ends[:, :bias.numel()] == 1).all(1) & (ends[:, bias.numel():] == bias).all(1)).any())
+
+
 @pytest.mark.parametrize("what", PRUNED)
 @pytest.mark.parametrize("plane,packing,least", [(None, FEATURES, 16), ((1, 1), FEATURES, 16), ((2, 2), FEATURES, 32),
                                                  ((7, 7), BOTH, 64)], ids=str)
 def test_pruned_weights_of_few_positions_still_have_features_in_lanes(plane, packing, least, what):
-    # A packing of features in lanes has no others that a plan could go back to.
     if debut.library().vector_bytes < least:
         pytest.skip("vectors of {} bytes and more".format(least))
     torch.manual_seed(15)
@@ -191,7 +197,7 @@ def test_pruned_weights_of_few_positions_still_have_features_in_lanes(plane, pac
     x = torch.randn(1, chain[0][1]) if plane is None else torch.randn((1, chain[0][1] // 9) + plane)
     assert packing_of(layer, x) == (packing, True)
     prune(layer, what)
-    assert packing_of(layer, x) == (packing, False)
+    assert packing_of(layer, x) == (packing, False) and ends_in_ones(layer, packing)
 
 
 def same_numbers(layer, x):
