@@ -9,22 +9,25 @@ import errno
 import fcntl
 import functools
 import io
+import itertools
 import json
 import os
 import tempfile
 import time
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from suites.kernels.geometry import ROWS, STRIDED, Geometry, factors
 from suites.kernels.library import GeometryStruct, TuningStruct
-from suites.kernels.tuning import DEFAULT, WAYS, Tuning, choose, kind_of_work
+from suites.kernels.tuning import DEFAULT, MIB, WAYS, Tuning, choose, kind_of_work
 
-FORMAT = 1
+FORMAT = 2
 ROUNDS = 3
 #: A sample lasts at least this long; a race that takes longer than that ends with the round it is in.
 SAMPLE_S, RACE_S = 4e-4, 0.1
 #: A sample is disturbed if its threads had the processor for less than this part of the time.
 BUSY = 0.8
+#: Tensors of so much together are no longer in the caches when their turn comes again.
+SPREAD_BYTES = 64 * MIB
 LENGTHS = {"short": 64, "long": 1024}
 WIDTH = 1024
 
@@ -57,7 +60,10 @@ def probe_geometry(kind: str, size_bytes: int, dtype: int = 0) -> Geometry:
 
 
 class Runner:
-    """Runs races on the library, from one buffer into the other and back, as the layers of a network do."""
+    """Runs races on the library, from one buffer into the other and back, as the layers of a network do.
+
+    Or from one into the other of many pairs by turns, whose tensors have left the caches in the meantime.
+    """
 
     def __init__(self, library: Any, threads: int, clock: Clock = time.perf_counter,
                  cpu_clock: Clock = time.process_time, dtype: int = 0) -> None:
@@ -70,18 +76,19 @@ class Runner:
         self._memory = None  # type: Any
         self._bytes = 0
 
-    def _buffers(self, size_bytes: int) -> List[int]:
-        """Return the addresses of two buffers of zeros. What is computed does not change with the values."""
-        if self._bytes < size_bytes:
-            self._memory = ctypes.create_string_buffer(2 * size_bytes + 128)
-            self._bytes = size_bytes
+    def _buffers(self, size_bytes: int, count: int) -> List[int]:
+        """Return the addresses of ``count`` buffers of zeros. What is computed does not change with the values."""
+        if self._bytes < count * size_bytes:
+            self._memory = ctypes.create_string_buffer(count * size_bytes + 128)
+            self._bytes = count * size_bytes
             ctypes.memset(self._memory, 0, len(self._memory))  # now, not while the clock runs
         first = -(-ctypes.addressof(self._memory) // 64) * 64
-        return [first, first + size_bytes]
+        return [first + number * size_bytes for number in range(count)]
 
-    def race(self, kind: str, size_bytes: int, forms: Sequence[Tuning]) -> List[float]:
-        """Return the least seconds of each form of this kind of work, taken in turns."""
-        buffers = self._buffers(size_bytes)
+    def race(self, kind: str, size_bytes: int, forms: Sequence[Tuning], cold: bool = False) -> List[float]:
+        """Return the least seconds of each form of this kind of work, taken in turns; ``cold``: on many pairs."""
+        buffers = self._buffers(size_bytes, max(2, SPREAD_BYTES // size_bytes) if cold else 2)
+        turns = itertools.cycle(list(zip(buffers[::2], buffers[1::2])) if cold else itertools.permutations(buffers))
         geometry = probe_geometry(kind, size_bytes, self._dtype)
         table = (ctypes.c_float * (geometry.p1 * geometry.p2))()
         both = (ctypes.c_double * 2)(*factors(geometry.p1 * geometry.p2, "ortho"))
@@ -94,7 +101,7 @@ class Runner:
         try:
             for _ in range(ROUNDS):
                 for index, plan in enumerate(plans):
-                    best[index] = min(best[index], self._sample(plan, buffers, table))
+                    best[index] = min(best[index], self._sample(plan, turns, cold, table))
                 if self._clock() - began > RACE_S:
                     break
         finally:
@@ -102,13 +109,14 @@ class Runner:
                 self._library.wht_free(plan)
         return best
 
-    def _sample(self, plan: int, buffers: List[int], table: Any) -> float:
+    def _sample(self, plan: int, turns: Iterator[Tuple[int, int]], cold: bool, table: Any) -> float:
         def there_and_back() -> None:
-            for x, y in (buffers, buffers[::-1]):
+            for x, y in itertools.islice(turns, 2):
                 if self._library.wht_forward(plan, x, y, table, None, self._threads):
                     raise MemoryError("no memory for the kernel's scratch: close other programs")
 
-        there_and_back()  # what ran before has left the caches to itself
+        if not cold:
+            there_and_back()  # what ran before has left the caches to itself
         calls, cpu_started, started = 0, self._cpu_clock(), self._clock()
         while calls == 0 or self._clock() - started < SAMPLE_S:
             there_and_back()

@@ -46,8 +46,9 @@ WAYS: Dict[str, Sequence[Tuning]] = {
     "long rows": (Tuning(0, 0), Tuning(NEVER, 0), Tuning(0, NEVER)),
 }
 
-#: Given an output size in bytes and forms of the work, returns each one's time in seconds.
-Race = Callable[[int, Sequence[Tuning]], List[float]]
+#: Given an output size in bytes and forms of the work, returns each one's time in seconds: on two buffers again and
+#: again, or, if the last is true, on tensors that other work has driven out of the caches since they were used.
+Race = Callable[[int, Sequence[Tuning], bool], List[float]]
 
 
 def kind_of_work(geometry: Geometry) -> str:
@@ -63,10 +64,10 @@ def choose(race: Race, ways: Sequence[Tuning]) -> Tuning:
     Times that contradict each other cost little: near the size they change places the two are equally good.
     """
     index = FIRST
-    found = best_way(race(SIZES[index], (NEAR,) + tuple(ways)), ways)
+    found = best_way(race, SIZES[index], ways)
     if found == NEAR:
         index = len(SIZES) - 1
-        found = best_way(race(SIZES[index], (NEAR,) + tuple(ways)), ways)
+        found = best_way(race, SIZES[index], ways)
         if found == NEAR:
             return NEAR
         low, high = FIRST, index
@@ -74,17 +75,43 @@ def choose(race: Race, ways: Sequence[Tuning]) -> Tuning:
         low, high = -1, index
     while high - low > 1:
         middle = (low + high) // 2
-        near, far = race(SIZES[middle], (NEAR, found))
-        low, high = (low, middle) if far < near * MARGIN else (middle, high)
+        near, far = race(SIZES[middle], (NEAR, found), False)
+        low, high = (low, middle) if wins_past_caches(race, SIZES[middle], near, far, found) else (middle, high)
     # Won at this size and lost at half of it: the limit is between them.
     limit = SIZES[high] * 3 // 4
     return found._replace(past_cache_bytes=max(found.past_cache_bytes, limit),
                           prefetch_bytes=max(found.prefetch_bytes, limit))
 
 
-def best_way(seconds: Sequence[float], ways: Sequence[Tuning]) -> Tuning:
-    """Return the way that won; ``seconds`` are those of :data:`NEAR` and then of ``ways``, the usual one first."""
-    usual = 0
-    fastest = min(range(len(ways)), key=lambda i: seconds[1 + i])
-    chosen = fastest if seconds[1 + fastest] < seconds[1 + usual] * MARGIN else usual
-    return ways[chosen] if seconds[1 + chosen] < seconds[0] * MARGIN else NEAR
+def best_way(race: Race, size: int, ways: Sequence[Tuning]) -> Tuning:
+    """Return the way that wins at outputs of ``size`` bytes; the usual one is the first of ``ways``."""
+    warm = race(size, (NEAR,) + tuple(ways), False)
+    chosen = _fastest(warm[1:])
+    if _says_nothing(warm[0], warm[1 + chosen]):
+        cold = race(size, (NEAR,) + tuple(ways), True)
+        chosen = _fastest(cold[1:])
+        near = not cold[1 + chosen] < cold[0] * MARGIN or warm[0] < warm[1 + chosen] * MARGIN
+    else:
+        near = warm[0] < warm[1 + chosen]
+    return NEAR if near else ways[chosen]
+
+
+def wins_past_caches(race: Race, size: int, near: float, far: float, way: Tuning) -> bool:
+    """Return whether ``way`` beats work within the caches, given their seconds on two buffers.
+
+    Where those say nothing, tensors out of the caches decide, as other layers leave them between two calls: of two
+    ways that are equal on two buffers one may take half of the other's time there.
+    """
+    if _says_nothing(near, far):
+        near, far = race(size, (NEAR, way), True)
+    return far < near * MARGIN
+
+
+def _fastest(seconds: Sequence[float]) -> int:
+    """Return the place of the fastest way, of the first where no other is faster by the margin."""
+    fastest = min(range(len(seconds)), key=seconds.__getitem__)
+    return fastest if seconds[fastest] < seconds[0] * MARGIN else 0
+
+
+def _says_nothing(near: float, far: float) -> bool:
+    return min(near, far) >= max(near, far) * MARGIN

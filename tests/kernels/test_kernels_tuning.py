@@ -1,5 +1,6 @@
 """What is found out about a machine by trying, on machines that are made up and on this one."""
 
+import itertools
 import os
 import re
 import signal
@@ -31,13 +32,13 @@ class Machine:
         self.noise, self.prefers = noise or (lambda: 1.0), prefers
         self.raced = []
 
-    def race(self, size, forms):
+    def race(self, size, forms, cold):
         self.raced.append((size, forms))
-        return [self.seconds(size, form) * self.noise() for form in forms]
+        return [self.seconds(size, form, cold) * self.noise() for form in forms]
 
-    def seconds(self, size, form):
+    def seconds(self, size, form, cold=False):
         past, ahead = size > form.past_cache_bytes, size > form.prefetch_bytes
-        if 2 * size <= self.cache_bytes:
+        if 2 * size <= self.cache_bytes and not cold:
             return size * (1.0 + 0.5 * past + 0.01 * ahead)
         return size * (3.0 - past - 0.5 * ahead) * (0.8 if form == self.prefers else 1.0)
 
@@ -70,6 +71,56 @@ def test_another_way_is_preferred_only_by_a_margin():
     seconds = iter([1.01, 0.99] * 100)
     found = choose(Machine(8 * MIB, noise=lambda: next(seconds)).race, WAYS[KIND])
     assert (found.in_flight, found.far_tile) == (usual.in_flight, usual.far_tile)
+
+
+@pytest.mark.parametrize("cold,goes_past", [(0.6, True), (1.0, False), (1.1, False)])
+def test_where_two_buffers_say_nothing_tensors_out_of_the_caches_decide(cold, goes_past):
+    def race(size, forms, out_of_caches):
+        return [1.0 if form == NEAR else cold if out_of_caches else 0.98 for form in forms]
+
+    found = choose(race, WAYS[KIND])
+    assert (found.past_cache_bytes < SIZES[0]) == goes_past and (found == NEAR) == (not goes_past)
+
+
+def test_two_buffers_that_do_say_something_are_not_asked_again():
+    asked = []
+
+    def race(size, forms, cold):
+        asked.append(cold)
+        return [1.0 if form == NEAR else 1.2 for form in forms]
+
+    assert choose(race, WAYS[KIND]) == NEAR and not any(asked)
+
+
+class Library:
+    """Remembers the buffers of its calls."""
+
+    def __init__(self):
+        self.calls = []
+
+    def wht_plan(self, *anything):
+        return 1
+
+    def wht_free(self, plan):
+        pass
+
+    def wht_forward(self, plan, x, y, *anything):
+        self.calls.append((x, y))
+        return 0
+
+
+@pytest.mark.parametrize("size", [MIB, 8 * MIB, 32 * MIB], ids=lambda size: "{} MiB".format(size // MIB))
+def test_a_cold_race_comes_back_to_a_tensor_only_after_64_mib_of_others(size):
+    library, seconds = Library(), itertools.count()
+    runner = probe.Runner(library, 1, lambda: 1e-5 * next(seconds))
+    runner.race(KIND, size, (NEAR, Tuning(0, 0)), True)
+    pairs = 64 * MIB // size // 2
+    used = {address for pair in library.calls[:pairs] for address in pair}
+    assert len(used) == 2 * pairs and max(used) - min(used) == 64 * MIB - size
+    assert library.calls == (library.calls[:pairs] * len(library.calls))[:len(library.calls)]
+    library.calls.clear()
+    runner.race(KIND, size, (NEAR, Tuning(0, 0)))
+    assert len(set(library.calls)) == 2 and library.calls[0] == library.calls[1][::-1]
 
 
 @given(st.randoms(use_true_random=False))
@@ -116,7 +167,7 @@ def test_a_finding_is_kept_and_read_again(tmp_path):
                                     lambda text: text.replace('"threads": 2', '"threads": 4'),
                                     lambda text: text.replace("128", '"wide"'),
                                     lambda text: text.replace("128", "-1"),
-                                    lambda text: text.replace('"format": 1', '"format": 0')],
+                                    lambda text: text.replace('"format": 2', '"format": 1')],
                          ids=["empty", "half", "list", "threads", "word", "negative", "format"])
 def test_a_damaged_file_is_probed_again(tmp_path, damage):
     probe.kept(str(tmp_path), 2, lambda: PROBED._replace(seconds=9.0))
