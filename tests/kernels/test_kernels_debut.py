@@ -1,4 +1,5 @@
 import copy
+import itertools
 
 import pytest
 import torch
@@ -128,6 +129,107 @@ def test_weights_of_zero_or_far_smaller_or_larger_than_the_others_are_the_defini
             for factor in layer.factors[:-1]:
                 factor.flatten()[torch.randperm(factor.numel())[places.start:places.stop]] *= size
         check(layer, torch.randn(3, chain[0][1]) if plane is None else torch.randn((2, chain[0][1] // 9) + plane))
+
+
+#: How :meth:`debut.Kernel.plan` calls a packing of features in lanes, and of positions in lanes with them at its end.
+FEATURES, BOTH = 1, 2
+PRUNED = ("all", "half", "first factor", "second factor", "last factor", "one weight")
+
+
+def prune(layer, what):
+    """Set ``what`` of the layer's weights to zero."""
+    factors = list(layer.factors)
+    chosen = {"all": factors, "half": factors, "first factor": factors[:1], "second factor": factors[1:2],
+              "last factor": factors[-1:], "one weight": [factors[-1][:1, :1, :1, :1]]}[what]
+    with torch.no_grad():
+        for weights in chosen:
+            weights.mul_((torch.rand_like(weights) < (0.5 if what == "half" else 0)).to(weights.dtype))
+
+
+def packing_of(layer, x):
+    """Return which packing the layer's plan for ``x`` reads, and whether its weights are in units of one another."""
+    kernel = debut.kernel_of(layer.spec)
+    packing = kernel.plan(x)[1]
+    return packing, packing != 0 and float(kernel.pack((*layer.factors, layer.bias), packing)[0]) == 1
+
+
+@pytest.mark.parametrize("what", PRUNED)
+@pytest.mark.parametrize("found", FEW_POSITIONS, ids=str)
+def test_pruned_weights_are_the_definition_in_every_type_layout_and_order(found, what):
+    torch.manual_seed(14)
+    chain = chain_from_pairs(found)
+    channels, outputs = chain[0][1] // 9, chain[-1][0]
+    ways = itertools.cycle(itertools.product(sorted(TOLERANCES, key=str), ("channel", "tap"), (False, True)))
+    # Three of the twelve ways for each plane, those of the next one being others.
+    for plane in ((1, 1), (2, 2), (2, 3), (1, 8), (4, 2), (4, 4), (3, 7), (7, 7)):
+        for dtype, order, channels_last in itertools.islice(ways, 3):
+            images, stride, padding = (1, 1, 1) if channels_last else (3, 1, 1) if order == "tap" else (2, (1, 2), 2)
+            layer = DebutConv2d(channels, outputs, 3, chain, stride, padding, order=order)
+            prune(layer, what)
+            x = torch.randn((images, channels) + plane).to(dtype)
+            x = x.contiguous(memory_format=torch.channels_last) if channels_last else x
+            check(layer, x)
+            assert not packing_of(layer, x)[1]
+    for rows, dtype in itertools.product((1, 3, 8), sorted(TOLERANCES, key=str)):
+        layer = DebutLinear(chain[0][1], outputs, chain)
+        prune(layer, what)
+        check(layer, torch.randn(rows, chain[0][1]).to(dtype))
+        assert not packing_of(layer, torch.randn(rows, chain[0][1]).to(dtype))[1]
+
+
+def ends_in_ones(layer, packing):
+    """Tell whether the packed weights have the outputs' units, each 1, before a bias: features in lanes, as given."""
+    packed, bias = debut.kernel_of(layer.spec).pack((*layer.factors, layer.bias), packing), layer.bias.detach()
+    ends = packed.unfold(0, 2 * bias.numel(), 1)
+    return bool(((ends[:, :bias.numel()] == 1).all(1) & (ends[:, bias.numel():] == bias).all(1)).any())
+
+
+@pytest.mark.parametrize("what", PRUNED)
+@pytest.mark.parametrize("plane,packing,least", [(None, FEATURES, 16), ((1, 1), FEATURES, 16), ((2, 2), FEATURES, 32),
+                                                 ((7, 7), BOTH, 64)], ids=str)
+def test_pruned_weights_of_few_positions_still_have_features_in_lanes(plane, packing, least, what):
+    if debut.library().vector_bytes < least:
+        pytest.skip("vectors of {} bytes and more".format(least))
+    torch.manual_seed(15)
+    chain = chain_from_pairs([(8, 9), (2, 2), (2, 2), (2, 2), (2, 4), (2, 2)])
+    layer = (DebutLinear(chain[0][1], chain[-1][0], chain) if plane is None
+             else DebutConv2d(chain[0][1] // 9, chain[-1][0], 3, chain, padding=1))
+    x = torch.randn(1, chain[0][1]) if plane is None else torch.randn((1, chain[0][1] // 9) + plane)
+    assert packing_of(layer, x) == (packing, True)
+    prune(layer, what)
+    assert packing_of(layer, x) == (packing, False) and ends_in_ones(layer, packing)
+
+
+def same_numbers(layer, x):
+    """Hold the layer against its factors in float64, where these give NaN or an infinity too; return these places."""
+    with torch.no_grad():
+        y, wanted = layer(x), in_double(layer, x, "blocks")
+    assert layer.implementation_used == "fused"
+    assert torch.allclose(y.double(), wanted, rtol=1e-4, atol=1e-4, equal_nan=True)
+    return ~torch.isfinite(wanted)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")], ids=str)
+@pytest.mark.parametrize("plane", [None, (2, 2), (2, 3), (4, 4), (7, 7)], ids=str)
+def test_nan_and_infinity_show_in_the_outputs_that_depend_on_them_alone(plane, bad):
+    torch.manual_seed(16)
+    chain = chain_from_pairs([(8, 9), (2, 2), (2, 2), (2, 2), (2, 4), (2, 2)])
+    for what in (None, "half", "second factor"):
+        layer = (DebutLinear(chain[0][1], chain[-1][0], chain) if plane is None
+                 else DebutConv2d(chain[0][1] // 9, chain[-1][0], 3, chain, padding=1))
+        if what:
+            prune(layer, what)
+        x = torch.randn(2, chain[0][1]) if plane is None else torch.randn((2, chain[0][1] // 9) + plane)
+        spoilt = x.clone()
+        spoilt[0, 3] = bad
+        shown = same_numbers(layer, spoilt)
+        assert shown[0].any() and not shown[1].any()
+        # The middle tap of a channel: others lie outside of some places' planes, where they are left out.
+        for number, place in ((0, 4), (1, 0), (3, 5), (5, 7)):
+            one = copy.deepcopy(layer)
+            with torch.no_grad():
+                one.factors[number].flatten()[place] = bad
+            assert 0 < float(same_numbers(one, x).float().mean()) <= 0.5
 
 
 @pytest.mark.parametrize("found", [[(3, 9), pair, last] for pair in ((2, 8), (1, 2), (2, 2), (2, 4), (4, 2), (4, 4))

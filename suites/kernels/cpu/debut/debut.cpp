@@ -139,10 +139,12 @@ static void work(void *context, int64_t begin, int64_t end) {
     if (end > units) narrow_units(&calls.rest, begin > units ? begin - units : 0, end - units);
 }
 
-// Packings: of positions in lanes, of features in lanes, and both, one after the other.
-enum Packing { WIDE = 0, NARROW = 1, BOTH = 2 };
-static inline Packing packing_of(const Plan &plan) { return plan.rest ? BOTH : plan.narrow.head ? NARROW : WIDE; }
-// Before the weights of the latter two: whether they could be packed for features in lanes at all.
+// Packings: of positions in lanes, of features in lanes, both, one after the other, and either, as the weights allow.
+enum Packing { WIDE = 0, NARROW = 1, BOTH = 2, EITHER = 3 };
+static inline Packing packing_of(const Plan &plan) {
+    return plan.rest ? BOTH : plan.plain ? EITHER : plan.narrow.head ? NARROW : WIDE;
+}
+// Before the weights of all but the first: whether those for features in lanes are in units.
 enum { HEADER = VL };
 static inline int64_t wide_floats(const Plan &plan) { return up_to(plan.chain->floats, VL); }
 
@@ -167,8 +169,9 @@ int64_t debut_packed_floats(const void *plan_pointer) {
     const Plan &plan = *(const Plan *)plan_pointer;
     const Packing packing = packing_of(plan);
     if (packing == WIDE) return plan.chain->floats;
-    if (packing == BOTH) return HEADER + wide_floats(plan) + plan.rest->narrow.floats;
-    return HEADER + larger(plan.narrow.floats, plan.chain->floats);
+    if (packing == BOTH) return HEADER + wide_floats(plan) + narrow_floats(plan.rest->narrow, plan.rest->given);
+    if (packing == EITHER) return HEADER + larger(plan.narrow.floats, plan.chain->floats);
+    return HEADER + narrow_floats(plan.narrow, plan.given);
 }
 // weights: one pointer for each factor, float32, (blocks, r, s, t); bias: null or bias_count values.
 void debut_pack(const void *plan_pointer, const float *const *weights, const float *bias, int64_t bias_count,
@@ -178,24 +181,29 @@ void debut_pack(const void *plan_pointer, const float *const *weights, const flo
     const Packing packing = packing_of(plan);
     if (packing == WIDE) return chain_pack(chain, weights, bias, bias_count, packed);
     float *to = packed + HEADER;
-    bool narrow;
+    bool scaled;
     if (packing == BOTH) {
         chain_pack(chain, weights, bias, bias_count, to);
-        narrow = narrow_pack(chain, plan.rest->narrow, weights, bias, bias_count, to + wide_floats(plan));
+        const Plan &rest = *plan.rest;
+        scaled = narrow_pack(chain, rest.narrow, rest.given, weights, bias, bias_count, to + wide_floats(plan));
+    } else if (packing == EITHER) {
+        scaled = narrow_pack_scaled(chain, plan.narrow, weights, bias, bias_count, to);
+        if (!scaled) chain_pack(chain, weights, bias, bias_count, to);
     } else {
-        narrow = narrow_pack(chain, plan.narrow, weights, bias, bias_count, to);
-        if (!narrow) chain_pack(chain, weights, bias, bias_count, to);
+        scaled = narrow_pack(chain, plan.narrow, plan.given, weights, bias, bias_count, to);
     }
-    packed[0] = narrow;
+    packed[0] = scaled;
 }
 
 // y: (images, out features, plane) or (rows, out features), contiguous, of x's type. Returns 1 if memory ran out.
 int debut_forward(const void *plan_pointer, const void *x, void *y, const float *packed, int threads) {
     const Plan *asked = (const Plan *)plan_pointer;
     if (asked->g.images == 0 || asked->plane <= 0) return 0;
-    const Plan &plan = asked->plain && !packed[0] ? *asked->plain : *asked;
-    if (asked->plain) packed += HEADER;
+    const bool header = packing_of(*asked) != WIDE, scaled = header && packed[0] != 0;
+    const Plan &plan = asked->plain && !scaled ? *asked->plain : *asked;
+    if (header) packed += HEADER;
     Call call = {};
+    call.given = !scaled;
     call.plan = &plan;
     call.x = x;
     call.y = y;

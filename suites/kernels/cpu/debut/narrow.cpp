@@ -6,7 +6,7 @@ void narrow_units(void *context, int64_t begin, int64_t end);
 template <class T>
 static void narrow_tile(NarrowTile &tile, const Call &call, int64_t image, int64_t images, float *stage, float *room) {
     const Plan &plan = *tile.plan;
-    const Narrow &n = plan.narrow;
+    const Narrow &n = *tile.narrow;
     tile.positions = images * plan.plane;
     // Where positions are pixels, a row of the stage has as many.
     tile.pixels = plan.columns ? tile.positions : (plan.reach && !n.direct ? plan.tile_images : images) * plan.g.height * plan.g.width;
@@ -22,7 +22,7 @@ static void narrow_tile(NarrowTile &tile, const Call &call, int64_t image, int64
 void narrow_units(void *context, int64_t begin, int64_t end) {
     Call &call = *(Call *)context;
     const Plan &plan = *call.plan;
-    const Narrow &n = plan.narrow;
+    const Narrow &n = call.given ? plan.given : plan.narrow;
     const int64_t row = plan.tile_images * plan.plane * VL, image_pixels = plan.g.height * plan.g.width;
     const int64_t pixels = plan.tile_images * (plan.columns ? plan.plane : image_pixels);
     const int64_t stage = n.groups * stage_channels(plan) * pixels * VL;  // direct: less
@@ -36,6 +36,7 @@ void narrow_units(void *context, int64_t begin, int64_t end) {
     }
     NarrowTile tile;
     tile.plan = &plan;
+    tile.narrow = &n;
     tile.packed = call.packed;
     tile.head[0] = memory + stage;
     tile.head[1] = tile.head[0] + head;

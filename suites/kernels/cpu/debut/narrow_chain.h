@@ -13,6 +13,7 @@ enum { MOST_FACTORS = 64 };
 struct NarrowFactor {
     int64_t r, s, t;          // t: in vectors from the head on, in rows of lanes within it
     int64_t kept;             // weights of an output: s, or one less where the first is known to be 1
+    bool one;                 // whether the first is 1
     int64_t blocks;           // head: those of one block of the head; else of the chain
     int64_t weights;          // offset in the packed weights; head: in those of a group of VL blocks
     int64_t buffer;           // of its inputs, in vectors of each position; above the base only
@@ -30,6 +31,7 @@ struct Narrow {
     int64_t group_weights;    // floats of the head's weights for VL blocks; direct: for VL outputs
     int64_t direct_rows;      // direct: outputs of the head, in vectors
     int64_t scale, bias, floats;  // of the packed weights
+    bool given;               // weights as they were given: none is 1, and so each factor is done on its own
     NarrowFactor factors[MOST_FACTORS];
 };
 
@@ -64,7 +66,7 @@ static inline bool is_triple(const Factor *f) {
 }
 
 // `taps` inputs of a channel must stay in one block of the head.
-static inline Narrow narrow_make(const Chain &c, int64_t taps) {
+static inline Narrow narrow_make(const Chain &c, int64_t taps, bool given) {
     Narrow n = Narrow();
     const Factor *f = c.factors;
     if (!c.depth_first || c.count > MOST_FACTORS) return n;
@@ -73,14 +75,15 @@ static inline Narrow narrow_make(const Chain &c, int64_t taps) {
     while (head < c.count && f[head].t % VL) n.inputs *= f[head++].s;
     if (head == c.count || n.inputs % taps) return n;
     n.head = head;
+    n.given = given;
     n.outputs = f[head].t;
     n.groups = up_to(f[head - 1].blocks, VL) / VL;
     n.head_rows = n.inputs;
     for (int64_t i = 0; i < head; i++) {
         const int64_t blocks = blocks_within(f, i, head - 1), rows = blocks * f[i].r * f[i].t;
         // The very first may have to leave out some of its inputs, any of them.
-        const int64_t kept = i ? weights_kept(f[i].r, f[i].s) : f[i].s;
-        n.factors[i] = NarrowFactor{f[i].r, f[i].s, f[i].t, kept, blocks, n.group_weights, 0, 1, 0};
+        const int64_t kept = i && !given ? weights_kept(f[i].r, f[i].s) : f[i].s;
+        n.factors[i] = NarrowFactor{f[i].r, f[i].s, f[i].t, kept, !given, blocks, n.group_weights, 0, 1, 0};
         n.group_weights += rows * kept * VL;
         n.head_rows = rows > n.head_rows ? rows : n.head_rows;
     }
@@ -89,7 +92,7 @@ static inline Narrow narrow_make(const Chain &c, int64_t taps) {
     if (n.direct) {
         n.factors[0].blocks = 1;
         n.direct_rows = f[head - 1].blocks * n.outputs / VL;
-        n.group_weights = (taps + (head == 2 ? 1 : 0)) * VL;
+        n.group_weights = (taps + (head == 2 ? 1 + given : 0)) * VL;
         n.floats = n.group_weights * n.direct_rows;
     }
     n.base_blocks = 1;
@@ -99,13 +102,13 @@ static inline Narrow narrow_make(const Chain &c, int64_t taps) {
     }
     n.base_rows = up_to(n.base_blocks, VL) * n.outputs / VL;
     for (int64_t i = head, joined; i < c.count; i += joined) {
-        const bool pair = i + 1 < c.count && i != n.base && pairs(f[i]) && pairs(f[i + 1]);
+        const bool pair = !given && i + 1 < c.count && i != n.base && pairs(f[i]) && pairs(f[i + 1]);
         const bool top = i + 2 == c.count;  // of those beyond the base only the last two
         joined = !pair || (i > n.base && !top) ? 1 : i + 2 <= n.base && is_triple(f + i) ? 3 : 2;
         const int64_t last = i + joined - 1, begin = n.floats;
         for (int64_t l = i; l <= last; l++) {
-            const int64_t kept = weights_kept(f[l].r, f[l].s), t = f[l].t / VL;
-            n.factors[l] = NarrowFactor{f[l].r, f[l].s, t, kept, f[l].blocks, begin, n.rows, joined, 0};
+            const int64_t kept = given ? f[l].s : weights_kept(f[l].r, f[l].s), t = f[l].t / VL;
+            n.factors[l] = NarrowFactor{f[l].r, f[l].s, t, kept, !given, f[l].blocks, begin, n.rows, joined, 0};
             n.floats += f[l].blocks * f[l].r * kept * f[l].t;
             const int64_t rows = l > n.base ? 0 : blocks_within(f, l, n.base) * f[l].r * t;
             n.base_rows = rows > n.base_rows ? rows : n.base_rows;
@@ -187,15 +190,16 @@ static inline float *narrow_order_joined(const Factor *f, const NarrowFactor &fi
     return to;
 }
 
-// In the order of reading, of weights in such units and the units of the outputs.
+// In the order of reading, of weights in such units and the units of the outputs; null: as they were given.
 static inline void narrow_order(const Chain &c, const Narrow &n, const float *const *weights, const float *units,
                                 const float *bias, int64_t bias_count, float *to) {
     const Factor *f = c.factors;
     for (int64_t row = 0; row < (n.direct ? n.direct_rows : 0); row++) {
         for (int64_t j = 0; j < f[0].s; j++)
             for (int64_t o = row * VL; o < (row + 1) * VL; o++) *to++ = weights[0][o * f[0].s + j];
-        for (int64_t m = 0; m < (n.head == 2 ? 2 : 0); m++)  // of the other half's place
-            for (int64_t k = 0; k < VL / 2; k++) *to++ = weights[1][((row * 2 + m) * 2 + (m ^ 1)) * (VL / 2) + k];
+        for (int64_t other = 1; n.head == 2 && other >= (n.given ? 0 : 1); other--)  // the other half's, the own
+            for (int64_t m = 0; m < 2; m++)
+                for (int64_t k = 0; k < VL / 2; k++) *to++ = weights[1][((row * 2 + m) * 2 + (m ^ other)) * (VL / 2) + k];
     }
     for (int64_t g = 0; g < (n.direct ? 0 : n.groups); g++)
         for (int64_t i = 0; i < n.head; i++) {
@@ -210,13 +214,13 @@ static inline void narrow_order(const Chain &c, const Narrow &n, const float *co
                             }
         }
     for (int64_t i = n.head; i < c.count; i += n.factors[i].joined) to = narrow_order_joined(f + i, n.factors[i], weights + i, to);
-    for (int64_t m = 0; m < c.outputs; m++) *to++ = units[m];
+    for (int64_t m = 0; m < c.outputs; m++) *to++ = units ? units[m] : 1;
     for (int64_t m = 0; m < c.outputs; m++) *to++ = bias && m < bias_count ? bias[m] : 0;
 }
 
 // False, with nothing packed, where the weights allow no such units or memory ran out.
-static inline bool narrow_pack(const Chain &c, const Narrow &n, const float *const *weights, const float *bias,
-                               int64_t bias_count, float *to) {
+static inline bool narrow_pack_scaled(const Chain &c, const Narrow &n, const float *const *weights, const float *bias,
+                                      int64_t bias_count, float *to) {
     int64_t most = c.inputs, count = 0;
     for (int64_t i = 0; i < c.count; i++) {
         most = larger_of(most, c.factors[i].blocks * c.factors[i].r * c.factors[i].t);
@@ -237,4 +241,14 @@ static inline bool narrow_pack(const Chain &c, const Narrow &n, const float *con
     }
     free(memory);
     return good;
+}
+
+// The larger of a layer's two layouts: for weights in such units, and for those that allow none.
+static inline int64_t narrow_floats(const Narrow &scaled, const Narrow &given) { return larger_of(scaled.floats, given.floats); }
+// Which of them was packed: whether the former.
+static inline bool narrow_pack(const Chain &c, const Narrow &scaled, const Narrow &given, const float *const *weights,
+                               const float *bias, int64_t bias_count, float *to) {
+    if (narrow_pack_scaled(c, scaled, weights, bias, bias_count, to)) return true;
+    narrow_order(c, given, weights, 0, bias, bias_count, to);
+    return false;
 }

@@ -16,55 +16,58 @@ template <bool HALVES> static INLINE vf direct_value(const float *p, int64_t pix
     return lanes_by<UpperHalf>() ? splat(p[pixels]) : splat(*p);
 }
 
-// The second factor where there is one: `w` has its weights for the sums of the other half.
-template <bool HALVES> static INLINE vf direct_mix(const float *w, vf sum) {
-    return HALVES ? sum + load(w) * Swap<VL / 2>::of(sum) : sum;
+// The second factor where there is one: `w` has its weights for the sums of the other half; `given`: then those of the own.
+template <bool HALVES> static INLINE vf direct_mix(const float *w, vf sum, bool given) {
+    if (!HALVES) return sum;
+    const vf own = given ? load(w + VL) * sum : sum;
+    return own + load(w) * Swap<VL / 2>::of(sum);
 }
 
 // One row of outputs for one image of H x W pixels, kernel 3x3, padding and stride 1: `in` are its channel's pixels, those
 // of the next channel `pixels` further on.
-template <bool HALVES, int H, int W>
+template <bool HALVES, bool GIVEN, int H, int W>
 static INLINE void direct_plane(const float *w, const float *in, int64_t pixels, float *out) {
     vf value[H * W], weight[9];
     Each<H * W>::run([&](int q) UNROLLED { value[q] = direct_value<HALVES>(in + q, pixels); });
     Each<9>::run([&](int tap) UNROLLED { weight[tap] = H * W > 4 ? load_row(w + tap * VL) : load(w + tap * VL); });
     Each<H * W>::run([&](int p) UNROLLED {
         const int y = p / W, x = p % W;
-        vf sum = value[p];  // the middle tap's weight is 1
+        vf sum = GIVEN ? weight[4] * value[p] : value[p];  // the middle tap's weight is 1
         Each<9>::run([&](int tap) UNROLLED {
             const int h = y + tap / 3 - 1, v = x + tap % 3 - 1;
             if (tap != 4 && h >= 0 && h < H && v >= 0 && v < W) sum += weight[tap] * value[h * W + v];
         });
-        store(out + p * VL, direct_mix<HALVES>(w + 9 * VL, sum));
+        store(out + p * VL, direct_mix<HALVES>(w + 9 * VL, sum, GIVEN));
     });
 }
 
 // The same for any layer, by the plan's lists; `values` has room for a vector for each pixel.
 template <bool HALVES>
-static INLINE void direct_listed(const Plan &plan, const float *w, const float *in, int64_t pixels, float *values,
+static INLINE void direct_listed(const Plan &plan, bool given, const float *w, const float *in, int64_t pixels, float *values,
                                  float *out, int64_t positions) {
     for (int64_t q = 0; q < pixels; q++) store(values + q * VL, direct_value<HALVES>(in + q, pixels));
     for (int64_t p = 0; p < positions; p++) {
         vf sum = {};
         for (int64_t n = plan.reach_begin[p]; n < plan.reach_begin[p + 1]; n++)
             sum += load(w + plan.reach[n].input * VL) * load(values + plan.reach[n].offset);
-        store(out + p * VL, direct_mix<HALVES>(w + plan.taps * VL, sum));
+        store(out + p * VL, direct_mix<HALVES>(w + plan.taps * VL, sum, given));
     }
 }
 
 // `count` rows of the head's outputs.
 template <bool HALVES>
-static NOINLINE void direct_rows(const Plan &plan, const float *weights, const float *stage, int64_t pixels, float *values,
-                                 float *out, int64_t positions, int64_t first, int64_t count) {
-    const Geometry &g = plan.g;
-    const int64_t image = g.height * g.width, images = pixels / image, r = plan.chain->factors[0].r;
+static NOINLINE void direct_rows(const Plan &plan, const Narrow &n, const float *weights, const float *stage, int64_t pixels,
+                                 float *values, float *out, int64_t positions, int64_t first, int64_t count) {
+    const int64_t r = plan.chain->factors[0].r;
     for (int64_t row = first; row < first + count; row++, out += positions * VL) {
-        const float *w = weights + row * plan.narrow.group_weights, *in = stage + row * VL / r * pixels;
-        if (plan.two_by_two)
-            for (int64_t n = 0; n < images; n++) direct_plane<HALVES, 2, 2>(w, in + n * image, pixels, out + n * image * VL);
-        else if (VL == 16 && plan.four_by_four)
-            for (int64_t n = 0; n < images; n++) direct_plane<HALVES, 4, 4>(w, in + n * image, pixels, out + n * image * VL);
-        else direct_listed<HALVES>(plan, w, in, pixels, values, out, positions);
+        const float *w = weights + row * n.group_weights, *in = stage + row * VL / r * pixels;
+        if (plan.two_by_two && n.given)
+            for (int64_t p = 0; p < pixels; p += 4) direct_plane<HALVES, true, 2, 2>(w, in + p, pixels, out + p * VL);
+        else if (plan.two_by_two)
+            for (int64_t p = 0; p < pixels; p += 4) direct_plane<HALVES, false, 2, 2>(w, in + p, pixels, out + p * VL);
+        else if (VL == 16 && plan.four_by_four)  // whose plan has positions in lanes for weights as given
+            for (int64_t p = 0; p < pixels; p += 16) direct_plane<HALVES, false, 4, 4>(w, in + p, pixels, out + p * VL);
+        else direct_listed<HALVES>(plan, n.given, w, in, pixels, values, out, positions);
     }
 }
 

@@ -6,18 +6,18 @@
 // Positions done together: with four outputs, sums and inputs stay in registers.
 enum { TOGETHER = MOST_SUMS / 2 };
 
-// Outputs [i, i + R) of one row of a block, at N positions. S = 0: the factor's s is known at run time only. Otherwise the
-// first input's weight is 1 and `weights` begin with the second's.
+// Outputs [i, i + R) of one row of a block, at N positions. S = 0: the factor's s is known at run time only. Otherwise, if
+// `one`, the first input's weight is 1 and `weights` begin with the second's.
 template <int R, int S, int N>
 static INLINE void narrow_sums(const float *weights, const float *x, float *out, int64_t r, int64_t s, int64_t in_step,
-                               int64_t out_step) {
+                               int64_t out_step, bool one) {
     vf sum[R][N];
     Each<R>::run([&](int a) UNROLLED { Each<N>::run([&](int b) UNROLLED { sum[a][b] = (vf){}; }); });
     auto term = [&](bool first) UNROLLED {
         vf value[N];
         Each<N>::run([&](int b) UNROLLED { value[b] = load(x + b * VL); });
         x += in_step;
-        if (first) {
+        if (first && one) {
             Each<R>::run([&](int a) UNROLLED { Each<N>::run([&](int b) UNROLLED { sum[a][b] = value[b]; }); });
             return;
         }
@@ -39,18 +39,19 @@ template <int R, int S>
 static INLINE void narrow_blocks(const NarrowFactor &f, const float *w, const float *in, float *out, int64_t positions,
                                  int64_t count, int64_t i) {
     const int64_t r = S ? R : f.r, s = S ? S : f.s, t = f.t, row = positions * VL, step = t * row;
-    if (S) w += (f.kept - (S - 1)) * r * VL;
+    const bool one = f.one;
+    if (S && f.one) w += (f.kept - (S - 1)) * r * VL;
     for (int64_t b = 0; b < count; b++, in += s * step, out += r * step)
         for (int64_t k = 0; k < t; k++, w += f.kept * r * VL) {
             const float *x = in + k * row;
             float *to = out + i * step + k * row;
             int64_t p = 0;
             for (; p + TOGETHER <= positions; p += TOGETHER)
-                narrow_sums<R, S, TOGETHER>(w + i * VL, x + p * VL, to + p * VL, r, s, step, step);
+                narrow_sums<R, S, TOGETHER>(w + i * VL, x + p * VL, to + p * VL, r, s, step, step, one);
 #if MOST_SUMS > 4
-            for (; p + 2 <= positions; p += 2) narrow_sums<R, S, 2>(w + i * VL, x + p * VL, to + p * VL, r, s, step, step);
+            for (; p + 2 <= positions; p += 2) narrow_sums<R, S, 2>(w + i * VL, x + p * VL, to + p * VL, r, s, step, step, one);
 #endif
-            for (; p < positions; p++) narrow_sums<R, S, 1>(w + i * VL, x + p * VL, to + p * VL, r, s, step, step);
+            for (; p < positions; p++) narrow_sums<R, S, 1>(w + i * VL, x + p * VL, to + p * VL, r, s, step, step, one);
         }
 }
 

@@ -7,6 +7,7 @@
 // What one walk works with; buffers are [row][position][VL].
 struct NarrowTile {
     const Plan *plan;
+    const Narrow *narrow;       // the plan's layout that was packed
     const float *packed;
     const float *stage;         // the input, [group of VL blocks][channel of a block][pixel][VL]; direct: [channel][pixel]
     float *head[2], *base[2], *rows, *out;
@@ -50,7 +51,7 @@ static NOINLINE void narrow_first(const NarrowTile &tile, const NarrowFactor &f,
 
 // VL blocks of the head into rows of features.
 static void narrow_head(const NarrowTile &tile, int64_t group, float *out) {
-    const Narrow &n = tile.plan->narrow;
+    const Narrow &n = *tile.narrow;
     const int64_t positions = tile.positions, channels = stage_channels(*tile.plan);
     const float *stage = tile.stage + group * channels * tile.pixels * VL, *in = stage;
     for (int64_t i = 0; i < n.head; i++) {
@@ -75,8 +76,8 @@ static void narrow_head(const NarrowTile &tile, int64_t group, float *out) {
 
 // One block of the base, whose inputs are whole groups of blocks of the head (or all of them).
 static void narrow_base(const NarrowTile &tile, int64_t block, float *out) {
-    const Narrow &n = tile.plan->narrow;
-    const Factor *given = tile.plan->chain->factors;
+    const Narrow &n = *tile.narrow;
+    const Factor *factors = tile.plan->chain->factors;
     const int64_t row = tile.positions * VL, first = block * n.base_blocks / VL;
     const int64_t groups = n.direct ? 0 : up_to(n.base_blocks, VL) / VL;
     for (int64_t g = 0; g < groups; g++)
@@ -84,13 +85,13 @@ static void narrow_base(const NarrowTile &tile, int64_t block, float *out) {
     if (n.direct) {
         const auto make = n.head == 2 ? direct_rows<true> : direct_rows<false>;
         const int64_t rows = n.base_blocks * n.outputs / VL;
-        make(*tile.plan, tile.packed, tile.stage, tile.pixels, tile.head[0], tile.base[0], tile.positions, block * rows, rows);
+        make(*tile.plan, n, tile.packed, tile.stage, tile.pixels, tile.head[0], tile.base[0], tile.positions, block * rows, rows);
     }
     const float *in = tile.base[0];
     for (int64_t i = n.head, other = 1; i <= n.base; other = 1 - other) {
         const NarrowFactor *f = n.factors + i;
         i += f->joined;
-        const int64_t blocks = blocks_within(given, i - 1, n.base);
+        const int64_t blocks = blocks_within(factors, i - 1, n.base);
         float *to = i > n.base ? out : tile.base[other];
         narrow_joined(f, tile.packed + f->weights + block * blocks * f->block_weights, in, to, tile.positions, blocks);
         in = to;
@@ -99,7 +100,7 @@ static void narrow_base(const NarrowTile &tile, int64_t block, float *out) {
 
 // `i` is the last of factors that are done as one.
 static void narrow_walk(const NarrowTile &tile, int64_t i, int64_t block, float *out) {
-    const Narrow &n = tile.plan->narrow;
+    const Narrow &n = *tile.narrow;
     if (i == n.base) return narrow_base(tile, block, out);
     const int64_t joined = n.factors[i].joined, row = tile.positions * VL;
     const NarrowFactor *f = n.factors + i - joined + 1;
@@ -126,7 +127,7 @@ static INLINE void narrow_lanes(const T *from, int64_t apart, int64_t step, int6
 template <class T> static void narrow_fill_row(const NarrowTile &tile, const T *row, int64_t features, int64_t p, float *to) {
     const int64_t channels = stage_channels(*tile.plan), step = tile.pixels * VL;
     to += p * VL;
-    for (int64_t group = 0; group < tile.plan->narrow.groups; group++, row += VL * channels, to += channels * step) {
+    for (int64_t group = 0; group < tile.narrow->groups; group++, row += VL * channels, to += channels * step) {
         const int64_t left = features - group * VL * channels, lanes = left > 0 ? left / channels : 0;
         narrow_lanes(row, channels, 1, channels, lanes, to, step);
         for (int64_t f = lanes * channels; f < left && lanes < VL; f++)
@@ -162,10 +163,10 @@ template <class T> static void narrow_columns(const NarrowTile &tile, const T *x
 template <class T> static void narrow_fill(const NarrowTile &tile, const T *x, int64_t images, float *to) {
     const Plan &plan = *tile.plan;
     const Geometry &g = plan.g;
-    const int64_t channels = plan.narrow.inputs / plan.taps, apart = channels * g.x_channel;
+    const int64_t channels = tile.narrow->inputs / plan.taps, apart = channels * g.x_channel;
     for (int64_t p = 0; g.linear && p < tile.pixels; p++) narrow_fill_row(tile, x + p * g.x_row, g.features, p, to);
     if (g.linear) return;
-    for (int64_t group = 0; group < plan.narrow.groups; group++, to += channels * tile.pixels * VL) {
+    for (int64_t group = 0; group < tile.narrow->groups; group++, to += channels * tile.pixels * VL) {
         const int64_t first = group * VL * channels;  // of the group's channels
         const bool flat = g.x_row == g.width * g.x_column;
         for (int64_t c = 0; c < channels; c++) {
@@ -185,7 +186,7 @@ template <class T> static void narrow_fill(const NarrowTile &tile, const T *x, i
 // Sums in the output's own unit, and bias, into the output, whose first image (or row) of the tile is at y.
 template <class T> static void narrow_empty(const NarrowTile &tile, T *y) {
     const Plan &plan = *tile.plan;
-    const float *scales = tile.packed + plan.narrow.scale, *bias = tile.packed + plan.narrow.bias;
+    const float *scales = tile.packed + tile.narrow->scale, *bias = tile.packed + tile.narrow->bias;
     const int64_t out = plan.g.out_features, plane = plan.plane, step = plan.y_plane;
     for (int64_t m = 0; m < out; m += VL) {
         const vf scale = load(scales + m), add = load(bias + m);

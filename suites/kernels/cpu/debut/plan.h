@@ -51,7 +51,7 @@ struct Plan {
     bool moves;            // one vector holds a plane, and the taps of its channel are its lanes in these places, zero past VL
     int32_t places[MOVED_TAPS][VL];
     // With features in lanes:
-    Narrow narrow;
+    Narrow narrow, given;  // for weights in units, and for those that allow none: they differ in how these are packed
     int64_t tile_images, tile_positions;  // of a full tile
     bool columns;          // every position's features are laid out as a row, as a linear layer reads them
     bool two_by_two, four_by_four;  // planes for which the direct head has code of its own
@@ -59,7 +59,7 @@ struct Plan {
     int32_t *reach_begin;  // for each of the first factor's blocks in a head, for each position: a range of `reach`
     // The positions past the last whole vector of a plane, where they are few: a plan of features in lanes.
     Plan *rest;
-    // The same with positions in lanes only, for weights that allow no others.
+    // The same with positions in lanes, where they are too many for weights that allow no units.
     Plan *plain;
     int64_t rest_x, rest_y;  // where they stand: elements from the start of an image, and of an output plane
 };
@@ -69,6 +69,7 @@ struct Call {
     const void *x;
     void *y;
     const float *packed;
+    bool given;              // features in lanes: of the second layout
     int64_t vectors, tiles;  // vectors of a tile, tiles of an image
     int failed;
 };
@@ -92,8 +93,10 @@ static inline bool plan_narrow(Plan *p) {
     if ((p->plane > NARROW_POSITIONS && !p->four_by_four) || p->plane < 1) return true;
     p->columns = !g.linear && g.tap_order && p->taps > 1;
     if (p->columns && g.height * g.width > MOST_COLUMN_PIXELS) return true;
-    p->narrow = narrow_make(*p->chain, p->columns ? 1 : p->taps);
-    if (p->plane > NARROW_POSITIONS && !p->narrow.direct) p->narrow = Narrow();
+    const int64_t within = p->columns ? 1 : p->taps;
+    p->narrow = narrow_make(*p->chain, within, false);
+    if (p->plane <= NARROW_POSITIONS) p->given = narrow_make(*p->chain, within, true);
+    else if (!p->narrow.direct) p->narrow = Narrow();
     const Narrow &n = p->narrow;
     if (!n.head) return true;
     const int64_t image = g.height * g.width, most = larger(NARROW_POSITIONS / p->plane, 1);
@@ -179,7 +182,7 @@ static inline Plan *plan_make(const Chain *chain, const int64_t *numbers, bool p
     const Geometry &g = p->g;
     p->plane = p->y_plane = g.out_h * g.out_w;
     p->taps = g.kernel_h * g.kernel_w;
-    if (!plain && (!plan_narrow(p) || (p->narrow.head && !plan_plain(p, numbers)))) {
+    if (!plain && (!plan_narrow(p) || (p->narrow.head && p->plane > NARROW_POSITIONS && !plan_plain(p, numbers)))) {
         plan_free(p);
         return 0;
     }
@@ -207,7 +210,7 @@ static inline Plan *plan_make(const Chain *chain, const int64_t *numbers, bool p
                          ? planes_floats(s, g.features + p->zero_channel, MOST_VECTORS * VL) : 0;
     p->entries = (Entry *)calloc(chain->inputs + BLOCKS_AHEAD * chain->factors[0].s, sizeof(Entry));
     plan_moves(p);
-    if (!p->entries || (!plain && !plan_rest(p)) || (p->rest && !plan_plain(p, numbers))) {
+    if (!p->entries || (!plain && !plan_rest(p))) {
         plan_free(p);
         return 0;
     }
